@@ -1,0 +1,1 @@
+"""A reproducible two-tower recommender: prepare, search, refit, visualise."""

@@ -1,0 +1,33 @@
+"""The errors a user can cause and mend; anything else is a bug and keeps its traceback.
+
+TwoTowerError
+├── ConfigError       params.yaml or a command-line flag
+├── DataError         an input file
+├── SearchError       a study that cannot be run, resumed or read
+├── TrainingError     a training run that diverged
+└── ArtifactError     a folder that is not a model
+"""
+
+
+class TwoTowerError(Exception):
+    """Root of all errors whose message alone tells the user what to do."""
+
+
+class ConfigError(TwoTowerError):
+    """A parameter is unknown, of the wrong type, out of range, or contradicts another."""
+
+
+class DataError(TwoTowerError):
+    """An input file is missing, unreadable, or breaks a rule."""
+
+
+class SearchError(TwoTowerError):
+    """A study cannot be run, resumed or read."""
+
+
+class TrainingError(TwoTowerError):
+    """The loss or the scores stopped being finite."""
+
+
+class ArtifactError(TwoTowerError):
+    """A model folder is missing, incomplete, or of another format."""

@@ -1,0 +1,110 @@
+"""Files with canonical bytes, written whole or not at all."""
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+DIGITS = 8
+"""Significant digits of every float in a tracked file, so that all readers see one value."""
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Binary handle whose content appears under `path` on success and nowhere on failure.
+
+    The content is on disk (fsync) before it gets its name, and it never sees that name:
+    formats that store their own file name (torch.save does) stay reproducible.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Empty folder that takes the place of `path` on success; on failure `path` stays as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 with line feeds, on every operating system."""
+    with atomic_write(path) as handle:
+        handle.write(text.encode())
+
+
+def round_float(value: float) -> float:
+    """The value to DIGITS significant digits; -0.0 becomes 0.0."""
+    return float(f"{value:.{DIGITS}g}") + 0.0
+
+
+def canonical(value: Any) -> Any:
+    """The value with floats rounded, NaN and infinities as None; containers are copied."""
+    if isinstance(value, float):
+        return round_float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    return value
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """JSON with sorted keys and canonical floats; the same value always gives the same text."""
+    return json.dumps(
+        canonical(value), sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False
+    )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as canonical JSON, with a final line feed."""
+    write_text(path, json_text(value) + "\n")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows under a header; None and absent keys are empty cells, floats are canonical."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {key: "" if value is None else value for key, value in canonical(row).items()}
+        )
+    write_text(path, buffer.getvalue())
+
+
+def sha256_text(text: str) -> str:
+    """Hexadecimal SHA-256 of the UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of the file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""Sections `data` and `split`: where the raw files are, what their columns mean, who sees what."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, StringConstraints
+
+from twotower.config.base import Section
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
+FeatureKind = Literal["categorical", "multi_valued", "numeric"]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class FeatureConfig(Section):
+    """A declared side feature; `category: categorical` is short for `category: {kind: ...}`."""
+
+    kind: FeatureKind
+    separator: Text = "|"
+    """Between the values of a multi_valued feature."""
+
+
+def _expand_feature(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Features = dict[Text, Annotated[FeatureConfig, BeforeValidator(_expand_feature)]]
+
+
+class InteractionColumns(Section):
+    """Names in the interactions file; null: recognised by their usual English or Spanish names."""
+
+    user: Text | None = None
+    item: Text | None = None
+    timestamp: Text | None = None
+    event: Text | None = None
+    weight: Text | None = None
+
+
+class InteractionsConfig(Section):
+    """The interactions file."""
+
+    file: Text | None = None
+    """Inside `data.root`; null: recognised by its usual English or Spanish name."""
+    format: FileFormat | None = None
+    """null: by the file's extension (.csv, .tsv, .parquet, each also with .gz for text)."""
+    columns: InteractionColumns = InteractionColumns()
+
+
+class TableConfig(Section):
+    """The users or the items table; only its id and its declared features are read."""
+
+    file: Text | None = None
+    """Inside `data.root`; null: recognised, and it may be absent if it declares no features."""
+    format: Literal["csv", "tsv", "parquet"] | None = None
+    id: Text | None = None
+    features: Features = Field(default_factory=dict)
+
+
+class DataConfig(Section):
+    """Section `data`."""
+
+    root: Text = "data/sample"
+    """Folder of the raw files, relative to the repository or absolute; holds no outputs."""
+    separator: Text | None = None
+    """Column separator of text files; null: a comma for .csv, a tab for .tsv."""
+    encoding: Text = "utf-8"
+    """Of text files; a UTF-8 byte-order mark is always tolerated."""
+    on_invalid: Literal["error", "drop"] = "error"
+    """What to do with rows that break a rule: stop, or drop them, counted and reported."""
+    sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the users to keep, chosen by a stable hash of the user id and the seed."""
+    repeats: Literal["keep", "merge"] = "keep"
+    """Repeated (user, item) pairs: keep every row, or one row with weights summed, latest time."""
+    event_weights: dict[Text, PositiveFloat] = Field(
+        default_factory=lambda: {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
+    )
+    """Weight of each event type; usual English and Spanish spellings of these four are known."""
+    interactions: InteractionsConfig = InteractionsConfig()
+    users: TableConfig = TableConfig()
+    items: TableConfig = TableConfig()
+
+
+class GivenFiles(Section):
+    """Files of a split that is already given, inside `data.root`."""
+
+    train: Text | None = None
+    validation: Text | None = None
+    test: Text | None = None
+
+
+class SplitConfig(Section):
+    """Section `split`: the test split is cut from the tail first, then validation."""
+
+    strategy: Literal["temporal", "leave_last_out", "given"] = "temporal"
+    validation: Fraction = 0.2
+    """Share of each user's events (leave_last_out: any share above 0 is one event); 0: none."""
+    test: Fraction = 0.1
+    files: GivenFiles = GivenFiles()
+    """For `given`: one file a split ..."""
+    column: Text | None = None
+    """... or the column of the interactions file that says train, validation or test."""

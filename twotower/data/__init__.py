@@ -1,0 +1,1 @@
+"""Prepared data: vocabularies, interactions, side features, and the folder that holds them."""

@@ -1,0 +1,183 @@
+"""The folder `data/prepared`: its layout, its writer and its readers.
+
+    train.parquet, validation.parquet, test.parquet
+        user_id, item_id: int64 or string, as in the raw files
+        timestamp: int64 seconds since 1970, UTC; 0 where the data has no times
+        weight: float32
+    vocabulary/users.parquet, vocabulary/items.parquet
+        user_id or item_id, in index order, then a column for each declared feature
+    vocabulary/features.json
+        {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
+
+Ids are written, not indices: refit's vocabulary is larger than the search's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from twotower.common.errors import DataError
+from twotower.common.files import atomic_folder, atomic_write, json_text, sha256_file
+from twotower.data.features import Categorical, Feature, Features, MultiValued, Numeric
+from twotower.data.interactions import Interactions
+from twotower.data.vocabulary import Vocabulary
+
+PREPARED = Path("data/prepared")
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Entities:
+    """All users, or all items: their ids and side features."""
+
+    vocabulary: Vocabulary
+    features: Features
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def extend(self, ids: pd.Series) -> "Entities":
+        """With the ids that are missing appended; of those, no side feature is known."""
+        vocabulary = self.vocabulary.extend(ids)
+        return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Users and items that a model knows."""
+
+    users: Entities
+    items: Entities
+
+    def encode(self, frame: pd.DataFrame) -> Interactions:
+        """Index the ids of a split; unknown ids become -1."""
+        return Interactions(
+            user_idx=self.users.vocabulary.encode(frame["user_id"]),
+            item_idx=self.items.vocabulary.encode(frame["item_id"]),
+            weight=frame["weight"].to_numpy(np.float32),
+            timestamp=frame["timestamp"].to_numpy(np.int64),
+        )
+
+    def extend(self, *frames: pd.DataFrame) -> "Catalogue":
+        """With the users and items of further splits appended."""
+        return Catalogue(
+            users=self.users.extend(pd.concat([frame["user_id"] for frame in frames])),
+            items=self.items.extend(pd.concat([frame["item_id"] for frame in frames])),
+        )
+
+
+def write_split(path: Path, frame: pd.DataFrame) -> None:
+    """Write user_id, item_id, timestamp, weight as typed Parquet with reproducible bytes."""
+    table = pa.table(
+        {
+            "user_id": _id_array(frame["user_id"]),
+            "item_id": _id_array(frame["item_id"]),
+            "timestamp": pa.array(frame["timestamp"].to_numpy(np.int64)),
+            "weight": pa.array(frame["weight"].to_numpy(np.float32)),
+        }
+    )
+    _write_parquet(path, table)
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Read what `write_split` wrote.
+
+    Raises:
+        DataError: if the file is missing.
+    """
+    frame: pd.DataFrame = _read_parquet(path).to_pandas()
+    return frame
+
+
+def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
+    """Write a vocabulary folder, whole or not at all."""
+    with atomic_folder(folder) as target:
+        for name, key in (("users", "user_id"), ("items", "item_id")):
+            entities: Entities = getattr(catalogue, name)
+            columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
+            for feature, column in entities.features.columns.items():
+                columns[f"feature:{feature}"] = _feature_array(column)
+            _write_parquet(target / f"{name}.parquet", pa.table(columns))
+        schema = {
+            "users": catalogue.users.features.schema(),
+            "items": catalogue.items.features.schema(),
+        }
+        (target / "features.json").write_bytes((json_text(schema) + "\n").encode())
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """Read what `write_catalogue` wrote.
+
+    Raises:
+        DataError: if a file is missing.
+    """
+    tables = {name: _read_parquet(folder / f"{name}.parquet") for name in ("users", "items")}
+    schema = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    entities = []
+    for name, key in (("users", "user_id"), ("items", "item_id")):
+        table = tables[name]
+        columns = {
+            feature: _feature(table[f"feature:{feature}"], spec)
+            for feature, spec in sorted(schema[name].items())
+        }
+        ids = pd.Index(table[key].to_pandas())
+        entities.append(Entities(Vocabulary(ids), Features(columns)))
+    return Catalogue(*entities)
+
+
+def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
+    """SHA-256 of every file that the search reads, by its name inside the folder."""
+    names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
+    names += ["vocabulary/items.parquet", "vocabulary/features.json"]
+    return {name: sha256_file(folder / name) for name in names}
+
+
+def _id_array(ids: pd.Series) -> Any:
+    kind = pa.int64() if pd.api.types.is_integer_dtype(ids.dtype) else pa.string()
+    return pa.array(ids, type=kind)
+
+
+def _write_parquet(path: Path, table: Any) -> None:
+    # Pandas metadata would store library versions; the file stores only what the schema says.
+    with atomic_write(path) as handle:
+        pq.write_table(table.replace_schema_metadata(None), handle, compression="zstd")
+
+
+def _read_parquet(path: Path) -> Any:
+    if not path.is_file():
+        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
+        raise DataError(msg)
+    return pq.read_table(path)
+
+
+def _feature_array(column: Feature) -> Any:
+    match column:
+        case Categorical():
+            return pa.array(column.codes.astype(np.int32))
+        case MultiValued():
+            return pa.ListArray.from_arrays(
+                pa.array(column.offsets.astype(np.int32)), pa.array(column.codes.astype(np.int32))
+            )
+        case Numeric():
+            return pa.array(column.values)
+
+
+def _feature(column: Any, spec: Mapping[str, Any]) -> Feature:
+    if spec["kind"] == "numeric":
+        return Numeric(column.to_numpy().astype(np.float32), spec["mean"], spec["std"])
+    categories = tuple(spec["categories"])
+    if spec["kind"] == "categorical":
+        return Categorical(column.to_numpy().astype(np.int64), categories)
+    lists = column.combine_chunks()
+    return MultiValued(
+        codes=lists.values.to_numpy(zero_copy_only=False).astype(np.int64),
+        offsets=lists.offsets.to_numpy().astype(np.int64),
+        categories=categories,
+    )
