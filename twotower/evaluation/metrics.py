@@ -1,0 +1,85 @@
+"""Ranking metrics of each user, and what a random ranking would score."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def recall_at_k(hits: NDArray[np.bool_], num_relevant: IntArray) -> FloatArray:
+    """Share of each user's relevant items among the top k.
+
+    Args:
+        hits: [num_users, k] whether the item at each rank is relevant.
+        num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
+    """
+    return np.divide(hits.sum(axis=1), num_relevant, dtype=np.float64)
+
+
+def hit_rate_at_k(hits: NDArray[np.bool_]) -> FloatArray:
+    """1 for each user with a relevant item among the top k, otherwise 0."""
+    return hits.any(axis=1).astype(np.float64)
+
+
+def discounts(k: int) -> FloatArray:
+    """[k] weight of each rank: 1 / log2(1 + rank)."""
+    ranks: FloatArray = np.arange(1.0, k + 1.0)
+    return np.divide(1.0, np.log2(1.0 + ranks))
+
+
+def ideal_dcg(num_relevant: IntArray, k: int) -> FloatArray:
+    """[num_users] DCG@k of a ranking that starts with all relevant items."""
+    totals = np.concatenate([[0.0], np.cumsum(discounts(k))])
+    return totals[np.minimum(num_relevant, k)]
+
+
+def ndcg_at_k(hits: NDArray[np.bool_], num_relevant: IntArray, k: int) -> FloatArray:
+    """Binary NDCG of each user.
+
+    Args:
+        hits: [num_users, min(k, num_items)].
+        num_relevant: [num_users], > 0.
+        k: cut-off of the ideal ranking.
+
+    Source: Järvelin and Kekäläinen, TOIS 2002.
+    """
+    return hits @ discounts(hits.shape[1]) / ideal_dcg(num_relevant, k)
+
+
+def reciprocal_rank(first_relevant: IntArray) -> FloatArray:
+    """1 / rank of each user's best relevant item; 0 where the rank is 0 (none in the catalogue)."""
+    ranks = np.maximum(first_relevant, 1)
+    return np.where(first_relevant > 0, 1.0 / ranks, 0.0)
+
+
+def random_expectation(
+    num_candidates: IntArray, num_rankable: IntArray, num_relevant: IntArray, ks: tuple[int, ...]
+) -> dict[str, FloatArray]:
+    """Expected metrics of each user under a uniformly random ranking, in closed form.
+
+    Args:
+        num_candidates: [num_users] catalogue items that are not masked.
+        num_rankable: [num_users] relevant items among them.
+        num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
+        ks: cut-offs.
+
+    Source: the hypergeometric distribution; for the reciprocal rank, the sum over i of
+    C(n - i, r - 1) / i is C(n, r - 1) (H(n) - H(r - 1)), with H the harmonic numbers.
+    """
+    share = num_rankable / np.maximum(num_candidates, 1)
+    expected: dict[str, FloatArray] = {}
+    for k in ks:
+        shown = np.minimum(k, num_candidates)
+        gains = np.concatenate([[0.0], np.cumsum(discounts(k))])
+        misses = np.ones(len(num_candidates))
+        for drawn in range(k):
+            left = np.maximum(num_candidates - drawn, 1)
+            misses *= np.clip((left - num_rankable) / left, 0.0, 1.0)
+        expected[f"recall_at_{k}"] = share * shown / num_relevant
+        expected[f"ndcg_at_{k}"] = share * gains[shown] / ideal_dcg(num_relevant, k)
+        expected[f"hit_rate_at_{k}"] = 1.0 - misses
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, num_candidates.max() + 1))])
+    span = harmonic[num_candidates] - harmonic[np.maximum(num_rankable - 1, 0)]
+    expected["mrr"] = num_rankable / (num_candidates - num_rankable + 1) * span
+    return expected

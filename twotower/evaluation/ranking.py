@@ -1,0 +1,133 @@
+"""Exact top-k over the whole catalogue, block by block, with ties broken by item index."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from twotower.common.errors import TrainingError
+from twotower.data.interactions import ItemLists
+from twotower.evaluation.holdout import EvaluationSet
+
+IntArray = NDArray[np.int64]
+
+BLOCK_SCORES = 2**24
+"""Scores held at a time. Constant, because the shape of a matrix product can change its bits."""
+
+
+class Scorer(Protocol):
+    """Whatever can score the catalogue for a user: a model or a baseline."""
+
+    def scores(self, user_idx: IntArray) -> Tensor:
+        """[batch, num_items] float32; a higher score ranks earlier."""
+        ...
+
+
+class VectorScorer:
+    """Inner products of user and item vectors.
+
+    Attributes:
+        user_vecs: [num_users, dim] float32.
+        item_vecs: [num_items, dim] float32.
+    """
+
+    def __init__(self, user_vecs: NDArray[np.float32], item_vecs: NDArray[np.float32]) -> None:
+        self.user_vecs = torch.from_numpy(user_vecs)
+        self.item_vecs = torch.from_numpy(item_vecs)
+
+    def scores(self, user_idx: IntArray) -> Tensor:
+        """[batch, num_items] inner products."""
+        return self.user_vecs[torch.from_numpy(user_idx)] @ self.item_vecs.T
+
+
+@dataclass(frozen=True)
+class RankedBlock:
+    """Rankings of consecutive rows of an evaluation set.
+
+    Attributes:
+        start: row of the first ranking.
+        top: [rows, k] int64 item indices, best first; -1 past the end of the candidates.
+        hits: [rows, k] bool, whether the item is relevant.
+        first_relevant: [rows] int64 rank, from 1, of the best relevant item; 0 without one.
+    """
+
+    start: int
+    top: IntArray
+    hits: NDArray[np.bool_]
+    first_relevant: IntArray
+
+
+def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]:
+    """Rank the catalogue for every user, leaving out the masked items.
+
+    Args:
+        scorer: scores users by index.
+        target: who is ranked for, and what is relevant or masked.
+        k: length of the rankings, at most the size of the catalogue.
+
+    Raises:
+        TrainingError: if a score is not finite.
+    """
+    users = target.users
+    block = max(1, min(1024, BLOCK_SCORES // target.num_items))
+    for start in range(0, len(users), block):
+        stop = min(start + block, len(users))
+        # The last block is padded with its first user, so that all products have one shape.
+        padded = np.full(block, users[start])
+        padded[: stop - start] = users[start:stop]
+        scores = scorer.scores(padded)[: stop - start]
+        if not bool(torch.isfinite(scores).all()):
+            msg = "the model's scores are not finite"
+            raise TrainingError(msg)
+        scores[_pairs(target.masked, start, stop)] = -torch.inf
+        is_relevant = torch.zeros(scores.shape, dtype=torch.bool)
+        is_relevant[_pairs(target.relevant, start, stop)] = True
+        top = stable_top_k(scores, k)
+        yield RankedBlock(
+            start=start,
+            top=torch.where(scores.gather(1, top) > -torch.inf, top, -1).numpy(),
+            hits=is_relevant.gather(1, top).numpy(),
+            first_relevant=_first_relevant(scores, is_relevant).numpy(),
+        )
+
+
+def stable_top_k(scores: Tensor, k: int) -> Tensor:
+    """Indices of the k largest scores of each row; of equal scores the lower index comes first.
+
+    Args:
+        scores: [rows, num_items], without NaN; ranks -inf last.
+        k: at most num_items.
+
+    Returns:
+        [rows, k] int64.
+    """
+    values, indices = torch.topk(scores, min(k + 1, scores.shape[1]))
+    # torch.topk leaves open which of several equal scores it returns, and in which order.
+    order = indices[:, :k].sort(dim=1).indices
+    by_index = indices.gather(1, order)
+    by_score = values.gather(1, order).sort(dim=1, descending=True, stable=True).indices
+    top = by_index.gather(1, by_score)
+    if values.shape[1] > k:
+        tied = (values[:, k - 1] == values[:, k]).nonzero().squeeze(1)
+        if len(tied):
+            full = scores[tied].sort(dim=1, descending=True, stable=True).indices
+            top[tied] = full[:, :k]
+    return top
+
+
+def _pairs(lists: ItemLists, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    rows, items = lists.rows(start, stop)
+    return torch.from_numpy(rows), torch.from_numpy(items)
+
+
+def _first_relevant(scores: Tensor, is_relevant: Tensor) -> Tensor:
+    best = scores.masked_fill(~is_relevant, -torch.inf).max(dim=1, keepdim=True).values
+    # argmax of a boolean row is its first True: the lowest index among equally good items.
+    index = (is_relevant & (scores == best)).int().argmax(dim=1, keepdim=True)
+    before = (scores == best) & (torch.arange(scores.shape[1]) < index)
+    rank = 1 + (scores > best).sum(dim=1) + before.sum(dim=1)
+    return torch.where(is_relevant.any(dim=1), rank, 0)

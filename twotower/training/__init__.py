@@ -1,0 +1,1 @@
+"""The towers, their losses, and the fit loop."""
