@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, StringConstraints
 
 from twotower.config.base import Section
 
@@ -10,6 +10,26 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
 FeatureKind = Literal["categorical", "multi_valued", "numeric"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _unescape_tab(value: Any) -> Any:
+    return "\t" if value == "\\t" else value
+
+
+def _check_separator(value: str) -> str:
+    if len(value) != 1 or not value.isascii() or value in '"\r\n':
+        msg = f"must be one ASCII character, neither a quote nor a line break, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _false_is_absent(value: Any) -> Any:
+    return "" if value is False else value
+
+
+Separator = Annotated[str, BeforeValidator(_unescape_tab), AfterValidator(_check_separator)]
+OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
+"""null: recognised by its usual English or Spanish names; false (or ""): there is none."""
 
 
 class FeatureConfig(Section):
@@ -28,13 +48,19 @@ Features = dict[Text, Annotated[FeatureConfig, BeforeValidator(_expand_feature)]
 
 
 class InteractionColumns(Section):
-    """Names in the interactions file; null: recognised by their usual English or Spanish names."""
+    """Names in the interactions file; null: recognised by their usual English or Spanish names.
+
+    The three optional columns may be set to false, so that a column is not used by accident.
+    """
 
     user: Text | None = None
     item: Text | None = None
-    timestamp: Text | None = None
-    event: Text | None = None
-    weight: Text | None = None
+    timestamp: OptionalName = None
+    """Seconds since 1970 or ISO dates; without it, file order is time order."""
+    event: OptionalName = None
+    """Type of event, see `event_weights`."""
+    weight: OptionalName = None
+    """Weight or rating, from 0; multiplied by the event's weight if there are both."""
 
 
 class InteractionsConfig(Section):
@@ -43,15 +69,22 @@ class InteractionsConfig(Section):
     file: Text | None = None
     """Inside `data.root`; null: recognised by its usual English or Spanish name."""
     format: FileFormat | None = None
-    """null: by the file's extension (.csv, .tsv, .parquet, each also with .gz for text)."""
+    """null: by the file's extension (.csv, .tsv, .parquet, each also with .gz).
+
+    adjacency: a line a user, the user's id and then item ids, separated by white space (or by
+    `data.separator`), without header; a line may hold only a user.
+    """
     columns: InteractionColumns = InteractionColumns()
 
 
 class TableConfig(Section):
     """The users or the items table; only its id and its declared features are read."""
 
-    file: Text | None = None
-    """Inside `data.root`; null: recognised, and it may be absent if it declares no features."""
+    file: OptionalName = None
+    """Inside `data.root`; null: recognised, and it may be absent if it declares no features.
+
+    false: there is none, whatever the folder holds.
+    """
     format: Literal["csv", "tsv", "parquet"] | None = None
     id: Text | None = None
     features: Features = Field(default_factory=dict)
@@ -62,16 +95,27 @@ class DataConfig(Section):
 
     root: Text = "data/sample"
     """Folder of the raw files, relative to the repository or absolute; holds no outputs."""
-    separator: Text | None = None
-    """Column separator of text files; null: a comma for .csv, a tab for .tsv."""
+    separator: Separator | None = None
+    """Column separator of text files; null: a comma for .csv, a tab for .tsv.
+
+    If it is set, files of any other extension are read as text too.
+    """
     encoding: Text = "utf-8"
     """Of text files; a UTF-8 byte-order mark is always tolerated."""
     on_invalid: Literal["error", "drop"] = "error"
-    """What to do with rows that break a rule: stop, or drop them, counted and reported."""
+    """What to do with rows that break a rule: stop, or drop them, counted and reported.
+
+    Of rows with the same id in a users or items table, the first stays. An entity whose row is
+    dropped is unknown, so its interactions are dropped as well. A numeric feature that is no
+    number drops its cell only: the value is missing.
+    """
     sample: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the users to keep, chosen by a stable hash of the user id and the seed."""
     repeats: Literal["keep", "merge"] = "keep"
-    """Repeated (user, item) pairs: keep every row, or one row with weights summed, latest time."""
+    """Repeated (user, item) pairs: keep every row, or one row with weights summed, latest time.
+
+    Merged before the split is made; where it is given, within each of its parts.
+    """
     event_weights: dict[Text, PositiveFloat] = Field(
         default_factory=lambda: {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
     )

@@ -14,6 +14,8 @@ from twotower.config.outputs import MlflowConfig, VisualizeConfig
 from twotower.config.search import CategoricalSpace, HpoConfig, ParameterSpace
 from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
 
+PARAMS = Path("params.yaml")
+
 
 class Config(Section):
     """All of params.yaml."""
@@ -47,7 +49,7 @@ class Config(Section):
                 msg = f"hpo.search_space.{name}: not a hyperparameter; known are {known}"
                 raise ValueError(msg)
             for value in _extremes(space):
-                with_hyperparameters(self.model, self.train, {name: value})
+                _check_value(name, value, self.model, self.train)
             if self.hpo.include_defaults and not _contains(space, defaults[name]):
                 msg = (
                     f"hpo.search_space.{name}: the default {defaults[name]} lies outside the "
@@ -86,6 +88,13 @@ def with_hyperparameters(
     return sections[0], sections[1]
 
 
+def _check_value(name: str, value: Any, model: ModelConfig, train: TrainConfig) -> None:
+    used = hyperparameters(*with_hyperparameters(model, train, {name: value}))[name]
+    if used != value:
+        msg = f"hpo.search_space.{name}: {value!r} would be used as {used!r}; write that instead"
+        raise ValueError(msg)
+
+
 def _extremes(space: ParameterSpace) -> tuple[Any, ...]:
     return space.choices if isinstance(space, CategoricalSpace) else (space.low, space.high)
 
@@ -99,8 +108,12 @@ def _contains(space: ParameterSpace, value: Any) -> bool:
     return abs(steps - round(steps)) < 1e-8
 
 
-def load_config(path: Path = Path("params.yaml")) -> Config:
+def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read and validate all of `path`.
+
+    Args:
+        path: a YAML file.
+        overrides: values that replace those of the file, by dotted key, e.g. `hpo.n_trials`.
 
     Raises:
         ConfigError: naming the file and every key that breaks a rule, one a line.
@@ -113,7 +126,10 @@ def load_config(path: Path = Path("params.yaml")) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
-    return parse_config({} if raw is None else raw, source=str(path))
+    raw = {} if raw is None else raw
+    for key, value in (overrides or {}).items():
+        _override(raw, key, value)
+    return parse_config(raw, source=str(path))
 
 
 def parse_config(raw: Any, source: str = "params.yaml") -> Config:
@@ -130,6 +146,17 @@ def parse_config(raw: Any, source: str = "params.yaml") -> Config:
     except ValidationError as error:
         lines = [_line(problem) for problem in error.errors()]
         raise ConfigError("\n".join(f"{source}: {line}" for line in lines)) from None
+
+
+def _override(raw: Any, key: str, value: Any) -> None:
+    """Set one value where the sections on the way are mappings; else validation will object."""
+    *sections, name = key.split(".")
+    for section in sections:
+        if not isinstance(raw, dict):
+            return
+        raw = raw.setdefault(section, {})
+    if isinstance(raw, dict):
+        raw[name] = value
 
 
 def _line(problem: Any) -> str:

@@ -2,11 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 
+from twotower.common.files import round_float
 from twotower.config.base import Section
 
-Choice = bool | int | float | str
+Number = Annotated[float, AfterValidator(round_float)]
+"""As every tracked file will show it, so that what is reported is what was tried."""
+Choice = bool | int | Number | str
 
 
 class IntSpace(Section):
@@ -34,8 +44,8 @@ class FloatSpace(Section):
     """Real numbers from low to high, both included."""
 
     type: Literal["float"]
-    low: float
-    high: float
+    low: Number
+    high: Number
     step: PositiveFloat | None = None
     log: bool = False
 

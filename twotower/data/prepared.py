@@ -61,7 +61,7 @@ class Catalogue:
         return Interactions(
             user_idx=self.users.vocabulary.encode(frame["user_id"]),
             item_idx=self.items.vocabulary.encode(frame["item_id"]),
-            weight=frame["weight"].to_numpy(np.float32),
+            weight=frame["weight"].to_numpy(np.float32, copy=True),  # torch wants it writable
             timestamp=frame["timestamp"].to_numpy(np.int64),
         )
 

@@ -1,5 +1,7 @@
 """Ranking metrics of each user, and what a random ranking would score."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,18 +16,20 @@ def recall_at_k(hits: NDArray[np.bool_], num_relevant: IntArray) -> FloatArray:
         hits: [num_users, k] whether the item at each rank is relevant.
         num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
     """
-    return np.divide(hits.sum(axis=1), num_relevant, dtype=np.float64)
+    share: FloatArray = np.divide(_row_sums(hits), num_relevant)
+    return share
 
 
 def hit_rate_at_k(hits: NDArray[np.bool_]) -> FloatArray:
     """1 for each user with a relevant item among the top k, otherwise 0."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def discounts(k: int) -> FloatArray:
     """[k] weight of each rank: 1 / log2(1 + rank)."""
     ranks: FloatArray = np.arange(1.0, k + 1.0)
-    return np.divide(1.0, np.log2(1.0 + ranks))
+    weights: FloatArray = np.reciprocal(np.log2(1.0 + ranks))
+    return weights
 
 
 def ideal_dcg(num_relevant: IntArray, k: int) -> FloatArray:
@@ -44,7 +48,7 @@ def ndcg_at_k(hits: NDArray[np.bool_], num_relevant: IntArray, k: int) -> FloatA
 
     Source: Järvelin and Kekäläinen, TOIS 2002.
     """
-    return hits @ discounts(hits.shape[1]) / ideal_dcg(num_relevant, k)
+    return _row_sums(hits * discounts(hits.shape[1])) / ideal_dcg(num_relevant, k)
 
 
 def reciprocal_rank(first_relevant: IntArray) -> FloatArray:
@@ -83,3 +87,8 @@ def random_expectation(
     span = harmonic[num_candidates] - harmonic[np.maximum(num_rankable - 1, 0)]
     expected["mrr"] = num_rankable / (num_candidates - num_rankable + 1) * span
     return expected
+
+
+def _row_sums(values: NDArray[Any]) -> FloatArray:
+    sums: FloatArray = np.add.reduce(values, axis=1, dtype=np.float64)
+    return sums

@@ -1,0 +1,128 @@
+"""Stage hpo: search the hyperparameters that rank the validation split best.
+
+`dvc repro` runs it with params.yaml alone. By hand, flags override params.yaml for one run.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from twotower.common.cli import one_line_errors
+from twotower.config import Config, load_config
+from twotower.data.prepared import PREPARED
+from twotower.search.console import SearchConsole
+from twotower.search.results import SearchOutputs
+from twotower.search.run import Watcher, run_search
+from twotower.search.trial import TrialRecord
+from twotower.tracking import FinishedTrial, SearchInfo, Tracker, start_tracker
+
+SNAPSHOT_URL = "sqlite:///hpo_study.db"
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Flags; those that are not given leave params.yaml as it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    number = parser.add_mutually_exclusive_group()
+    number.add_argument("--n-trials", type=int, help="total number of trials")
+    number.add_argument(
+        "--add-trials", type=int, default=0, metavar="N", help="N trials more than there are"
+    )
+    parser.add_argument("--timeout", type=float, help="seconds after which no trial is started")
+    parser.add_argument("--data-root", help="folder of raw files; runs the prepare stage first")
+    parser.add_argument(
+        "--storage",
+        help=f"database URL of the live study; {SNAPSHOT_URL} is the declared snapshot, whose "
+        "live study stays in .hpo/",
+    )
+    parser.add_argument("--study-name", help="name of the study in the database")
+    parser.add_argument("--mlflow-tracking", action="store_true", help="log the search to MLflow")
+    parser.add_argument("--experiment-name", help="MLflow experiment")
+    arguments = parser.parse_args()
+    if arguments.add_trials < 0:
+        parser.error("--add-trials: must be positive")
+    return arguments
+
+
+def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keys of params.yaml that the flags replace."""
+    given = {
+        "data.root": arguments.data_root,
+        "hpo.n_trials": arguments.n_trials,
+        "hpo.storage": None if arguments.storage == SNAPSHOT_URL else arguments.storage,
+        "hpo.study_name": arguments.study_name,
+        "hpo.timeout": arguments.timeout,
+        "mlflow.enabled": arguments.mlflow_tracking or None,
+        "mlflow.experiment": arguments.experiment_name,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+class Reporter:
+    """Tells the terminal and MLflow what the search does."""
+
+    def __init__(self, config: Config, root: Path) -> None:
+        self.console = SearchConsole(config.hpo.objective)
+        self.tracker: Tracker | None = None
+        self._config = config
+        self._root = root
+
+    def start(
+        self, identity: str, counts: dict[str, int], there: list[TrialRecord], total: int
+    ) -> None:
+        """Open the search's run, and show it the trials of earlier runs."""
+        info = SearchInfo(identity=identity, study_name=self._config.hpo.study_name)
+        self.tracker = start_tracker(self._config.mlflow, self._root, info)
+        self.console.start(counts, there, total)
+        for record in there:
+            self.tracker.trial(_finished(record))
+
+    def trial(self, record: TrialRecord) -> None:
+        """Show a new trial in both places."""
+        self.console.trial(record)
+        if self.tracker is not None:
+            self.tracker.trial(_finished(record))
+
+    def close(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
+        """Show the summary in both places."""
+        self.console.close()
+        files = [outputs.results, outputs.trials, outputs.validation, outputs.snapshot]
+        if self.tracker is not None:
+            winner = results["best_trial"]
+            best = {"best_value": winner["value"]} | winner["metrics"] if winner else {}
+            self.tracker.close([outputs.results, outputs.trials], best)
+        self.console.summary(results, [path.as_posix() for path in files])
+
+
+def _finished(record: TrialRecord) -> FinishedTrial:
+    return FinishedTrial(
+        number=record.number,
+        state="FAIL" if record.state == "FAIL" else "COMPLETE",
+        params=record.params,
+        value=record.value,
+        metrics=record.metrics,
+        epoch_metrics=[{"loss": loss} for loss in record.losses],
+        started_ms=record.started,
+        finished_ms=record.finished,
+        failure=record.failure,
+    )
+
+
+def main() -> None:
+    """Run the stage in the current directory."""
+    arguments = parse_arguments()
+    config = load_config(overrides=overrides(arguments))
+    if arguments.data_root is not None:
+        from twotower.ingest import prepare
+
+        prepare(config, PREPARED, Path("metrics/data.json"))
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    reporter, outputs = Reporter(config, root), SearchOutputs()
+    watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)
+    results = run_search(config, root, watcher, outputs=outputs, add_trials=arguments.add_trials)
+    reporter.close(results, outputs)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

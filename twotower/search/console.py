@@ -1,0 +1,82 @@
+"""What a search shows in a terminal: counts, a progress bar, a summary."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from twotower.search.trial import TrialRecord, best
+
+
+class SearchConsole:
+    """Shows one search; a line for each new best and each failed trial, a bar for the rest."""
+
+    def __init__(self, objective: str) -> None:
+        self._objective = objective
+        self._best: TrialRecord | None = None
+        self._bar: tqdm[Any] | None = None
+
+    def say(self, line: str) -> None:
+        """A line for the user, above the bar."""
+        tqdm.write(line, file=sys.stdout)
+
+    def start(self, counts: dict[str, int], there: list[TrialRecord], total: int) -> None:
+        """Show what is searched on, and begin the bar.
+
+        Args:
+            counts: rows and entities that the search sees.
+            there: trials that are kept from earlier runs.
+            total: trials that are asked for.
+        """
+        self.say(
+            f"{counts['num_users']:,} users, {counts['num_items']:,} items; "
+            f"{counts['num_train_rows']:,} training rows, "
+            f"{counts['num_validation_rows']:,} validation rows"
+        )
+        self._best = best(there)
+        self._bar = tqdm(total=total, initial=len(there), desc="trials", disable=None)
+
+    def trial(self, record: TrialRecord) -> None:
+        """Show that a trial has finished."""
+        if record.failure is not None:
+            self.say(f"trial {record.number} failed: {record.failure}")
+        elif self._best is None or (record.value or 0.0) > (self._best.value or 0.0):
+            self._best = record
+            self.say(
+                f"trial {record.number}: {self._objective} {record.value:.4f}, the best so far, "
+                f"with {_params(record.params)}"
+            )
+        if self._bar is not None:
+            self._bar.update()
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def summary(self, results: dict[str, Any], files: list[str]) -> None:
+        """Show the best trial, and where everything is.
+
+        Args:
+            results: the content of the results file.
+            files: that were written.
+        """
+        winner = results["best_trial"]
+        if winner is not None:
+            states = results["states"]
+            failed = f", {states['fail']} failed" if states["fail"] else ""
+            cut = "" if results["complete"] else "; the time budget ended the search early"
+            self.say(f"\n{results['n_trials']} trials{failed}{cut}")
+            self.say(f"best trial: {winner['number']} ({_params(winner['params'])})")
+            width = max(map(len, winner["metrics"]))
+            users = results["num_users"]
+            self.say(f"validation metrics over {users:,} users (a random ranking in brackets):")
+            for name, value in sorted(winner["metrics"].items()):
+                chance = results["random"].get(name)
+                bracket = "" if chance is None else f"  ({chance:.4f})"
+                self.say(f"  {name:<{width}}  {value:.4f}{bracket}")
+        self.say("files: " + ", ".join(files))
+
+
+def _params(params: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in params.items())

@@ -1,0 +1,118 @@
+"""What makes two searches the same study, and what is recorded beside it."""
+
+import ast
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import twotower
+from twotower.common.files import json_text, sha256_text
+from twotower.config import Config
+from twotower.search.propose import distributions
+from twotower.training.device import resolve_device
+
+OBJECTIVE_VERSION = 1
+"""Raise it when the same hyperparameters, data and seed give other metrics than before."""
+SEARCH_VERSION = 1
+"""Raise it when the same earlier trials lead to another proposal than before."""
+
+LIBRARIES = ("numpy", "optuna", "torch")
+OBJECTIVE_CODE = ("common/seeds.py", "data", "evaluation", "search/objective.py",
+                  "search/propose.py", "training")  # fmt: skip
+"""What the value of a trial depends on, inside the package."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Plain values and their digest."""
+
+    values: Mapping[str, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the canonical JSON of the values."""
+        return sha256_text(json_text(self.values, indent=None))
+
+
+def build_identity(config: Config, data: Mapping[str, str]) -> Fingerprint:
+    """Identity of the study that `config` asks for on the data with these digests.
+
+    The number of trials, the time budget and where results are stored are no part of it.
+    """
+    space = {
+        name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
+        for name, distribution in distributions(config.hpo.search_space).items()
+    }
+    train = config.train.model_dump(mode="json") | {"device": resolve_device(config.train.device)}
+    return Fingerprint(
+        {
+            "data": dict(data),
+            "evaluate": config.evaluate.model_dump(mode="json"),
+            "include_defaults": config.hpo.include_defaults,
+            "lookahead": config.hpo.lookahead,
+            "model": config.model.model_dump(mode="json"),
+            "objective": config.hpo.objective,
+            "objective_version": OBJECTIVE_VERSION,
+            "sampler": config.hpo.sampler,
+            "search_version": SEARCH_VERSION,
+            "seed": config.seed,
+            "space": space,
+            "train": train,
+        }
+    )
+
+
+def provenance() -> Fingerprint:
+    """Code, libraries and CPU capability that trials are made with here."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    return Fingerprint(
+        {
+            "code": code_digest(Path(twotower.__file__).parent),
+            "platform": f"{platform.system()} {platform.machine()} {capability}",
+            **{name: version(name) for name in LIBRARIES},
+        }
+    )
+
+
+def code_digest(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> str:
+    """SHA-256 of the syntax trees of the objective's modules.
+
+    Comments, docstrings and layout do not count.
+    """
+    files = sorted(
+        path
+        for part in parts
+        for path in (
+            (package / part).rglob("*.py") if (package / part).is_dir() else [package / part]
+        )
+    )
+    trees = {
+        path.relative_to(package).as_posix(): _tree(ast.parse(path.read_text(encoding="utf-8")))
+        for path in files
+    }
+    return sha256_text(json_text(trees, indent=None))
+
+
+def _tree(node: Any) -> Any:
+    """A syntax tree as plain values, the same in all supported versions of Python."""
+    if isinstance(node, list):
+        return [_tree(item) for item in node if not _is_docstring(item)]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    # Newer versions add empty fields.
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    return [type(node).__name__, {name: _tree(value) for name, value in fields.items()}]
+
+
+def _is_docstring(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,140 @@
+"""The files that a search leaves: results, trials table, validation metrics, study snapshot."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twotower.common.files import write_csv, write_json
+from twotower.config import Config
+from twotower.config.load import hyperparameters
+from twotower.search.database import write_snapshot
+from twotower.search.driver import SearchResult
+from twotower.search.objective import Objective
+from twotower.search.propose import distributions
+from twotower.search.study import StudyLocation
+from twotower.search.trial import Params, TrialRecord, best
+
+
+@dataclass(frozen=True)
+class SearchOutputs:
+    """Where the files go; the defaults are those of dvc.yaml."""
+
+    snapshot: Path = Path("hpo_study.db")
+    results: Path = Path("hpo_results.json")
+    trials: Path = Path("metrics/hpo_trials.csv")
+    validation: Path = Path("metrics/validation.json")
+
+
+def write_outputs(
+    outputs: SearchOutputs,
+    location: StudyLocation,
+    config: Config,
+    objective: Objective,
+    result: SearchResult,
+) -> dict[str, Any]:
+    """Write all four files, each whole; the results, which refit reads, come last.
+
+    Returns:
+        The content of the results file.
+    """
+    mixed = any(r.provenance != location.provenance.digest for r in result.records)
+    results = summarise(config, objective, result) | {
+        "identity": location.identity.digest,
+        "provenance": {"mixed": mixed, **location.provenance.values},
+    }
+    write_snapshot(
+        outputs.snapshot,
+        config.hpo.study_name,
+        result.records,
+        distributions(config.hpo.search_space),
+        {
+            "complete": result.complete,
+            "identity": location.identity.digest,
+            "identity_values": location.identity.values,
+            "provenance": location.provenance.values,
+        },
+    )
+    write_trials(outputs.trials, config, result.records)
+    write_json(outputs.validation, validation_metrics(config, objective, result.records))
+    write_json(outputs.results, results)
+    return results
+
+
+def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
+    """What the search found, as plain values."""
+    winner = best(result.records)
+    defaults = hyperparameters(config.model, config.train)
+    states = Counter(record.state for record in result.records)
+    return {
+        "best_params": winner.params if winner else _searched(defaults, config),
+        "best_trial": _trial(winner) if winner else None,
+        "complete": result.complete,
+        "data": objective.counts,
+        "direction": "maximize",
+        "evaluated": objective.target.counts(),
+        "include_defaults": config.hpo.include_defaults,
+        "lookahead": config.hpo.lookahead,
+        "n_trials": len(result.records),
+        "num_users": len(objective.target),
+        "objective": config.hpo.objective,
+        "random": objective.target.random(config.evaluate.ks),
+        "sampler": config.hpo.sampler,
+        "search_space": {
+            name: space.model_dump(mode="json") for name, space in config.hpo.search_space.items()
+        },
+        "seed": config.seed,
+        "split": "validation",
+        "states": {state: states[state.upper()] for state in ("complete", "fail")},
+        "study_name": config.hpo.study_name,
+    }
+
+
+def validation_metrics(
+    config: Config, objective: Objective, records: list[TrialRecord]
+) -> dict[str, Any]:
+    """Metrics of the best trial beside those of the defaults and of a random ranking."""
+    winner = best(records)
+    metrics: dict[str, Any] = {
+        "evaluated": objective.target.counts(),
+        "random": objective.target.random(config.evaluate.ks),
+    }
+    if winner is not None:
+        metrics["optimized"] = winner.metrics
+    if records and config.hpo.include_defaults:
+        metrics["default"] = records[0].metrics
+    return metrics
+
+
+def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None:
+    """Write the trials table: number, state, value, params_*, metrics_*, failure."""
+    names = sorted(config.hpo.search_space)
+    metrics = sorted({name for record in records for name in record.metrics})
+    columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
+    columns += [*(f"metrics_{name}" for name in metrics), "failure"]
+    write_csv(path, columns, [_row(record) for record in records])
+
+
+def _searched(defaults: Mapping[str, Any], config: Config) -> Params:
+    return {name: defaults[name] for name in sorted(config.hpo.search_space)}
+
+
+def _trial(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "metrics": record.metrics,
+        "number": record.number,
+        "params": record.params,
+        "value": record.value,
+    }
+
+
+def _row(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "state": record.state,
+        "value": record.value,
+        **{f"params_{name}": value for name, value in record.params.items()},
+        **{f"metrics_{name}": value for name, value in record.metrics.items()},
+        "failure": record.failure,
+    }

@@ -1,0 +1,106 @@
+"""One search from prepared data to its output files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twotower.common.errors import SearchError
+from twotower.config import Config
+from twotower.data.prepared import PREPARED, fingerprint
+from twotower.search.driver import SearchResult, search
+from twotower.search.identity import build_identity, provenance
+from twotower.search.objective import Objective
+from twotower.search.results import SearchOutputs, write_outputs
+from twotower.search.study import LiveStudy, Say, StudyLocation, open_study
+from twotower.search.trial import TrialRecord
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told what, and when.
+
+    Attributes:
+        say: a line for the user.
+        start: once, before the first new trial: the identity's digest, the counts of the data,
+            the trials that are already there, and the total that is asked for.
+        trial: each new trial, once it is on disk.
+    """
+
+    say: Say
+    start: Callable[[str, dict[str, int], list[TrialRecord], int], None]
+    trial: Callable[[TrialRecord], None]
+
+
+def run_search(
+    config: Config,
+    root: Path,
+    watcher: Watcher,
+    prepared: Path = PREPARED,
+    outputs: SearchOutputs | None = None,
+    *,
+    add_trials: int = 0,
+) -> dict[str, Any]:
+    """Run the search that `config` asks for, as far as its trials are not there yet.
+
+    Args:
+        config: all of params.yaml.
+        root: repository that keeps the live studies, below `.hpo`.
+        watcher: told of the progress.
+        prepared: folder that the prepare stage wrote.
+        outputs: where the results go.
+        add_trials: trials beyond those already there, in place of `hpo.n_trials`; 0: that total.
+
+    Returns:
+        The content of the results file.
+
+    Raises:
+        SearchError: if no trial completed, or no user of the validation split can be scored.
+        DataError: if the prepared data is missing.
+    """
+    outputs = outputs or SearchOutputs()
+    objective = Objective(prepared, config)
+    location = StudyLocation(
+        root / ".hpo",
+        outputs.snapshot,
+        build_identity(config, fingerprint(prepared)),
+        provenance(),
+    )
+    if not objective.counts["num_validation_rows"]:
+        watcher.say("no validation split: nothing to choose by, so the defaults stand")
+        return write_outputs(outputs, location, config, objective, SearchResult([], complete=True))
+    if not len(objective.target):
+        msg = "no user of the validation split has an item to find that training did not show"
+        raise SearchError(msg)
+    with open_study(location, config.hpo, watcher.say) as study:
+        config = _with_total(config, study, add_trials)
+        _announce(config, location, objective, study, watcher)
+        result = search(
+            config, study, objective, location.provenance.digest, on_trial=watcher.trial
+        )
+        return write_outputs(outputs, location, config, objective, result)
+
+
+def _with_total(config: Config, study: LiveStudy, add_trials: int) -> Config:
+    if not add_trials:
+        return config
+    hpo = config.hpo.model_copy(update={"n_trials": len(study.records) + add_trials})
+    return config.model_copy(update={"hpo": hpo})
+
+
+def _announce(
+    config: Config,
+    location: StudyLocation,
+    objective: Objective,
+    study: LiveStudy,
+    watcher: Watcher,
+) -> None:
+    total = config.hpo.n_trials
+    there = [study.records[n] for n in sorted(study.records) if n < total]
+    if len(there) == total:
+        watcher.say(f"all {total} trials are already there: none to run")
+    elif there:
+        watcher.say(
+            f"{len(there)} of {total} trials are already there: {total - len(there)} to run"
+        )
+    watcher.start(location.identity.digest, objective.counts, there, total)

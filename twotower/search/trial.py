@@ -1,0 +1,109 @@
+"""One finished trial, and its form as an Optuna trial."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+Params = dict[str, Any]
+Distributions = Mapping[str, BaseDistribution]
+
+CONSTANT_TIME = datetime(2000, 1, 1)
+"""When every trial of a snapshot began and ended, so that its bytes hold no clock."""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What is kept of a finished trial.
+
+    Attributes:
+        number: from 0.
+        state: COMPLETE or FAIL.
+        params: hyperparameters by name.
+        value: of the objective; None for a failed trial.
+        metrics: of the validation split; empty for a failed trial.
+        losses: mean training loss of each epoch.
+        failure: why the trial failed; None for a complete one.
+        provenance: digest of the code, libraries and CPU that made it.
+        started: milliseconds since 1970, UTC; never in a tracked file.
+        finished: likewise.
+    """
+
+    number: int
+    state: str
+    params: Params
+    provenance: str
+    value: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    failure: str | None = None
+    started: int = 0
+    finished: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "TrialRecord":
+        """The record that `to_json` was called on."""
+        return cls(**values)
+
+    def without_times(self) -> "TrialRecord":
+        """The record as it goes into a snapshot."""
+        return replace(self, started=0, finished=0)
+
+    def to_optuna(self, distributions: Distributions) -> FrozenTrial:
+        """The trial as Optuna stores it; without times it began and ended at CONSTANT_TIME."""
+        return FrozenTrial(
+            number=self.number,
+            trial_id=self.number,
+            state=TrialState[self.state],
+            value=self.value,
+            datetime_start=_datetime(self.started),
+            datetime_complete=_datetime(self.finished),
+            params=dict(self.params),
+            distributions=dict(distributions),
+            user_attrs={
+                "metrics": self.metrics,
+                "losses": self.losses,
+                "failure": self.failure,
+                "provenance": self.provenance,
+            },
+            system_attrs={},
+            intermediate_values={},
+        )
+
+    @classmethod
+    def from_optuna(cls, trial: FrozenTrial) -> "TrialRecord":
+        """The record that `to_optuna` was called on."""
+        return cls(
+            number=trial.number,
+            state=trial.state.name,
+            params=trial.params,
+            value=trial.value,
+            started=_milliseconds(trial.datetime_start),
+            finished=_milliseconds(trial.datetime_complete),
+            **trial.user_attrs,
+        )
+
+
+def best(records: "list[TrialRecord]") -> TrialRecord | None:
+    """The complete trial of the highest value; of equal ones the first."""
+    complete = [record for record in records if record.value is not None]
+    return max(complete, key=lambda record: (record.value, -record.number), default=None)
+
+
+def _datetime(milliseconds: int) -> datetime:
+    if not milliseconds:
+        return CONSTANT_TIME
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+
+
+def _milliseconds(moment: datetime | None) -> int:
+    if moment is None or moment == CONSTANT_TIME:
+        return 0
+    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
