@@ -65,10 +65,10 @@ class TrialRecord:
             value=self.value,
             datetime_start=_datetime(self.started),
             datetime_complete=_datetime(self.finished),
-            params=dict(self.params),
+            params=dict(sorted(self.params.items())),
             distributions=dict(distributions),
             user_attrs={
-                "metrics": self.metrics,
+                "metrics": dict(sorted(self.metrics.items())),  # their order is in the bytes
                 "losses": self.losses,
                 "failure": self.failure,
                 "provenance": self.provenance,

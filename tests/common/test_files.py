@@ -1,0 +1,64 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twotower.common.files import (
+    atomic_folder,
+    atomic_write,
+    canonical,
+    json_text,
+    round_float,
+    write_csv,
+    write_json,
+)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as handle:
+        handle.write(b"half" * (1 // 0))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_folder_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_folder(folder) as target:
+        (target / "a").write_text("new" * (1 // 0))
+    assert (folder / "a").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_folder_is_replaced_whole(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with atomic_folder(tmp_path / "folder") as target:
+            (target / name).write_text(name)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["b"]
+
+
+def test_json_is_sorted_rounded_and_ends_with_a_line_feed(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"b": 1 / 3, "a": math.nan, "c": (1, -0.0)})
+    text = (tmp_path / "x.json").read_bytes().decode()
+    assert text.endswith("}\n")
+    assert text.index('"a"') < text.index('"b"')
+    assert json.loads(text) == {"a": None, "b": 0.33333333, "c": [1, 0.0]}
+
+
+def test_csv_cells(tmp_path: Path) -> None:
+    write_csv(tmp_path / "x.csv", ["a", "b", "c"], [{"a": 1 / 3, "b": None}, {"c": "x,y"}])
+    assert (tmp_path / "x.csv").read_bytes() == b'a,b,c\n0.33333333,,\n,,"x,y"\n'
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_rounding_is_idempotent_and_close(value: float) -> None:
+    once = round_float(value)
+    assert round_float(once) == once
+    assert math.isclose(once, value, rel_tol=1e-7, abs_tol=1e-300)
+    assert canonical(json.loads(json_text(value))) == once

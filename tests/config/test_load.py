@@ -1,0 +1,113 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+from twotower.common.errors import ConfigError
+from twotower.config import load_config, parse_config
+from twotower.config.load import Config, hyperparameters, with_hyperparameters
+from twotower.config.training import ModelConfig, TrainConfig
+
+INT = {"type": "int", "low": 8, "high": 64, "step": 8}
+FLOAT = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
+
+
+def space(**parameters: Any) -> dict[str, Any]:
+    return {"hpo": {"search_space": parameters}}
+
+
+def test_committed_file_holds_every_key() -> None:
+    raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    assert set(raw) == set(Config.model_fields)
+    for section in ("data", "split", "model", "train", "evaluate", "hpo", "refit", "visualize"):
+        assert set(raw[section]) == set(Config.model_fields[section].annotation.model_fields)
+
+
+def test_committed_defaults_are_those_of_the_code() -> None:
+    committed = load_config(REPOSITORY / "params.yaml")
+    assert (committed.model, committed.train) == (ModelConfig(), TrainConfig())
+    assert committed.hpo == Config().hpo
+
+
+def test_numbers_written_as_text_are_numbers() -> None:
+    config = parse_config({"train": {"lr": "1e-3"}, **space(lr=FLOAT | {"low": "1e-06"})})
+    assert config.train.lr == 0.001
+    assert config.hpo.search_space["lr"].low == 1e-6
+
+
+def test_integral_floats_are_the_same_study() -> None:
+    plain = parse_config(space(dim=INT))
+    written = parse_config(space(dim=INT | {"low": 8.0, "step": "8"}))
+    assert plain == written
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
+        ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
+        ({"model": {"dim": 2.5}}, ["model.dim", "2.5"]),
+        ({"train": {"lr": float("nan")}}, ["train.lr", "finite"]),
+        ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
+        ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
+        ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
+        (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
+        (space(dim=INT | {"low": 1.5}), ["hpo.search_space.dim.low", "1.5"]),
+        (space(dim=INT | {"low": 72}), ["hpo.search_space.dim", "must not exceed"]),
+        (space(dim=INT | {"steps": 8}), ["hpo.search_space.dim.steps", "not permitted"]),
+        (space(lr=FLOAT | {"low": 0}), ["hpo.search_space.lr", "log scale needs low > 0"]),
+        (space(lr=FLOAT | {"step": 0.1}), ["hpo.search_space.lr", "cannot be combined"]),
+        (space(lr={"type": "uniform"}), ["hpo.search_space.lr", "uniform"]),
+        (space(batch_size={"type": "categorical", "choices": []}), ["batch_size.choices"]),
+        (space(batch_size={"type": "categorical", "choices": [256, 256]}), ["distinct"]),
+        (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
+        (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
+        (space(epochs=INT | {"low": 0}), ["search_space.epochs", "greater than 0"]),
+        (space(dim=INT | {"low": 64}), ["search_space.dim", "default 32 lies outside"]),
+        (space(loss={"type": "categorical", "choices": ["softmax", "bce"]}), ["loss", "bce"]),
+        ([1], ["valid dictionary"]),
+    ],
+)
+def test_broken_rules_are_named(raw: Any, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_every_broken_rule_has_a_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"model": {"dim": 0}, "train": {"epochs": -1}})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_default_outside_the_space_is_fine_when_it_is_no_trial() -> None:
+    raw = space(dim=INT | {"low": 64})
+    raw["hpo"]["include_defaults"] = False
+    assert parse_config(raw).model.dim == 32
+
+
+def test_file_problems(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(tmp_path / "bad.yaml")
+
+
+def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("hpo: {n_trials: 3}\n")
+    config = load_config(tmp_path / "params.yaml", {"hpo.n_trials": 7, "data.root": "there"})
+    assert (config.hpo.n_trials, config.data.root) == (7, "there")
+
+
+def test_hyperparameters_have_one_home_each() -> None:
+    assert not set(ModelConfig.model_fields) & set(TrainConfig.model_fields)
+    model, train = with_hyperparameters(ModelConfig(), TrainConfig(), {"dim": 8, "lr": 0.5})
+    assert (model.dim, train.lr) == (8, 0.5)
+    assert hyperparameters(model, train)["dim"] == 8

@@ -1,0 +1,69 @@
+"""Small data that many tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twotower.data.features import Categorical, Features, MultiValued, Numeric
+from twotower.data.prepared import Catalogue, Entities, write_catalogue, write_split
+from twotower.data.vocabulary import Vocabulary
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def events(seed: int, num_users: int = 30, num_items: int = 24, per_user: int = 12) -> pd.DataFrame:
+    """Rows in which users of one of three groups mostly choose items of that group."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(num_users), per_user)
+    own = rng.integers(0, num_items // 3, len(users)) * 3 + users % 3
+    items = np.where(rng.random(len(users)) < 0.9, own, rng.integers(0, num_items, len(users)))
+    return pd.DataFrame(
+        {
+            "user_id": users + 100,
+            "item_id": items + 1000,
+            "timestamp": np.arange(len(users)),
+            "weight": rng.integers(1, 5, len(users)).astype(np.float32),
+        }
+    )
+
+
+def catalogue_of(frame: pd.DataFrame, *, features: bool = False) -> Catalogue:
+    """Users and items of the rows; with one item feature of each kind if asked for."""
+    users = Vocabulary(pd.Index(np.sort(frame["user_id"].unique())))
+    items = Vocabulary(pd.Index(np.sort(frame["item_id"].unique())))
+    n = len(items)
+    columns = {
+        "colour": Categorical(np.arange(n) % 4, ("blue", "green", "red")),
+        "price": Numeric(np.linspace(-1, 1, n, dtype=np.float32), 10.0, 3.0),
+        "tags": MultiValued(np.arange(n) % 3 + 1, np.arange(n + 1), ("a", "b", "c")),
+    }
+    return Catalogue(
+        Entities(users, Features()), Entities(items, Features(columns if features else {}))
+    )
+
+
+def split_by_time(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each user's last two rows as test, the two before as validation."""
+    from_end = frame.groupby("user_id").cumcount(ascending=False)
+    return {
+        "train": frame[from_end >= 4],
+        "validation": frame[(from_end >= 2) & (from_end < 4)],
+        "test": frame[from_end < 2],
+    }
+
+
+def write_prepared(folder: Path, splits: dict[str, pd.DataFrame], *, features: bool = True) -> Path:
+    """A prepared folder, as the prepare stage would write it."""
+    for name, frame in splits.items():
+        write_split(folder / f"{name}.parquet", frame)
+    write_catalogue(folder / "vocabulary", catalogue_of(splits["train"], features=features))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder of small data with structure; not to be changed."""
+    folder = tmp_path_factory.mktemp("prepared")
+    return write_prepared(folder, split_by_time(events(seed=0)))

@@ -1,0 +1,179 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ranx import Qrels, Run
+from ranx import evaluate as ranx_evaluate
+
+from tests.conftest import catalogue_of, events, split_by_time
+from twotower.config.training import EvaluateConfig
+from twotower.evaluation.evaluate import evaluate
+from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.ranking import VectorScorer
+
+KS = (5, 10, 20)
+
+
+def pairs(*rows: tuple[int, int]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id"], dtype=np.int64)
+    return frame.assign(timestamp=0, weight=np.float32(1))
+
+
+def random_vectors(num_users: int, num_items: int, seed: int = 0) -> VectorScorer:
+    rng = np.random.default_rng(seed)
+    return VectorScorer(
+        rng.normal(size=(num_users, 6)).astype(np.float32),
+        rng.normal(size=(num_items, 6)).astype(np.float32),
+    )
+
+
+def test_who_and_what_is_counted() -> None:
+    train = pairs((1, 10), (1, 11), (2, 10), (3, 12))
+    held_out = pairs(
+        (1, 12), (1, 12), (1, 99),  # one warm item, twice, and one that is in no catalogue
+        (2, 10),  # nothing new
+        (9, 11),  # a user without history
+    )  # fmt: skip
+    target = evaluation_set(catalogue_of(train), train, held_out, EvaluateConfig())
+    assert target.users.tolist() == [0]
+    assert target.relevant.items.tolist() == [2]
+    assert target.num_relevant.tolist() == [2]
+    assert target.masked.items.tolist() == [0, 1]
+    assert target.counts() == {
+        "num_users": 1,
+        "num_users_cold": 1,
+        "num_users_nothing_new": 1,
+        "num_items": 3,
+        "num_relevant": 2,
+        "num_relevant_not_in_catalogue": 1,
+    }
+
+
+def test_seen_items_stay_when_repeats_count() -> None:
+    train, held_out = pairs((1, 10), (1, 11), (2, 11)), pairs((1, 10), (2, 10))
+    target = evaluation_set(
+        catalogue_of(train), train, held_out, EvaluateConfig(exclude_seen=False)
+    )
+    assert target.users.tolist() == [0, 1]
+    assert target.masked.items.size == 0
+
+
+def test_no_held_out_rows_is_an_empty_set() -> None:
+    train = pairs((1, 10), (2, 11))
+    target = evaluation_set(catalogue_of(train), train, train[:0], EvaluateConfig())
+    assert len(target) == 0
+    assert target.random(KS) == {}
+    with pytest.raises(ValueError, match="without a user"):
+        evaluate(random_vectors(2, 2), target, KS)
+
+
+def test_perfect_ranking_scores_one() -> None:
+    train, held_out = pairs((1, 10), (2, 11), (1, 12)), pairs((1, 11), (2, 10), (2, 12))
+    target = evaluation_set(catalogue_of(train), train, held_out, EvaluateConfig())
+    users = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
+    summary = evaluate(VectorScorer(users, np.eye(3, dtype=np.float32)), target, (2,)).summary()
+    names = ("recall_at_2", "ndcg_at_2", "hit_rate_at_2", "mrr", "coverage_at_2")
+    assert summary == dict.fromkeys(names, 1.0)
+
+
+@pytest.fixture
+def setting() -> tuple:
+    splits = split_by_time(events(seed=3, num_users=60, num_items=60))
+    catalogue = catalogue_of(splits["train"])
+    target = evaluation_set(catalogue, splits["train"], splits["test"], EvaluateConfig())
+    return catalogue, target, random_vectors(len(catalogue.users), len(catalogue.items))
+
+
+def naive(target, scorer) -> dict[str, list[float]]:
+    """Every metric of every user with loops alone."""
+    wanted: dict[str, list[float]] = {}
+    for row, user in enumerate(target.users):
+        scores = scorer.scores(np.array([user]))[0].tolist()
+        seen = set(target.masked.items[slice(*target.masked.offsets[row : row + 2])])
+        relevant = set(target.relevant.items[slice(*target.relevant.offsets[row : row + 2])])
+        order = sorted(set(range(len(scores))) - seen, key=lambda item: (-scores[item], item))
+        ranks = [rank for rank, item in enumerate(order, 1) if item in relevant]
+        total = int(target.num_relevant[row])
+        for k in KS:
+            gain = sum(1 / math.log2(1 + rank) for rank in ranks if rank <= k)
+            ideal = sum(1 / math.log2(1 + rank) for rank in range(1, min(total, k) + 1))
+            found = sum(rank <= k for rank in ranks)
+            wanted.setdefault(f"recall_at_{k}", []).append(found / total)
+            wanted.setdefault(f"ndcg_at_{k}", []).append(gain / ideal)
+            wanted.setdefault(f"hit_rate_at_{k}", []).append(float(found > 0))
+        wanted.setdefault("mrr", []).append(1 / ranks[0] if ranks else 0.0)
+    return wanted
+
+
+def test_agrees_with_a_naive_loop(setting: tuple) -> None:
+    _, target, scorer = setting
+    got = evaluate(scorer, target, KS).per_user
+    want = naive(target, scorer)
+    assert got.keys() == want.keys()
+    for name, values in want.items():
+        assert got[name] == pytest.approx(values), name
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaTypeSafetyWarning")
+def test_agrees_with_ranx(setting: tuple) -> None:
+    _, target, scorer = setting
+    qrels, run = {}, {}
+    outside = 0
+    for row, user in enumerate(target.users):
+        relevant = target.relevant.items[slice(*target.relevant.offsets[row : row + 2])]
+        missing = int(target.num_relevant[row]) - len(relevant)
+        qrels[f"u{row}"] = {f"i{item}": 1 for item in relevant}
+        qrels[f"u{row}"] |= {f"cold{outside + n}": 1 for n in range(missing)}
+        outside += missing
+        seen = set(target.masked.items[slice(*target.masked.offsets[row : row + 2])])
+        scores = scorer.scores(np.array([user]))[0].tolist()
+        run[f"u{row}"] = {f"i{i}": s for i, s in enumerate(scores) if i not in seen}
+    names = [f"{name}@{k}" for k in KS for name in ("recall", "ndcg", "hit_rate")] + ["mrr"]
+    want = ranx_evaluate(Qrels(qrels), Run(run), names)
+    got = evaluate(scorer, target, KS).summary()
+    for name in names:
+        assert got[name.replace("@", "_at_")] == pytest.approx(want[name]), name
+
+
+def test_relabelling_ids_changes_nothing(setting: tuple) -> None:
+    catalogue, target, scorer = setting
+    splits = split_by_time(events(seed=3, num_users=60, num_items=60))
+    renamed = {
+        name: frame.assign(user_id=frame["user_id"] * 7 + 3, item_id=frame["item_id"] * 5 + 1)
+        for name, frame in splits.items()
+    }
+    again = evaluation_set(
+        catalogue_of(renamed["train"]), renamed["train"], renamed["test"], EvaluateConfig()
+    )
+    assert evaluate(scorer, again, KS).summary() == evaluate(scorer, target, KS).summary()
+    assert len(catalogue.items) == again.num_items
+
+
+def test_in_range_and_recall_grows_with_k(setting: tuple) -> None:
+    _, target, scorer = setting
+    summary = evaluate(scorer, target, KS).summary()
+    assert all(0 <= value <= 1 for value in summary.values())
+    recalls = [summary[f"recall_at_{k}"] for k in KS]
+    assert recalls == sorted(recalls)
+
+
+class Noise:
+    """Independent random scores."""
+
+    def __init__(self, seed: int, num_items: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._num_items = num_items
+
+    def scores(self, user_idx: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(self._rng.random((len(user_idx), self._num_items)))
+
+
+def test_random_scores_come_close_to_the_random_expectation(setting: tuple) -> None:
+    _, target, _ = setting
+    runs = [evaluate(Noise(seed, target.num_items), target, KS).summary() for seed in range(200)]
+    for name, expected in target.random(KS).items():
+        values = [run[name] for run in runs]
+        error = np.std(values) / math.sqrt(len(values))
+        assert abs(np.mean(values) - expected) < 4 * error, name

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from twotower.common.errors import TrainingError
+from twotower.data.interactions import ItemLists
+from twotower.evaluation import ranking
+from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.ranking import VectorScorer, rank, stable_top_k
+
+
+def lists(*rows: list[int]) -> ItemLists:
+    offsets = np.cumsum([0, *map(len, rows)])
+    return ItemLists(offsets, np.array([item for row in rows for item in row], dtype=np.int64))
+
+
+def target(relevant: ItemLists, masked: ItemLists, num_items: int) -> EvaluationSet:
+    users = np.arange(len(relevant.counts))
+    return EvaluationSet(users, relevant, relevant.counts, masked, num_items, 0, 0)
+
+
+class Fixed:
+    """Scores that are given."""
+
+    def __init__(self, scores: list[list[float]]) -> None:
+        self._scores = torch.tensor(scores, dtype=torch.float32)
+
+    def scores(self, user_idx: np.ndarray) -> torch.Tensor:
+        return self._scores[torch.from_numpy(user_idx)].clone()
+
+
+@settings(deadline=None)
+@given(arrays(np.float32, (4, 9), elements=st.sampled_from([-np.inf, -1.0, 0.0, -0.0, 0.5, 2.0])),
+       st.integers(1, 9))  # fmt: skip
+def test_equal_scores_rank_by_index(scores: np.ndarray, k: int) -> None:
+    want = [sorted(range(9), key=lambda item: (-row[item], item))[:k] for row in scores]
+    assert stable_top_k(torch.from_numpy(scores), k).tolist() == want
+
+
+def test_masked_items_are_left_out_and_ranks_are_full() -> None:
+    scorer = Fixed([[5, 4, 3, 2, 1], [1, 1, 1, 1, 1]])
+    [block] = rank(scorer, target(lists([4], [3]), lists([0, 1], [0]), 5), k=2)
+    assert block.top.tolist() == [[2, 3], [1, 2]]
+    assert block.hits.tolist() == [[False, False], [False, False]]
+    assert block.first_relevant.tolist() == [3, 3]
+
+
+def test_fewer_candidates_than_k_leave_gaps() -> None:
+    [block] = rank(Fixed([[3, 2, 1]]), target(lists([2]), lists([0, 1]), 3), k=3)
+    assert block.top.tolist() == [[2, -1, -1]]
+    assert block.hits.tolist() == [[True, False, False]]
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(TrainingError, match="finite"):
+        list(rank(Fixed([[1, float("nan")]]), target(lists([0]), lists([]), 2), k=1))
+
+
+def test_block_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    scorer = VectorScorer(
+        rng.normal(size=(37, 8)).astype(np.float32), rng.normal(size=(50, 8)).astype(np.float32)
+    )
+    relevant = lists(*[[user % 50] for user in range(37)])
+    want = rank(scorer, target(relevant, lists(*[[]] * 37), 50), k=5)
+    tops = np.concatenate([block.top for block in want])
+    monkeypatch.setattr(ranking, "BLOCK_SCORES", 50 * 10)
+    blocks = list(rank(scorer, target(relevant, lists(*[[]] * 37), 50), k=5))
+    assert len(blocks) == 4
+    assert np.array_equal(np.concatenate([block.top for block in blocks]), tops)

@@ -1,0 +1,81 @@
+from search_files import random_trials, trial
+
+from twotower.plots.history import draw_history
+
+
+def traces(drawn):
+    return {trace.name: trace for trace in drawn.figure.data}
+
+
+def test_every_kind_of_trial_is_shown(twenty):
+    drawn = draw_history(twenty)
+    shown = traces(drawn)
+
+    assert list(shown) == [
+        "Trial",
+        "Best so far",
+        "Random ranking, expected (0.03)",
+        "Failed (no value)",
+        "Pruned (no value)",
+        "Defaults (trial 0)",
+        f"Best (trial {twenty.best.number})",
+    ]
+    assert len(shown["Trial"].x) == len(shown["Trial"].text) == 18
+    assert list(shown["Failed (no value)"].x) == [6]
+    assert list(shown["Pruned (no value)"].x) == [9]
+    assert max(shown["Best so far"].y) == twenty.best.value
+
+
+def test_trials_without_a_value_are_inside_the_axis_and_below_all_values(twenty):
+    drawn = draw_history(twenty)
+    rail = traces(drawn)["Failed (no value)"].y[0]
+    low, high = drawn.figure.layout.yaxis.range
+
+    assert low < rail < min(0.03, *(t.value for t in twenty.completed))
+    assert high > twenty.best.value
+
+
+def test_titles_name_objective_split_and_users(twenty):
+    layout = draw_history(twenty).figure.layout
+
+    assert layout.title.text == "Search history: Validation Recall@10 by trial"
+    assert layout.title.subtitle.text.startswith("validation split, 512 users")
+    assert layout.yaxis.title.text == "Validation Recall@10"
+    assert layout.xaxis.title.text == "Trial number"
+
+
+def test_the_best_trial_is_spelled_out(search):
+    drawn = draw_history(search([trial(0.12345, lr=0.01, loss="<mse>")], {
+        "lr": {"type": "float", "low": 0.001, "high": 0.1},
+        "loss": {"type": "categorical", "choices": ["<mse>", "softmax"]},
+    }))  # fmt: skip
+
+    (box,) = drawn.figure.layout.annotations
+    assert box.text == (
+        "<b>Best: trial 0</b><br>Recall@10 0.1235<br>loss = &lt;mse&gt;<br>lr = 0.01"
+    )
+
+
+def test_without_random_and_defaults(search):
+    shown = traces(draw_history(search(random_trials(3), include_defaults=False, random={})))
+
+    assert [name.split(" (")[0] for name in shown] == ["Trial", "Best so far", "Best"]
+
+
+def test_equal_values_and_one_trial_are_drawn(search):
+    for rows in ([trial(0.0, lr=0.01)], [trial(0.03, lr=0.01)] * 4):
+        low, high = draw_history(search(rows)).figure.layout.yaxis.range
+        assert low < high
+
+
+def test_many_trials_get_few_ticks(search):
+    axis = draw_history(search(random_trials(107))).figure.layout.xaxis
+
+    assert axis.dtick == 10
+
+
+def test_nothing_to_draw(search):
+    drawn = draw_history(search([trial(None, "FAIL")] * 2))
+
+    assert drawn.figure is None
+    assert drawn.reason.startswith("None of the 2 trials completed")

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+import twotower
+from twotower.config import parse_config
+from twotower.search.identity import build_identity, code_digest, provenance
+
+DATA = {"train.parquet": "a"}
+BASE = {"hpo": {"n_trials": 5}, "model": {"dim": 32}}
+
+
+def digest(raw: dict, data: dict[str, str] | None = None) -> str:
+    return build_identity(parse_config(raw), data or DATA).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hpo": {"n_trials": 50}},
+        {"hpo": {"timeout": 3}},
+        {"hpo": {"storage": "sqlite:///x.db"}},
+        {"hpo": {"on_drift": "resume"}},
+        {"mlflow": {"enabled": True}},
+        {"visualize": {"static": "never"}},
+        {"refit": {"final": "all"}},
+        {"train": {"device": "cpu"}},
+        {"train": {"epochs": 5.0}},
+    ],
+)
+def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
+    assert digest(BASE | change) == digest(BASE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"hpo": {"lookahead": 1}},
+        {"hpo": {"sampler": "random"}},
+        {"hpo": {"include_defaults": False}},
+        {"hpo": {"objective": "mrr"}},
+        {"hpo": {"search_space": {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}}},
+        {"model": {"temperature": 0.2}},
+        {"train": {"threads": 2}},
+        {"train": {"lr": 0.002}},
+        {"evaluate": {"ks": [10]}},
+        {"evaluate": {"exclude_seen": False}},
+    ],
+)
+def test_whatever_a_trial_depends_on_is(change: dict) -> None:
+    assert digest(BASE | change) != digest(BASE)
+
+
+def test_data_is_part_of_it() -> None:
+    assert digest(BASE, {"train.parquet": "b"}) != digest(BASE)
+
+
+def test_space_is_the_same_however_it_is_written() -> None:
+    one = {"lr": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}}
+    other = {"lr": {"log": "true", "high": "1e-1", "low": "0.0001", "type": "float"}}
+    assert digest({"hpo": {"search_space": one}}) == digest({"hpo": {"search_space": other}})
+
+
+def write(folder: Path, text: str) -> str:
+    (folder / "a.py").write_text(text)
+    return code_digest(folder, ["a.py"])
+
+
+def test_code_counts_and_prose_does_not(tmp_path: Path) -> None:
+    plain = write(tmp_path, "def f(x):\n    return x + 1\n")
+    prose = '"""Module."""\n\n\ndef f(x):\n    """Function."""\n    return (x + 1)  # comment\n'
+    assert write(tmp_path, prose) == plain
+    assert write(tmp_path, "def f(x):\n    return x + 2\n") != plain
+
+
+def test_provenance_names_what_can_change_a_value() -> None:
+    values = provenance().values
+    assert set(values) == {"code", "platform", "numpy", "optuna", "torch"}
+    assert values["code"] == code_digest(Path(twotower.__file__).parent)

@@ -1,0 +1,247 @@
+"""Whole searches on small data: the same bytes however they came about."""
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY, events, split_by_time, write_prepared
+from twotower.common.errors import SearchError
+from twotower.config import Config, parse_config
+from twotower.search import objective as objective_module
+from twotower.search.results import SearchOutputs
+from twotower.search.run import Watcher, run_search
+
+SMALL: dict[str, Any] = {
+    "model": {"dim": 8},
+    "train": {"epochs": 1, "batch_size": 64},
+    "hpo": {
+        "n_trials": 6,
+        "search_space": {
+            "dim": {"type": "int", "low": 4, "high": 16, "step": 4},
+            "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+            "epochs": {"type": "int", "low": 1, "high": 3},
+        },
+    },
+}
+
+
+def config(**hpo: Any) -> Config:
+    return parse_config(SMALL | {"hpo": SMALL["hpo"] | hpo})
+
+
+class Run:
+    """One search in a folder, and what it said."""
+
+    def __init__(self, root: Path, prepared: Path, settings: Config, **options: Any) -> None:
+        self.said: list[str] = []
+        self.new: list[int] = []
+        watcher = Watcher(
+            self.said.append, lambda *_: None, lambda record: self.new.append(record.number)
+        )
+        self.outputs = outputs(root)
+        self.results = run_search(settings, root, watcher, prepared, self.outputs, **options)
+        self.digests = digests(self.outputs)
+
+
+def outputs(root: Path) -> SearchOutputs:
+    return SearchOutputs(
+        root / "study.db", root / "results.json", root / "trials.csv", root / "validation.json"
+    )
+
+
+def digests(files: SearchOutputs) -> list[str]:
+    paths = (files.snapshot, files.results, files.trials, files.validation)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
+    return Run(tmp_path_factory.mktemp("straight"), prepared, config())
+
+
+def test_grown_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:
+    assert Run(tmp_path, prepared, config(n_trials=2)).new == [0, 1]
+    grown = Run(tmp_path, prepared, config())
+    assert grown.new == [2, 3, 4, 5]
+    assert "2 of 6 trials are already there: 4 to run" in grown.said
+    assert grown.digests == straight.digests
+
+
+def test_shrunk_equals_fresh(straight: Run, tmp_path: Path, prepared: Path) -> None:
+    fresh = Run(tmp_path / "fresh", prepared, config(n_trials=3))
+    Run(tmp_path / "shrunk", prepared, config())
+    shrunk = Run(tmp_path / "shrunk", prepared, config(n_trials=3))
+    assert shrunk.new == []
+    assert shrunk.digests == fresh.digests
+    again = Run(tmp_path / "shrunk", prepared, config())
+    assert again.new == []
+    assert again.digests == straight.digests
+
+
+def test_snapshot_alone_is_enough_to_go_on(straight: Run, tmp_path: Path, prepared: Path) -> None:
+    first = Run(tmp_path / "a", prepared, config(n_trials=4))
+    (tmp_path / "b").mkdir()
+    first.outputs.snapshot.rename(tmp_path / "b" / "study.db")
+    second = Run(tmp_path / "b", prepared, config())
+    assert second.new == [4, 5]
+    assert second.digests == straight.digests
+
+
+def test_added_trials_are_added_to_what_is_there(
+    straight: Run, tmp_path: Path, prepared: Path
+) -> None:
+    Run(tmp_path, prepared, config(n_trials=4))
+    added = Run(tmp_path, prepared, config(n_trials=4), add_trials=2)
+    assert added.new == [4, 5]
+    assert added.digests == straight.digests
+
+
+def test_killed_and_resumed_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:
+    script = (
+        "import sys, json; from pathlib import Path; from tests.search.test_run import *;"
+        "root = Path(sys.argv[1]);"
+        "Run(root, Path(sys.argv[2]), config())"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(prepared)]
+    kills = 0
+    for delay in (0.0, 0.02, 0.05):
+        process = subprocess.Popen(command, cwd=REPOSITORY)
+        before = _trials(tmp_path)
+        while process.poll() is None and _trials(tmp_path) <= before:
+            time.sleep(0.005)
+        time.sleep(delay)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 1
+    assert not outputs(tmp_path).results.exists() or kills < 3
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    assert digests(outputs(tmp_path)) == straight.digests
+
+
+def _trials(root: Path) -> int:
+    """Trials that have been started to be kept, counted from outside."""
+    import sqlite3
+
+    total = 0
+    for path in root.glob(".hpo/*/*/study.db"):
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+                total += connection.execute("select count(*) from trials").fetchone()[0]
+        except sqlite3.Error:
+            continue
+    return total
+
+
+def test_another_space_or_other_data_is_another_study(tmp_path: Path, prepared: Path) -> None:
+    first = Run(tmp_path, prepared, config(n_trials=2))
+    space = SMALL["hpo"]["search_space"] | {"dim": {"type": "int", "low": 8, "high": 16, "step": 8}}
+    second = Run(tmp_path, prepared, config(n_trials=2, search_space=space))
+    assert second.new == [0, 1]
+    assert any("holds another study" in line for line in second.said)
+    other = write_prepared(tmp_path / "other", split_by_time(events(seed=9)))
+    assert Run(tmp_path, other, config(n_trials=2)).new == [0, 1]
+    back = Run(tmp_path, prepared, config(n_trials=2))
+    assert back.new == []
+    assert back.digests == first.digests
+
+
+def test_results_say_what_was_found(straight: Run) -> None:
+    results = json.loads(straight.outputs.results.read_text())
+    trials = list(csv.DictReader(straight.outputs.trials.read_text().splitlines()))
+    values = [float(trial["value"]) for trial in trials]
+    assert results["n_trials"] == len(trials) == 6
+    assert results["best_trial"]["number"] == values.index(max(values))
+    assert results["best_trial"]["value"] == max(values)
+    assert results["best_params"] == results["best_trial"]["params"]
+    assert results["complete"] is True
+    assert results["states"] == {"complete": 6, "fail": 0}
+    assert results["provenance"]["mixed"] is False
+    validation = json.loads(straight.outputs.validation.read_text())
+    assert validation["optimized"] == results["best_trial"]["metrics"]
+    assert validation["default"]["recall_at_10"] == values[0]
+    assert 0 < validation["random"]["recall_at_10"] < 1
+
+
+def test_a_failed_trial_is_recorded_and_the_study_goes_on(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = objective_module.fit
+
+    def fit(*arguments: Any, **options: Any) -> Any:
+        if arguments[3].epochs == 2:
+            msg = "boom"
+            raise ZeroDivisionError(msg)
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(objective_module, "fit", fit)
+    run = Run(tmp_path, prepared, config(n_trials=8))
+    trials = list(csv.DictReader(run.outputs.trials.read_text().splitlines()))
+    failed = [trial for trial in trials if trial["state"] == "FAIL"]
+    assert run.results["states"] == {"complete": 8 - len(failed), "fail": len(failed)}
+    assert failed
+    assert {trial["failure"] for trial in failed} == {"ZeroDivisionError: boom"}
+    assert {trial["params_epochs"] for trial in failed} == {"2"}
+    assert Run(tmp_path, prepared, config(n_trials=8)).new == []
+
+
+def test_a_study_in_which_all_fail_is_an_error(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*_arguments: Any, **_options: Any) -> Any:
+        msg = "boom"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr(objective_module, "fit", fit)
+    with pytest.raises(SearchError, match=r"none of 3 trials completed.*boom"):
+        Run(tmp_path, prepared, config(n_trials=3))
+
+
+def test_out_of_memory_fails_no_trial(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*_arguments: Any, **_options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(objective_module, "fit", fit)
+    with pytest.raises(MemoryError):
+        Run(tmp_path, prepared, config(n_trials=3))
+    monkeypatch.undo()
+    assert Run(tmp_path, prepared, config(n_trials=1)).new == [0]
+
+
+def test_a_time_budget_leaves_a_prefix_that_can_be_completed(
+    straight: Run, tmp_path: Path, prepared: Path
+) -> None:
+    cut = Run(tmp_path, prepared, config(timeout=1e-3))
+    assert cut.new == [0]
+    assert cut.results["complete"] is False
+    assert Run(tmp_path, prepared, config()).digests == straight.digests
+
+
+def test_without_a_validation_split_the_defaults_stand(tmp_path: Path) -> None:
+    frame = events(seed=0)
+    splits = {"train": frame, "validation": frame[:0], "test": frame[:0]}
+    run = Run(tmp_path, write_prepared(tmp_path / "prepared", splits), config())
+    assert run.new == []
+    assert run.results["best_trial"] is None
+    assert run.results["best_params"] == {"dim": 8, "epochs": 1, "lr": 0.001}
+    assert "defaults stand" in run.said[0]
+
+
+def test_validation_rows_that_hold_nothing_new_are_an_error(tmp_path: Path) -> None:
+    frame = events(seed=0)
+    splits = {"train": frame, "validation": frame.head(5), "test": frame[:0]}
+    prepared = write_prepared(tmp_path / "prepared", splits)
+    with pytest.raises(SearchError, match="no user of the validation split"):
+        Run(tmp_path, prepared, config())

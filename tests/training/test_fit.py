@@ -1,0 +1,106 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import REPOSITORY, catalogue_of, events, split_by_time
+from twotower.common.errors import ConfigError, TrainingError
+from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.evaluation.evaluate import evaluate
+from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.ranking import VectorScorer
+from twotower.training.device import resolve_device
+from twotower.training.fit import fit
+
+SPLITS = split_by_time(events(seed=0))
+CATALOGUE = catalogue_of(SPLITS["train"], features=True)
+ROWS = CATALOGUE.encode(SPLITS["train"])
+MODELS = [
+    (ModelConfig(dim=8), TrainConfig(epochs=2, batch_size=64)),
+    (ModelConfig(dim=8, similarity="dot", hidden=(8,)), TrainConfig(epochs=2, batch_size=50)),
+    (ModelConfig(dim=8, features=False), TrainConfig(epochs=2, loss="mse", logq=False)),
+]
+
+
+def digest(model_config: ModelConfig, train_config: TrainConfig, seed: int = 1) -> str:
+    model = fit(CATALOGUE, ROWS, model_config, train_config, seed=seed)
+    return hashlib.sha256(b"".join(vectors.tobytes() for vectors in model.vectors())).hexdigest()
+
+
+def digests() -> str:
+    return " ".join(digest(*configs) for configs in MODELS)
+
+
+def test_a_fresh_process_gives_the_same_bytes() -> None:
+    code = "from tests.training.test_fit import digests; print(digests())"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert out.stdout.strip() == digests()
+
+
+def test_another_seed_gives_other_bytes() -> None:
+    assert digest(*MODELS[0], seed=1) != digest(*MODELS[0], seed=2)
+
+
+@pytest.mark.parametrize(("model_config", "train_config"), MODELS)
+def test_loss_falls(model_config: ModelConfig, train_config: TrainConfig) -> None:
+    losses: list[float] = []
+    config = train_config.model_copy(update={"lr": 0.02, "epochs": 8})
+    fit(
+        CATALOGUE, ROWS, model_config, config, seed=1,
+        on_epoch=lambda _epoch, loss, _model: losses.append(loss),
+    )  # fmt: skip
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
+
+
+def test_it_learns_what_there_is_to_learn() -> None:
+    target = evaluation_set(CATALOGUE, SPLITS["train"], SPLITS["validation"], EvaluateConfig())
+    config = TrainConfig(lr=0.03, epochs=15, batch_size=64)
+    model = fit(CATALOGUE, ROWS, ModelConfig(dim=16), config, seed=1)
+    recall = evaluate(VectorScorer(*model.vectors()), target, (5,)).summary()["recall_at_5"]
+    assert recall > 2 * target.random((5,))["recall_at_5"]
+
+
+def test_divergence_is_a_clear_failure() -> None:
+    config = TrainConfig(lr=1e30, epochs=3, batch_size=64)
+    with pytest.raises(TrainingError, match=r"not finite in epoch \d \(lr 1e\+30\)"):
+        fit(CATALOGUE, ROWS, ModelConfig(dim=8, similarity="dot"), config, seed=1)
+
+
+def test_callback_sees_the_model_and_can_stop() -> None:
+    seen = []
+
+    def stop(epoch: int, _loss: float, model: torch.nn.Module) -> None:
+        seen.append((epoch, model))
+        if epoch == 2:
+            raise StopIteration
+
+    with pytest.raises(StopIteration):
+        fit(CATALOGUE, ROWS, *MODELS[0][:1], TrainConfig(epochs=5), seed=1, on_epoch=stop)
+    assert [epoch for epoch, _ in seen] == [1, 2]
+
+
+def test_unseen_ids_keep_their_zero_embedding() -> None:
+    bigger = CATALOGUE.extend(SPLITS["train"].head(1).assign(user_id=10**6, item_id=10**6))
+    model = fit(bigger, bigger.encode(SPLITS["train"]), ModelConfig(dim=8), TrainConfig(), seed=1)
+    assert not model.user_tower.id_embedding.weight[-1].any()
+    assert not model.item_tower.id_embedding.weight[-1].any()
+    assert np.isfinite(model.vectors()[1]).all()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_missing_cuda_is_a_configuration_error() -> None:
+    assert resolve_device("auto") == "cpu"
+    with pytest.raises(ConfigError, match="no usable CUDA device"):
+        resolve_device("cuda")

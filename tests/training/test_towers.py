@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.conftest import catalogue_of, events
+from twotower.config.training import ModelConfig
+from twotower.data.features import Categorical, Features, MultiValued, Numeric
+from twotower.training.towers import Tower, TwoTower, initialise
+
+FEATURES = Features(
+    {
+        "colour": Categorical(np.array([1, 0, 2]), ("blue", "red")),
+        "price": Numeric(np.array([0.5, 0.0, -2.0], dtype=np.float32), 1.0, 1.0),
+        "size": Numeric(np.array([1.0, 3.0, 0.0], dtype=np.float32), 1.0, 1.0),
+        "tags.all": MultiValued(np.array([1, 2, 2]), np.array([0, 2, 2, 3]), ("a", "b")),
+    }
+)
+
+
+def tower(config: ModelConfig) -> Tower:
+    torch.manual_seed(0)
+    return Tower(3, FEATURES, config)
+
+
+def test_vector_is_the_sum_of_all_that_is_known() -> None:
+    subject = tower(ModelConfig(dim=4))
+    colour, tags = (subject.feature_embeddings[name].weight for name in ("0", "3"))
+    numbers = subject.numeric.weight.T
+    ids = subject.id_embedding.weight
+    want = torch.stack(
+        [
+            ids[0] + colour[1] + 0.5 * numbers[0] + 1.0 * numbers[1] + (tags[1] + tags[2]) / 2,
+            ids[1] + colour[0] + 3.0 * numbers[1],
+            ids[2] + colour[2] - 2.0 * numbers[0] + tags[2],
+        ]
+    )
+    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+
+
+def test_order_and_repetition_of_indices_do_not_matter() -> None:
+    subject = tower(ModelConfig(dim=4, hidden=(6,)))
+    once = subject(torch.arange(3))
+    assert torch.allclose(subject(torch.tensor([2, 0, 2])), once[[2, 0, 2]], atol=1e-6)
+
+
+def test_hidden_layers_follow_the_sum() -> None:
+    subject = tower(ModelConfig(dim=4, hidden=(6, 5)))
+    total = tower(ModelConfig(dim=4))(torch.arange(3))
+    first, second, third = subject.layers
+    want = third(torch.relu(second(torch.relu(first(total)))))
+    assert [layer.out_features for layer in subject.layers] == [6, 5, 4]
+    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_vectors_rank_as_the_towers_do(similarity) -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    model = TwoTower(catalogue, ModelConfig(dim=8, similarity=similarity))
+    users, items = model.vectors()
+    assert users.shape == (len(catalogue.users), 8)
+    assert items.dtype == np.float32
+    lengths = np.linalg.norm(items, axis=1)
+    assert np.allclose(lengths, 1, atol=1e-5) == (similarity == "cosine")
+    with torch.no_grad():
+        want = model.queries(torch.tensor([3])) @ model.candidates(torch.tensor([5])).T
+    assert users[3] @ items[5] == pytest.approx(want.item(), abs=1e-5)
+
+
+def test_features_can_be_left_out() -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    names = dict(TwoTower(catalogue, ModelConfig(features=False)).named_parameters())
+    assert sorted(names) == ["item_tower.id_embedding.weight", "user_tower.id_embedding.weight"]
+
+
+def test_ids_that_training_never_sees_start_at_zero() -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    catalogue = catalogue.extend(pd.DataFrame({"user_id": [1], "item_id": [2]}))
+    model = TwoTower(catalogue, ModelConfig(dim=8))
+    seen_users, seen_items = (
+        torch.arange(len(entities)) < len(entities) - 1
+        for entities in (catalogue.users, catalogue.items)
+    )
+    initialise(model, seen_users, seen_items, seed=1)
+    users, items = model.vectors()
+    assert not users[-1].any()
+    assert users[:-1].any(axis=1).all()
+    assert np.isfinite(items).all()
+    assert items[-1].any()  # its unknown features still say something
+
+
+def test_initial_values_depend_on_the_seed_alone() -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    config = ModelConfig(dim=8, hidden=(4,))
+    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
+    vectors = []
+    for seed in (1, 1, 2):
+        torch.rand(7)  # whatever else has drawn from torch's own generator
+        model = TwoTower(catalogue, config)
+        initialise(model, *seen, seed=seed)
+        vectors.append(model.vectors()[1])
+    assert np.array_equal(vectors[0], vectors[1])
+    assert not np.array_equal(vectors[0], vectors[2])

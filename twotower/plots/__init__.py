@@ -1,0 +1,56 @@
+"""What a search did, as pages and pictures; the only user of plotly."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from twotower.plots.history import draw_history
+from twotower.plots.importance import draw_importance
+from twotower.plots.pages import write_pages
+from twotower.plots.parallel import draw_parallel
+from twotower.plots.static import BrowserError, remove_pictures, write_pictures
+from twotower.plots.study import Search, read_search
+
+__all__ = ["BrowserError", "Search", "Written", "read_search", "write_plots"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files written, and one line for each thing that was left out."""
+
+    files: list[Path]
+    notes: list[str]
+
+
+def write_plots(
+    results_file: Path,
+    trials_file: Path,
+    folder: Path,
+    static: Literal["auto", "always", "never"] = "auto",
+) -> Written:
+    """Draw a search: pages in `folder`, pictures in `folder`/static.
+
+    A chart that the search has too few trials for is a page that says so, and no picture.
+
+    Args:
+        results_file: hpo_results.json.
+        trials_file: the trials table of the same search.
+        folder: created if it is missing.
+        static: whether to draw PNG files; auto: where a browser is found and works.
+
+    Raises:
+        DataError: if an input is missing, unreadable, or not of the same search.
+        BrowserError: if `static` is always and no browser draws the pictures.
+    """
+    search = read_search(results_file, trials_file)
+    charts = [draw_history(search), draw_importance(search), draw_parallel(search)]
+    files = write_pages(charts, folder)
+    remove_pictures(charts, folder / "static")
+    if static == "never":
+        return Written(files, [])
+    try:
+        return Written(files + write_pictures(charts, folder / "static"), [])
+    except BrowserError as error:
+        if static == "always":
+            raise
+        return Written(files, [f"no PNG files: {error} (visualize.static: never ends this line)"])

@@ -1,0 +1,146 @@
+"""What the three charts share: their type, their look, and the words in them."""
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import TrialState
+
+from twotower.plots.study import Search
+
+INK = "#1f2933"
+MUTED = "#6b7785"
+GRID = "#e6eaee"
+TRIAL = "#7aa6d6"
+LINE = "#1f4e8c"
+BEST = "#d9730d"
+PROBLEM = "#b3261e"
+SCALE = ["#d5dfea", "#7aa6d6", "#1f4e8c", "#0b2447"]
+"""From the worst to the best value; its light end still shows on white."""
+
+MAX_TEXT = 24
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure, or the reason why there is none."""
+
+    name: str
+    """File name without its extension; also the id of the figure in its page."""
+    title: str
+    figure: Any | None
+    """plotly.graph_objects.Figure, or None if there is nothing to draw."""
+    reason: str = ""
+    """One plain sentence or two for the page of a chart without a figure."""
+
+
+def metric_label(objective: str) -> str:
+    """Plain name of a metric key: recall_at_10 becomes Recall@10."""
+    name, _, k = objective.partition("_at_")
+    words = {"recall": "Recall", "ndcg": "NDCG", "hit_rate": "Hit rate", "mrr": "MRR"}
+    return words.get(name, name) + (f"@{k}" if k else "")
+
+
+def objective_label(search: Search) -> str:
+    """Axis title of the objective, e.g. Validation Recall@10."""
+    return f"{search.split.capitalize()} {metric_label(search.objective)}"
+
+
+def value_text(value: Any) -> str:
+    """A parameter or metric value for a label: 4 digits, short, safe in plotly's pseudo-HTML."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return html.escape(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…")
+
+
+def plural(count: int, noun: str) -> str:
+    """Count and noun, e.g. 1 trial, 1,200 users."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def evidence(search: Search) -> str:
+    """What the numbers of a chart rest on: split, users and trials, in one line."""
+    counts = [
+        f"{len(trials)} {word}"
+        for word, state in (
+            ("complete", TrialState.COMPLETE),
+            ("failed", TrialState.FAIL),
+            ("pruned", TrialState.PRUNED),
+        )
+        if (trials := search.in_state(state))
+    ]
+    total = plural(len(search.study.get_trials(deepcopy=False)), "trial")
+    users = f", {plural(search.num_users, 'user')}" if search.num_users else ""
+    all_complete = len(search.completed) == len(search.study.get_trials(deepcopy=False))
+    parts = [
+        f"{search.split} split{users}",
+        total if all_complete else f"{total}: {', '.join(counts)}",
+    ]
+    if not search.finished:
+        parts.append("stopped early, rerun to go on")
+    return " · ".join(parts)
+
+
+def layout(title: str, subtitle: str) -> dict[str, Any]:
+    """Layout of every chart: white, full width, title on the left above its evidence."""
+    return {
+        "template": "plotly_white",
+        "autosize": True,
+        "title": {
+            "text": title,
+            "subtitle": {"text": subtitle, "font": {"size": 13, "color": MUTED}},
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 0.965,
+            "yref": "container",
+            "yanchor": "top",
+            "font": {"size": 20, "color": INK},
+        },
+        "font": {"family": "Arial, Helvetica, sans-serif", "size": 13, "color": INK},
+        "margin": {"l": 80, "r": 40, "t": 95, "b": 65},
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def why_no_history(search: Search) -> str:
+    """Why not even one trial can be drawn; empty if one can."""
+    trials = search.study.get_trials(deepcopy=False)
+    if not trials:
+        return (
+            "The search has no trials: the data has no validation split, or the search was stopped "
+            "before its first trial ended. Set split.validation above 0 and run dvc repro."
+        )
+    if search.completed:
+        return ""
+    failed = search.in_state(TrialState.FAIL)
+    first = next((text for trial in failed if (text := trial.user_attrs["failure"])), "")
+    return (
+        f"None of the {plural(len(trials), 'trial')} completed ({len(failed)} failed, "
+        f"{len(trials) - len(failed)} pruned)."
+        + (f" The first failure: {first.rstrip('.')}." if first else "")
+        + " See metrics/hpo_trials.csv, mend the cause or narrow hpo.search_space, and run "
+        "dvc repro."
+    )
+
+
+def why_no_comparison(search: Search) -> str:
+    """Why trials cannot be compared with each other; empty if they can."""
+    if reason := why_no_history(search):
+        return reason
+    completed = search.completed
+    if len(completed) == 1:
+        return (
+            "Only one trial completed, and comparing parameters takes at least two. "
+            "Raise hpo.n_trials and run dvc repro: finished trials are kept."
+        )
+    if len({trial.value for trial in completed}) == 1:
+        return (
+            f"All {len(completed)} completed trials have the same {metric_label(search.objective)} "
+            f"({value_text(completed[0].value)}), so no parameter can be seen to matter. "
+            "Widen hpo.search_space, or choose a finer hpo.objective."
+        )
+    if not any(trial.params for trial in completed):
+        return "No completed trial has a parameter of the search space: nothing was searched."
+    return ""

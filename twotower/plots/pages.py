@@ -1,0 +1,69 @@
+"""Charts as HTML files that open without a network."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from twotower.common.files import write_text
+from twotower.plots.chart import Chart
+
+SCRIPT = "plotly.min.js"
+"""The one copy of plotly.js that all pages of a folder load; plotly's own name for it."""
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+html, body {{ height: 100%; margin: 0; }}
+body {{ box-sizing: border-box; min-height: 460px; min-width: {width}; padding: 8px; color: #1f2933;
+  background: #fff; font: 17px/1.6 Arial, Helvetica, sans-serif; }}
+main {{ max-width: 42em; margin: 15vh auto 0; padding: 0 1em; }}
+h1 {{ font-size: 20px; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def write_pages(charts: Sequence[Chart], folder: Path) -> list[Path]:
+    """Write each chart to `<name>.html`, and the script that they share.
+
+    The same charts and the same plotly give the same bytes.
+
+    Returns:
+        The files written, the script last.
+    """
+    pages = [folder / f"{chart.name}.html" for chart in charts]
+    for chart, page in zip(charts, pages, strict=True):
+        write_text(page, _page(chart))
+    write_text(folder / SCRIPT, get_plotlyjs())
+    return [*pages, folder / SCRIPT]
+
+
+def _page(chart: Chart) -> str:
+    """The whole file; a figure scrolls where it would be too narrow, a sentence wraps."""
+    width = "0" if chart.figure is None else "720px"
+    return PAGE.format(title=html.escape(chart.title), width=width, body=_body(chart))
+
+
+def _body(chart: Chart) -> str:
+    if chart.figure is None:
+        title, reason = html.escape(chart.title), html.escape(chart.reason)
+        return f"<main>\n<h1>{title}</h1>\n<p>{reason}</p>\n</main>"
+    text: str = chart.figure.to_html(
+        full_html=False,
+        include_plotlyjs="directory",
+        include_mathjax=False,
+        div_id=chart.name,
+        config={"displaylogo": False, "responsive": True},
+    )
+    return text
