@@ -23,7 +23,8 @@ BEST = {"dim": 16, "lr": 0.03, "epochs": 8, "batch_size": 64}
 
 
 def config(**sections: Any) -> Config:
-    return parse_config({"model": {"dim": 8}, "train": {"epochs": 1}} | sections)
+    defaults = {"model": {"dim": 8}, "train": {"epochs": 1}, "hpo": {"include_defaults": False}}
+    return parse_config(defaults | sections)
 
 
 def outputs(root: Path) -> RefitOutputs:
@@ -170,7 +171,7 @@ def test_unusable_results_are_a_clear_error(tmp_path: Path, text: str | None, wo
         read_best_params(path)
 
 
-def test_incomplete_artifacts_are_refused(done: tuple[Path, Any], tmp_path: Path) -> None:
+def test_incomplete_artifacts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="not a complete model folder"):
         load_artifacts(tmp_path)
     meta = {"format_version": 99}

@@ -43,7 +43,7 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
         {"hpo": {"search_space": {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}}},
         {"model": {"temperature": 0.2}},
         {"train": {"threads": 2}},
-        {"train": {"lr": 0.002}},
+        {"train": {"lr": 0.006}},
         {"evaluate": {"ks": [10]}},
         {"evaluate": {"exclude_seen": False}},
     ],

@@ -26,7 +26,7 @@ class TrainConfig(Section):
 
     loss: Literal["softmax", "mse"] = "softmax"
     """In-batch sampled softmax, or the squared error of observed pairs."""
-    lr: PositiveFloat = 0.001
+    lr: PositiveFloat = 0.005
     epochs: PositiveInt = 5
     batch_size: PositiveInt = 256
     logq: bool = True

@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twotower.common.errors import DataError
+from twotower.data.features import Categorical, Features, MultiValued, Numeric
+from twotower.data.prepared import (
+    Catalogue,
+    Entities,
+    fingerprint,
+    read_catalogue,
+    read_split,
+    write_catalogue,
+    write_split,
+)
+from twotower.data.vocabulary import Vocabulary
+
+
+def split(users: list, items: list) -> pd.DataFrame:
+    count = len(users)
+    return pd.DataFrame(
+        {
+            "user_id": users,
+            "item_id": items,
+            "timestamp": np.arange(count, dtype=np.int64) - 5,
+            "weight": np.linspace(0, 2, count, dtype=np.float32),
+        }
+    )
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    users = Features({"city": Categorical(np.array([2, 0]), ("Cádiz", "Madrid"))})
+    items = Features(
+        {
+            "price": Numeric(np.array([-1, 0, 1], dtype=np.float32), 2.5, 1.25),
+            "tags": MultiValued(np.array([1, 2, 2]), np.array([0, 2, 2, 3]), ("a", "b")),
+        }
+    )
+    return Catalogue(
+        users=Entities(Vocabulary(pd.Index([7, 9])), users),
+        items=Entities(Vocabulary(pd.Index(["007", "NA", "ñ"])), items),
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "items"),
+    [([1, 2], [3, 4]), (["007", "NA"], [2**62, -1]), (["", "é"], ["null", "nan"])],
+)
+def test_split_roundtrip(tmp_path, users, items):
+    frame = split(users, items)
+    write_split(tmp_path / "s.parquet", frame)
+    back = read_split(tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(back, frame)
+    assert back["weight"].dtype == np.float32
+
+
+@pytest.mark.parametrize("ids", [pd.Series([], dtype="int64"), pd.Series([], dtype="str")])
+def test_an_empty_split_keeps_its_types(tmp_path, ids):
+    frame = pd.DataFrame({"user_id": ids, "item_id": ids, "timestamp": [], "weight": []})
+    write_split(tmp_path / "s.parquet", frame)
+    back = read_split(tmp_path / "s.parquet")
+    assert len(back) == 0
+    assert (back["user_id"].dtype == "int64") == (ids.dtype == "int64")
+    assert back["timestamp"].dtype == "int64"
+
+
+def test_catalogue_roundtrip(tmp_path, catalogue):
+    write_catalogue(tmp_path / "v", catalogue)
+    back = read_catalogue(tmp_path / "v")
+    for name in ("users", "items"):
+        got, expected = getattr(back, name), getattr(catalogue, name)
+        assert got.vocabulary.ids.tolist() == expected.vocabulary.ids.tolist()
+        assert list(got.features.columns) == list(expected.features.columns)
+        assert got.features.schema() == expected.features.schema()
+    tags = back.items.features.columns["tags"]
+    assert (tags.codes.tolist(), tags.offsets.tolist()) == ([1, 2, 2], [0, 2, 2, 3])
+    assert back.items.features.columns["price"].values.tolist() == [-1, 0, 1]
+    assert back.users.features.columns["city"].codes.tolist() == [2, 0]
+
+
+def test_schema_is_canonical_json(tmp_path, catalogue):
+    write_catalogue(tmp_path / "v", catalogue)
+    text = (tmp_path / "v" / "features.json").read_text(encoding="utf-8")
+    assert json.loads(text)["users"]["city"] == {
+        "kind": "categorical",
+        "categories": ["Cádiz", "Madrid"],
+    }
+    assert text.endswith("}\n")
+
+
+def test_writing_again_replaces_and_gives_the_same_bytes(tmp_path, catalogue):
+    (tmp_path / "vocabulary").mkdir()
+    (tmp_path / "vocabulary" / "stale.parquet").touch()
+    seen = []
+    for _ in range(2):
+        write_catalogue(tmp_path / "vocabulary", catalogue)
+        for name in ("train", "validation"):
+            write_split(tmp_path / f"{name}.parquet", split([1, 2], ["a", "b"]))
+        seen.append(fingerprint(tmp_path))
+    assert seen[0] == seen[1]
+    names = {path.name for path in (tmp_path / "vocabulary").iterdir()}
+    assert names == {"users.parquet", "items.parquet", "features.json"}
+
+
+def test_missing_files_name_the_stage(tmp_path):
+    with pytest.raises(DataError, match="run the prepare stage first"):
+        read_split(tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"users\.parquet: no such file"):
+        read_catalogue(tmp_path)
+
+
+def test_encode_and_extend(catalogue):
+    frame = split([9, 8, 7], ["ñ", "007", "new"])
+    coded = catalogue.encode(frame)
+    assert coded.user_idx.tolist() == [1, -1, 0]
+    assert coded.item_idx.tolist() == [2, 0, -1]
+    larger = catalogue.extend(frame, split([5], ["NA"]))
+    assert larger.users.vocabulary.ids.tolist() == [7, 9, 5, 8]
+    assert larger.items.vocabulary.ids.tolist() == ["007", "NA", "ñ", "new"]
+    assert larger.encode(frame).user_idx.tolist() == [1, 3, 0]
+    assert larger.users.features.columns["city"].codes.tolist() == [2, 0, 0, 0]
+    assert larger.items.features.columns["tags"].offsets.tolist() == [0, 2, 2, 3, 3]
+    assert larger.items.features.columns["price"].values.tolist() == [-1, 0, 1, 0]
+
+
+def test_the_package_imports_no_torch():
+    code = "import sys, twotower.data.prepared; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

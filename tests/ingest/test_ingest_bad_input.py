@@ -1,0 +1,325 @@
+"""Every way in which raw files can be wrong gives one clear message, and touches no output."""
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from twotower.common.errors import TwoTowerError
+
+STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Any], None]:
+    """A change of one file of the shop."""
+
+    def change(shop: Any) -> None:
+        text = (shop.root / name).read_text()
+        assert old in text
+        shop.write(name, text.replace(old, new, 1))
+
+    return change
+
+
+def write(name: str, content: str | bytes) -> Callable[[Any], None]:
+    return lambda shop: shop.write(name, content)
+
+
+def remove(name: str) -> Callable[[Any], None]:
+    return lambda shop: (shop.root / name).unlink()
+
+
+def setting(section: str, **values: Any) -> Callable[[Any], None]:
+    return lambda shop: getattr(shop, section).update(values)
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def parquet_instead(frame: pd.DataFrame, damage: Callable[[bytes], bytes] = bytes) -> Any:
+    def change(shop: Any) -> None:
+        (shop.root / "interactions.csv").unlink()
+        shop.write("interactions.parquet", damage(parquet(frame)))
+
+    return change
+
+
+def gzipped(damage: Callable[[bytes], bytes]) -> Any:
+    def change(shop: Any) -> None:
+        whole = gzip.compress((shop.root / "interactions.csv").read_bytes())
+        (shop.root / "interactions.csv").unlink()
+        shop.write("interactions.csv.gz", damage(whole))
+
+    return change
+
+
+LOG = "interactions.csv"
+HEADER = "user_id,item_id,timestamp,event\n"
+PAIRS = pd.DataFrame({"user_id": [1, 1, 2], "item_id": [10, 11, 12]})
+ONE_USER = HEADER + "1,10,2024-01-01,view\n1,11,2024-01-01,view\n"
+ONE_ITEM = HEADER + "1,10,2024-01-01,view\n2,10,2024-01-01,view\n"
+
+BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
+    # folders and files
+    "no folder": (setting("data", root="nowhere"), ["nowhere: no such folder", "data.root"]),
+    "no file": (remove(LOG), ["no interactions file", "interacciones.csv", "items.csv"]),
+    "named file missing": (
+        setting("data", interactions={"file": "log.csv"}),
+        ["log.csv: no such file", "data.interactions.file"],
+    ),
+    "two files": (
+        write("interacciones.tsv", HEADER),
+        ["interacciones.tsv, interactions.csv", "data.interactions.file"],
+    ),
+    "unknown extension": (
+        setting("data", interactions={"file": "x.dat"}),
+        ["x.dat", "no such file"],
+    ),
+    "no table for features": (
+        remove("users.csv"),
+        ["data.users.features declares city", "usuarios.csv", "data.users.features: {}"],
+    ),
+    "empty file": (write(LOG, ""), [LOG, "empty (0 bytes)"]),
+    "blank file": (write(LOG, " \n\n"), [LOG, "nothing but blank lines"]),
+    "header only": (write(LOG, HEADER), [LOG, "no rows of data"]),
+    "header only, no line feed": (write(LOG, HEADER.strip()), [LOG, "no rows of data"]),
+    "header only table": (write("items.csv", "item_id,category,price\n"), ["items.csv", "no rows"]),
+    "damaged gzip": (gzipped(lambda data: data[:-9]), ["interactions.csv.gz: damaged gzip"]),
+    "not gzip": (gzipped(lambda _: b"user_id"), ["interactions.csv.gz: damaged gzip"]),
+    "damaged Parquet": (
+        parquet_instead(PAIRS, lambda data: data[:-20]),
+        ["interactions.parquet: damaged, or not Parquet"],
+    ),
+    "damaged Parquet page": (
+        parquet_instead(PAIRS, lambda data: data[:4] + b"\xff" * 60 + data[64:]),
+        ["interactions.parquet: damaged, or not Parquet"],
+    ),
+    "empty Parquet": (parquet_instead(PAIRS[:0]), ["interactions.parquet", "no rows"]),
+    # text
+    "undecodable byte": (
+        write(LOG, HEADER.encode() + b"1,10,2024-01-01,view\n1,caf\xe9,2024-01-01,view\n"),
+        [LOG, "line 3", "0xe9", "offset 58", "utf-8", "data.encoding"],
+    ),
+    "unknown encoding": (setting("data", encoding="klingon"), ["data.encoding", "klingon"]),
+    "zero byte": (edit(LOG, "view", "vi\0w"), [LOG, "line 2", "zero byte"]),
+    "too many fields": (
+        edit(LOG, "2024-01-02,click", "2024-01-02,click,7"),
+        [LOG, "4 fields", "1 row does not", "line 3 has 5"],
+    ),
+    "too few fields": (edit(LOG, "2024-01-02,click", "2024-01-02"), [LOG, "line 3 has 3"]),
+    "unclosed quote": (
+        edit(LOG, "1,11,2024-01-02,click", '1,11,"2024-01-02,click'),
+        [LOG, "line 3", "quotation mark"],
+    ),
+    "stray quotes": (
+        write(LOG, HEADER + '1,10,2024-01-01,"view\n1,10,2024-01-01,"x\n2,10,2024-01-01,view\n'),
+        [LOG, "line 2", "quotation mark"],
+    ),
+    "duplicate header": (
+        edit(LOG, "timestamp", "item_id"),
+        [LOG, "more than once", "'item_id'"],
+    ),
+    "wrong separator": (
+        setting("data", separator=";"),
+        ["users.csv", "user_id,name,city,email", "data.separator"],
+    ),
+    # columns
+    "no user column": (edit(LOG, "user_id", "who"), [LOG, "no column is the user", "who, item_id"]),
+    "named column missing": (
+        setting("data", interactions={"columns": {"item": "sku"}}),
+        [LOG, "no column 'sku'", "data.interactions.columns.item"],
+    ),
+    "two candidates": (
+        edit(LOG, "event", "fecha"),
+        [LOG, "could be the timestamp: timestamp, fecha", "data.interactions.columns.timestamp"],
+    ),
+    "no id column": (edit("items.csv", "item_id", "sku"), ["items.csv", "data.items.id"]),
+    "no feature column": (
+        edit("items.csv", "price", "cost"),
+        ["items.csv", "'price'", "item_id, name, category, cost"],
+    ),
+    "no split column": (
+        setting("split", strategy="given", column="part"),
+        [LOG, "'part'", "split.column"],
+    ),
+    # rows
+    "blank user": (edit(LOG, "1,11", " ,11"), [LOG, "'user_id' must not be blank", "line 3 (' ')"]),
+    "blank item": (edit(LOG, "1,11", "1,"), [LOG, "'item_id' must not be blank", "line 3 ('')"]),
+    "null id": (
+        parquet_instead(PAIRS.assign(item_id=[10, None, 12])),
+        ["interactions.parquet", "'item_id' must not be blank", "row 2 (null)"],
+    ),
+    "bad timestamp": (
+        edit(LOG, "2024-01-02", "yesterday"),
+        [LOG, "'timestamp' must be seconds since 1970", "1 row does not: line 3 ('yesterday')"],
+    ),
+    "milliseconds": (
+        write(LOG, HEADER + "1,10,1704067200000,view\n2,11,1704067200000,view\n"),
+        [LOG, "divide milliseconds by 1000", "2 rows do not: line 2 ('1704067200000'), line 3"],
+    ),
+    "unknown event": (
+        edit(LOG, "click", "share"),
+        [LOG, "'event'", "data.event_weights", "line 3 ('share')"],
+    ),
+    "blank event": (edit(LOG, "click", ""), [LOG, "'event'", "line 3 ('')"]),
+    "unknown item": (
+        edit(LOG, "1,11", "1,99"),
+        [LOG, "'item_id' must hold ids of items.csv", "line 3 ('99')"],
+    ),
+    "unknown user": (
+        edit(LOG, "2,12", "3,12"),
+        [LOG, "'user_id' must hold ids of users.csv", "line 5 ('3')"],
+    ),
+    "text among integers": (
+        edit(LOG, "1,11", "1,x11"),
+        [LOG, "items.csv (there: integers such as 10)", "line 3 ('x11')"],
+    ),
+    "text in the table": (
+        edit("items.csv", "12,Mat", "012,Mat"),
+        [LOG, "items.csv (there: text such as '012')", "line 5 ('12')"],
+    ),
+    "integers here, text there": (
+        write("items.csv", "item_id,category,price\n10,a,1\n11,a,1\n12,a,1\nx,a,1\n"),
+        [LOG, "integers such as 10", "items.csv are text such as 'x'"],
+    ),
+    "float ids": (
+        parquet_instead(PAIRS.assign(item_id=[10.5, 11, 12])),
+        ["interactions.parquet: column 'item_id': ids must be text or 64-bit integers", "double"],
+    ),
+    "duplicate id": (
+        edit("items.csv", "12,Mat", "10,Mat"),
+        ["items.csv", "'item_id' must hold an id in one row only", "line 4 ('10')"],
+    ),
+    "blank id": (edit("users.csv", "2,Bo", ",Bo"), ["users.csv", "must not be blank", "line 3"]),
+    "bad number": (
+        edit("items.csv", "1.5", "cheap"),
+        ["items.csv", "'price' is a numeric feature", "line 2 ('cheap')"],
+    ),
+    "huge number": (edit("items.csv", "1.5", "1e300"), ["items.csv", "'price'", "'1e300'"]),
+    "unknown split": (
+        lambda shop: (
+            write(LOG, "user,item,part\n1,10,train\n2,11,dev\n")(shop),
+            setting("split", strategy="given", column="part")(shop),
+        ),
+        [LOG, "'part' must be train or validation", "line 3 ('dev')"],
+    ),
+    "many offenders": (
+        write(LOG, HEADER + "1,10,never,view\n" * 7),
+        [LOG, "7 rows do not: line 2 ('never'), line 3 ('never'), line 4 ('never'), …"],
+    ),
+    # what is left
+    "one user": (write(LOG, ONE_USER), [LOG, "at least two users", "have 1 user "]),
+    "one item": (write(LOG, ONE_ITEM), [LOG, "at least two users and two items", "have 1 item "]),
+    "root holds the outputs": (
+        lambda shop: shop.data.update(root=str(shop.folder)),
+        ["data.root must not hold the outputs"],
+    ),
+    # a split that is given
+    "given nowhere": (setting("split", strategy="given"), ["split.files or split.column"]),
+    "given twice": (
+        setting("split", strategy="given", column="event", files={"train": LOG}),
+        ["either split.files or split.column"],
+    ),
+    "given without train": (
+        setting("split", strategy="given", files={"test": LOG}),
+        ["split.files.train"],
+    ),
+    "given file missing": (
+        setting("split", strategy="given", files={"train": LOG, "test": "t.csv"}),
+        ["t.csv: no such file", "split.files.test"],
+    ),
+    "given files differ": (
+        lambda shop: (
+            shop.write("test.csv", "user_id,item_id,event\n1,10,view\n"),
+            shop.split.update(strategy="given", files={"train": LOG, "test": "test.csv"}),
+        ),
+        ["test.csv: no column is the timestamp", "interactions.csv has 'timestamp'"],
+    ),
+    "nothing given as train": (
+        lambda shop: (
+            shop.write(LOG, "user,item,part\n1,10,test\n2,11,test\n"),
+            shop.split.update(strategy="given", column="part"),
+        ),
+        ["no usable row belongs to the training split"],
+    ),
+}
+WEIGHT = {
+    "negative weight": "-1",
+    "nan weight": "nan",
+    "infinite weight": "inf",
+    "no number": "5 stars",
+    "blank weight": "",
+    "huge weight": "1e31",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_error_and_changes_nothing(shop, case):
+    shop.run()
+    before = shop.files()
+    change, words = BAD[case]
+    change(shop)
+    with pytest.raises(TwoTowerError) as caught:
+        shop.run()
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == [], message
+    assert "\n" not in message
+    assert shop.files() == before
+
+
+@pytest.mark.parametrize("cell", WEIGHT.values(), ids=WEIGHT)
+def test_bad_weight(shop, cell):
+    shop.bare(f"user,item,rating\n1,10,3\n2,11,{cell}\n")
+    with pytest.raises(TwoTowerError) as caught:
+        shop.run()
+    message = str(caught.value)
+    assert "'rating' must be a number from 0" in message
+    assert f"line 3 ({cell!r})" in message
+
+
+def test_no_separator_and_no_extension(shop):
+    shop.bare("1 2\n", name="pairs.dat")
+    shop.data["interactions"] = {"file": "pairs.dat"}
+    with pytest.raises(TwoTowerError, match=r"pairs\.dat: the extension '\.dat' does not tell"):
+        shop.run()
+
+
+def test_blank_id_in_an_adjacency_list(shop):
+    shop.bare("1,2,3\n4,,5\n", name="pairs.csv")
+    shop.data |= {"separator": ",", "interactions": {"file": "pairs.csv", "format": "adjacency"}}
+    with pytest.raises(TwoTowerError, match=r"'item' must not be blank; .* line 2 \(''\)"):
+        shop.run()
+
+
+@pytest.mark.parametrize(
+    "case", ["no folder", "undecodable byte", "too many fields", "bad timestamp", "damaged Parquet"]
+)
+def test_the_stage_exits_with_one_line(shop, case):
+    change, words = BAD[case]
+    change(shop)
+    (shop.folder / "params.yaml").write_text(yaml.safe_dump(shop.params()))
+    done = subprocess.run(
+        [sys.executable, STAGE],
+        cwd=shop.folder,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert [word for word in words if word not in done.stderr] == []
+    assert not shop.output.exists()

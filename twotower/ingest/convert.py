@@ -1,0 +1,162 @@
+"""Columns of raw files as numbers, times and text, by our own rules."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from twotower.common.errors import DataError
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
+"""Text that an integer would print as: 007, +5, 1.0 and -0 are not."""
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+FIRST_SECOND, LAST_SECOND = -2_208_988_800, 7_258_118_399
+"""1900-01-01 and the last second of 2199: milliseconds since 1970 lie beyond."""
+SECONDS_RULE = (
+    "must be seconds since 1970 (UTC) or an ISO date and time, one kind in all rows, "
+    "from 1900 to 2199 (divide milliseconds by 1000)"
+)
+
+
+def as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """The column as strings; nulls stay.
+
+    Args:
+        column: [num_rows].
+        where: file and column, for the message.
+
+    Raises:
+        DataError: if values of this type have no text form.
+    """
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException:
+        msg = f"{where}: cannot use values of the type {column.type}"
+        raise DataError(msg) from None
+
+
+def as_ids(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """The column as int64 or string, whichever it is; nulls stay.
+
+    Raises:
+        DataError: if ids are of another type; floats pass if all of them are whole (a column of
+            integers with nulls may have become that).
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column.cast(pa.string())
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        try:
+            return pc.if_else(_is_nan(column), None, column).cast(pa.int64())
+        except pa.ArrowInvalid:
+            pass
+    msg = f"{where}: ids must be text or 64-bit integers, got the type {kind}"
+    raise DataError(msg)
+
+
+def settle_ids(ids: pa.ChunkedArray, *, typed: bool) -> pa.ChunkedArray:
+    """Decide over a whole column of ids: int64 if all are integers, else strings.
+
+    Args:
+        ids: [num_rows] int64 or string, without nulls.
+        typed: whether strings were declared as such by the file (Parquet); then they stay.
+    """
+    if typed or pa.types.is_integer(ids.type):
+        return ids
+    if not pc.all(pc.match_substring_regex(ids, INTEGER)).as_py():
+        return ids
+    try:
+        return ids.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return ids
+
+
+def describe_ids(ids: pa.ChunkedArray) -> str:
+    """What ids are, for a message: "integers such as 7", or "text such as '007'".
+
+    Args:
+        ids: [num_rows > 0] settled.
+    """
+    if pa.types.is_integer(ids.type):
+        return f"integers such as {ids[0].as_py()}"
+    telling = ids.filter(pc.invert(pc.match_substring_regex(ids, INTEGER)))
+    return f"text such as {(telling if len(telling) else ids)[0].as_py()!r}"
+
+
+def blank(column: pa.ChunkedArray) -> BoolArray:
+    """[num_rows] whether a value is null, NaN, empty or nothing but white space."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        empty = pc.equal(pc.utf8_trim_whitespace(column), "")
+        return _mask(pc.fill_null(empty, fill_value=True))
+    return _mask(column.is_null(nan_is_null=True))
+
+
+def as_numbers(column: pa.ChunkedArray, where: str) -> FloatArray:
+    """[num_rows] float64; NaN where the value is missing or not a number.
+
+    Raises:
+        DataError: if the type is neither numeric nor text.
+    """
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
+        msg = f"{where}: expected numbers, got the type {kind}"
+        raise DataError(msg)
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        column = pc.utf8_trim_whitespace(as_text(column, where))
+        column = pc.if_else(pc.match_substring_regex(column, NUMBER), column, None)
+        column = pc.utf8_ltrim(column, characters="+")
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[IntArray, BoolArray]:
+    """Times as whole seconds since 1970, UTC; fractions are cut off, no zone means UTC.
+
+    Returns:
+        [num_rows] int64 (0 where invalid) and [num_rows] whether the value is valid: not
+        missing, readable, of the kind (number or date) of most rows, and from 1900 to 2199.
+
+    Raises:
+        DataError: if the type is neither numeric, nor text, nor a time.
+    """
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        # The cast to microseconds keeps what int64 can hold of every unit.
+        stamps = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+        numbers = np.asarray(stamps.cast(pa.float64(), safe=False).to_numpy()) / 1e6
+    else:
+        numbers = as_numbers(column, where)
+        text = pc.utf8_trim_whitespace(as_text(column, where))
+        is_date = pc.match_substring_regex(text, DATE)
+        if pc.sum(is_date, min_count=0).as_py() > np.isfinite(numbers).sum():
+            # Without the pattern, pandas would read "now" and "today" as the time of the run.
+            numbers = _parse_dates(pc.if_else(is_date, text, None))
+    seconds = np.floor(numbers)
+    valid = (seconds >= FIRST_SECOND) & (seconds <= LAST_SECOND)
+    return np.where(valid, seconds, 0).astype(np.int64), valid
+
+
+def _parse_dates(text: pa.ChunkedArray) -> FloatArray:
+    """[num_rows] seconds since 1970, NaN where `text` is null or no date."""
+    values: Any = text.to_pandas()
+    dates = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+    seconds = dates.dt.tz_localize(None).to_numpy("datetime64[s]").astype(np.int64)
+    return np.where(dates.notna(), seconds, np.nan)
+
+
+def _is_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.is_null(column, nan_is_null=True)
+
+
+def _mask(values: pa.ChunkedArray) -> BoolArray:
+    return np.asarray(values.to_numpy(), dtype=bool)

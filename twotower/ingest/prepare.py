@@ -1,0 +1,171 @@
+"""All of the prepare stage: read, check, sample, merge, split, describe, write."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from twotower.common.errors import DataError
+from twotower.common.files import write_json
+from twotower.common.seeds import derive_seed
+from twotower.config import Config
+from twotower.config.data import SplitConfig
+from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
+from twotower.ingest.interactions import EventLog, load_interactions
+from twotower.ingest.report import data_report
+from twotower.ingest.split import leave_last_out, temporal_split, time_order
+from twotower.ingest.tables import SideTable, build_entities, load_table
+from twotower.ingest.validate import describe
+
+Labels = NDArray[np.int8]
+
+
+def prepare(config: Config, output: Path, metrics: Path) -> dict[str, Any]:
+    """Turn the raw files into splits, vocabularies and side features.
+
+    Everything is checked before anything is written, and every file is written whole: after an
+    error, earlier outputs are as they were.
+
+    Args:
+        config: all parameters; those of `data`, `split` and `seed` count.
+        output: folder for the layout of twotower.data.prepared.
+        metrics: file for the report.
+
+    Returns:
+        The report that `metrics` holds.
+
+    Raises:
+        DataError: naming file, row, column, rule and the first offenders.
+        ConfigError: if the split is `given` and not said where.
+    """
+    root = _check_root(Path(config.data.root), output)
+    tables = {role: load_table(root, config.data, role) for role in ("users", "items")}
+    log = load_interactions(root, config.data, config.split, tables)
+    users, frame, num_sampled_out = sample_users(
+        tables["users"], log.frame, config.data.sample, config.seed
+    )
+    _check_enough(frame, log)
+    frame = in_time_order(frame)
+    num_rows = len(frame)
+    if config.data.repeats == "merge":
+        frame = merge_repeats(frame)
+    splits = _split(frame, config.split)
+    catalogue = Catalogue(
+        users=build_entities(users, splits["train"]["user_id"]),
+        items=build_entities(tables["items"], splits["train"]["item_id"]),
+    )
+    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(frame)}
+    report = data_report(log, tables, splits, catalogue, removed)
+    _write(output, metrics, splits, catalogue, report)
+    return report
+
+
+def sample_users(
+    users: SideTable | None, frame: pd.DataFrame, share: float, seed: int
+) -> tuple[SideTable | None, pd.DataFrame, int]:
+    """Keep a share of the users; whether one stays depends only on its id and the seed.
+
+    Args:
+        users: the users table, if there is one.
+        frame: interactions, with user_id.
+        share: in (0, 1]; 1 keeps all.
+        seed: of params.yaml.
+
+    Returns:
+        The users table and the interactions of the users that stay, and how many users do not.
+    """
+    if share == 1:
+        return users, frame, 0
+    known = frame["user_id"].unique() if users is None else users.ids.to_numpy()
+    ids = pd.Index(known)
+    stays = np.array(
+        [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
+    )
+    kept = frame[frame["user_id"].isin(ids[stays])]
+    return users and users.filter(stays), kept, int((~stays).sum())
+
+
+def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows by user id, then timestamp, then their order in the files."""
+    codes, _ = pd.factorize(frame["user_id"], sort=True)
+    order = time_order(codes.astype(np.int64), frame["timestamp"].to_numpy())
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each (user, item) pair: its latest, with the weights of all summed.
+
+    Args:
+        frame: in time order; where a split is given, rows of different splits stay apart.
+    """
+    key = ["split", "user_id", "item_id"]
+    weight = frame.groupby(key, sort=False)["weight"].transform("sum")
+    latest = ~frame.duplicated(key, keep="last")
+    return frame.assign(weight=weight)[latest].reset_index(drop=True)
+
+
+def _check_root(root: Path, output: Path) -> Path:
+    if not root.is_dir():
+        msg = f"{root}: no such folder (data.root)"
+        raise DataError(msg)
+    if output.resolve().is_relative_to(root.resolve()):
+        msg = f"{root}: data.root must not hold the outputs, which go to {output}"
+        raise DataError(msg)
+    return root
+
+
+def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
+    for name in ("user", "item"):
+        count = frame[f"{name}_id"].nunique()
+        if count < 2:
+            msg = (
+                f"{', '.join(log.files)}: a recommender needs at least two users and two items; "
+                f"usable rows have {count or 'no'} {name}{'' if count == 1 else 's'} "
+                f"(rows dropped: {describe(log.dropped)}; data.sample may leave out more)"
+            )
+            raise DataError(msg)
+
+
+def _split(frame: pd.DataFrame, config: SplitConfig) -> dict[str, pd.DataFrame]:
+    labels = _labels(frame, config)
+    splits = {name: frame[labels == number] for number, name in enumerate(SPLITS)}
+    if splits["train"].empty:
+        msg = "split: no usable row belongs to the training split"
+        raise DataError(msg)
+    return splits
+
+
+def _labels(frame: pd.DataFrame, config: SplitConfig) -> Labels:
+    if config.strategy == "given":
+        return frame["split"].to_numpy(np.int8)
+    users = pd.factorize(frame["user_id"])[0].astype(np.int64)
+    timestamps = frame["timestamp"].to_numpy()
+    if config.strategy == "leave_last_out":
+        return leave_last_out(
+            users, timestamps, validation=config.validation > 0, test=config.test > 0
+        )
+    return temporal_split(users, timestamps, config.validation, config.test)
+
+
+def _write(
+    output: Path,
+    metrics: Path,
+    splits: Mapping[str, pd.DataFrame],
+    catalogue: Catalogue,
+    report: Mapping[str, Any],
+) -> None:
+    """Write everything beside the outputs first, then move each file to its name."""
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
+        staging = Path(temporary)
+        names = [f"{name}.parquet" for name in SPLITS]
+        for name in SPLITS:
+            write_split(staging / f"{name}.parquet", splits[name])
+        write_catalogue(output / "vocabulary", catalogue)
+        for name in names:
+            (staging / name).replace(output / name)
+    write_json(metrics, report)

@@ -1,0 +1,191 @@
+"""The usual English and Spanish names of files, columns, features and events.
+
+A name in params.yaml is taken as it is. Only where it is null are the usual names tried, without
+regard to case, accents, and whether words are joined by _, - or a space; two candidates are an
+error, because a guess could use the wrong one.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twotower.common.errors import DataError
+from twotower.ingest.source import Source
+
+FILES = {
+    "interactions": ("interactions", "interacciones"),
+    "users": ("users", "usuarios"),
+    "items": ("items", "products", "productos", "articulos"),
+}
+EXTENSIONS = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz", ".parquet.gz")
+COLUMNS = {
+    "user": ("user_id", "usuario_id", "id_usuario", "user", "usuario"),
+    "item": ("item_id", "product_id", "producto_id", "articulo_id", "id_item", "id_producto",
+             "id_articulo", "item", "product", "producto", "articulo"),
+    "timestamp": ("timestamp", "datetime", "date", "time", "fecha", "fecha_hora", "hora"),
+    "event": ("event", "event_type", "interaction_type", "evento", "tipo_evento",
+              "tipo_interaccion"),
+    "weight": ("weight", "rating", "score", "peso", "puntuacion", "valoracion"),
+}  # fmt: skip
+FEATURES = (
+    ("category", "categoria"),
+    ("price", "precio"),
+    ("city", "ciudad"),
+    ("country", "pais"),
+    ("age", "edad"),
+    ("brand", "marca"),
+)
+EVENTS = (
+    ("view", "visto", "vista", "ver"),
+    ("click", "clic"),
+    ("cart", "add_to_cart", "carrito", "agregado_al_carrito"),
+    ("purchase", "buy", "compra", "comprado"),
+)
+
+
+def normalise(name: str) -> str:
+    """The name without case, accents and joining characters: " Puntuación" → "puntuacion"."""
+    decomposed = unicodedata.normalize("NFKD", name.strip().casefold())
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return plain.replace("-", "_").replace(" ", "_")
+
+
+def find_file(root: Path, role: str, configured: str | None) -> Path | None:
+    """Path of the interactions, users or items file; None where there is none.
+
+    Args:
+        root: folder of the raw files.
+        role: "interactions", "users" or "items".
+        configured: its name in params.yaml; None: recognised; "": there is none.
+
+    Raises:
+        DataError: if a configured file is missing or outside `root`, or several are recognised.
+    """
+    if configured is not None:
+        return named_file(root, configured, f"data.{role}.file") if configured else None
+    names = {stem + extension for stem in FILES[role] for extension in EXTENSIONS}
+    found = sorted(path for path in root.iterdir() if normalise(path.name) in names)
+    if len(found) > 1:
+        candidates = ", ".join(path.name for path in found)
+        msg = f"{root}: several files could hold the {role}: {candidates}; set data.{role}.file"
+        raise DataError(msg)
+    return found[0] if found else None
+
+
+def named_file(root: Path, name: str, parameter: str) -> Path:
+    """Path of a file that params.yaml names.
+
+    Raises:
+        DataError: if it is missing, or lies outside `root`, where DVC would not see it change.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        msg = f"{parameter}: {name} must lie inside data.root ({root})"
+        raise DataError(msg)
+    if not (root / name).is_file():
+        msg = f"{root / name}: no such file ({parameter}); the folder holds: {listing(root)}"
+        raise DataError(msg)
+    return root / name
+
+
+def listing(root: Path) -> str:
+    """The names of the files in a folder, for a message."""
+    return _join([path.name for path in sorted(root.iterdir())])
+
+
+def find_column(source: Source, role: str, configured: str | None, parameter: str) -> str | None:
+    """Name of the column in the file that plays a role; None where there is none.
+
+    Args:
+        source: the file.
+        role: a key of COLUMNS.
+        configured: its name in params.yaml; None: recognised; "": there is none.
+        parameter: where params.yaml names it, for the message.
+
+    Raises:
+        DataError: if a configured column is missing, or several are recognised.
+    """
+    if configured is not None:
+        return named_column(source, configured, parameter) if configured else None
+    return _only(source, COLUMNS[role], role, parameter)
+
+
+def require_column(source: Source, role: str, configured: str | None, parameter: str) -> str:
+    """As `find_column`, of a column that must be there.
+
+    Raises:
+        DataError: also if none is recognised.
+    """
+    column = find_column(source, role, configured, parameter)
+    if column is None:
+        msg = f"{source.path}: no column is the {role}; set {parameter}; {columns_of(source)}"
+        raise DataError(msg)
+    return column
+
+
+def named_column(source: Source, name: str, parameter: str) -> str:
+    """The column that params.yaml names.
+
+    Raises:
+        DataError: if the file lacks it.
+    """
+    if name not in source.header:
+        msg = f"{source.path}: no column {name!r} ({parameter}); {columns_of(source)}"
+        raise DataError(msg)
+    return name
+
+
+def find_feature(source: Source, feature: str, parameter: str) -> str:
+    """Name of the column that holds a declared feature: its own name, or a translation of it.
+
+    Raises:
+        DataError: if no column has that name, or several have a translation of it.
+    """
+    if feature in source.header:
+        return feature
+    names = next(
+        (group for group in FEATURES if normalise(feature) in group), (normalise(feature),)
+    )
+    column = _only(source, names, f"feature {feature!r}", parameter)
+    if column is None:
+        msg = f"{source.path}: no column holds the feature {feature!r} ({parameter}); "
+        raise DataError(msg + columns_of(source))
+    return column
+
+
+def event_weights(events: Sequence[str], configured: Mapping[str, float]) -> list[float | None]:
+    """Weight of each event type; None for one that is unknown.
+
+    Args:
+        events: distinct spellings in the file.
+        configured: `data.event_weights`; a spelling found there counts before its translations.
+    """
+    return [_event_weight(event, configured) for event in events]
+
+
+def _event_weight(event: str, configured: Mapping[str, float]) -> float | None:
+    if event in configured:
+        return configured[event]
+    name = normalise(event)
+    names = next((group for group in EVENTS if name in group), (name,))
+    found = [weight for known, weight in configured.items() if normalise(known) in names]
+    return found[0] if len(found) == 1 else None
+
+
+def _only(source: Source, names: Sequence[str], what: str, parameter: str) -> str | None:
+    found = [column for column in source.header if normalise(column) in names]
+    if len(found) > 1:
+        msg = f"{source.path}: several columns could be the {what}: {_join(found)}; set {parameter}"
+        raise DataError(msg)
+    return found[0] if found else None
+
+
+def columns_of(source: Source) -> str:
+    """The column names, for a message."""
+    text = f"the columns are: {_join(source.header)}"
+    only = len(source.header) == 1 and not source.typed
+    return text + (" (only one: is data.separator right?)" if only else "")
+
+
+def _join(names: Sequence[str], limit: int = 20) -> str:
+    shown = ", ".join(" ".join(name.split()) for name in names[:limit]) or "nothing"
+    return shown + (", …" if len(names) > limit else "")

@@ -1,0 +1,150 @@
+"""metrics/data.json: what the data is, what was left out, and what the split hides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from twotower.data.prepared import SPLITS, Catalogue
+from twotower.ingest.interactions import EventLog
+from twotower.ingest.tables import SideTable
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one or more splits, as numbers that are comparable between splits.
+
+    Attributes:
+        users: [num_rows] int64 number of each row's user.
+        items: likewise.
+        pairs: [num_rows] int64 number of each row's (user, item) pair.
+        timestamps: [num_rows] int64 seconds since 1970, UTC.
+    """
+
+    users: IntArray
+    items: IntArray
+    pairs: IntArray
+    timestamps: IntArray
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+def data_report(
+    log: EventLog,
+    tables: Mapping[str, SideTable | None],
+    splits: Mapping[str, pd.DataFrame],
+    catalogue: Catalogue,
+    removed: Mapping[str, int],
+) -> dict[str, Any]:
+    """Everything that metrics/data.json holds; a share over no rows is None.
+
+    Args:
+        log: the interactions as read.
+        tables: the users and items tables as read.
+        splits: train, validation and test.
+        catalogue: what the search knows.
+        removed: counts of what was left out on purpose, see `prepare`.
+    """
+    coded = _encode(splits)
+    train, validation, test = (coded[name] for name in SPLITS)
+    known = np.concatenate([train.pairs, validation.pairs])
+    users = {name: _distinct(rows.users) for name, rows in coded.items()}
+    items = {name: _distinct(rows.items) for name, rows in coded.items()}
+    return {
+        "source": _source(log, tables),
+        "read": _read(log, tables),
+        **removed,
+        "rows": {name: len(rows) for name, rows in coded.items()},
+        "users": {**users, "vocabulary": len(catalogue.users)},
+        "items": {**items, "vocabulary": len(catalogue.items)},
+        "pairs": {name: _distinct(rows.pairs) for name, rows in coded.items()},
+        "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
+        "hidden": {
+            "validation": _hidden(train, train.pairs, validation, timed=log.has_timestamps),
+            "test": _hidden(train, known, test, timed=log.has_timestamps),
+        },
+    }
+
+
+def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _Rows]:
+    """Each split, and "total": all of them."""
+    users = pd.factorize(pd.concat([splits[name]["user_id"] for name in SPLITS]))[0]
+    items, distinct_items = pd.factorize(pd.concat([splits[name]["item_id"] for name in SPLITS]))
+    pairs = users * len(distinct_items) + items
+    timestamps = np.concatenate([splits[name]["timestamp"].to_numpy() for name in SPLITS])
+    total = _Rows(users, items, pairs, timestamps)
+    stops = np.cumsum([len(splits[name]) for name in SPLITS])
+    starts = [0, *stops[:-1]]
+    coded = {
+        name: _Rows(users[low:high], items[low:high], pairs[low:high], timestamps[low:high])
+        for name, low, high in zip(SPLITS, starts, stops, strict=True)
+    }
+    return {**coded, "total": total}
+
+
+def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
+    ids = {name: log.frame[f"{name}_id"].dtype for name in ("user", "item")}
+    files = {name: table.path.name if table else None for name, table in tables.items()}
+    return {
+        "files": {"interactions": " ".join(log.files), **files},
+        "order": "timestamp" if log.has_timestamps else "file",
+        "ids": {
+            name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
+            for name, dtype in ids.items()
+        },
+    }
+
+
+def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
+    """Rows of the raw files, and what of them was unusable, by rule."""
+    sources: dict[str, EventLog | SideTable] = {"interactions": log}
+    sources |= {name: table for name, table in tables.items() if table is not None}
+    report: dict[str, Any] = {}
+    for name, source in sources.items():
+        total = {"total": sum(source.dropped.values())}
+        report[name] = {"rows": source.num_read, "dropped": total | dict(source.dropped)}
+        if isinstance(source, SideTable):
+            report[name]["blanked_cells"] = sum(source.blanked.values())
+    return report
+
+
+def _distinct(codes: IntArray) -> int:
+    return len(np.unique(codes))
+
+
+def _cold(train: _Rows, held_out: _Rows) -> dict[str, int]:
+    """Users and items of a held-out split that train lacks, and the rows with either."""
+    user = ~np.isin(held_out.users, train.users)
+    item = ~np.isin(held_out.items, train.items)
+    return {
+        "users": _distinct(held_out.users[user]),
+        "items": _distinct(held_out.items[item]),
+        "rows": int((user | item).sum()),
+    }
+
+
+def _hidden(
+    train: _Rows, known_pairs: IntArray, held_out: _Rows, *, timed: bool
+) -> dict[str, float | None]:
+    """How far a held-out split is from a future that the model has not seen.
+
+    Args:
+        train: rows that are compared with the held-out split's mean time.
+        known_pairs: pairs that count as seen before.
+        held_out: rows of the split.
+        timed: whether the data has times.
+    """
+    if not len(held_out):
+        return {"repeated_pair_share": None, "train_rows_later_share": None}
+    repeated = np.isin(held_out.pairs, known_pairs)
+    later = train.timestamps > held_out.timestamps.mean()
+    return {
+        "repeated_pair_share": float(repeated.mean()),
+        "train_rows_later_share": float(later.mean()) if timed else None,
+    }

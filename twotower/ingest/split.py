@@ -1,0 +1,91 @@
+"""Which event goes to which split: pure functions on arrays."""
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+Labels = NDArray[np.int8]
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+"""Positions in twotower.data.prepared.SPLITS."""
+GIVEN_NAMES = {
+    "train": TRAIN,
+    "validation": VALIDATION,
+    "valid": VALIDATION,
+    "val": VALIDATION,
+    "test": TEST,
+}
+"""How a column may name the splits, without regard to case."""
+
+
+def temporal_split(users: IntArray, timestamps: IntArray, validation: float, test: float) -> Labels:
+    """Hold out each user's latest events: the test events from the tail, validation before them.
+
+    Each takes max(1, floor(n · fraction)) of the user's n events while at least one training
+    event remains; a fraction of 0 takes none. The arithmetic is exact: 0.29 of 100 is 29.
+
+    Args:
+        users: [num_rows] int64 code of each row's user, from 0.
+        timestamps: [num_rows] int64; equal times are in the order of the rows.
+        validation: share of a user's events, in [0, 1).
+        test: likewise.
+
+    Returns:
+        [num_rows] int8, TRAIN, VALIDATION or TEST.
+    """
+    counts = np.bincount(users).astype(np.int64)
+    return _cut_tails(users, timestamps, _shares(counts, validation), _shares(counts, test))
+
+
+def leave_last_out(
+    users: IntArray, timestamps: IntArray, *, validation: bool, test: bool
+) -> Labels:
+    """Hold out each user's last event as test and the one before as validation.
+
+    A training event remains for every user: one with a single event has no held-out one, and one
+    with two has no validation event if test takes one.
+
+    Args:
+        users: [num_rows] int64 code of each row's user, from 0.
+        timestamps: [num_rows] int64; equal times are in the order of the rows.
+        validation: whether there is a validation split.
+        test: whether there is a test split.
+
+    Returns:
+        [num_rows] int8, TRAIN, VALIDATION or TEST.
+    """
+    one = np.ones(len(np.bincount(users)), dtype=np.int64)
+    return _cut_tails(users, timestamps, one * int(validation), one * int(test))
+
+
+def time_order(users: IntArray, timestamps: IntArray) -> IntArray:
+    """[num_rows] row numbers by user, then time, then row number."""
+    return np.lexsort((timestamps, users)).astype(np.int64)
+
+
+def _shares(counts: IntArray, fraction: float) -> IntArray:
+    """[num_users] int64: max(1, floor(count · fraction)), or 0 for a fraction of 0."""
+    if fraction == 0:
+        return np.zeros_like(counts)
+    exact = Fraction(repr(fraction))
+    distinct, inverse = np.unique(counts, return_inverse=True)
+    shares = [max(1, count * exact.numerator // exact.denominator) for count in distinct.tolist()]
+    return np.array(shares, dtype=np.int64)[inverse]
+
+
+def _cut_tails(
+    users: IntArray, timestamps: IntArray, num_validation: IntArray, num_test: IntArray
+) -> Labels:
+    """Label rows by their place from the end of their user's events."""
+    counts = np.bincount(users).astype(np.int64)
+    num_test = np.minimum(num_test, np.maximum(counts - 1, 0))
+    num_validation = np.minimum(num_validation, np.maximum(counts - num_test - 1, 0))
+    order = time_order(users, timestamps)
+    ordered = users[order]
+    from_end = np.cumsum(counts)[ordered] - 1 - np.arange(len(users))
+    held_out = np.where(from_end < (num_test + num_validation)[ordered], VALIDATION, TRAIN)
+    labels = np.empty(len(users), dtype=np.int8)
+    labels[order] = np.where(from_end < num_test[ordered], TEST, held_out)
+    return labels
