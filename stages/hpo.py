@@ -25,9 +25,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--n-trials", type=int, help="total number of trials")
-    number.add_argument(
-        "--add-trials", type=int, default=0, metavar="N", help="N trials more than there are"
-    )
+    number.add_argument("--add-trials", type=int, metavar="N", help="N trials more than there are")
     parser.add_argument("--timeout", type=float, help="seconds after which no trial is started")
     parser.add_argument("--data-root", help="folder of raw files; runs the prepare stage first")
     parser.add_argument(
@@ -39,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mlflow-tracking", action="store_true", help="log the search to MLflow")
     parser.add_argument("--experiment-name", help="MLflow experiment")
     arguments = parser.parse_args()
-    if arguments.add_trials < 0:
+    if arguments.add_trials is not None and arguments.add_trials < 1:
         parser.error("--add-trials: must be positive")
     return arguments
 
@@ -119,7 +117,9 @@ def main() -> None:
     root = Path(os.environ.get("DVC_ROOT", "."))
     reporter, outputs = Reporter(config, root), SearchOutputs()
     watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)
-    results = run_search(config, root, watcher, outputs=outputs, add_trials=arguments.add_trials)
+    results = run_search(
+        config, root, watcher, outputs=outputs, add_trials=arguments.add_trials or 0
+    )
     reporter.close(results, outputs)
 
 

@@ -56,8 +56,8 @@ def search(
     for number in range(config.hpo.n_trials):
         if number in study.records:
             continue
-        if time.monotonic() >= deadline:
-            break
+        if study.records and time.monotonic() >= deadline:
+            break  # however small the budget, one trial is better than an error
         params = propose(number, study.records, config.hpo, config.seed, defaults)
         record = run_trial(number, params, objective, config.hpo.objective, provenance)
         study.add(record)

@@ -1,0 +1,158 @@
+"""`dvc repro`: what it leaves, what it repeats, and that it ends with the same bytes."""
+
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pipeline.project import N_TRIALS, Project
+from twotower.artifacts import load_artifacts
+
+STAGES = ("prepare", "hpo", "refit", "visualize")
+
+
+def test_every_declared_output_is_there(finished: Project) -> None:
+    assert tuple(finished.stages()) == STAGES
+    for stage in STAGES:
+        for name in finished.outputs(stage):
+            assert finished.path(name).exists(), name
+
+
+def test_everything_is_committed_or_ignored(finished: Project) -> None:
+    assert finished.git("status", "--porcelain") == ""
+
+
+def test_a_second_run_does_nothing(finished: Project) -> None:
+    output = finished.dvc("repro")
+    assert output.count("didn't change, skipping") == len(STAGES)
+    assert "Running stage" not in output
+    assert finished.git("status", "--porcelain") == ""
+
+
+def test_ids_come_out_as_they_went_in(finished: Project) -> None:
+    catalogue = load_artifacts(finished.path(".artifacts_best")).catalogue
+    assert list(catalogue.users.vocabulary.ids) == [f"{number:03d}" for number in range(40)]
+    assert list(catalogue.items.vocabulary.ids) == [f"{number:03d}" for number in range(33)]
+
+
+def test_another_clone_ends_with_the_same_lock(finished: Project, tmp_path: Path) -> None:
+    clone = finished.clone(tmp_path / "clone", "HEAD~1")
+    assert not clone.path("dvc.lock").exists()
+    clone.dvc("repro")
+    assert clone.read("dvc.lock") == finished.read("dvc.lock")
+    for stage in STAGES:
+        names = finished.outputs(stage)
+        assert clone.digests(*names) == finished.digests(*names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_search_killed_on_the_way_goes_on(finished: Project, tmp_path: Path) -> None:
+    clone = finished.clone(tmp_path / "clone", "HEAD~1")
+    repro = clone.start("dvc", "repro", "hpo")
+    process = 0
+    while not process or _trials(clone) == 0:
+        assert repro.poll() is None
+        process = process or _searching(clone)
+        time.sleep(0.002)
+    os.kill(process, signal.SIGKILL)
+    assert repro.wait() != 0
+    there = _trials(clone)
+    assert not clone.path("hpo_results.json").exists()
+    assert f"{there} of {N_TRIALS} trials are already there" in clone.dvc("repro", "hpo")
+    assert clone.lock()["hpo"] == finished.lock()["hpo"]
+
+
+def _searching(project: Project) -> int:
+    """Id of the process that holds the study; 0 as long as none has written it."""
+    for path in project.root.glob(".hpo/*/holder"):
+        return int((path.read_text(encoding="utf-8").split() or ["0"])[0])
+    return 0
+
+
+def _trials(project: Project) -> int:
+    """Trials on disk, counted from outside while a search runs."""
+    for path in project.root.glob(".hpo/*/*/study.db"):
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+                (count,) = connection.execute("select count(*) from trials").fetchone()
+                return int(count)
+        except sqlite3.Error:  # it is being created
+            return 0
+    return 0
+
+
+def _changed(project: Project) -> set[str]:
+    """Stages that `dvc repro` would run first, before it knows what they change."""
+    status = yaml.safe_load(project.dvc("status", "--json"))
+    return set(status)
+
+
+def test_what_changes_no_result_runs_nothing(project: Project) -> None:
+    project.set("hpo.timeout", 60)
+    project.set("hpo.storage", "sqlite:///elsewhere.db")
+    project.set("hpo.on_drift", "error")
+    project.set("mlflow", {"enabled": True, "tracking_uri": None, "experiment": "other"})
+    assert _changed(project) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stages"),
+    [
+        ("split.test", 0.2, {"prepare"}),
+        ("hpo.n_trials", 9, {"hpo"}),
+        ("hpo.search_space.dim.high", 20, {"hpo"}),
+        ("train.lr", 0.01, {"hpo", "refit"}),
+        ("refit.final", "all", {"refit"}),
+        ("visualize.static", "auto", {"visualize"}),
+        ("seed", 43, {"prepare", "hpo", "refit"}),
+    ],
+)
+def test_a_parameter_concerns_its_stages(
+    project: Project, key: str, value: Any, stages: set[str]
+) -> None:
+    project.set(key, value)
+    assert _changed(project) == stages
+
+
+def test_changed_plots_run_only_the_plots(project: Project) -> None:
+    path = project.path("twotower/plots/__init__.py")
+    path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    output = project.dvc("repro")
+    assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
+        "Running stage 'visualize':"
+    ]
+
+
+def test_changed_data_is_another_study(project: Project) -> None:
+    project.change_events(lambda events: events.iloc[:-20])
+    output = project.dvc("repro", "hpo")
+    assert "Running stage 'prepare'" in output
+    assert "Running stage 'hpo'" in output
+    assert "hpo_study.db holds another study (data, space or settings): ignored" in output
+    assert "already there" not in output
+    assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
+
+
+def test_another_space_is_another_study(project: Project) -> None:
+    project.set("hpo.search_space.dim.high", 20)
+    assert "holds another study" in project.stage("hpo", "--n-trials", "1")
+    assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
+
+
+@pytest.mark.parametrize("without", ["test", "validation"])
+def test_the_pipeline_ends_well_without_a_split(project: Project, without: str) -> None:
+    project.set(f"split.{without}", 0)
+    output = project.dvc("repro")
+    if without == "test":
+        assert "it is unscored: there is no test split" in output
+        assert yaml.safe_load(project.read("metrics/test.json")) == {"scored": False}
+    else:
+        assert "no validation split: nothing to choose by, so the defaults stand" in output
+        assert yaml.safe_load(project.read("hpo_results.json"))["best_trial"] is None
+        assert "no trial" in project.read("plots/hpo_history.html").lower()
+    assert load_artifacts(project.path(".artifacts_best")).user_vecs.shape[0] == 40
