@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_files import random_trials, trial, write_search
 
+from tests.plots.search_files import random_trials, trial, write_search
 from twotower.plots.study import Search
 
 

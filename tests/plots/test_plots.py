@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from search_files import SPACE, random_trials, trial, write_search
 
+from tests.plots.search_files import SPACE, random_trials, trial, write_search
 from twotower import plots
 from twotower.plots import BrowserError, write_plots
 

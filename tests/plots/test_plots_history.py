@@ -1,5 +1,4 @@
-from search_files import random_trials, trial
-
+from tests.plots.search_files import random_trials, trial
 from twotower.plots.history import draw_history
 
 

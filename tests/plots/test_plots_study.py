@@ -1,7 +1,7 @@
 import pytest
 from optuna.trial import TrialState
-from search_files import SPACE, random_trials, trial, write_search
 
+from tests.plots.search_files import SPACE, random_trials, trial, write_search
 from twotower.common.errors import DataError
 
 
