@@ -18,6 +18,7 @@ from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
 from twotower.refit import RefitOutputs, read_best_params, refit
+from twotower.training.towers import TwoTower
 
 BEST = {"dim": 16, "lr": 0.03, "epochs": 8, "batch_size": 64}
 
@@ -169,6 +170,23 @@ def test_unusable_results_are_a_clear_error(tmp_path: Path, text: str | None, wo
         path.write_text(text)
     with pytest.raises(SearchError, match=words):
         read_best_params(path)
+
+
+def test_unknown_hyperparameters_are_refused(tmp_path: Path, prepared: Path) -> None:
+    with pytest.raises(SearchError, match="dimm is no hyperparameter"):
+        refit(config(), {"dimm": 4}, prepared, outputs(tmp_path))
+
+
+def test_a_model_that_is_not_finite_is_not_written(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vectors(_model: TwoTower) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((3, 2), np.inf, np.float32), np.zeros((3, 2), np.float32)
+
+    monkeypatch.setattr(TwoTower, "vectors", vectors)
+    with pytest.raises(TrainingError, match="not finite"):
+        run(tmp_path, prepared, config(refit={"score_test": False}))
+    assert not (tmp_path / "artifacts").exists()
 
 
 def test_incomplete_artifacts_are_refused(tmp_path: Path) -> None:

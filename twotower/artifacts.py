@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.common.errors import ArtifactError
+from twotower.common.errors import ArtifactError, TrainingError
 from twotower.common.files import atomic_folder, atomic_write, write_json
 from twotower.data.prepared import Catalogue, read_catalogue, write_catalogue
 
@@ -69,10 +69,16 @@ def write_artifacts(
         model: trained; its vectors are those of `catalogue`.
         catalogue: users and items that the model was built for.
         meta: plain values; the format version is added.
+
+    Raises:
+        TrainingError: if a vector is not finite.
     """
     import torch
 
     user_vecs, item_vecs = model.vectors()
+    if not (np.isfinite(user_vecs).all() and np.isfinite(item_vecs).all()):
+        msg = "the final model's vectors are not finite: it is not written"
+        raise TrainingError(msg)
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     with atomic_folder(folder) as target:
         for name, vectors in (("user_vecs", user_vecs), ("item_vecs", item_vecs)):

@@ -13,7 +13,7 @@ from twotower.baselines import Popularity
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import write_json
 from twotower.config import Config
-from twotower.config.load import with_hyperparameters
+from twotower.config.load import hyperparameters, with_hyperparameters
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
@@ -83,9 +83,13 @@ def refit(
 
     Raises:
         TrainingError: if the best hyperparameters diverge on train + validation.
+        SearchError: if `best_params` names something that is no hyperparameter.
         DataError: if the prepared data is missing.
     """
     outputs = outputs or RefitOutputs()
+    if unknown := sorted(set(best_params) - set(hyperparameters(config.model, config.train))):
+        msg = f"hpo_results.json: best_params: {unknown[0]} is no hyperparameter; run hpo again"
+        raise SearchError(msg)
     splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
     vocabulary = read_catalogue(prepared / "vocabulary")
     known = _Data.of(vocabulary, splits, "train", "validation")

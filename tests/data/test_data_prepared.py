@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -110,7 +112,7 @@ def test_writing_again_replaces_and_gives_the_same_bytes(tmp_path, catalogue):
 def test_missing_files_name_the_stage(tmp_path):
     with pytest.raises(DataError, match="run the prepare stage first"):
         read_split(tmp_path / "train.parquet")
-    with pytest.raises(DataError, match=r"users\.parquet: no such file"):
+    with pytest.raises(DataError, match=r"features\.json: no such file"):
         read_catalogue(tmp_path)
 
 
@@ -131,3 +133,33 @@ def test_encode_and_extend(catalogue):
 def test_the_package_imports_no_torch():
     code = "import sys, twotower.data.prepared; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "vocabulary/items.parquet"])
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 and nothing more"])
+def test_missing_or_damaged_tables_are_one_line(
+    tmp_path: Path, prepared: Path, name: str, content: bytes | None
+) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    read = read_split if name == "train.parquet" else lambda path: read_catalogue(path.parent)
+    with pytest.raises(DataError, match=r"no such file|damaged") as caught:
+        read(folder / name)
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_damaged_schema_is_one_line(tmp_path: Path, prepared: Path, content: str) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    (folder / "vocabulary" / "features.json").write_text(content)
+    with pytest.raises(DataError, match="damaged"):
+        read_catalogue(folder / "vocabulary")
+
+
+def test_a_table_without_its_columns_is_one_line(prepared: Path) -> None:
+    with pytest.raises(DataError, match="damaged or not of the prepare stage"):
+        read_split(prepared / "vocabulary" / "items.parquet")

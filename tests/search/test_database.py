@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
     write_snapshot(tmp_path / "a.db", "s", [record(0)], SPACE, {})
     [back] = read_snapshot(tmp_path / "a.db")[1]
     assert (back.started, back.finished) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+def test_time_zone_is_not_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        path = tmp_path / "a.db"
+        write_snapshot(path, "s", [record(0)], SPACE, {})
+        written.append(path.read_bytes())
+        [back] = read_snapshot(path)[1]
+        assert back.started == 0
+        with open_database(f"sqlite:///{tmp_path}/live.db", zone.replace("/", "-")) as database:
+            database.append(record(0), SPACE)
+            assert database.records() == [record(0)]
+    monkeypatch.undo()
+    time.tzset()
+    assert written[0] == written[1] == written[2]
 
 
 def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ Ids are written, not indices: refit's vocabulary is larger than the search's.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,10 @@ def read_split(path: Path) -> pd.DataFrame:
     """Read what `write_split` wrote.
 
     Raises:
-        DataError: if the file is missing.
+        DataError: if the file is missing or damaged.
     """
-    frame: pd.DataFrame = _read_parquet(path).to_pandas()
+    columns = ("user_id", "item_id", "timestamp", "weight")
+    frame: pd.DataFrame = _read_parquet(path, columns).to_pandas()
     return frame
 
 
@@ -116,13 +117,13 @@ def read_catalogue(folder: Path) -> Catalogue:
     """Read what `write_catalogue` wrote.
 
     Raises:
-        DataError: if a file is missing.
+        DataError: if a file is missing or damaged.
     """
-    tables = {name: _read_parquet(folder / f"{name}.parquet") for name in ("users", "items")}
-    schema = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    schema = _read_schema(folder / "features.json")
     entities = []
     for name, key in (("users", "user_id"), ("items", "item_id")):
-        table = tables[name]
+        features = [f"feature:{feature}" for feature in schema[name]]
+        table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
             feature: _feature(table[f"feature:{feature}"], spec)
             for feature, spec in sorted(schema[name].items())
@@ -150,11 +151,26 @@ def _write_parquet(path: Path, table: Any) -> None:
         pq.write_table(table.replace_schema_metadata(None), handle, compression="zstd")
 
 
-def _read_parquet(path: Path) -> Any:
-    if not path.is_file():
+def _read_parquet(path: Path, columns: Sequence[str]) -> Any:
+    try:
+        table = pq.read_table(path)
+        return table.select(list(columns))
+    except FileNotFoundError:
         msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-        raise DataError(msg)
-    return pq.read_table(path)
+    except (pa.ArrowException, KeyError, OSError) as error:
+        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
+    raise DataError(msg)
+
+
+def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        return {name: dict(schema[name]) for name in ("users", "items")}
+    except FileNotFoundError:
+        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
+    raise DataError(msg)
 
 
 def _feature_array(column: Feature) -> Any:

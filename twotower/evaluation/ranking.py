@@ -84,14 +84,15 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]
             msg = "the model's scores are not finite"
             raise TrainingError(msg)
         scores[_pairs(target.masked, start, stop)] = -torch.inf
+        relevant = _pairs(target.relevant, start, stop)
         is_relevant = torch.zeros(scores.shape, dtype=torch.bool)
-        is_relevant[_pairs(target.relevant, start, stop)] = True
+        is_relevant[relevant] = True
         top = stable_top_k(scores, k)
         yield RankedBlock(
             start=start,
             top=torch.where(scores.gather(1, top) > -torch.inf, top, -1).numpy(),
             hits=is_relevant.gather(1, top).numpy(),
-            first_relevant=_first_relevant(scores, is_relevant).numpy(),
+            first_relevant=_first_relevant(scores, relevant),
         )
 
 
@@ -124,10 +125,19 @@ def _pairs(lists: ItemLists, start: int, stop: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows), torch.from_numpy(items)
 
 
-def _first_relevant(scores: Tensor, is_relevant: Tensor) -> Tensor:
-    best = scores.masked_fill(~is_relevant, -torch.inf).max(dim=1, keepdim=True).values
-    # argmax of a boolean row is its first True: the lowest index among equally good items.
-    index = (is_relevant & (scores == best)).int().argmax(dim=1, keepdim=True)
-    before = (scores == best) & (torch.arange(scores.shape[1]) < index)
-    rank = 1 + (scores > best).sum(dim=1) + before.sum(dim=1)
-    return torch.where(is_relevant.any(dim=1), rank, 0)
+def _first_relevant(scores: Tensor, pairs: tuple[Tensor, Tensor]) -> IntArray:
+    """Rank of each row's best relevant item, counting only the items before it; 0 without one."""
+    rows, items = pairs
+    values = scores[rows, items]
+    none = torch.full((len(scores),), -torch.inf, dtype=scores.dtype)
+    best = none.scatter_reduce(0, rows, values, "amax")
+    # Of equally good relevant items the one with the lowest index comes first.
+    candidates = torch.where(values == best[rows], items, scores.shape[1])
+    first = torch.full((len(scores),), scores.shape[1]).scatter_reduce(0, rows, candidates, "amin")
+    ranks = np.zeros(len(scores), dtype=np.int64)
+    found = zip(scores.numpy(), best.numpy(), first.tolist(), strict=True)
+    for row, (block, value, index) in enumerate(found):
+        if index < scores.shape[1]:
+            ties = np.count_nonzero(block[:index] == value)
+            ranks[row] = 1 + np.count_nonzero(block > value) + ties
+    return ranks

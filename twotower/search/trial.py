@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 Params = dict[str, Any]
 Distributions = Mapping[str, BaseDistribution]
 
-CONSTANT_TIME = datetime(2000, 1, 1)
+CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """When every trial of a snapshot began and ended, so that its bytes hold no clock."""
 
 
@@ -97,13 +97,14 @@ def best(records: "list[TrialRecord]") -> TrialRecord | None:
     return max(complete, key=lambda record: (record.value, -record.number), default=None)
 
 
+# Optuna takes times without a zone for local ones: all that goes in or comes out has one.
+
+
 def _datetime(milliseconds: int) -> datetime:
-    if not milliseconds:
-        return CONSTANT_TIME
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else CONSTANT_TIME
 
 
 def _milliseconds(moment: datetime | None) -> int:
-    if moment is None or moment == CONSTANT_TIME:
+    if moment is None or moment.astimezone(UTC) == CONSTANT_TIME:
         return 0
-    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
+    return round(moment.timestamp() * 1000)

@@ -1,5 +1,6 @@
 """Where a model is trained, and how many threads it may use."""
 
+import os
 from typing import Literal
 
 import torch
@@ -25,6 +26,7 @@ def resolve_device(device: Literal["auto", "cpu", "cuda"]) -> str:
 
 def use_threads(threads: int) -> None:
     """Fix the threads of every later computation in this process, and refuse racy kernels."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for the latter
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.set_float32_matmul_precision("highest")
