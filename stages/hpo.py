@@ -73,13 +73,13 @@ class Reporter:
         self.tracker = start_tracker(self._config.mlflow, self._root, info)
         self.console.start(counts, there, total)
         for record in there:
-            self.tracker.trial(_finished(record))
+            self.tracker.trial(_finished(record, self._config.hpo.objective))
 
     def trial(self, record: TrialRecord) -> None:
         """Show a new trial in both places."""
         self.console.trial(record)
         if self.tracker is not None:
-            self.tracker.trial(_finished(record))
+            self.tracker.trial(_finished(record, self._config.hpo.objective))
 
     def close(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
         """Show the summary in both places."""
@@ -92,14 +92,18 @@ class Reporter:
         self.console.summary(results, [path.as_posix() for path in files])
 
 
-def _finished(record: TrialRecord) -> FinishedTrial:
+def _finished(record: TrialRecord, objective: str) -> FinishedTrial:
+    epochs = [
+        {"loss": loss} | ({objective: record.intermediate[n]} if n in record.intermediate else {})
+        for n, loss in enumerate(record.losses, start=1)
+    ]
     return FinishedTrial(
         number=record.number,
-        state="FAIL" if record.state == "FAIL" else "COMPLETE",
+        state=record.state,
         params=record.params,
         value=record.value,
         metrics=record.metrics,
-        epoch_metrics=[{"loss": loss} for loss in record.losses],
+        epoch_metrics=epochs,
         started_ms=record.started,
         finished_ms=record.finished,
         failure=record.failure,

@@ -109,7 +109,7 @@ def test_an_unusable_flag_is_shown_with_the_usage(
         (["--timeout", "-1"], "params.yaml: hpo.timeout: "),
         (["--study-name", "a b"], "params.yaml: hpo.study_name: "),
         (["--data-root", "nowhere"], "nowhere"),
-        (["--storage", "nonsense"], "hpo.storage: cannot use the URL"),
+        (["--storage", "nonsense"], "hpo.storage: not a database URL"),
     ],
 )
 def test_a_wrong_value_is_one_line(

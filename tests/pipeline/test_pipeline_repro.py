@@ -1,12 +1,15 @@
 """`dvc repro`: what it leaves, what it repeats, and that it ends with the same bytes."""
 
+import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -57,7 +60,7 @@ def test_a_search_killed_on_the_way_goes_on(finished: Project, tmp_path: Path) -
     process = 0
     while not process or _trials(clone) == 0:
         assert repro.poll() is None
-        process = process or _searching(clone)
+        process = process or _searching(repro)
         time.sleep(0.002)
     os.kill(process, signal.SIGKILL)
     assert repro.wait() != 0
@@ -67,10 +70,12 @@ def test_a_search_killed_on_the_way_goes_on(finished: Project, tmp_path: Path) -
     assert clone.lock()["hpo"] == finished.lock()["hpo"]
 
 
-def _searching(project: Project) -> int:
-    """Id of the process that holds the study; 0 as long as none has written it."""
-    for path in project.root.glob(".hpo/*/holder"):
-        return int((path.read_text(encoding="utf-8").split() or ["0"])[0])
+def _searching(repro: subprocess.Popen[str]) -> int:
+    """Id of the stage's process; 0 as long as there is none."""
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(repro.pid).children():
+            if child.cmdline()[1:] == ["stages/hpo.py"]:
+                return child.pid
     return 0
 
 

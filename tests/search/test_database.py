@@ -1,17 +1,25 @@
+import sqlite3
+import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
-from tests.search.test_propose import DEFAULTS, run
 from twotower.common.errors import SearchError
+from twotower.config import Config
+from twotower.config.load import hyperparameters
 from twotower.config.search import HpoConfig
-from twotower.search.database import mask_password, open_database, read_snapshot, write_snapshot
+from twotower.search.database import open_database
 from twotower.search.propose import distributions
+from twotower.search.storage import sqlite_storage
 from twotower.search.trial import TrialRecord, best
 
 SPACE = distributions(HpoConfig().search_space)
+DEFAULTS = hyperparameters(Config().model, Config().train)
 
 
 def record(number: int, value: float | None = 0.5) -> TrialRecord:
@@ -29,99 +37,129 @@ def record(number: int, value: float | None = 0.5) -> TrialRecord:
     )
 
 
+def varied() -> list[TrialRecord]:
+    """Records with all that a trial can have."""
+    return [
+        replace(record(0), system_attrs={"fixed_params": {"dim": 32}}),
+        record(1, None),
+        replace(record(2, 0.25), intermediate={1: 0.125, 2: 0.25}),
+        replace(record(3), params=record(3).params | {"lr": 0.00012345678, "batch_size": 512}),
+        replace(record(4), intermediate={1: float("inf")}, system_attrs={"b": [1, 2], "a": "ü"}),
+        replace(record(5, None), losses=[], failure="it's\nbroken"),
+    ]
+
+
 def test_records_survive_a_database(tmp_path: Path) -> None:
-    records = [record(0), record(1, None), record(2, 0.25)]
-    with open_database(f"sqlite:///{tmp_path}/x.db", "s") as database:
-        for item in records:
-            database.append(item, SPACE)
-        assert database.records() == records
-    with open_database(f"sqlite:///{tmp_path}/x.db", "s") as database:
-        assert database.records() == records
+    for _ in range(2):
+        with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
+            for item in varied()[len(database.records()) :]:
+                database.append(item, SPACE)
+            assert database.records() == varied()
 
 
-def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
-    records = list(run(6, HpoConfig()).values())
-    write_snapshot(tmp_path / "a.db", "s", records, SPACE, {"b": 1, "a": {"c": 2}})
-    write_snapshot(tmp_path / "b.db", "s", records, SPACE, {"a": {"c": 2}, "b": 1})
-    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db", "b.db"]
-    attributes, back = read_snapshot(tmp_path / "a.db")
-    assert attributes == {"a": {"c": 2}, "b": 1}
-    assert back == records
-
-
-def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None:
-    one = replace(record(0), metrics={"mrr": 0.1, "recall_at_10": 0.2})
-    other = replace(
-        one,
-        metrics=dict(reversed(one.metrics.items())),
-        params=dict(reversed(one.params.items())),
-    )
-    write_snapshot(tmp_path / "a.db", "s", [one], SPACE, {})
-    write_snapshot(tmp_path / "b.db", "s", [other], SPACE, {})
-    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
-
-
-def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
-    write_snapshot(tmp_path / "a.db", "s", [record(0)], SPACE, {})
-    [back] = read_snapshot(tmp_path / "a.db")[1]
-    assert (back.started, back.finished) == (0, 0)
-
-
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
-def test_time_zone_is_not_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = []
-    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-        path = tmp_path / "a.db"
-        write_snapshot(path, "s", [record(0)], SPACE, {})
-        written.append(path.read_bytes())
-        [back] = read_snapshot(path)[1]
-        assert back.started == 0
-        with open_database(f"sqlite:///{tmp_path}/live.db", zone.replace("/", "-")) as database:
-            database.append(record(0), SPACE)
-            assert database.records() == [record(0)]
-    monkeypatch.undo()
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/St_Johns"])
+def test_times_survive_in_any_time_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    # 2023-11-05 05:30 UTC is a moment that clocks in America show twice.
+    item = replace(record(0), started=1_699_162_200_000, finished=1_699_165_800_000)
+    monkeypatch.setenv("TZ", zone)
     time.tzset()
-    assert written[0] == written[1] == written[2]
+    try:
+        with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
+            database.append(item, SPACE)
+        with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
+            assert database.records() == [item]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    write_snapshot(path, "s", [record(0)], SPACE, {})
-    before = path.read_bytes()
-    path.chmod(0o444)
-    read_snapshot(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_no_snapshot_is_no_trial(tmp_path: Path) -> None:
-    assert read_snapshot(tmp_path / "none.db") == ({}, [])
-
-
-def test_other_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_text("this is no database" * 100)
-    with pytest.raises(SearchError, match=r"not a study.*delete the file"):
-        read_snapshot(tmp_path / "x.db")
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["nonsense", "mysql+nodriver://u:secret@localhost/x", "sqlite:////no/such/folder/x.db"],
-)
-def test_unusable_storage_is_a_clear_error(url: str) -> None:
+def test_no_such_folder_is_a_clear_error(tmp_path: Path) -> None:
     with (
-        pytest.raises(SearchError, match=r"hpo\.storage: cannot use") as caught,
-        open_database(url, "s"),
+        pytest.raises(SearchError, match=r"no/such/x\.db: unable to open database file"),
+        open_database(sqlite_storage(tmp_path / "no/such/x.db"), "s"),
     ):
         pass
-    assert "secret" not in str(caught.value)
 
 
-def test_passwords_are_masked() -> None:
-    assert mask_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+def test_a_study_of_another_kind_is_refused(tmp_path: Path) -> None:
+    storage = sqlite_storage(tmp_path / "x.db")
+    optuna.create_study(storage=str(storage), study_name="s", direction="minimize")
+    with pytest.raises(SearchError, match="maximises a single value"), open_database(storage, "s"):
+        pass
+
+
+def ask(study: optuna.Study) -> None:
+    study.ask()
+
+
+def enqueue(study: optuna.Study) -> None:
+    study.enqueue_trial({"dim": 8})
+
+
+def complete(study: optuna.Study) -> None:
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+
+
+@pytest.mark.parametrize("write", [ask, enqueue, complete])
+def test_trials_of_a_watcher_are_refused_and_number_nothing(
+    tmp_path: Path, write: Callable[[optuna.Study], None]
+) -> None:
+    storage = sqlite_storage(tmp_path / "x.db")
+    with open_database(storage, "s") as database:
+        database.append(record(0), SPACE)
+        write(optuna.load_study(storage=str(storage), study_name="s"))
+        for _ in range(2):
+            with pytest.raises(SearchError, match=r"holds a trial 1 .*set hpo\.study_name"):
+                database.append(record(1), SPACE)
+    with open_database(storage, "s") as database:
+        with pytest.raises(SearchError, match="holds a trial 1 that this search did not make"):
+            database.records()
+        assert database.sound_records() == [record(0)]
+    assert len(optuna.load_study(storage=str(storage), study_name="s").trials) == 2
+
+
+def test_a_commit_whose_answer_was_lost_counts(tmp_path: Path) -> None:
+    # Optuna then tries again, and would store the trial twice.
+    storage = sqlite_storage(tmp_path / "x.db")
+    with open_database(storage, "s") as one, open_database(storage, "s") as other:
+        one.append(record(0), SPACE)
+        other.append(record(0), SPACE)
+        assert one.records() == [record(0)]
+
+
+def test_readers_fail_no_commit(tmp_path: Path) -> None:
+    storage, done = sqlite_storage(tmp_path / "x.db"), threading.Event()
+    seen: list[int] = []
+
+    def watch() -> None:
+        while not done.is_set():
+            study = optuna.load_study(storage=str(storage), study_name="s")
+            seen.append(len(study.trials))
+
+    def linger() -> None:
+        while not done.is_set():
+            with closing(sqlite3.connect(storage.file, timeout=60)) as connection:
+                rows = connection.execute("select * from trials")
+                rows.fetchone()
+                done.wait(0.3)  # in the middle of reading
+                rows.close()
+
+    with open_database(storage, "s") as database:
+        database.append(record(0), SPACE)
+        threads = [threading.Thread(target=each) for each in (watch, watch, linger)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(1, 6):
+                database.append(record(number), SPACE)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        assert [item.number for item in database.records()] == list(range(6))
+    assert seen == sorted(seen)
 
 
 def test_best_is_the_first_of_the_highest() -> None:

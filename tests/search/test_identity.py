@@ -19,6 +19,7 @@ def digest(raw: dict, data: dict[str, str] | None = None) -> str:
     [
         {"hpo": {"n_trials": 50}},
         {"hpo": {"timeout": 3}},
+        {"hpo": {"workers": 3, "executor": "dask", "dask": {"address": "tcp://a:1", "wait": 9}}},
         {"hpo": {"storage": "sqlite:///x.db"}},
         {"hpo": {"on_drift": "resume"}},
         {"mlflow": {"enabled": True}},
@@ -26,6 +27,9 @@ def digest(raw: dict, data: dict[str, str] | None = None) -> str:
         {"refit": {"final": "all"}},
         {"train": {"device": "cpu"}},
         {"train": {"epochs": 5.0}},
+        {"hpo": {"sampler": {"type": "tpe", "n_startup_trials": 10.0}}},
+        {"hpo": {"pruner": None}},
+        {"hpo": {"fixed": {}}},
     ],
 )
 def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
@@ -38,6 +42,11 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
         {"seed": 1},
         {"hpo": {"lookahead": 1}},
         {"hpo": {"sampler": "random"}},
+        {"hpo": {"sampler": {"type": "tpe", "n_startup_trials": 5}}},
+        {"hpo": {"pruner": "median"}},
+        {"hpo": {"pruner": {"type": "median", "n_warmup_steps": 3}}},
+        {"hpo": {"fixed": {"temperature": 0.2}}},
+        {"hpo": {"fixed": {"lr": 0.005}}},
         {"hpo": {"include_defaults": False}},
         {"hpo": {"objective": "mrr"}},
         {"hpo": {"search_space": {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}}},
@@ -62,6 +71,33 @@ def test_space_is_the_same_however_it_is_written() -> None:
     assert digest({"hpo": {"search_space": one}}) == digest({"hpo": {"search_space": other}})
 
 
+LOSS = {"type": "categorical", "choices": ["softmax", "mse"]}
+LR = {"type": "float", "low": 1e-4, "high": 1e-1}
+
+
+def test_conditions_are_part_of_it_where_they_decide_anything() -> None:
+    def of(only_if: dict, loss: dict | None = None) -> str:
+        space = {"lr": LR | {"only_if": only_if}, "dim": {"type": "int", "low": 8, "high": 64}}
+        return digest({"hpo": {"search_space": space | (loss or {})}})
+
+    assert of({"loss": "mse"}, {"loss": LOSS}) != of({}, {"loss": LOSS})
+    assert of({"loss": "mse"}, {"loss": LOSS}) == of({"loss": ["mse"]}, {"loss": LOSS})
+    assert of({"loss": "softmax"}) == of({})  # the default: it always holds
+    assert of({"loss": "mse"}) != of({})  # it never does
+
+
+def test_a_pinned_value_is_the_same_however_it_is_written() -> None:
+    space = {"dim": {"type": "int", "low": 8, "high": 64}}
+    one, other = (
+        {"hpo": {"search_space": space, "fixed": {"lr": lr, "epochs": epochs}}}
+        for lr, epochs in ((1e-3, 5), ("1e-3", 5.0))
+    )
+    assert digest(one) == digest(other)
+    # The range of what is pinned does not matter.
+    wide = {"hpo": {"search_space": space | {"lr": LR}, "fixed": {"lr": 1e-3, "epochs": 5}}}
+    assert digest(wide) == digest(one)
+
+
 def write(folder: Path, text: str) -> str:
     (folder / "a.py").write_text(text)
     return code_digest(folder, ["a.py"])
@@ -77,4 +113,6 @@ def test_code_counts_and_prose_does_not(tmp_path: Path) -> None:
 def test_provenance_names_what_can_change_a_value() -> None:
     values = provenance().values
     assert set(values) == {"code", "platform", "numpy", "optuna", "torch"}
+    assert set(provenance("gp").values) > {"scipy", "greenlet"}
+    assert set(provenance("cmaes").values) > {"cmaes"}
     assert values["code"] == code_digest(Path(twotower.__file__).parent)

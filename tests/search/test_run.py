@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ SMALL: dict[str, Any] = {
     "train": {"epochs": 1, "batch_size": 64},
     "hpo": {
         "n_trials": 6,
+        "workers": 0,
         "search_space": {
             "dim": {"type": "int", "low": 4, "high": 16, "step": 4},
             "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
@@ -68,6 +68,20 @@ def straight(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
     return Run(tmp_path_factory.mktemp("straight"), prepared, config())
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_give_the_same_bytes(
+    straight: Run, tmp_path: Path, prepared: Path, workers: int
+) -> None:
+    assert Run(tmp_path, prepared, config(workers=workers)).digests == straight.digests
+
+
+def test_more_workers_than_the_window_holds_are_capped_aloud(
+    tmp_path: Path, prepared: Path
+) -> None:
+    run = Run(tmp_path, prepared, config(n_trials=1, lookahead=1, workers=3))
+    assert any("at most hpo.lookahead = 1 trials" in line for line in run.said)
+
+
 def test_grown_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:
     assert Run(tmp_path, prepared, config(n_trials=2)).new == [0, 1]
     grown = Run(tmp_path, prepared, config())
@@ -105,27 +119,33 @@ def test_added_trials_are_added_to_what_is_there(
     assert added.digests == straight.digests
 
 
-def test_killed_and_resumed_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="kills process groups")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_killed_and_resumed_equals_straight(
+    straight: Run, tmp_path: Path, prepared: Path, workers: int
+) -> None:
     script = (
-        "import sys, json; from pathlib import Path; from tests.search.test_run import *;"
-        "root = Path(sys.argv[1]);"
-        "Run(root, Path(sys.argv[2]), config())"
+        "import sys; from pathlib import Path; from tests.search.test_run import Run, config\n"
+        "if __name__ == '__main__':\n"
+        f"    Run(Path(sys.argv[1]), Path(sys.argv[2]), config(workers={workers}))\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), str(prepared)]
+    path = tmp_path / "search.py"
+    path.write_text(script)
+    command = [sys.executable, str(path), str(tmp_path), str(prepared)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     kills = 0
-    for delay in (0.0, 0.02, 0.05):
-        process = subprocess.Popen(command, cwd=REPOSITORY)
+    for delay in (0.0, 0.02):
         before = _trials(tmp_path)
+        process = subprocess.Popen(command, env=environment)
         while process.poll() is None and _trials(tmp_path) <= before:
             time.sleep(0.005)
         time.sleep(delay)
         if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             kills += 1
         process.wait()
     assert kills >= 1
-    assert not outputs(tmp_path).results.exists() or kills < 3
-    subprocess.run(command, cwd=REPOSITORY, check=True)
+    subprocess.run(command, env=environment, check=True)
     assert digests(outputs(tmp_path)) == straight.digests
 
 
@@ -165,7 +185,7 @@ def test_results_say_what_was_found(straight: Run) -> None:
     assert results["best_trial"]["value"] == max(values)
     assert results["best_params"] == results["best_trial"]["params"]
     assert results["complete"] is True
-    assert results["states"] == {"complete": 6, "fail": 0}
+    assert results["states"] == {"complete": 6, "fail": 0, "pruned": 0}
     assert results["provenance"]["mixed"] is False
     validation = json.loads(straight.outputs.validation.read_text())
     assert validation["optimized"] == results["best_trial"]["metrics"]
@@ -188,7 +208,8 @@ def test_a_failed_trial_is_recorded_and_the_study_goes_on(
     run = Run(tmp_path, prepared, config(n_trials=8))
     trials = list(csv.DictReader(run.outputs.trials.read_text().splitlines()))
     failed = [trial for trial in trials if trial["state"] == "FAIL"]
-    assert run.results["states"] == {"complete": 8 - len(failed), "fail": len(failed)}
+    states = {"complete": 8 - len(failed), "fail": len(failed), "pruned": 0}
+    assert run.results["states"] == states
     assert failed
     assert {trial["failure"] for trial in failed} == {"ZeroDivisionError: boom"}
     assert {trial["params_epochs"] for trial in failed} == {"2"}
@@ -207,17 +228,15 @@ def test_a_study_in_which_all_fail_is_an_error(
         Run(tmp_path, prepared, config(n_trials=3))
 
 
-def test_out_of_memory_fails_no_trial(
+def test_a_trial_that_always_runs_out_of_memory_fails(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fit(*_arguments: Any, **_options: Any) -> Any:
         raise MemoryError
 
     monkeypatch.setattr(objective_module, "fit", fit)
-    with pytest.raises(MemoryError):
-        Run(tmp_path, prepared, config(n_trials=3))
-    monkeypatch.undo()
-    assert Run(tmp_path, prepared, config(n_trials=1)).new == [0]
+    with pytest.raises(SearchError, match="its worker ran out of memory in each of 2 tries"):
+        Run(tmp_path, prepared, config(n_trials=1, tries=2))
 
 
 def test_a_time_budget_leaves_a_prefix_that_can_be_completed(

@@ -1,6 +1,7 @@
 """Reads params.yaml, whole, into a Config."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from twotower.common.errors import ConfigError
+from twotower.common.files import canonical
 from twotower.config.base import Section
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.config.outputs import MlflowConfig, VisualizeConfig
-from twotower.config.search import CategoricalSpace, HpoConfig, ParameterSpace
+from twotower.config.search import TAGS, HpoConfig
+from twotower.config.space import FloatSpace, ParameterSpace, Searched, contains, extremes, resolve
 from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
 
 PARAMS = Path("params.yaml")
@@ -41,22 +44,69 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_fixed(self) -> "Config":
+        for name, value in self.hpo.fixed.items():
+            self._check_value(f"hpo.fixed.{name}", name, value)
+        return self
+
+    @model_validator(mode="after")
     def _check_search_space(self) -> "Config":
-        defaults = hyperparameters(self.model, self.train)
         for name, space in self.hpo.search_space.items():
-            if name not in defaults:
-                known = ", ".join(sorted(defaults))
-                msg = f"hpo.search_space.{name}: not a hyperparameter; known are {known}"
-                raise ValueError(msg)
-            for value in _extremes(space):
-                _check_value(name, value, self.model, self.train)
-            if self.hpo.include_defaults and not _contains(space, defaults[name]):
+            where = f"hpo.search_space.{name}"
+            for value in extremes(space):
+                self._check_value(where, name, value)
+            self._check_kind(where, name, space)
+            for parent, values in space.only_if.items():
+                self._check_condition(f"{where}.only_if.{parent}", parent, values)
+        try:
+            spaces = searched(self).spaces
+        except ValueError as error:
+            msg = f"hpo.search_space: {error}"
+            raise ValueError(msg) from None
+        if not spaces:
+            msg = "hpo.search_space: hpo.fixed and only_if leave nothing to search"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_defaults(self) -> "Config":
+        if not self.hpo.include_defaults:
+            return self
+        found = searched(self)
+        for name, value in found.present(hyperparameters(self.model, self.train)).items():
+            if not contains(found.spaces[name], value):
                 msg = (
-                    f"hpo.search_space.{name}: the default {defaults[name]} lies outside the "
+                    f"hpo.search_space.{name}: the default {value} lies outside the "
                     "space; change one of them, or set hpo.include_defaults: false"
                 )
                 raise ValueError(msg)
         return self
+
+    def _check_condition(self, where: str, parent: str, values: Iterable[Any]) -> None:
+        for value in values:
+            self._check_value(where, parent, value)
+            space = self.hpo.search_space.get(parent)
+            if space is not None and not contains(space, value):
+                msg = f"{where}: the search space of {parent} does not contain {value!r}"
+                raise ValueError(msg)
+
+    def _check_kind(self, where: str, name: str, space: ParameterSpace) -> None:
+        used = hyperparameters(self.model, self.train)[name]
+        if isinstance(space, FloatSpace) and isinstance(used, int):
+            msg = f"{where}: takes integers only; use type int"
+            raise ValueError(msg)
+
+    def _check_value(self, where: str, name: str, value: Any) -> None:
+        known = hyperparameters(self.model, self.train)
+        if name not in known:
+            msg = f"{where}: {name} is not a hyperparameter; known are {', '.join(sorted(known))}"
+            raise ValueError(msg)
+        changed = with_hyperparameters(self.model, self.train, {name: value}, where)
+        used = hyperparameters(*changed)[name]
+        same = used == (list(value) if isinstance(value, tuple) else value)
+        if not same or isinstance(used, bool) != isinstance(value, bool):
+            msg = f"{where}: {value!r} would be used as {used!r}; write that instead"
+            raise ValueError(msg)
 
 
 NOT_SEARCHABLE = {"threads", "device"}
@@ -69,9 +119,15 @@ def hyperparameters(model: ModelConfig, train: TrainConfig) -> dict[str, Any]:
 
 
 def with_hyperparameters(
-    model: ModelConfig, train: TrainConfig, params: Mapping[str, Any]
+    model: ModelConfig, train: TrainConfig, params: Mapping[str, Any], where: str = "hpo"
 ) -> tuple[ModelConfig, TrainConfig]:
     """Both sections with `params` in place of their own values, validated again.
+
+    Args:
+        model: section `model`.
+        train: section `train`.
+        params: hyperparameters by name.
+        where: they come from, for the message.
 
     Raises:
         ConfigError: if a value breaks the rule of its parameter.
@@ -83,29 +139,31 @@ def with_hyperparameters(
             sections.append(type(section).model_validate(section.model_dump() | own))
         except ValidationError as error:
             problem = error.errors()[0]
-            msg = f"hpo.search_space.{problem['loc'][0]}: {_explain(problem)}"
+            name = str(problem["loc"][0])
+            place = where if where.rpartition(".")[2] == name else f"{where}: {name}"
+            msg = f"{place}: {_explain(problem)}"
             raise ConfigError(msg) from None
     return sections[0], sections[1]
 
 
-def _check_value(name: str, value: Any, model: ModelConfig, train: TrainConfig) -> None:
-    used = hyperparameters(*with_hyperparameters(model, train, {name: value}))[name]
-    if used != value:
-        msg = f"hpo.search_space.{name}: {value!r} would be used as {used!r}; write that instead"
-        raise ValueError(msg)
+def fixed_params(config: Config) -> dict[str, Any]:
+    """Values of `hpo.fixed` as a training run uses them, by name."""
+    model, train = with_hyperparameters(config.model, config.train, config.hpo.fixed, "hpo.fixed")
+    used: dict[str, Any] = canonical(hyperparameters(model, train))
+    return {name: used[name] for name in sorted(config.hpo.fixed)}
 
 
-def _extremes(space: ParameterSpace) -> tuple[Any, ...]:
-    return space.choices if isinstance(space, CategoricalSpace) else (space.low, space.high)
+def searched(config: Config) -> Searched:
+    """What is left to search."""
+    defaults = hyperparameters(config.model, config.train)
+    return resolve(config.hpo.search_space, config.hpo.fixed, defaults)
 
 
-def _contains(space: ParameterSpace, value: Any) -> bool:
-    if isinstance(space, CategoricalSpace):
-        return value in space.choices
-    if isinstance(value, bool | str) or not space.low <= value <= space.high:
-        return False
-    steps: float = (value - space.low) / space.step if space.step else 0.0
-    return abs(steps - round(steps)) < 1e-8
+def begins_with_defaults(config: Config) -> bool:
+    """Whether trial 0 is the values of sections `model` and `train`, all of them."""
+    defaults = canonical(hyperparameters(config.model, config.train))
+    pinned = fixed_params(config)
+    return config.hpo.include_defaults and all(defaults[name] == pinned[name] for name in pinned)
 
 
 def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -160,8 +218,8 @@ def _override(raw: Any, key: str, value: Any) -> None:
 
 
 def _line(problem: Any) -> str:
-    # A tagged union puts its tag ("int", "float") into the location; users did not write that.
-    where = [str(part) for part in problem["loc"] if part not in ("int", "float", "categorical")]
+    # A tagged union puts its tag ("int", "tpe") into the location; users did not write that.
+    where = [str(part) for part in problem["loc"] if part not in TAGS]
     return f"{'.'.join(where)}: {_explain(problem)}" if where else _explain(problem)
 
 
@@ -169,4 +227,5 @@ def _explain(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("value_error", "missing", "extra_forbidden"):
         return str(message)
-    return f"{message}, got {problem['input']!r}"
+    given = re.sub(r"://[^\s'\"]*@|password=[^\s'\"&]*", "***", repr(problem["input"]))
+    return f"{message}, got {given}"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import canonical
-from twotower.config.search import ParameterSpace
+from twotower.config.space import ParameterSpace
 
 PARAM_PREFIX = "params_"
 STATES = {state.name: state for state in (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)}

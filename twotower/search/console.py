@@ -40,7 +40,7 @@ class SearchConsole:
         """Show that a trial has finished."""
         if record.failure is not None:
             self.say(f"trial {record.number} failed: {record.failure}")
-        elif self._best is None or (record.value or 0.0) > (self._best.value or 0.0):
+        elif best([r for r in (self._best, record) if r]) is record:
             self._best = record
             self.say(
                 f"trial {record.number}: {self._objective} {record.value:.4f}, the best so far, "
@@ -66,7 +66,8 @@ class SearchConsole:
             states = results["states"]
             failed = f", {states['fail']} failed" if states["fail"] else ""
             cut = "" if results["complete"] else "; the time budget ended the search early"
-            self.say(f"\n{results['n_trials']} trials{failed}{cut}")
+            pruned = f", {states['pruned']} pruned" if states["pruned"] else ""
+            self.say(f"\n{results['n_trials']} trials{pruned}{failed}{cut}")
             self.say(f"best trial: {winner['number']} ({_params(winner['params'])})")
             width = max(map(len, winner["metrics"]))
             users = results["num_users"]

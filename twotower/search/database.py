@@ -1,130 +1,191 @@
 """Trials in a database, in the form that Optuna and its dashboard read."""
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
+from twotower.search.locking import schema_lock
+from twotower.search.storage import Storage
 from twotower.search.trial import Distributions, TrialRecord
+
+NUMBERS_FROM = text(
+    "SELECT number FROM trials JOIN studies ON studies.study_id = trials.study_id"
+    " WHERE study_name = :study AND number >= :number"
+)
+
+KEPT = "; what is finished is kept, and the next run goes on from there"
+
+
+class NumberTakenError(Exception):
+    """Somebody else has added a trial to the study."""
 
 
 class TrialDatabase:
     """One study in an Optuna storage; holds finished trials only, in the order of their numbers."""
 
-    def __init__(self, storage: RDBStorage, study_name: str) -> None:
+    def __init__(
+        self, storage: Storage, rdb: RDBStorage, study_name: str, guard: Callable[[], None]
+    ) -> None:
+        """Open or make the study.
+
+        Args:
+            storage: where it is.
+            rdb: the same, opened by Optuna.
+            study_name: unique in the storage.
+            guard: called before a trial is stored; raises if that may not be done.
+        """
+        self._storage = storage
+        self._name = study_name
+        self._guard = guard
         self._study = optuna.create_study(
-            storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+            storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
         )
+        if self._study.directions != [StudyDirection.MAXIMIZE]:
+            raise SearchError(self._spoiled("is not one that maximises a single value"))
+        self._next: int | None = None
+        event.listen(rdb.scoped_session, "before_commit", self._check_number)
 
     def records(self) -> list[TrialRecord]:
-        """All trials, by number."""
-        trials = self._study.get_trials(deepcopy=False)
-        return [TrialRecord.from_optuna(trial) for trial in trials]
+        """All trials, by number.
+
+        Raises:
+            SearchError: if somebody else has added a trial.
+        """
+        records, total = self._read()
+        if total > len(records):
+            raise SearchError(self._foreign(len(records)))
+        return records
+
+    def sound_records(self) -> list[TrialRecord]:
+        """Trials by number, up to the first that is not ours."""
+        return self._read()[0]
 
     def append(self, record: TrialRecord, distributions: Distributions) -> None:
-        """Store the trial that comes next, in one transaction."""
-        self._study.add_trial(record.to_optuna(distributions))
+        """Store the trial that comes next, in one transaction.
+
+        Raises:
+            SearchError: if the database cannot store it, or somebody else has added a trial.
+        """
+        with explained(self._storage, KEPT):
+            self._guard()
+            self._next = record.number
+            try:
+                self._study.add_trial(record.to_optuna(distributions))
+            except NumberTakenError:
+                # Optuna tries again after an error, also if it was the answer that got lost.
+                stored = dict(enumerate(self.sound_records()))
+                if len(stored) != record.number + 1 or stored[record.number] != record:
+                    raise SearchError(self._foreign(record.number)) from None
+            finally:
+                self._next = None
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Store facts about the study; each is written once."""
-        known = self._study.user_attrs
-        for name, value in sorted(attributes.items()):
-            if known.get(name) != value:
-                self._study.set_user_attr(name, value)
+        with explained(self._storage):
+            known = self._study.user_attrs
+            for name, value in sorted(attributes.items()):
+                if name not in known or known[name] != value:
+                    self._study.set_user_attr(name, value)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """What `describe` stored."""
-        return self._study.user_attrs
+        with explained(self._storage):
+            return self._study.user_attrs
+
+    def _read(self) -> tuple[list[TrialRecord], int]:
+        """Our trials, and how many there are with all that follow somebody else's."""
+        with explained(self._storage):
+            trials = self._study.get_trials(deepcopy=False)
+        records: list[TrialRecord] = []
+        for number, trial in enumerate(trials):
+            if trial.number != number or not trial.state.is_finished():
+                break
+            try:
+                records.append(TrialRecord.from_optuna(trial))
+            except TypeError:  # its attributes are not those of a record
+                break
+        return records, len(trials)
+
+    def _check_number(self, session: Session) -> None:
+        """Let a trial be committed under its own number only."""
+        if self._next is None:
+            return
+        session.flush()
+        values = {"study": self._name, "number": self._next}
+        numbers = session.execute(NUMBERS_FROM, values).scalars().all()
+        if numbers != [self._next]:
+            raise NumberTakenError
+
+    def _foreign(self, number: int) -> str:
+        return self._spoiled(f"holds a trial {number} that this search did not make")
+
+    def _spoiled(self, problem: str) -> str:
+        return (
+            f"{self._storage}: study {self._name} {problem}; set hpo.study_name to another name"
+            " (the search's own trials are taken over)"
+        )
 
 
 @contextmanager
-def open_database(url: str, study_name: str) -> Iterator[TrialDatabase]:
+def open_database(
+    storage: Storage,
+    study_name: str,
+    *,
+    guard: Callable[[], None] = lambda: None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[TrialDatabase]:
     """The study of that name, made if it is not there.
 
     Args:
-        url: as SQLAlchemy reads it, e.g. sqlite:///path.db.
-        study_name: unique in the database.
+        storage: where it is.
+        study_name: unique in the storage.
+        guard: called before a trial is stored; raises if that may not be done.
+        options: of SQLAlchemy's engine, in place of the storage's.
 
     Raises:
         SearchError: if there is no such database, or it is not one of Optuna's.
     """
+    with open_storage(storage, options) as rdb:
+        with explained(storage):
+            database = TrialDatabase(storage, rdb, study_name, guard)
+        yield database
+
+
+def study_names(storage: Storage) -> list[str]:
+    """All studies in the storage, in alphabetical order."""
+    with open_storage(storage) as rdb, explained(storage):
+        return sorted(optuna.get_all_study_names(rdb))
+
+
+@contextmanager
+def open_storage(
+    storage: Storage, options: Mapping[str, Any] | None = None
+) -> Iterator[RDBStorage]:
+    """Optuna's storage, with its tables; closed at the end."""
+    engine = dict(storage.engine_options() if options is None else options)
+    with explained(storage), schema_lock(storage):
+        rdb = RDBStorage(storage.optuna_url, engine_kwargs=engine)
     try:
-        storage = RDBStorage(url)
-    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
-        msg = f"hpo.storage: cannot use {mask_password(url)}: {_first_line(error)}"
-        raise SearchError(msg) from None
-    try:
-        yield TrialDatabase(storage, study_name)
+        yield rdb
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        rdb.remove_session()
+        rdb.engine.dispose()
 
 
-def write_snapshot(
-    path: Path,
-    study_name: str,
-    records: Iterable[TrialRecord],
-    distributions: Distributions,
-    attributes: Mapping[str, Any],
-) -> None:
-    """Write trials as an SQLite study whose bytes depend on nothing but the arguments."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = Path(folder) / "snapshot.db"
-        with open_database(_sqlite_url(temporary), study_name) as database:
-            database.describe(attributes)
-            for record in records:
-                database.append(record.without_times(), distributions)
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-
-
-def read_snapshot(path: Path) -> tuple[dict[str, Any], list[TrialRecord]]:
-    """Facts about the study in a snapshot, and its trials by number; nothing if there is no file.
-
-    Raises:
-        SearchError: if the file is not a snapshot.
-    """
-    if not path.exists():
-        return {}, []
-    # Optuna opens a database for writing; the declared output must stay as it is.
-    with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
-        copy = Path(folder) / "snapshot.db"
-        copy.write_bytes(path.read_bytes())
-        try:
-            names = optuna.get_all_study_names(_sqlite_url(copy))
-        except (SQLAlchemyError, ValueError, RuntimeError) as error:
-            msg = f"{path}: not a study: {_first_line(error)}; delete the file to start anew"
-            raise SearchError(msg) from None
-        if len(names) != 1:
-            msg = f"{path}: holds {len(names)} studies instead of one; delete it to start anew"
-            raise SearchError(msg)
-        with open_database(_sqlite_url(copy), names[0]) as database:
-            return database.attributes, database.records()
-
-
-def mask_password(url: str) -> str:
-    """The URL with its password as ***."""
-    from sqlalchemy.engine import make_url
-
+@contextmanager
+def explained(storage: Storage, outlook: str = "") -> Iterator[None]:
+    """Turn what a database can raise into one line, which ends with the outlook."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "the URL"
-
-
-def _sqlite_url(path: Path) -> str:
-    return f"sqlite:///{path.as_posix()}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        yield
+    except (OptunaError, SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        raise SearchError(f"{storage}: {storage.explain(error)}{outlook}") from None

@@ -1,22 +1,26 @@
-"""Runs a search: proposes, evaluates and keeps trials until the study holds enough of them."""
+"""Runs a search: proposes, hands out and keeps trials until the study holds enough of them."""
 
-import sys
+import math
 import time
-import traceback
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-from twotower.common.errors import SearchError, TwoTowerError
-from twotower.common.files import round_float
+from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.load import hyperparameters
-from twotower.search.objective import Outcome
-from twotower.search.propose import propose
+from twotower.search.execute import TrialTask, given_up
+from twotower.search.propose import Known, Proposal, propose
+from twotower.search.pruners import pruning_of
 from twotower.search.study import LiveStudy
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import TrialRecord
+from twotower.search.workers.base import WorkerDiedError, Workers
 
-Evaluate = Callable[[Params], Outcome]
 OnTrial = Callable[[TrialRecord], None]
+
+WAKE = 1.0
+"""Seconds after which idle workers are looked for even if no trial has finished: some join late."""
 
 
 @dataclass(frozen=True)
@@ -32,82 +36,122 @@ class SearchResult:
     complete: bool
 
 
-def search(
-    config: Config,
-    study: LiveStudy,
-    objective: Evaluate,
-    provenance: str,
-    on_trial: OnTrial,
-) -> SearchResult:
-    """Fill the study up to `hpo.n_trials` trials.
+class Search:
+    """Fills a study up to `hpo.n_trials` trials.
 
-    Args:
-        config: sections `hpo`, `model`, `train` and the seed.
-        study: finished trials; grows.
-        objective: trains and scores one set of hyperparameters.
-        provenance: digest that new trials carry.
-        on_trial: told of each new trial once it is on disk.
-
-    Raises:
-        SearchError: if every trial failed.
+    Trial n is handed out when trials 0..n - lookahead are finished. Which trials run at the same
+    time, and in which order they finish, therefore changes no proposal.
     """
-    deadline = time.monotonic() + (config.hpo.timeout or float("inf"))
-    defaults = hyperparameters(config.model, config.train)
-    for number in range(config.hpo.n_trials):
-        if number in study.records:
-            continue
-        if study.records and time.monotonic() >= deadline:
-            break  # however small the budget, one trial is better than an error
-        params = propose(number, study.records, config.hpo, config.seed, defaults)
-        record = run_trial(number, params, objective, config.hpo.objective, provenance)
-        study.add(record)
-        on_trial(record)
-    return _result(study, config.hpo.n_trials)
 
+    def __init__(
+        self,
+        config: Config,
+        study: LiveStudy,
+        workers: Workers,
+        provenance: str,
+        on_trial: OnTrial,
+    ) -> None:
+        """Prepare a search.
 
-def run_trial(
-    number: int, params: Params, objective: Evaluate, metric: str, provenance: str
-) -> TrialRecord:
-    """Evaluate one set of hyperparameters; an error of the objective makes it a failed trial.
+        Args:
+            config: sections `hpo`, `model`, `train` and the seed.
+            study: finished trials; grows.
+            workers: run the trials.
+            provenance: digest that new trials carry.
+            on_trial: told of each new trial once it is on disk.
+        """
+        self._config = config
+        self._hpo = config.hpo
+        self._study = study
+        self._workers = workers
+        self._provenance = provenance
+        self._on_trial = on_trial
+        self._running: dict[Future[TrialRecord], TrialTask] = {}
+        self._waiting: list[TrialTask] = []  # whose worker died
+        self._deaths: Counter[int] = Counter()
+        self._deadline: float = time.monotonic() + (config.hpo.timeout or math.inf)
 
-    Raises:
-        MemoryError: as it says nothing about the hyperparameters, it fails no trial.
-    """
-    started = _now()
-    outcome, failure = None, None
-    try:
-        outcome = objective(params)
-    except MemoryError:
-        raise
-    except TwoTowerError as error:
-        failure = str(error)
-    except Exception as error:  # a bug in one corner of the space; the rest is still worth trying
-        traceback.print_exc(file=sys.stderr)
-        failure = f"{type(error).__name__}: {error}"
-    return TrialRecord(
-        number=number,
-        state="COMPLETE" if outcome else "FAIL",
-        params=params,
-        provenance=provenance,
-        value=round_float(outcome.metrics[metric]) if outcome else None,
-        metrics=outcome.metrics if outcome else {},
-        losses=outcome.losses if outcome else [],
-        failure=failure,
-        started=started,
-        finished=_now(),
-    )
+    def run(self) -> SearchResult:
+        """Run trials until there are enough, or the time budget is spent.
 
+        Raises:
+            SearchError: if no trial completed.
+        """
+        self._fill()
+        while self._running:
+            patience = self._patience()
+            done = wait(self._running, min(patience, WAKE), FIRST_COMPLETED).done
+            if not done and patience == 0:
+                break  # the grace time is over: what still runs is lost
+            for future in sorted(done, key=lambda future: self._running[future].number):
+                self._collect(self._running.pop(future), future)
+            self._fill()
+        return self._result()
 
-def _now() -> int:
-    return round(time.time() * 1000)
+    def _fill(self) -> None:
+        """Hand out trials while a worker is idle, a trial may be proposed and time is left."""
+        while len(self._running) < self._workers.count and self._has_time():
+            task = self._waiting.pop(0) if self._waiting else self._next()
+            if task is None:
+                return
+            self._running[self._workers.submit(task)] = task
 
+    def _has_time(self) -> bool:
+        """However small the budget is, one trial is better than an error."""
+        begun = bool(self._study.records or self._running)
+        return not begun or time.monotonic() < self._deadline
 
-def _result(study: LiveStudy, n_trials: int) -> SearchResult:
-    records: list[TrialRecord] = []
-    while len(records) < n_trials and len(records) in study.records:
-        records.append(study.records[len(records)])
-    if not any(record.value is not None for record in records):
-        reason = records[0].failure if records else "the time budget left none"
-        msg = f"none of {len(records)} trials completed; trial 0: {reason}"
-        raise SearchError(msg)
-    return SearchResult(records, complete=len(records) == n_trials)
+    def _next(self) -> TrialTask | None:
+        """The lowest trial that is neither finished nor handed out, if it may be proposed yet."""
+        handed_out = {task.number: task for task in (*self._running.values(), *self._waiting)}
+        for number in range(self._hpo.n_trials):
+            if number in self._study.records or number in handed_out:
+                continue
+            if not all(n in self._study.records for n in range(number - self._hpo.lookahead + 1)):
+                return None
+            known: dict[int, Known] = {
+                n: Proposal(task.params, task.system_attrs) for n, task in handed_out.items()
+            }
+            defaults = hyperparameters(self._config.model, self._config.train)
+            proposal = propose(
+                number, known | self._study.records, self._hpo, self._config.seed, defaults
+            )
+            return TrialTask(
+                number,
+                proposal.params,
+                proposal.system_attrs,
+                self._hpo.objective,
+                self._provenance,
+                pruning_of(number, self._study.records, self._hpo, defaults),
+            )
+        return None
+
+    def _collect(self, task: TrialTask, future: "Future[TrialRecord]") -> None:
+        """Keep a finished trial; ask again for one whose worker died, unless it always does."""
+        try:
+            record = future.result()
+        except WorkerDiedError as error:
+            self._deaths[task.number] += 1
+            if self._deaths[task.number] < self._hpo.tries:
+                self._waiting.append(task)
+                return
+            record = given_up(task, f"{error} in each of {self._hpo.tries} tries")
+        self._study.add(record)
+        self._on_trial(record)
+
+    def _patience(self) -> float:
+        """Seconds that running trials have left."""
+        if self._hpo.timeout_grace is None or not self._study.records:
+            return math.inf
+        left = self._deadline + self._hpo.timeout_grace - time.monotonic()
+        return max(0.0, left)
+
+    def _result(self) -> SearchResult:
+        records: list[TrialRecord] = []
+        while len(records) < self._hpo.n_trials and len(records) in self._study.records:
+            records.append(self._study.records[len(records)])
+        if not any(record.state == "COMPLETE" for record in records):
+            reason = records[0].failure if records else "the time budget left none"
+            msg = f"none of {len(records)} trials completed; trial 0: {reason}"
+            raise SearchError(msg)
+        return SearchResult(records, complete=len(records) == self._hpo.n_trials)

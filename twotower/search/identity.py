@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 import twotower
 from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
+from twotower.config.load import fixed_params, searched
 from twotower.search.propose import distributions
 from twotower.training.device import resolve_device
 
@@ -23,9 +24,14 @@ SEARCH_VERSION = 1
 """Raise it when the same earlier trials lead to another proposal than before."""
 
 LIBRARIES = ("numpy", "optuna", "torch")
-OBJECTIVE_CODE = ("common/seeds.py", "data", "evaluation", "search/objective.py",
-                  "search/propose.py", "training")  # fmt: skip
-"""What the value of a trial depends on, inside the package."""
+SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet", "scipy")}
+"""What else some samplers compute with; Optuna does without greenlet, in another order."""
+OBJECTIVE_CODE = (
+    *("common/files.py", "common/seeds.py", "config/space.py", "data", "evaluation", "training"),
+    *(f"search/{name}.py" for name in ("cmaes", "execute", "objective", "propose")),
+    *(f"search/{name}.py" for name in ("pruners", "samplers")),
+)
+"""What a trial depends on, inside the package."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +51,25 @@ def build_identity(config: Config, data: Mapping[str, str]) -> Fingerprint:
 
     The number of trials, the time budget and where results are stored are no part of it.
     """
+    found = searched(config)
     space = {
         name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
-        for name, distribution in distributions(config.hpo.search_space).items()
+        for name, distribution in distributions(found.spaces).items()
     }
     train = config.train.model_dump(mode="json") | {"device": resolve_device(config.train.device)}
     return Fingerprint(
         {
+            "conditions": found.conditions,
             "data": dict(data),
             "evaluate": config.evaluate.model_dump(mode="json"),
+            "fixed": fixed_params(config),
             "include_defaults": config.hpo.include_defaults,
             "lookahead": config.hpo.lookahead,
             "model": config.model.model_dump(mode="json"),
             "objective": config.hpo.objective,
             "objective_version": OBJECTIVE_VERSION,
-            "sampler": config.hpo.sampler,
+            "pruner": config.hpo.pruner.model_dump(mode="json"),
+            "sampler": config.hpo.sampler.model_dump(mode="json"),
             "search_version": SEARCH_VERSION,
             "seed": config.seed,
             "space": space,
@@ -68,16 +78,27 @@ def build_identity(config: Config, data: Mapping[str, str]) -> Fingerprint:
     )
 
 
-def provenance() -> Fingerprint:
-    """Code, libraries and CPU capability that trials are made with here."""
+def provenance(sampler: str = "tpe") -> Fingerprint:
+    """Code, libraries and CPU capability that trials are made with here.
+
+    Args:
+        sampler: some come with libraries of their own.
+    """
     capability = torch.backends.cpu.get_cpu_capability()
     return Fingerprint(
         {
             "code": code_digest(Path(twotower.__file__).parent),
             "platform": f"{platform.system()} {platform.machine()} {capability}",
-            **{name: version(name) for name in LIBRARIES},
+            **{name: _version(name) for name in (*LIBRARIES, *SAMPLER_LIBRARIES.get(sampler, ()))},
         }
     )
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def code_digest(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> str:

@@ -1,33 +1,51 @@
 """Which hyperparameters trial n tries: a function of its number and of earlier trials alone."""
 
 import json
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from twotower.common.files import round_float
+from twotower.common.files import canonical, round_float
 from twotower.common.seeds import derive_seed
-from twotower.config.search import HpoConfig, ParameterSpace
+from twotower.config.search import HpoConfig
+from twotower.config.space import Searched, Spaces, resolve
+from twotower.search.samplers import make_sampler, same_arithmetic, suggest
 from twotower.search.trial import Distributions, Params, TrialRecord
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def distributions(space: Mapping[str, ParameterSpace]) -> dict[str, BaseDistribution]:
+def distributions(spaces: Spaces) -> dict[str, BaseDistribution]:
     """Optuna's form of a search space, in alphabetical order."""
     return {
-        name: json_to_distribution(json.dumps(space[name].model_dump(mode="json")))
-        for name in sorted(space)
+        name: json_to_distribution(json.dumps(spaces[name].model_dump(mode="json")))
+        for name in sorted(spaces)
     }
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """What a trial tries.
+
+    Attributes:
+        params: hyperparameters by name, without those whose condition does not hold.
+        system_attrs: what the sampler has noted about the trial.
+    """
+
+    params: Params
+    system_attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+Known = TrialRecord | Proposal
+
+
 def propose(
-    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, seed: int, defaults: Params
-) -> Params:
+    number: int, known: Mapping[int, Known], config: HpoConfig, seed: int, defaults: Params
+) -> Proposal:
     """Hyperparameters of trial `number`.
 
     A fresh study sees trials 0..number - lookahead as finished and the later ones as running, and
@@ -36,42 +54,53 @@ def propose(
 
     Args:
         number: of the trial, from 0.
-        records: at least trials 0..number - 1.
-        config: space, sampler, lookahead, and whether trial 0 is the defaults.
+        known: finished trials 0..number - lookahead; of the later ones, below `number`, the
+            proposals are enough.
+        config: space, fixed values, sampler, lookahead, and whether trial 0 is the defaults.
         seed: the seed of params.yaml.
-        defaults: value of every searched hyperparameter in params.yaml.
+        defaults: value of every hyperparameter in params.yaml.
     """
-    space = distributions(config.search_space)
-    study = optuna.create_study(
-        direction="maximize", sampler=_sampler(config.sampler, derive_seed(seed, "sampler", number))
-    )
-    known = max(number - config.lookahead + 1, 0)
-    study.add_trials(_shadow(records, known, number, space))
+    searched = resolve(config.search_space, config.fixed, defaults)
+    space = distributions(searched.spaces)
+    sampler_seed = derive_seed(seed, "sampler", number)
+    sampler = make_sampler(config.sampler, sampler_seed, searched, space)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(_shadow(number, known, config.lookahead, space))
     if number == 0 and config.include_defaults:
-        study.enqueue_trial({name: defaults[name] for name in space})
-    trial = study.ask(fixed_distributions=space)
-    return {name: _canonical(trial.params[name], space[name]) for name in space}
+        study.enqueue_trial(searched.present(defaults))
+    with same_arithmetic():
+        trial = study.ask()
+        params = _choose(trial, searched, space)
+    return Proposal(params, canonical(study.trials[-1].system_attrs))
 
 
-def _sampler(name: str, seed: int) -> BaseSampler:
-    if name == "random":
-        return RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+def _choose(trial: optuna.Trial, searched: Searched, space: Distributions) -> Params:
+    """Let the sampler choose every parameter whose condition holds, parents first."""
+    chosen: Params = {}
+    for name in searched.spaces:
+        if searched.is_set(name, chosen):
+            chosen[name] = _canonical(suggest(trial, name, space[name]), space[name])
+    return dict(sorted(chosen.items()))
 
 
 def _shadow(
-    records: Mapping[int, TrialRecord], known: int, number: int, space: Distributions
-) -> Sequence[optuna.trial.FrozenTrial]:
-    finished = [records[n].without_times().to_optuna(space) for n in range(known)]
-    running = [records[n].without_times().to_optuna(space) for n in range(known, number)]
-    for trial in running:
-        trial.state = optuna.trial.TrialState.RUNNING
-        trial.value = None
-        trial.datetime_complete = None
-        trial.user_attrs.clear()
-    return [*finished, *running]
+    number: int, known: Mapping[int, Known], lookahead: int, space: Distributions
+) -> Iterator[FrozenTrial]:
+    """Trials 0..number - 1 as the proposal of `number` may see them."""
+    for earlier in range(number):
+        trial = known[earlier]
+        if earlier <= number - lookahead:
+            if not isinstance(trial, TrialRecord):
+                msg = f"trial {number} was asked for before trial {earlier} has finished"
+                raise TypeError(msg)
+            yield trial.without_times().to_optuna(space)
+        else:
+            yield create_trial(
+                state=TrialState.RUNNING,
+                params=dict(sorted(trial.params.items())),
+                distributions={name: space[name] for name in sorted(trial.params)},
+                system_attrs=dict(trial.system_attrs),
+            )
 
 
 def _canonical(value: Any, distribution: BaseDistribution) -> Any:

@@ -1,20 +1,24 @@
 """The files that a search leaves: results, trials table, validation metrics, study snapshot."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twotower.common.files import write_csv, write_json
 from twotower.config import Config
-from twotower.config.load import hyperparameters
-from twotower.search.database import write_snapshot
+from twotower.config.load import (
+    begins_with_defaults,
+    fixed_params,
+    hyperparameters,
+    searched,
+)
 from twotower.search.driver import SearchResult
+from twotower.search.location import StudyLocation
 from twotower.search.objective import Objective
 from twotower.search.propose import distributions
-from twotower.search.study import StudyLocation
-from twotower.search.trial import Params, TrialRecord, best
+from twotower.search.snapshot import write_snapshot
+from twotower.search.trial import TrialRecord, best
 
 
 @dataclass(frozen=True)
@@ -65,28 +69,29 @@ def write_outputs(
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """What the search found, as plain values."""
     winner = best(result.records)
-    defaults = hyperparameters(config.model, config.train)
-    states = Counter(record.state for record in result.records)
+    space, fixed = searched(config), fixed_params(config)
+    start = space.present(hyperparameters(config.model, config.train))
+    states = Counter(record.state.lower() for record in result.records)
     return {
-        "best_params": winner.params if winner else _searched(defaults, config),
+        "best_params": {**(winner.params if winner else start), **fixed},
         "best_trial": _trial(winner) if winner else None,
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
         "evaluated": objective.target.counts(),
-        "include_defaults": config.hpo.include_defaults,
+        "fixed": fixed,
+        "include_defaults": begins_with_defaults(config),
         "lookahead": config.hpo.lookahead,
         "n_trials": len(result.records),
         "num_users": len(objective.target),
         "objective": config.hpo.objective,
         "random": objective.target.random(config.evaluate.ks),
-        "sampler": config.hpo.sampler,
-        "search_space": {
-            name: space.model_dump(mode="json") for name, space in config.hpo.search_space.items()
-        },
+        "pruner": config.hpo.pruner.model_dump(mode="json"),
+        "sampler": config.hpo.sampler.model_dump(mode="json"),
+        "search_space": {k: v.model_dump(mode="json") for k, v in space.spaces.items()},
         "seed": config.seed,
         "split": "validation",
-        "states": {state: states[state.upper()] for state in ("complete", "fail")},
+        "states": {state: states[state] for state in ("complete", "fail", "pruned")},
         "study_name": config.hpo.study_name,
     }
 
@@ -102,22 +107,22 @@ def validation_metrics(
     }
     if winner is not None:
         metrics["optimized"] = winner.metrics
-    if records and config.hpo.include_defaults:
+    if records and begins_with_defaults(config):
         metrics["default"] = records[0].metrics
     return metrics
 
 
 def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None:
-    """Write the trials table: number, state, value, params_*, metrics_*, failure."""
-    names = sorted(config.hpo.search_space)
+    """Write the trials table: number, state, value, params_*, metrics_*, failure.
+
+    The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
+    trial are those after its last epoch.
+    """
+    names = sorted(searched(config).spaces)
     metrics = sorted({name for record in records for name in record.metrics})
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
     columns += [*(f"metrics_{name}" for name in metrics), "failure"]
     write_csv(path, columns, [_row(record) for record in records])
-
-
-def _searched(defaults: Mapping[str, Any], config: Config) -> Params:
-    return {name: defaults[name] for name in sorted(config.hpo.search_space)}
 
 
 def _trial(record: TrialRecord) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from typing import Any
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
-from twotower.search.driver import SearchResult, search
+from twotower.search.driver import Search, SearchResult
 from twotower.search.identity import build_identity, provenance
+from twotower.search.location import StudyLocation
+from twotower.search.locking import Say
 from twotower.search.objective import Objective
 from twotower.search.results import SearchOutputs, write_outputs
-from twotower.search.study import LiveStudy, Say, StudyLocation, open_study
+from twotower.search.study import LiveStudy, open_study
 from twotower.search.trial import TrialRecord
+from twotower.search.workers.choose import open_workers
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ def run_search(
         root / ".hpo",
         outputs.snapshot,
         build_identity(config, fingerprint(prepared)),
-        provenance(),
+        provenance(config.hpo.sampler.type),
+        mixed=config.hpo.on_drift == "resume",
     )
     if not objective.counts["num_validation_rows"]:
         watcher.say("no validation split: nothing to choose by, so the defaults stand")
@@ -74,10 +78,10 @@ def run_search(
         raise SearchError(msg)
     with open_study(location, config.hpo, watcher.say) as study:
         config = _with_total(config, study, add_trials)
-        _announce(config, location, objective, study, watcher)
-        result = search(
-            config, study, objective, location.provenance.digest, on_trial=watcher.trial
-        )
+        missing = _announce(config, location, objective, study, watcher)
+        with open_workers(config, objective, missing, watcher.say) as workers:
+            digest = location.provenance.digest
+            result = Search(config, study, workers, digest, watcher.trial).run()
         return write_outputs(outputs, location, config, objective, result)
 
 
@@ -94,7 +98,8 @@ def _announce(
     objective: Objective,
     study: LiveStudy,
     watcher: Watcher,
-) -> None:
+) -> int:
+    """Say how many trials are there already; returns how many are not."""
     total = config.hpo.n_trials
     there = [study.records[n] for n in sorted(study.records) if n < total]
     if len(there) == total:
@@ -104,3 +109,4 @@ def _announce(
             f"{len(there)} of {total} trials are already there: {total - len(there)} to run"
         )
     watcher.start(location.identity.digest, objective.counts, there, total)
+    return total - len(there)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, cast
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 Params = dict[str, Any]
+State = Literal["COMPLETE", "PRUNED", "FAIL"]
 Distributions = Mapping[str, BaseDistribution]
 
 CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
@@ -21,11 +22,14 @@ class TrialRecord:
 
     Attributes:
         number: from 0.
-        state: COMPLETE or FAIL.
-        params: hyperparameters by name.
-        value: of the objective; None for a failed trial.
-        metrics: of the validation split; empty for a failed trial.
+        state: COMPLETE, PRUNED or FAIL.
+        params: searched hyperparameters by name; those whose condition does not hold are absent.
+        value: of the objective; for a pruned trial the last one; None for a failed trial.
+        metrics: of the validation split, after the last epoch that ran; empty for a failed trial.
         losses: mean training loss of each epoch.
+        intermediate: the objective after each epoch, from 1, where pruning asks for it.
+        system_attrs: what sampler and pruner have noted about the trial (CMA-ES its generation,
+            successive halving its rungs).
         failure: why the trial failed; None for a complete one.
         provenance: digest of the code, libraries and CPU that made it.
         started: milliseconds since 1970, UTC; never in a tracked file.
@@ -33,12 +37,14 @@ class TrialRecord:
     """
 
     number: int
-    state: str
+    state: State
     params: Params
     provenance: str
     value: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    intermediate: dict[int, float] = field(default_factory=dict)
+    system_attrs: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
     started: int = 0
     finished: int = 0
@@ -50,14 +56,19 @@ class TrialRecord:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrialRecord":
         """The record that `to_json` was called on."""
-        return cls(**values)
+        epochs = {int(epoch): value for epoch, value in values["intermediate"].items()}
+        return cls(**{**values, "intermediate": epochs})
 
     def without_times(self) -> "TrialRecord":
         """The record as it goes into a snapshot."""
         return replace(self, started=0, finished=0)
 
     def to_optuna(self, distributions: Distributions) -> FrozenTrial:
-        """The trial as Optuna stores it; without times it began and ended at CONSTANT_TIME."""
+        """The trial as Optuna stores it; without times it began and ended at CONSTANT_TIME.
+
+        Args:
+            distributions: of all parameters of the space; the trial need not have each of them.
+        """
         return FrozenTrial(
             number=self.number,
             trial_id=self.number,
@@ -66,15 +77,15 @@ class TrialRecord:
             datetime_start=_datetime(self.started),
             datetime_complete=_datetime(self.finished),
             params=dict(sorted(self.params.items())),
-            distributions=dict(distributions),
+            distributions={name: distributions[name] for name in sorted(self.params)},
             user_attrs={
                 "metrics": dict(sorted(self.metrics.items())),  # their order is in the bytes
                 "losses": self.losses,
                 "failure": self.failure,
                 "provenance": self.provenance,
             },
-            system_attrs={},
-            intermediate_values={},
+            system_attrs=dict(sorted(self.system_attrs.items())),
+            intermediate_values=dict(sorted(self.intermediate.items())),
         )
 
     @classmethod
@@ -82,9 +93,11 @@ class TrialRecord:
         """The record that `to_optuna` was called on."""
         return cls(
             number=trial.number,
-            state=trial.state.name,
+            state=cast(State, trial.state.name),
             params=trial.params,
             value=trial.value,
+            intermediate=trial.intermediate_values,
+            system_attrs=trial.system_attrs,
             started=_milliseconds(trial.datetime_start),
             finished=_milliseconds(trial.datetime_complete),
             **trial.user_attrs,
@@ -93,15 +106,14 @@ class TrialRecord:
 
 def best(records: "list[TrialRecord]") -> TrialRecord | None:
     """The complete trial of the highest value; of equal ones the first."""
-    complete = [record for record in records if record.value is not None]
-    return max(complete, key=lambda record: (record.value, -record.number), default=None)
-
-
-# Optuna takes times without a zone for local ones: all that goes in or comes out has one.
+    complete = [record for record in records if record.state == "COMPLETE"]
+    return max(complete, key=lambda record: (record.value or 0.0, -record.number), default=None)
 
 
 def _datetime(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else CONSTANT_TIME
+    """The moment as Optuna wants it: local and naive; it stores UTC."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else CONSTANT_TIME
+    return moment.astimezone().replace(tzinfo=None)
 
 
 def _milliseconds(moment: datetime | None) -> int:

@@ -1,0 +1,93 @@
+"""A small study whose bytes may change only together with a version: golden_study.json.
+
+`python -m tests.search.golden`, after raising the version in twotower/search/identity.py, writes
+the file anew.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import events, split_by_time, write_prepared
+from tests.search.studies import SAMPLERS, config, params_of, run
+from twotower.common.files import canonical, write_json
+from twotower.config import parse_config
+from twotower.search.identity import OBJECTIVE_VERSION, SEARCH_VERSION, provenance
+from twotower.search.objective import Objective
+
+PATH = Path(__file__).parent / "golden_study.json"
+TRIED: tuple[dict[str, Any], ...] = (
+    {},
+    {"similarity": "dot"},
+    {"loss": "mse", "lr": 0.05},
+    {"hidden": [8], "logq": False},
+    {"dim": 16, "batch_size": 32},
+    {"features": False, "temperature": 0.5},
+)
+
+
+def proposals() -> dict[str, Any]:
+    """What each sampler proposes, without and with conditions."""
+    return {
+        f"{name}{', conditional' if conditional else ''}": params_of(
+            run(14, config(_early(name), conditional=conditional))
+        )
+        for name in SAMPLERS
+        for conditional in (False, True)
+    }
+
+
+def _early(name: str) -> dict[str, Any]:
+    return {"type": name} | ({"n_startup_trials": 5} if name in ("tpe", "gp") else {})
+
+
+def outcomes(prepared: Path) -> list[dict[str, Any]]:
+    """Metrics and losses of a few models on the data of the tests."""
+    sections = {
+        "model": {"dim": 8},
+        "train": {"epochs": 2, "batch_size": 64},
+        "hpo": {"include_defaults": False},
+    }
+    objective = Objective(prepared, parse_config(sections))
+    results = [objective(params) for params in TRIED]
+    return [{"losses": r.losses, "metrics": r.metrics} for r in results]
+
+
+def made_with() -> dict[str, Any]:
+    """Where bytes may be expected to be the same."""
+    values = provenance("cmaes").values | provenance("gp").values
+    return {name: value for name, value in values.items() if name != "code"}
+
+
+def golden(prepared: Path) -> dict[str, Any]:
+    """Content of the file, as this machine makes it."""
+    values: dict[str, Any] = canonical(
+        {
+            "made_with": made_with(),
+            "objective_version": OBJECTIVE_VERSION,
+            "outcomes": outcomes(prepared),
+            "proposals": proposals(),
+            "search_version": SEARCH_VERSION,
+        }
+    )
+    return values
+
+
+def main() -> None:
+    """Write the file, unless bytes have changed under the versions that it names."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = golden(write_prepared(Path(folder), split_by_time(events(seed=0))))
+    known = json.loads(PATH.read_text()) if PATH.exists() else None
+    if known is not None and known["made_with"] == found["made_with"]:
+        for what, constant in (("outcomes", "objective_version"), ("proposals", "search_version")):
+            if known[what] != found[what] and known[constant] == found[constant]:
+                msg = (
+                    f"{what} have changed: raise {constant.upper()} in twotower/search/identity.py"
+                )
+                raise SystemExit(msg)
+    write_json(PATH, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Studies without training: proposals of each sampler for values that a formula gives."""
+
+from typing import Any
+
+from twotower.common.files import canonical
+from twotower.config import Config, parse_config
+from twotower.config.load import hyperparameters
+from twotower.search.propose import propose
+from twotower.search.trial import Params, TrialRecord
+
+DEFAULTS = hyperparameters(Config().model, Config().train)
+SAMPLERS = ("tpe", "random", "gp", "cmaes")
+CONDITIONAL: dict[str, Any] = {
+    "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
+    "epochs": {"type": "int", "low": 3, "high": 15},
+    "loss": {"type": "categorical", "choices": ["softmax", "mse"]},
+    "logq": {"type": "categorical", "choices": [True, False], "only_if": {"loss": "softmax"}},
+    "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+    "temperature": {
+        "type": "float", "low": 0.05, "high": 1, "log": True,
+        "only_if": {"loss": "softmax", "similarity": "cosine"},
+    },
+}  # fmt: skip
+
+
+def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
+    """Settings of a study; the space is that of params.yaml or one with conditions."""
+    space = {"search_space": CONDITIONAL} if conditional else {}
+    return parse_config({"hpo": {"sampler": sampler, **space, **hpo}})
+
+
+def value_of(params: Params) -> float:
+    """A smooth function of the parameters that are there."""
+    value = params.get("dim", 32) / 64 - 20 * abs(params["lr"] - 0.01)
+    value += params.get("epochs", 5) / 100 - abs(params.get("temperature", 0.6) - 0.2)
+    return float(canonical(value + 0.1 * params.get("logq", False)))
+
+
+def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state="FAIL" if failed else "COMPLETE",
+        params=params,
+        provenance="p",
+        value=None if failed else value_of(params),
+        system_attrs=dict(attrs),
+    )
+
+
+def run(count: int, settings: Config, seed: int = 42) -> dict[int, TrialRecord]:
+    """Trials 0..count - 1, some of them failed."""
+    records: dict[int, TrialRecord] = {}
+    return extend(records, count, settings, seed)
+
+
+def extend(
+    records: dict[int, TrialRecord], count: int, settings: Config, seed: int = 42
+) -> dict[int, TrialRecord]:
+    """More trials, up to `count` of them."""
+    for number in range(len(records), count):
+        proposal = propose(number, records, settings.hpo, seed, DEFAULTS)
+        failed = number % 7 == 3
+        records[number] = record(number, proposal.params, proposal.system_attrs, failed=failed)
+    return records
+
+
+def params_of(records: dict[int, TrialRecord]) -> list[Params]:
+    return [trial.params for trial in records.values()]

@@ -1,0 +1,154 @@
+"""Each sampler with each pruner: the same bytes, however a search came about."""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.search.test_run import Run
+from twotower.config import Config, parse_config
+from twotower.search.objective import Objective
+
+PRUNERS: dict[str, Any] = {
+    "none": "none",
+    "median": {"type": "median", "n_startup_trials": 1},
+    "hyperband": {"type": "hyperband", "reduction_factor": 2},
+    "successive_halving": {"type": "successive_halving", "reduction_factor": 2},
+}
+SAMPLERS: dict[str, Any] = {
+    "tpe": {"type": "tpe", "n_startup_trials": 3},
+    "random": "random",
+    "gp": {"type": "gp", "n_startup_trials": 3},
+    "cmaes": "cmaes",
+}
+
+
+def settings(sampler: str, pruner: str, count: int = 8, **hpo: Any) -> Config:
+    return parse_config(
+        {
+            "model": {"dim": 8},
+            "train": {"epochs": 2, "batch_size": 64},
+            "hpo": {
+                "n_trials": count,
+                "workers": 0,
+                "lookahead": 2,
+                "sampler": SAMPLERS[sampler],
+                "pruner": PRUNERS[pruner],
+                "search_space": {
+                    "dim": {"type": "int", "low": 4, "high": 16, "step": 4},
+                    "epochs": {"type": "int", "low": 1, "high": 4},
+                    "loss": {"type": "categorical", "choices": ["softmax", "mse"]},
+                    "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+                    "temperature": {
+                        "type": "float", "low": 0.05, "high": 1, "log": True,
+                        "only_if": {"loss": "softmax"},
+                    },
+                },
+            }
+            | hpo,
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("sampler", "pruner"), list(product(SAMPLERS, PRUNERS)))
+def test_grown_and_resumed_equal_straight(
+    sampler: str, pruner: str, tmp_path: Path, prepared: Path
+) -> None:
+    straight = Run(tmp_path / "straight", prepared, settings(sampler, pruner))
+    Run(tmp_path / "grown", prepared, settings(sampler, pruner, 3))
+    grown = Run(tmp_path / "grown", prepared, settings(sampler, pruner))
+    assert grown.new == [3, 4, 5, 6, 7]
+    assert grown.digests == straight.digests
+    # A clone has only the snapshot.
+    first = Run(tmp_path / "first", prepared, settings(sampler, pruner, 5))
+    (tmp_path / "clone").mkdir()
+    first.outputs.snapshot.rename(tmp_path / "clone" / "study.db")
+    resumed = Run(tmp_path / "clone", prepared, settings(sampler, pruner))
+    assert resumed.new == [5, 6, 7]
+    assert resumed.digests == straight.digests
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [("tpe", "median"), ("gp", "hyperband"), ("cmaes", "successive_halving")],
+)
+def test_workers_and_another_hash_seed_equal_straight(
+    sampler: str, pruner: str, tmp_path: Path, prepared: Path
+) -> None:
+    straight = Run(tmp_path / "straight", prepared, settings(sampler, pruner))
+    script = (
+        "import sys; from pathlib import Path; from tests.search.test_contract import *\n"
+        "if __name__ == '__main__':\n"
+        f"    chosen = settings({sampler!r}, {pruner!r}, workers=2)\n"
+        "    Run(Path(sys.argv[1]), Path(sys.argv[2]), chosen)\n"
+    )
+    path = tmp_path / "search.py"
+    path.write_text(script)
+    subprocess.run(
+        [sys.executable, str(path), str(tmp_path / "workers"), str(prepared)],
+        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(REPOSITORY)},
+        check=True,
+    )
+    names = ("study.db", "results.json", "trials.csv", "validation.json")
+    files = [tmp_path / "workers" / name for name in names]
+    assert [hashlib.sha256(f.read_bytes()).hexdigest() for f in files] == straight.digests
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
+    return Run(tmp_path_factory.mktemp("pruned"), prepared, settings("random", "median", 12))
+
+
+def rows(run: Run) -> list[dict[str, str]]:
+    return list(csv.DictReader(run.outputs.trials.read_text().splitlines()))
+
+
+def test_a_pruned_trial_is_counted_and_shown_and_never_the_best(pruned: Run) -> None:
+    stopped = [row for row in rows(pruned) if row["state"] == "PRUNED"]
+    assert stopped
+    complete = 12 - len(stopped)
+    assert pruned.results["states"] == {"complete": complete, "fail": 0, "pruned": len(stopped)}
+    assert all(row["value"] == row["metrics_recall_at_10"] != "" for row in stopped)
+    values = {int(r["number"]): float(r["value"]) for r in rows(pruned) if r["state"] == "COMPLETE"}
+    assert pruned.results["best_trial"]["value"] == max(values.values())
+    assert pruned.results["best_trial"]["number"] in values
+
+
+def test_ranking_after_each_epoch_changes_no_model(pruned: Run, prepared: Path) -> None:
+    objective = Objective(prepared, settings("random", "none"))
+    params = pruned.results["best_trial"]["params"]
+    seen: dict[int, float] = {}
+    assert objective(params).metrics == pruned.results["best_trial"]["metrics"]
+    told = objective(params, lambda epoch, value: bool(seen.update({epoch: value})))
+    assert told == objective(params)
+    assert seen[params["epochs"]] == told.metrics["recall_at_10"]
+    # What was seen after an epoch is what training only so long would have given.
+    for epoch, value in seen.items():
+        assert objective(params | {"epochs": epoch}).metrics["recall_at_10"] == value
+
+
+def test_an_unset_parameter_is_an_empty_cell(pruned: Run) -> None:
+    for row in rows(pruned):
+        assert (row["params_temperature"] == "") == (row["params_loss"] == "mse")
+
+
+def test_pinned_values_are_shown_and_part_of_the_best(tmp_path: Path, prepared: Path) -> None:
+    fixed = {"loss": "mse", "batch_size": 32}
+    run = Run(tmp_path, prepared, settings("random", "none", 4, fixed=fixed))
+    assert run.results["fixed"] == fixed
+    assert run.results["best_params"].items() >= fixed.items()
+    assert run.results["search_space"].keys() == {"dim", "epochs", "lr"}
+    assert run.results["include_defaults"] is False
+    assert "default" not in json.loads(run.outputs.validation.read_text())
+    assert rows(run)[0].keys().isdisjoint({"params_loss", "params_temperature"})
+    # The best parameters alone, on the sections as they are, are the best trial.
+    again = Objective(prepared, settings("random", "none"))(run.results["best_params"])
+    assert again.metrics == run.results["best_trial"]["metrics"]

@@ -1,0 +1,206 @@
+"""The driver against workers that finish, die and dawdle as a test tells them to."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twotower.common.errors import SearchError
+from twotower.common.files import round_float
+from twotower.config import Config, parse_config
+from twotower.search.driver import Search, SearchResult
+from twotower.search.execute import TrialTask, execute
+from twotower.search.identity import Fingerprint
+from twotower.search.location import StudyLocation
+from twotower.search.objective import Outcome
+from twotower.search.study import LiveStudy, open_study
+from twotower.search.trial import Params, TrialRecord
+from twotower.search.workers.base import WorkerDiedError
+
+
+def objective(params: Params) -> Outcome:
+    value = round_float(params["dim"] / 64 - abs(params["lr"] - 0.01))
+    return Outcome({"recall_at_10": value}, [1.0])
+
+
+class Scripted:
+    """Finishes one of the running trials, chosen at random, whenever the driver waits."""
+
+    def __init__(self, count: int, seed: int = 0, deaths: Callable[[int, int], bool] | None = None):
+        self.count = count
+        self.begun: list[int] = []
+        self.most = 0
+        self._running: list[tuple[TrialTask, Future[TrialRecord]]] = []
+        self._random = np.random.default_rng(seed)
+        self._deaths = deaths or (lambda _number, _try: False)
+
+    def submit(self, task: TrialTask) -> Future[TrialRecord]:
+        self.begun.append(task.number)
+        future: Future[TrialRecord] = Future()
+        self._running.append((task, future))
+        self.most = max(self.most, len(self._running))
+        if len(self._running) == self.count:
+            self.finish_one()
+        return future
+
+    def finish_one(self) -> None:
+        task, future = self._running.pop(self._random.integers(len(self._running)))
+        if self._deaths(task.number, self.begun.count(task.number)):
+            future.set_exception(WorkerDiedError("its worker died"))
+        else:
+            future.set_result(execute(task, objective))
+
+    def stop(self) -> None:
+        self._running.clear()
+
+
+@pytest.fixture(autouse=True)
+def finish_when_the_driver_waits(monkeypatch: pytest.MonkeyPatch) -> list[Scripted]:
+    """Let the workers go on when nothing is done yet, as real ones would."""
+    from twotower.search import driver
+
+    whole, active = driver.wait, []
+
+    def wait(futures: Any, timeout: float | None, when: str) -> Any:
+        if active and not any(future.done() for future in futures):
+            active[0].finish_one()
+        return whole(futures, timeout, when)
+
+    monkeypatch.setattr(driver, "wait", wait)
+    return active
+
+
+def config(**hpo: Any) -> Config:
+    return parse_config({"hpo": {"n_trials": 14, "lookahead": 4} | hpo})
+
+
+def study_in(folder: Path, settings: Config) -> Any:
+    where = StudyLocation(
+        folder / ".hpo", folder / "study.db", Fingerprint({"x": 1}), Fingerprint({"code": "c"})
+    )
+    return open_study(where, settings.hpo, print)
+
+
+def run(folder: Path, workers: Any, active: list[Any], **hpo: Any) -> SearchResult:
+    settings = config(**hpo)
+    active[:] = [workers] if isinstance(workers, Scripted) else []
+    with study_in(folder, settings) as study:
+        return Search(settings, study, workers, "p", lambda _record: None).run()
+
+
+def essence(result: SearchResult) -> list[TrialRecord]:
+    return [record.without_times() for record in result.records]
+
+
+Active = list[Scripted]
+
+
+def test_neither_number_of_workers_nor_order_of_finish_changes_a_trial(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    active = finish_when_the_driver_waits
+    want = essence(run(tmp_path / "one", Scripted(1), active))
+    assert [record.number for record in want] == list(range(14))
+    for count in (2, 3, 4):
+        for seed in range(4):
+            workers = Scripted(count, seed)
+            assert essence(run(tmp_path / f"{count}-{seed}", workers, active)) == want
+            assert workers.most == count
+
+
+def test_no_trial_is_begun_before_the_window_allows(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    workers = Scripted(8, seed=3)
+    run(tmp_path, workers, finish_when_the_driver_waits, lookahead=2)
+    assert workers.most == 2
+    assert workers.begun == list(range(14))
+
+
+def test_a_death_is_no_failure(tmp_path: Path, finish_when_the_driver_waits: Active) -> None:
+    active = finish_when_the_driver_waits
+    want = essence(run(tmp_path / "calm", Scripted(1), active))
+    workers = Scripted(3, deaths=lambda number, tries: number % 3 == 0 and tries < 3)
+    assert essence(run(tmp_path / "deaths", workers, active)) == want
+    assert workers.begun.count(3) == 3
+
+
+def test_a_trial_that_kills_every_worker_fails_and_the_study_goes_on(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    workers = Scripted(3, deaths=lambda number, _tries: number == 5)
+    result = run(tmp_path, workers, finish_when_the_driver_waits, tries=2)
+    assert result.complete
+    assert result.records[5].state == "FAIL"
+    assert result.records[5].failure == "its worker died in each of 2 tries"
+    assert [record.state for record in result.records].count("FAIL") == 1
+    assert workers.begun.count(5) == 2
+
+
+class Slow(Scripted):
+    """Never finishes the trials from `stuck` on by itself."""
+
+    def __init__(self, stuck: int) -> None:
+        super().__init__(1)
+        self._stuck = stuck
+
+    def finish_one(self) -> None:
+        if self._running[0][0].number < self._stuck:
+            super().finish_one()
+
+
+def test_grace_time_cuts_what_still_runs(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    active = finish_when_the_driver_waits
+    began = time.monotonic()
+    cut = run(tmp_path, Slow(stuck=2), active, timeout=0.5, timeout_grace=0.2)
+    assert time.monotonic() - began < 5
+    assert [record.number for record in cut.records] == [0, 1]
+    assert not cut.complete
+    whole = run(tmp_path, Scripted(2), active)
+    assert whole.complete
+    assert essence(whole) == essence(run(tmp_path / "calm", Scripted(1), active))
+
+
+def test_a_spent_budget_is_a_prefix_even_when_later_trials_are_done(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    active = finish_when_the_driver_waits
+    settings = config()
+    want = essence(run(tmp_path / "calm", Scripted(1), active))
+    with study_in(tmp_path, settings) as study:
+        study.add(want[0])
+        study.add(want[2])  # as after a kill: trial 1 was still running
+    cut = run(tmp_path, Slow(stuck=0), active, timeout=1e-9, timeout_grace=0.0)
+    assert [record.number for record in cut.records] == [0]
+    assert not cut.complete
+    assert essence(run(tmp_path, Scripted(2), active)) == want
+
+
+def test_all_trials_failing_is_an_error(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
+    workers = Scripted(2, deaths=lambda _number, _tries: True)
+    with pytest.raises(SearchError, match="none of 14 trials completed"):
+        run(tmp_path, workers, finish_when_the_driver_waits, tries=1)
+
+
+def test_every_trial_is_told_of_once(tmp_path: Path, finish_when_the_driver_waits: Active) -> None:
+    settings = config(n_trials=6)
+    workers = Scripted(3, seed=1)
+    finish_when_the_driver_waits[:] = [workers]
+    told: list[int] = []
+
+    def on_trial(record: TrialRecord) -> None:
+        assert record.number in study.records
+        told.append(record.number)
+
+    study: LiveStudy
+    with study_in(tmp_path, settings) as study:
+        Search(settings, study, workers, "p", on_trial).run()
+    assert sorted(told) == list(range(6))

@@ -1,0 +1,150 @@
+"""Real worker processes that are killed, run out of memory, and lose their driver."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import REPOSITORY
+from twotower.search.execute import Evaluate, TrialTask
+from twotower.search.objective import Outcome
+from twotower.search.trial import Params, TrialRecord
+from twotower.search.workers.base import WorkerDiedError
+from twotower.search.workers.local import LocalWorkers
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+
+
+def load(folder: Path) -> Evaluate:
+    """An objective that does what the trial's `lr` says; notes that it was loaded."""
+    (folder / f"loaded-{os.getpid()}").touch()
+    return partial(act, folder)
+
+
+def act(folder: Path, params: Params) -> Outcome:
+    (folder / f"began-{params['number']}-{os.getpid()}").touch()
+    match params["action"]:
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "memory":
+            raise MemoryError
+        case "bug":
+            raise ZeroDivisionError
+        case "wait":
+            time.sleep(60)
+    return Outcome({"mrr": float(params["number"])}, [])
+
+
+def task(number: int, action: str = "") -> TrialTask:
+    return TrialTask(number, {"number": number, "action": action}, {}, "mrr", "p")
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[LocalWorkers]:
+    workers = LocalWorkers(partial(load, tmp_path), 2)
+    yield workers
+    workers.stop()
+
+
+def value(future: "Future[TrialRecord]") -> float | None:
+    return future.result(timeout=60).value
+
+
+def test_trials_run_at_the_same_time_and_load_once(workers: LocalWorkers, tmp_path: Path) -> None:
+    for number in range(0, 6, 2):
+        futures = [workers.submit(task(number)), workers.submit(task(number + 1))]
+        assert [value(future) for future in futures] == [number, number + 1]
+    assert len(list(tmp_path.glob("loaded-*"))) == 2
+
+
+def test_a_bug_is_a_failed_trial_and_the_worker_lives(workers: LocalWorkers) -> None:
+    record = workers.submit(task(0, "bug")).result(timeout=60)
+    assert (record.state, record.failure) == ("FAIL", "ZeroDivisionError: ")
+    assert value(workers.submit(task(1))) == 1
+
+
+@posix_only
+@pytest.mark.parametrize(("action", "reason"), [("die", "died"), ("memory", "ran out of memory")])
+def test_a_death_takes_along_one_trial_and_is_made_good(
+    workers: LocalWorkers, action: str, reason: str
+) -> None:
+    doomed, other = workers.submit(task(0, action)), workers.submit(task(1))
+    with pytest.raises(WorkerDiedError, match=f"its worker {reason}"):
+        doomed.result(timeout=60)
+    assert value(other) == 1
+    again = [workers.submit(task(2)), workers.submit(task(3))]
+    assert [value(future) for future in again] == [2, 3]
+
+
+def test_more_trials_than_workers_are_refused(workers: LocalWorkers, tmp_path: Path) -> None:
+    for number in range(2):
+        workers.submit(task(number, "wait"))
+    begun(tmp_path, 2)
+    with pytest.raises(RuntimeError, match="busy"):
+        workers.submit(task(2))
+
+
+@posix_only
+def test_a_worker_that_died_while_idle_is_replaced(workers: LocalWorkers, tmp_path: Path) -> None:
+    assert value(workers.submit(task(0))) == 0
+    for path in tmp_path.glob("loaded-*"):
+        os.kill(int(path.name.removeprefix("loaded-")), signal.SIGKILL)
+    time.sleep(0.2)
+    futures = [workers.submit(task(1)), workers.submit(task(2))]
+    results = []
+    for number, future in enumerate(futures, 1):
+        try:
+            results.append(value(future))
+        except WorkerDiedError:  # it was noticed only after the trial was handed over
+            results.append(value(workers.submit(task(number))))
+    assert results == [1, 2]
+
+
+def test_stop_ends_busy_workers_at_once(tmp_path: Path) -> None:
+    workers = LocalWorkers(partial(load, tmp_path), 1)
+    workers.submit(task(0, "wait"))
+    pids = begun(tmp_path, 1)
+    workers.stop()
+    assert gone(pids)
+
+
+@posix_only
+def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(
+        "import sys, time; from functools import partial; from pathlib import Path\n"
+        "from tests.search.workers.test_local import LocalWorkers, load, task\n"
+        "if __name__ == '__main__':\n"
+        "    workers = LocalWorkers(partial(load, Path(sys.argv[1])), 2)\n"
+        "    workers.submit(task(0, 'wait')); workers.submit(task(1, 'wait'))\n"
+        "    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    driver = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
+    pids = begun(tmp_path, 2)
+    driver.kill()
+    driver.wait()
+    assert gone(pids)
+
+
+def begun(folder: Path, count: int) -> list[int]:
+    """Processes of trials that have begun, as soon as there are `count`."""
+    deadline = time.monotonic() + 60
+    while len(paths := list(folder.glob("began-*"))) < count:
+        assert time.monotonic() < deadline, "the trials have not begun"
+        time.sleep(0.02)
+    return [int(path.name.rsplit("-", 1)[1]) for path in paths]
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether all processes end within ten seconds."""
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(processes, timeout=10)[1]

@@ -1,0 +1,75 @@
+"""The workers that params.yaml asks for."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import joblib
+
+from twotower.common.errors import ConfigError
+from twotower.config import Config
+from twotower.search.locking import Say
+from twotower.search.objective import Objective, load_objective
+from twotower.search.workers.base import Workers
+from twotower.search.workers.local import LocalWorkers
+from twotower.search.workers.serial import SerialWorkers
+
+
+@contextmanager
+def open_workers(config: Config, objective: Objective, trials: int, say: Say) -> Iterator[Workers]:
+    """Workers as section `hpo` asks; they end when the search does.
+
+    Args:
+        config: `hpo.executor`, `hpo.dask`, `hpo.workers` and `hpo.lookahead` count.
+        objective: what the workers run.
+        trials: that are to be run; for none at all no worker is started or waited for.
+        say: told what the user should know.
+
+    Raises:
+        ConfigError: if a package is missing.
+        SearchError: if no worker can be had.
+    """
+    if trials == 0:
+        yield SerialWorkers(objective)
+        return
+    if config.hpo.executor == "dask":
+        with _dask_workers(config, objective, say) as workers:
+            yield workers
+        return
+    count = _local_count(config, say)
+    if count == 0:
+        yield SerialWorkers(objective)
+        return
+    with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
+        path = Path(folder) / "objective"
+        joblib.dump(objective, path)
+        local = LocalWorkers(partial(load_objective, path), count)
+        try:
+            yield local
+        finally:
+            local.stop()
+
+
+@contextmanager
+def _dask_workers(config: Config, objective: Objective, say: Say) -> Iterator[Workers]:
+    try:
+        from twotower.search.workers.dask_cluster import dask_workers
+    except ModuleNotFoundError as error:
+        msg = f"hpo.executor: dask needs {error.name}: pip install 'twotower[dask]'"
+        raise ConfigError(msg) from error
+    limit = config.hpo.lookahead if config.hpo.dask.address else _local_count(config, say)
+    with dask_workers(config, objective, limit, say) as workers:
+        yield workers
+
+
+def _local_count(config: Config, say: Say) -> int:
+    """Processes of this machine: more than the look-ahead allows would idle."""
+    count = min(config.hpo.workers, config.hpo.lookahead)
+    if count < config.hpo.workers:
+        say(
+            f"hpo.workers: {config.hpo.workers} workers would idle in turn, as at most "
+            f"hpo.lookahead = {count} trials run at a time; using {count}"
+        )
+    return count

@@ -1,0 +1,70 @@
+"""What a dask worker is sent, and what it runs.
+
+Imports nothing heavy: the scheduler looks at a task before its worker does.
+"""
+
+import pickle
+import threading
+from functools import cache
+from typing import Any, Literal
+
+_one_at_a_time = threading.Lock()
+"""Trials fix torch's threads for their process, which other searches may use as well."""
+_describing = threading.Lock()
+"""Two threads that parse at the same time fail in Python 3.11."""
+
+
+class Parcel:
+    """Content that is pickled once, however often it is sent, and arrives unpickled."""
+
+    def __init__(self, content: Any) -> None:
+        self._bytes = pickle.dumps(content)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pickle.loads, (self._bytes,)
+
+
+def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, str]:
+    """What a worker's trials would be made with.
+
+    Args:
+        sampler: `hpo.sampler.type`.
+        device: `train.device`.
+    """
+    from twotower.search.identity import provenance
+    from twotower.training.device import resolve_device
+
+    with _describing:
+        code = {"code": _loaded_code()}
+        return {**provenance(sampler).values, **code, "device": resolve_device(device)}
+
+
+@cache
+def _loaded_code() -> str:
+    """Digest of the code as this process has it in memory; files may be newer later."""
+    import twotower.search.execute  # noqa: F401 - loads what the digest is of
+    from twotower.search.identity import provenance
+
+    return str(provenance().values["code"])
+
+
+def differences(worker: dict[str, str], study: dict[str, str]) -> str:
+    """How a worker differs from the study's machine, for a line of text; empty if it does not."""
+    return "; ".join(
+        f"{name} is {worker.get(name, 'unknown')[:40]}, the study's is {value[:40]}"
+        for name, value in study.items()
+        if worker.get(name) != value
+    )
+
+
+def run(pickled_task: bytes, objective: Any) -> Any:
+    """Run a trial in the worker's process, once no other trial runs in it.
+
+    Args:
+        pickled_task: a TrialTask.
+        objective: what the worker was sent when it joined.
+    """
+    from twotower.search.execute import execute
+
+    with _one_at_a_time:
+        return execute(pickle.loads(pickled_task), objective)  # noqa: S301 - from our own driver

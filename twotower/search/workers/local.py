@@ -1,0 +1,137 @@
+"""Trials in processes of this machine."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+from twotower.common.errors import SearchError
+from twotower.search.execute import Evaluate, TrialTask, execute
+from twotower.search.objective import Outcome
+from twotower.search.trial import TrialRecord
+from twotower.search.workers.base import WorkerDiedError
+
+_objective: Evaluate | None = None
+"""What this worker process runs; loaded once, when the process begins."""
+
+
+class LocalWorkers:
+    """Spawned processes, each in a pool of its own: a death tells which trial it took along.
+
+    A pool whose process has died is replaced when its slot is used again. The processes end with
+    their driver, however that ends.
+    """
+
+    def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
+        """Begin `count` processes.
+
+        Args:
+            load: makes the objective in a worker; pickled.
+            count: number of processes.
+        """
+        self._load = load
+        self._idle = [self._new_pool() for _ in range(count)]
+        self._pools = set(self._idle)
+        self._lock = threading.Lock()
+        self.count = count
+
+    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+        """Run the trial in an idle process.
+
+        Raises:
+            RuntimeError: if all are busy.
+        """
+        with self._lock:
+            if not self._idle:
+                msg = "all workers are busy"
+                raise RuntimeError(msg)
+            pool = self._idle.pop()
+        outer: Future[TrialRecord] = Future()
+        outer.set_running_or_notify_cancel()
+        try:
+            inner = pool.submit(_run, task)
+        except BrokenProcessPool:  # it died while it was idle
+            pool = self._replace(pool)
+            inner = pool.submit(_run, task)
+        inner.add_done_callback(partial(self._finish, pool, outer))
+        return outer
+
+    def stop(self) -> None:
+        """Kill all processes, busy or not."""
+        with self._lock:
+            pools, self._pools, self._idle = self._pools, set(), []
+        for pool in pools:
+            _kill(pool)
+
+    def _finish(
+        self, pool: ProcessPoolExecutor, outer: "Future[TrialRecord]", inner: "Future[TrialRecord]"
+    ) -> None:
+        error = inner.exception()
+        if isinstance(error, BrokenProcessPool | MemoryError):
+            # A process that ran out of memory may hold on to what it has: begin with a new one.
+            pool = self._replace(pool)
+            reason = "ran out of memory" if isinstance(error, MemoryError) else "died"
+            error = WorkerDiedError(f"its worker {reason}")
+        with self._lock:
+            if pool in self._pools:
+                self._idle.append(pool)
+        if error is not None:
+            outer.set_exception(error)
+        else:
+            outer.set_result(inner.result())
+
+    def _replace(self, pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
+        _kill(pool)
+        with self._lock:
+            if pool not in self._pools:  # stopped meanwhile
+                return pool
+            self._pools.remove(pool)
+            fresh = self._new_pool()
+            self._pools.add(fresh)
+            return fresh
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(self._load,))
+
+
+def _begin(load: Callable[[], Evaluate]) -> None:
+    """Prepare a worker process: it watches its driver, then loads the objective."""
+    global _objective  # noqa: PLW0603 - the one thing that a pool's process keeps between tasks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    try:
+        _objective = load()
+    except Exception as error:  # an initializer that raises would look like a death
+        _objective = partial(_refuse, f"a worker could not load the data: {error}")
+
+
+def _refuse(reason: str, *_arguments: object) -> Outcome:
+    raise SearchError(reason)
+
+
+def _end_with_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        multiprocessing.connection.wait([driver.sentinel])
+        os._exit(1)
+
+
+def _run(task: TrialTask) -> TrialRecord:
+    if _objective is None:
+        msg = "the worker has no objective"
+        raise RuntimeError(msg)
+    return execute(task, _objective)
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    # kill_workers() is public from Python 3.14 on.
+    processes = list((pool._processes or {}).values())
+    for process in processes:
+        process.kill()
+    pool.shutdown(wait=False, cancel_futures=True)
