@@ -1,0 +1,228 @@
+"""One search in many ways: every row of the table must show the same digests.
+
+    python -m benchmarks.determinism                     # everything that this machine can do
+    python -m benchmarks.determinism --only kills        # rows whose name holds a word
+    python -m benchmarks.determinism --python PATH       # and rows for another interpreter
+
+Each row is `stages/hpo.py` as a user runs it, on the sample data, in a folder of its own. A digest
+is the SHA-256 of a file: the study snapshot, the results, the trials table. Rows for another
+interpreter may differ in the snapshot, which holds library versions, but not in the trials.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from tests.search.server import Server, running
+
+REPOSITORY = Path(__file__).parent.parent
+FILES = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")
+TRIALS = 50
+KILLS = 24
+"""Of each row that is killed; the issue of which process is killed when is drawn at random."""
+KILL_WINDOW = (2.0, 9.0)
+"""Seconds after the start within which a kill falls: loading, searching, writing."""
+
+
+@dataclass
+class Ground:
+    """A folder in which searches of one row run."""
+
+    folder: Path
+    python: str = sys.executable
+    hash_seed: str = "0"
+
+    def search(self, **hpo: Any) -> subprocess.Popen[bytes]:
+        """Begin a search with these keys of `hpo`."""
+        params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+        params["hpo"] |= {"n_trials": TRIALS} | hpo
+        params["train"]["epochs"] = 3
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONHASHSEED": self.hash_seed,
+        }
+        environment.pop("DVC_ROOT", None)
+        return subprocess.Popen(
+            [self.python, REPOSITORY / "stages" / "hpo.py"],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def finish(self, **hpo: Any) -> None:
+        """Search to the end."""
+        if code := self.search(**hpo).wait():
+            msg = f"the search ended with status {code} in {self.folder}"
+            raise SystemExit(msg)
+
+    def digests(self) -> list[str]:
+        """One for each of FILES."""
+        return [hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in FILES]
+
+
+def straight(**hpo: Any) -> Callable[[Ground], str]:
+    """A row that runs undisturbed."""
+
+    def run(ground: Ground) -> str:
+        ground.finish(**hpo)
+        return ""
+
+    return run
+
+
+def grown(ground: Ground) -> str:
+    """A row that begins with fewer trials."""
+    ground.finish(n_trials=20, workers=2)
+    ground.finish(workers=2)
+    return "20, then 50"
+
+
+def from_snapshot(ground: Ground) -> str:
+    """A row whose live study is lost half-way, as in a fresh clone after `dvc pull`."""
+    ground.finish(n_trials=20)
+    shutil.rmtree(ground.folder / ".hpo")
+    ground.finish()
+    return "20, live study deleted, then 50"
+
+
+def nothing() -> dict[str, Any]:
+    """What a search that begins anew needs, if its study is in the folder."""
+    return {}
+
+
+def killed(
+    victims: str, seed: int, fresh: Callable[[], dict[str, Any]] = nothing, **hpo: Any
+) -> Callable[[Ground], str]:
+    """A row in which processes are killed at random moments, and the search run again.
+
+    Args:
+        victims: driver, worker or group.
+        seed: of the moments.
+        fresh: keys of `hpo` for an empty study; asked again when a search has ended before it was
+            killed often enough.
+        hpo: the other keys.
+    """
+
+    def run(ground: Ground) -> str:
+        chance = random.Random(seed)  # noqa: S311 - which process is killed when
+        kills = runs = 0
+        keys = fresh()
+        while kills < KILLS:
+            process = ground.search(**hpo, **keys)
+            runs += 1
+            while process.poll() is None and kills < KILLS:
+                time.sleep(0.7 if victims == "worker" else chance.uniform(*KILL_WINDOW))
+                if process.poll() is None:
+                    kills += kill(process, victims)
+            if process.wait() == 0 and kills < KILLS:
+                shutil.rmtree(ground.folder / ".hpo")
+                for name in FILES:
+                    (ground.folder / name).unlink()
+                keys = fresh()
+        ground.finish(**hpo, **keys)
+        return f"{kills} kills in {runs} runs"
+
+    return run
+
+
+def kill(process: subprocess.Popen[bytes], victims: str) -> int:
+    """SIGKILL to the driver, to one of its workers, or to all at once; 1 if something was hit."""
+    if victims == "group":
+        os.killpg(process.pid, signal.SIGKILL)
+        return 1
+    if victims == "driver":
+        process.kill()
+        return 1
+    # Spawned workers, not multiprocessing's resource tracker.
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    if not workers:
+        return 0
+    workers[0].kill()
+    return 1
+
+
+@contextmanager
+def ground(**options: Any) -> Iterator[Ground]:
+    """A folder with the prepared sample data."""
+    with tempfile.TemporaryDirectory(prefix="determinism-") as name:
+        folder = Path(name)
+        (folder / "data").symlink_to(REPOSITORY / "data")
+        (folder / "metrics").mkdir()
+        yield Ground(folder, **options)
+
+
+def rows(server: Server | None) -> dict[str, Callable[[Ground], str]]:
+    """Name and way of every search in this interpreter."""
+    ways: dict[str, Callable[[Ground], str]] = {
+        f"{count} worker{'s' * (count != 1)}": straight(workers=count) for count in (1, 2, 4)
+    }
+    ways["dask, local cluster of 2"] = straight(workers=2, executor="dask")
+    ways["grown"] = grown
+    ways["from the snapshot"] = from_snapshot
+    ways["driver kills"] = killed("driver", seed=1, workers=2)
+    ways["worker kills"] = killed("worker", seed=2, workers=2, tries=100)
+    ways["group kills"] = killed("group", seed=3, workers=2)
+    if server is not None:
+        databases = iter(range(1000))
+
+        def fresh() -> dict[str, Any]:
+            name = f"study{next(databases)}"
+            server.sql(f"CREATE DATABASE {name}")
+            return {"storage": server.url(name)}
+
+        ways["PostgreSQL"] = straight(workers=2, **fresh())
+        ways["PostgreSQL, driver kills"] = killed("driver", 4, fresh, workers=2)
+    return ways
+
+
+def main() -> None:
+    """Print the table; end with status 1 if a row differs from the first."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="run the first row and those with this word")
+    parser.add_argument("--python", action="append", default=[], help="another interpreter")
+    arguments = parser.parse_args()
+    subprocess.run([sys.executable, "stages/prepare.py"], cwd=REPOSITORY, check=True)
+    print(f"{'search of ' + str(TRIALS) + ' trials':<28} {'study':<9}{'results':<9}{'table':<9} s")
+    want: list[str] = []
+    differs = False
+    with running() as server:
+        plan = [(name, way, {}) for name, way in rows(server).items()]
+        plan += [("another hash seed", straight(workers=2), {"hash_seed": "1234"})]
+        plan += [(Path(p).name, straight(workers=2), {"python": p}) for p in arguments.python]
+        for name, way, options in plan:
+            if want and arguments.only not in name:
+                continue
+            began = time.monotonic()
+            with ground(**options) as place:
+                note = way(place)
+                digests = place.digests()
+            want = want or digests
+            compared = slice(2, 3) if "python" in options else slice(None)
+            differs |= digests[compared] != want[compared]
+            shown = " ".join(f"{digest[:8]}" for digest in digests)
+            print(f"{name:<28} {shown}  {time.monotonic() - began:4.0f}  {note}", flush=True)
+    raise SystemExit(differs)
+
+
+if __name__ == "__main__":
+    main()
