@@ -1,27 +1,30 @@
 """What the driver itself costs: proposing and keeping trials of an objective that does nothing.
 
-    python -m benchmarks.driver [--trials 100 1000 5000]
+    python -m benchmarks.driver [--trials 100 1000 5000] [--sampler tpe]
 
-Prints milliseconds a trial for proposing (rebuild the shadow study and ask) and keeping (result
-file and database row) over the last tenth of the trials, and the seconds that the snapshot takes.
+At each size of the study, milliseconds a trial for proposing (rebuild the shadow study and ask) and
+for keeping (result file and database row), as medians, and the seconds that the snapshot takes.
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean
+from statistics import median
 
 from twotower.config import Config, parse_config
-from twotower.config.load import hyperparameters
+from twotower.config.load import hyperparameters, searched
 from twotower.search.execute import TrialTask, execute
 from twotower.search.identity import Fingerprint
 from twotower.search.location import StudyLocation
 from twotower.search.objective import Outcome
 from twotower.search.propose import distributions, propose
 from twotower.search.snapshot import write_snapshot
-from twotower.search.study import open_study
-from twotower.search.trial import Params
+from twotower.search.study import LiveStudy, open_study
+from twotower.search.trial import Params, TrialRecord
+
+PROPOSALS = 7
+"""Measured at each size."""
 
 
 def objective(params: Params) -> Outcome:
@@ -29,37 +32,48 @@ def objective(params: Params) -> Outcome:
     return Outcome({"recall_at_10": params["dim"] / 64 - params["lr"]}, [1.0])
 
 
+def trial(number: int, config: Config, known: dict[int, TrialRecord]) -> TrialRecord:
+    """A finished trial, proposed from what is known."""
+    defaults = hyperparameters(config.model, config.train)
+    proposal = propose(number, known, config.hpo, config.seed, defaults)
+    task = TrialTask(number, proposal.params, proposal.system_attrs, "recall_at_10", "p")
+    return execute(task, objective)
+
+
+def fill(study: LiveStudy, count: int) -> float:
+    """Draw trials at random until the study holds `count`; median milliseconds to keep one."""
+    at_random = parse_config({"hpo": {"sampler": "random", "include_defaults": False}})
+    seconds = []
+    for number in range(len(study.records), count):
+        drawn = trial(0, at_random.model_copy(update={"seed": number}), {})
+        began = time.perf_counter()
+        study.add(TrialRecord(**{**drawn.to_json(), "number": number, "intermediate": {}}))
+        seconds.append(time.perf_counter() - began)
+    return 1000 * median(seconds)
+
+
 def measure(config: Config, counts: list[int], folder: Path) -> None:
-    """Print a row whenever the study reaches one of the counts."""
+    """Print a row for each size of the study."""
     location = StudyLocation(
         folder / ".hpo", folder / "hpo_study.db", Fingerprint({}), Fingerprint({})
     )
-    defaults = hyperparameters(config.model, config.train)
-    proposing: list[float] = []
-    keeping: list[float] = []
+    space = distributions(searched(config).spaces)
     with open_study(location, config.hpo, print) as study:
-        for number in range(max(counts)):
-            began = time.perf_counter()
-            proposal = propose(number, study.records, config.hpo, config.seed, defaults)
-            proposed = time.perf_counter()
-            task = TrialTask(number, proposal.params, proposal.system_attrs, "recall_at_10", "p")
-            record = execute(task, objective)
-            executed = time.perf_counter()
-            study.add(record)
-            proposing.append(proposed - began)
-            keeping.append(time.perf_counter() - executed)
-            if number + 1 in counts:
-                tail = -max(1, (number + 1) // 10)
+        for count in counts:
+            keeping = fill(study, count)
+            proposing = []
+            for _ in range(PROPOSALS):
                 began = time.perf_counter()
-                records = [study.records[n] for n in range(number + 1)]
-                space = distributions(config.hpo.search_space)
-                write_snapshot(location.snapshot, "s", records, space, {})
-                snapshot = time.perf_counter() - began
-                print(
-                    f"{number + 1:>6} {1000 * mean(proposing[tail:]):>12.1f}"
-                    f" {1000 * mean(keeping[tail:]):>12.1f} {snapshot:>12.1f}",
-                    flush=True,
-                )
+                trial(count, config, study.records)
+                proposing.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            records = [study.records[number] for number in range(count)]
+            write_snapshot(location.snapshot, "s", records, space, {})
+            snapshot = time.perf_counter() - began
+            print(
+                f"{count:>6} {1000 * median(proposing):>12.1f} {keeping:>12.1f} {snapshot:>12.2f}",
+                flush=True,
+            )
 
 
 def main() -> None:
