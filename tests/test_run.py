@@ -59,7 +59,19 @@ def start(checkout: Path, *arguments: str) -> "subprocess.Popen[str]":
     pipe = subprocess.PIPE
     variables = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(checkout / "run.py"), *arguments]
-    return subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe, env=variables)
+    return subprocess.Popen(
+        command,
+        text=True,
+        stdout=pipe,
+        stderr=pipe,
+        env=variables,
+        preexec_fn=listen,  # noqa: PLW1509 - the tests that use it start no threads
+    )
+
+
+def listen() -> None:
+    """Take Ctrl-C as usual, even where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def execute(checkout: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
