@@ -7,6 +7,8 @@ from tqdm import tqdm
 
 from twotower.search.trial import TrialRecord, best
 
+CUT = "the time budget ended the search early: dvc repro -f -s hpo goes on with the same study"
+
 
 class SearchConsole:
     """Shows one search; a line for each new best and each failed trial, a bar for the rest."""
@@ -65,9 +67,10 @@ class SearchConsole:
         if winner is not None:
             states = results["states"]
             failed = f", {states['fail']} failed" if states["fail"] else ""
-            cut = "" if results["complete"] else "; the time budget ended the search early"
+            cut = "" if results["complete"] else f"; {CUT}"
             pruned = f", {states['pruned']} pruned" if states["pruned"] else ""
-            self.say(f"\n{results['n_trials']} trials{pruned}{failed}{cut}")
+            plural = "" if results["n_trials"] == 1 else "s"
+            self.say(f"\n{results['n_trials']} trial{plural}{pruned}{failed}{cut}")
             self.say(f"best trial: {winner['number']} ({_params(winner['params'])})")
             width = max(map(len, winner["metrics"]))
             users = results["num_users"]
