@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.conftest import REPOSITORY
+from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask
 from twotower.search.objective import Outcome
 from twotower.search.trial import Params, TrialRecord
@@ -106,6 +107,20 @@ def test_a_worker_that_died_while_idle_is_replaced(workers: LocalWorkers, tmp_pa
         except WorkerDiedError:  # it was noticed only after the trial was handed over
             results.append(value(workers.submit(task(number))))
     assert results == [1, 2]
+
+
+def cannot_load() -> Evaluate:
+    msg = "no such thing"
+    raise ValueError(msg)
+
+
+def test_data_that_cannot_be_loaded_is_no_failed_trial() -> None:
+    workers = LocalWorkers(cannot_load, 1)
+    try:
+        with pytest.raises(SearchError, match="could not load the data: no such thing"):
+            workers.submit(task(0)).result(timeout=60)
+    finally:
+        workers.stop()
 
 
 def test_stop_ends_busy_workers_at_once(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from functools import partial
 
 from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask, execute
-from twotower.search.objective import Outcome
 from twotower.search.trial import TrialRecord
 from twotower.search.workers.base import WorkerDiedError
 
 _objective: Evaluate | None = None
 """What this worker process runs; loaded once, when the process begins."""
+_load_failure = ""
+"""Why it could not be loaded."""
 
 
 class LocalWorkers:
@@ -102,17 +103,15 @@ class LocalWorkers:
 
 def _begin(load: Callable[[], Evaluate]) -> None:
     """Prepare a worker process: it watches its driver, then loads the objective."""
-    global _objective  # noqa: PLW0603 - the one thing that a pool's process keeps between tasks
+    global _objective, _load_failure  # noqa: PLW0603 - what a process keeps between tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
     threading.Thread(target=_end_with_driver, daemon=True).start()
     try:
         _objective = load()
+    except MemoryError:
+        raise
     except Exception as error:  # an initializer that raises would look like a death
-        _objective = partial(_refuse, f"a worker could not load the data: {error}")
-
-
-def _refuse(reason: str, *_arguments: object) -> Outcome:
-    raise SearchError(reason)
+        _load_failure = f"a worker could not load the data: {error}"
 
 
 def _end_with_driver() -> None:
@@ -124,8 +123,7 @@ def _end_with_driver() -> None:
 
 def _run(task: TrialTask) -> TrialRecord:
     if _objective is None:
-        msg = "the worker has no objective"
-        raise RuntimeError(msg)
+        raise SearchError(_load_failure)  # of the search, not of the trial
     return execute(task, _objective)
 
 
