@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text, write_text
 from twotower.search.trial import TrialRecord
@@ -57,7 +55,7 @@ class PendingTrials:
                 msg = "it was changed by hand"
                 raise ValueError(msg)
             values = json.loads(content["record"])
-            record = TypeAdapter(TrialRecord).validate_python(values)
+            record = TrialRecord.from_json(values)
             if record.number != number:
                 msg = f"it holds trial {record.number}"
                 raise ValueError(msg)

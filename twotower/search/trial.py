@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import TypeAdapter
 
 Params = dict[str, Any]
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -55,9 +56,12 @@ class TrialRecord:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrialRecord":
-        """The record that `to_json` was called on."""
-        epochs = {int(epoch): value for epoch, value in values["intermediate"].items()}
-        return cls(**{**values, "intermediate": epochs})
+        """The record that `to_json` was called on.
+
+        Raises:
+            ValueError: if the values are not those of a record.
+        """
+        return TypeAdapter(cls).validate_python(values)
 
     def without_times(self) -> "TrialRecord":
         """The record as it goes into a snapshot."""
