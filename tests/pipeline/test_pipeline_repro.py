@@ -16,6 +16,8 @@ import yaml
 from tests.pipeline.project import N_TRIALS, Project
 from twotower.artifacts import load_artifacts
 
+MANY = 40
+"""Trials that take seconds, so that a search is caught before it ends."""
 STAGES = ("prepare", "hpo", "refit", "visualize")
 
 
@@ -54,8 +56,13 @@ def test_another_clone_ends_with_the_same_lock(finished: Project, tmp_path: Path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_search_killed_on_the_way_goes_on(finished: Project, tmp_path: Path) -> None:
+def test_a_search_killed_on_the_way_goes_on(
+    finished: Project, project: Project, tmp_path: Path
+) -> None:
+    """Killed once it holds a trial, it ends like a study that was grown to the same size."""
     clone = finished.clone(tmp_path / "clone", "HEAD~1")
+    for copy in (clone, project):
+        copy.set("hpo.n_trials", MANY)
     repro = clone.start("dvc", "repro", "hpo")
     process = 0
     while not process or _trials(clone) == 0:
@@ -66,8 +73,10 @@ def test_a_search_killed_on_the_way_goes_on(finished: Project, tmp_path: Path) -
     assert repro.wait() != 0
     there = _trials(clone)
     assert not clone.path("hpo_results.json").exists()
-    assert f"{there} of {N_TRIALS} trials are already there" in clone.dvc("repro", "hpo")
-    assert clone.lock()["hpo"] == finished.lock()["hpo"]
+    assert 0 < there < MANY
+    assert f"{there} of {MANY} trials are already there" in clone.dvc("repro", "hpo")
+    assert f"{N_TRIALS} of {MANY} trials are already there" in project.dvc("repro", "hpo")
+    assert clone.lock()["hpo"] == project.lock()["hpo"]
 
 
 def _searching(repro: subprocess.Popen[str]) -> int:

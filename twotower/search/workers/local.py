@@ -29,7 +29,7 @@ class LocalWorkers:
     """
 
     def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
-        """Begin `count` processes.
+        """Begin `count` processes, all at once: they are ready at about the same time.
 
         Args:
             load: makes the objective in a worker; pickled.
@@ -40,6 +40,8 @@ class LocalWorkers:
         self._pools = set(self._idle)
         self._lock = threading.Lock()
         self.count = count
+        for pool in self._idle:
+            pool.submit(os.getpid)  # a pool starts its process with its first task
 
     def submit(self, task: TrialTask) -> "Future[TrialRecord]":
         """Run the trial in an idle process.
