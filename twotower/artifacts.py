@@ -51,12 +51,10 @@ class Artifacts:
         import torch
 
         from twotower.config.training import ModelConfig
-        from twotower.training.towers import TwoTower
+        from twotower.training.towers import load_towers
 
-        model = TwoTower(self.catalogue, ModelConfig.model_validate(self.meta["model"]))
         weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
-        model.load_state_dict(weights)
-        return model.eval()
+        return load_towers(self.catalogue, ModelConfig.model_validate(self.meta["model"]), weights)
 
 
 def write_artifacts(

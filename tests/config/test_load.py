@@ -64,7 +64,25 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(batch_size={"type": "categorical", "choices": [256, 256]}), ["distinct"]),
         (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
         (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
-        (space(epochs=INT | {"low": 0}), ["search_space.epochs", "greater than 0"]),
+        ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral"]),
+        ({"model": {"init": "spectral", "hidden": [8]}}, ["model", "needs hidden: []"]),
+        ({"model": {"item_tower": "features", "features": False}}, ["needs features: true"]),
+        ({"model": {"dim": 8, "spectral_rank": 4}}, ["spectral_rank", "at least dim, 8, got 4"]),
+        (
+            space(user_exponent={"type": "float", "low": 0, "high": 1}),
+            ["search_space.user_exponent", "must be categorical"],
+        ),
+        (
+            space(
+                user_exponent={"type": "categorical", "choices": [0.3, 0.5, 0.7]},
+                item_exponent={"type": "categorical", "choices": [0.3, 0.5]},
+            ),
+            ["make 6 pairs, at most 4"],
+        ),
+        (
+            space(epochs=INT | {"low": -1, "step": 1}),
+            ["search_space.epochs", "greater than or equal to 0"],
+        ),
         (space(dim=INT | {"low": 64}), ["search_space.dim", "default 32 lies outside"]),
         (space(loss={"type": "categorical", "choices": ["softmax", "bce"]}), ["loss", "bce"]),
         ([1], ["valid dictionary"]),

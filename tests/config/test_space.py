@@ -109,7 +109,7 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
         ({"lr": LR}, {"lr": 0.01}, ["leave nothing to search"]),
         ({"lr": LR}, {"los": "mse"}, ["hpo.fixed.los", "not a hyperparameter"]),
         ({"lr": LR}, {"loss": "mae"}, ["hpo.fixed.loss", "mae"]),
-        ({"lr": LR}, {"epochs": 0}, ["hpo.fixed.epochs", "greater than 0"]),
+        ({"lr": LR}, {"epochs": -1}, ["hpo.fixed.epochs", "greater than or equal to 0"]),
         ({"lr": LR}, {"epochs": 2.5}, ["hpo.fixed.epochs", "2.5"]),
         ({"lr": LR}, {"threads": 2}, ["hpo.fixed.threads", "not a hyperparameter"]),
     ],

@@ -24,6 +24,12 @@ TRIED: tuple[dict[str, Any], ...] = (
     {"hidden": [8], "logq": False},
     {"dim": 16, "batch_size": 32},
     {"features": False, "temperature": 0.5},
+    {"init": "spectral", "similarity": "dot", "epochs": 0, "user_exponent": 0.3},
+    {"init": "spectral", "user_tower": "both", "schedule": "linear"},
+    {"user_tower": "history", "dropout": 0.2, "schedule": "cosine", "uniform_negatives": 16},
+    {"loss": "bilateral_softmax", "weight_decay": 0.01, "history_half_life": 10.0},
+    {"loss": "full_softmax", "item_tower": "id"},
+    {"loss": "bpr", "similarity": "dot"},
 )
 
 

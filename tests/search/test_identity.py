@@ -112,7 +112,7 @@ def test_code_counts_and_prose_does_not(tmp_path: Path) -> None:
 
 def test_provenance_names_what_can_change_a_value() -> None:
     values = provenance().values
-    assert set(values) == {"code", "platform", "numpy", "optuna", "torch"}
-    assert set(provenance("gp").values) > {"scipy", "greenlet"}
+    assert set(values) == {"code", "platform", "numpy", "optuna", "scikit-learn", "scipy", "torch"}
+    assert set(provenance("gp").values) > {"greenlet"}
     assert set(provenance("cmaes").values) > {"cmaes"}
     assert values["code"] == code_digest(Path(twotower.__file__).parent)

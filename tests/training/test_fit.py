@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,9 @@ from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import resolve_device
-from twotower.training.fit import fit
+from twotower.training.fit import fit, schedule_factor
+from twotower.training.history import History
+from twotower.training.towers import TwoTower
 
 SPLITS = split_by_time(events(seed=0))
 CATALOGUE = catalogue_of(SPLITS["train"], features=True)
@@ -23,6 +26,20 @@ MODELS = [
     (ModelConfig(dim=8), TrainConfig(epochs=2, batch_size=64)),
     (ModelConfig(dim=8, similarity="dot", hidden=(8,)), TrainConfig(epochs=2, batch_size=50)),
     (ModelConfig(dim=8, features=False), TrainConfig(epochs=2, loss="mse", logq=False)),
+    (
+        ModelConfig(dim=8, user_tower="history", history_half_life=30, dropout=0.1),
+        TrainConfig(epochs=2, batch_size=64, schedule="cosine"),
+    ),
+    (
+        ModelConfig(dim=8, user_tower="both", init="spectral"),
+        TrainConfig(epochs=2, uniform_negatives=5, weight_decay=0.01, schedule="linear"),
+    ),
+    (
+        ModelConfig(dim=8, item_tower="features"),
+        TrainConfig(epochs=2, loss="bilateral_softmax"),
+    ),
+    (ModelConfig(dim=8), TrainConfig(epochs=2, loss="full_softmax")),
+    (ModelConfig(dim=8, similarity="dot"), TrainConfig(epochs=2, loss="bpr")),
 ]
 
 
@@ -70,6 +87,62 @@ def test_it_learns_what_there_is_to_learn() -> None:
     model = fit(CATALOGUE, ROWS, ModelConfig(dim=16), config, seed=1)
     recall = evaluate(VectorScorer(*model.vectors()), target, (5,)).summary()["recall_at_5"]
     assert recall > 2 * target.random((5,))["recall_at_5"]
+
+
+def test_a_history_serves_users_that_training_never_saw() -> None:
+    """A user's vector without an id is a function of the user's items alone."""
+    rows = SPLITS["train"]
+    original = rows["user_id"].iloc[0]
+    twin = rows[rows["user_id"] == original].assign(user_id=10**6)
+    both = pd.concat([rows, twin], ignore_index=True)
+    catalogue = catalogue_of(both)
+    config = ModelConfig(dim=8, user_tower="history", user_exponent=0.4)
+    model = fit(catalogue, catalogue.encode(both), config, TrainConfig(epochs=2), seed=1)
+    users, _ = model.vectors()
+    first, second = catalogue.users.vocabulary.encode(pd.Series([original, 10**6]))
+    assert first != second
+    assert np.allclose(users[first], users[second], atol=1e-5)
+
+
+def test_own_item_is_left_out_of_the_history() -> None:
+    """A user with one item has nothing to be known by while that item is to be found."""
+    rows = SPLITS["train"].drop_duplicates("user_id")
+    catalogue = catalogue_of(rows)
+    interactions = catalogue.encode(rows)
+    config = ModelConfig(dim=8, user_tower="history")
+    history = History.of(interactions, len(catalogue.users), len(catalogue.items), config)
+    model = TwoTower(catalogue, config, history)
+    indices = interactions.user_idx, interactions.item_idx, history.pair_of_row
+    query, _ = model(*(torch.from_numpy(array) for array in indices))
+    assert torch.allclose(query, torch.zeros_like(query), atol=1e-6)
+    assert np.abs(model.vectors()[0]).sum(axis=1).min() > 0
+
+
+def test_training_stops_after_the_last_epoch_on_the_whole_schedule() -> None:
+    config = TrainConfig(epochs=6, batch_size=64, schedule="linear")
+    kept: list[np.ndarray] = []
+    fit(
+        CATALOGUE, ROWS, ModelConfig(dim=8), config, seed=1,
+        on_epoch=lambda _epoch, _loss, model: kept.append(model.vectors()[0]),
+    )  # fmt: skip
+    stopped = config.model_copy(update={"last_epoch": 4})
+    model = fit(CATALOGUE, ROWS, ModelConfig(dim=8), stopped, seed=1)
+    assert np.array_equal(model.vectors()[0], kept[3])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])],
+)
+def test_schedules(schedule, factors) -> None:
+    assert [schedule_factor(schedule, p) for p in (0, 0.5, 0.75)] == pytest.approx(factors)
+
+
+def test_a_softmax_over_a_large_catalogue_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr("twotower.training.fit.MAX_SCORES", 100)
+    config = TrainConfig(loss="full_softmax", batch_size=64)
+    with pytest.raises(TrainingError, match="lower batch_size, or use softmax"):
+        fit(CATALOGUE, ROWS, ModelConfig(dim=8), config, seed=1)
 
 
 def test_divergence_is_a_clear_failure() -> None:

@@ -20,7 +20,7 @@ FEATURES = Features(
 
 def tower(config: ModelConfig) -> Tower:
     torch.manual_seed(0)
-    return Tower(3, FEATURES, config)
+    return Tower(3, FEATURES, config, use_id=True)
 
 
 def test_vector_is_the_sum_of_all_that_is_known() -> None:
@@ -63,7 +63,9 @@ def test_vectors_rank_as_the_towers_do(similarity) -> None:
     lengths = np.linalg.norm(items, axis=1)
     assert np.allclose(lengths, 1, atol=1e-5) == (similarity == "cosine")
     with torch.no_grad():
-        want = model.queries(torch.tensor([3])) @ model.candidates(torch.tensor([5])).T
+        row = model(torch.tensor([3]), torch.tensor([5]), torch.tensor([0]))
+        query, candidate = (model.finish(vectors) for vectors in row)
+        want = query @ candidate.T
     assert users[3] @ items[5] == pytest.approx(want.item(), abs=1e-5)
 
 

@@ -14,7 +14,15 @@ from twotower.config.base import Section
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.config.outputs import MlflowConfig, VisualizeConfig
 from twotower.config.search import TAGS, HpoConfig
-from twotower.config.space import FloatSpace, ParameterSpace, Searched, contains, extremes, resolve
+from twotower.config.space import (
+    CategoricalSpace,
+    FloatSpace,
+    ParameterSpace,
+    Searched,
+    contains,
+    extremes,
+    resolve,
+)
 from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
 
 PARAMS = Path("params.yaml")
@@ -44,6 +52,13 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_start(self) -> "Config":
+        if self.train.epochs == 0 and self.model.init == "random":
+            msg = "train.epochs: 0 leaves the model as it starts, which needs model.init: spectral"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _check_fixed(self) -> "Config":
         for name, value in self.hpo.fixed.items():
             self._check_value(f"hpo.fixed.{name}", name, value)
@@ -58,6 +73,7 @@ class Config(Section):
             self._check_kind(where, name, space)
             for parent, values in space.only_if.items():
                 self._check_condition(f"{where}.only_if.{parent}", parent, values)
+        self._check_decompositions()
         try:
             spaces = searched(self).spaces
         except ValueError as error:
@@ -81,6 +97,23 @@ class Config(Section):
                 )
                 raise ValueError(msg)
         return self
+
+    def _check_decompositions(self) -> None:
+        """Each pair of exponents costs a decomposition, of which a search can afford few."""
+        pairs = 1
+        for name in ("user_exponent", "item_exponent"):
+            if (space := self.hpo.search_space.get(name)) is None:
+                continue
+            if not isinstance(space, CategoricalSpace):
+                msg = f"hpo.search_space.{name}: must be categorical: each value is a decomposition"
+                raise ValueError(msg)
+            pairs *= len(space.choices)
+        if pairs > MAX_DECOMPOSITIONS:
+            msg = (
+                f"hpo.search_space: user_exponent and item_exponent make {pairs} pairs, at most "
+                f"{MAX_DECOMPOSITIONS} are allowed: each is a decomposition"
+            )
+            raise ValueError(msg)
 
     def _check_condition(self, where: str, parent: str, values: Iterable[Any]) -> None:
         for value in values:
@@ -109,6 +142,7 @@ class Config(Section):
             raise ValueError(msg)
 
 
+MAX_DECOMPOSITIONS = 4
 NOT_SEARCHABLE = {"threads", "device"}
 
 
@@ -151,6 +185,20 @@ def fixed_params(config: Config) -> dict[str, Any]:
     model, train = with_hyperparameters(config.model, config.train, config.hpo.fixed, "hpo.fixed")
     used: dict[str, Any] = canonical(hyperparameters(model, train))
     return {name: used[name] for name in sorted(config.hpo.fixed)}
+
+
+def derived_params(config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What hyperparameters of a trial imply for others, by name.
+
+    Spectral starts of all trials are cut from one decomposition, as wide as the search space.
+    """
+    model, _ = with_hyperparameters(config.model, config.train, params)
+    if model.init != "spectral" or model.spectral_rank is not None:
+        return {}
+    widths = [config.model.dim, model.dim]
+    if "dim" in config.hpo.search_space:
+        widths += extremes(config.hpo.search_space["dim"])
+    return {"spectral_rank": max(widths)}
 
 
 def searched(config: Config) -> Searched:

@@ -75,6 +75,7 @@ def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
         value=round_float(outcome.metrics[task.metric]) if outcome else None,
         metrics=outcome.metrics if outcome else {},
         losses=outcome.losses if outcome else [],
+        best_epoch=outcome.best_epoch if outcome else None,
         intermediate=watch.intermediate if watch else {},
         system_attrs={**task.system_attrs, **(watch.rungs if watch else {})},
         failure=failure,

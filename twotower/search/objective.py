@@ -9,7 +9,8 @@ import joblib
 
 from twotower.common.files import round_float
 from twotower.config import Config
-from twotower.config.load import fixed_params, with_hyperparameters
+from twotower.config.load import derived_params, fixed_params, with_hyperparameters
+from twotower.config.training import TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
@@ -28,12 +29,14 @@ class Outcome:
     Attributes:
         metrics: mean of each metric over the users of the validation split.
         losses: mean training loss of each epoch.
-        stopped: whether it ended before its last epoch.
+        stopped: whether the report ended it before its last epoch.
+        best_epoch: with `train.patience`, the epoch that the metrics are of, from 1.
     """
 
     metrics: dict[str, float]
     losses: list[float]
     stopped: bool = False
+    best_epoch: int | None = None
 
 
 class _StopTraining(Exception):  # noqa: N818 - no error
@@ -48,7 +51,18 @@ class Objective:
         counts: rows and entities that the search sees.
     """
 
-    def __init__(self, folder: Path, config: Config) -> None:
+    def __init__(self, folder: Path, config: Config, decompositions: Path | None = None) -> None:
+        """Load prepared data.
+
+        Args:
+            folder: that the prepare stage wrote.
+            config: all of params.yaml.
+            decompositions: folder that keeps spectral starts; None: each trial computes its own.
+
+        Raises:
+            DataError: if a file is missing or damaged.
+        """
+        self._decompositions = decompositions
         # Workers get a copy, which may travel: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         self._config = config.model_copy(update={"hpo": hpo})
@@ -79,37 +93,80 @@ class Objective:
         """
         config = self._config
         used = {**params, **fixed_params(config)}
-        model_config, train_config = with_hyperparameters(config.model, config.train, used)
-        losses: list[float] = []
-        metrics: dict[str, float] = {}
-
-        def on_epoch(epoch: int, loss: float, model: TwoTower) -> None:
-            losses.append(round_float(loss))
-            last = epoch == train_config.epochs
-            if report is None and not last:
-                return
-            metrics.update(self._validate(model))
-            if report is not None and report(epoch, metrics[config.hpo.objective]) and not last:
-                raise _StopTraining
-
+        model_config, train_config = with_hyperparameters(
+            config.model, config.train, used | derived_params(config, used)
+        )
+        watch = _Watch(self._validate, config.hpo.objective, train_config, report)
         try:
-            fit(
+            model = fit(
                 self._catalogue,
                 self._interactions,
                 model_config,
                 train_config,
                 seed=config.seed,
-                on_epoch=on_epoch,
+                on_epoch=watch,
+                decompositions=self._decompositions,
             )
         except _StopTraining:
-            return Outcome(metrics, losses, stopped=True)
-        return Outcome(metrics, losses)
+            return watch.outcome()
+        return watch.outcome(model)
 
     def _validate(self, model: TwoTower) -> dict[str, float]:
         """Metrics of the validation split, ranked whole."""
         scorer = VectorScorer(*model.vectors())
         summary = evaluate(scorer, self.target, self._config.evaluate.ks).summary()
         return {name: round_float(value) for name, value in summary.items()}
+
+
+class _Watch:
+    """Scores the validation split after the epochs that somebody wants to know of."""
+
+    def __init__(
+        self,
+        validate: Callable[[TwoTower], dict[str, float]],
+        objective: str,
+        config: TrainConfig,
+        report: Report | None,
+    ) -> None:
+        self._validate = validate
+        self._objective = objective
+        self._patience = config.patience
+        self._epochs = min(config.epochs, config.last_epoch or config.epochs)
+        self._report = report
+        self._losses: list[float] = []
+        self._metrics: dict[str, float] = {}
+        self._best_epoch: int | None = None
+        self._stopped = False
+
+    def __call__(self, epoch: int, loss: float, model: TwoTower) -> None:
+        """Keep what the epoch was worth; see `fit`."""
+        self._losses.append(round_float(loss))
+        if self._report is None and self._patience is None:
+            return
+        metrics = self._validate(model)
+        value = metrics[self._objective]
+        if self._patience is None or self._is_best(value):
+            self._metrics, self._best_epoch = metrics, epoch
+        last = epoch == self._epochs
+        if self._report is not None and self._report(epoch, value) and not last:
+            self._stopped = True
+            raise _StopTraining
+        if self._patience is not None and epoch - (self._best_epoch or 0) >= self._patience:
+            raise _StopTraining
+
+    def _is_best(self, value: float) -> bool:
+        return self._best_epoch is None or value > self._metrics[self._objective]
+
+    def outcome(self, model: TwoTower | None = None) -> Outcome:
+        """What the run was worth.
+
+        Args:
+            model: as it ended; None if it was stopped.
+        """
+        if not self._metrics and model is not None:
+            self._metrics = self._validate(model)
+        best_epoch = self._best_epoch if self._patience is not None else None
+        return Outcome(self._metrics, self._losses, self._stopped, best_epoch)
 
 
 def load_objective(path: Path) -> Objective:

@@ -9,6 +9,7 @@ from twotower.common.files import write_csv, write_json
 from twotower.config import Config
 from twotower.config.load import (
     begins_with_defaults,
+    derived_params,
     fixed_params,
     hyperparameters,
     searched,
@@ -70,10 +71,9 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     """What the search found, as plain values."""
     winner = best(result.records)
     space, fixed = searched(config), fixed_params(config)
-    start = space.present(hyperparameters(config.model, config.train))
     states = Counter(record.state.lower() for record in result.records)
     return {
-        "best_params": {**(winner.params if winner else start), **fixed},
+        "best_params": best_params(config, winner),
         "best_trial": _trial(winner) if winner else None,
         "complete": result.complete,
         "data": objective.counts,
@@ -96,6 +96,19 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     }
 
 
+def best_params(config: Config, winner: TrialRecord | None) -> dict[str, Any]:
+    """The hyperparameters that refit trains with, beside those of `params.yaml`.
+
+    Args:
+        config: all of params.yaml.
+        winner: the trial that is best; None: the defaults stand.
+    """
+    start = searched(config).present(hyperparameters(config.model, config.train))
+    used = {**(winner.params if winner else start), **fixed_params(config)}
+    stop = {"last_epoch": winner.best_epoch} if winner and winner.best_epoch else {}
+    return {**used, **derived_params(config, used), **stop}
+
+
 def validation_metrics(
     config: Config, objective: Objective, records: list[TrialRecord]
 ) -> dict[str, Any]:
@@ -113,7 +126,7 @@ def validation_metrics(
 
 
 def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None:
-    """Write the trials table: number, state, value, params_*, metrics_*, failure.
+    """Write the trials table: number, state, value, params_*, metrics_*, best_epoch, failure.
 
     The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
     trial are those after its last epoch.
@@ -121,12 +134,13 @@ def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None
     names = sorted(searched(config).spaces)
     metrics = sorted({name for record in records for name in record.metrics})
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
-    columns += [*(f"metrics_{name}" for name in metrics), "failure"]
+    columns += [*(f"metrics_{name}" for name in metrics), "best_epoch", "failure"]
     write_csv(path, columns, [_row(record) for record in records])
 
 
 def _trial(record: TrialRecord) -> dict[str, Any]:
     return {
+        "best_epoch": record.best_epoch,
         "metrics": record.metrics,
         "number": record.number,
         "params": record.params,
@@ -141,5 +155,6 @@ def _row(record: TrialRecord) -> dict[str, Any]:
         "value": record.value,
         **{f"params_{name}": value for name, value in record.params.items()},
         **{f"metrics_{name}": value for name, value in record.metrics.items()},
+        "best_epoch": record.best_epoch,
         "failure": record.failure,
     }

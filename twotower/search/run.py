@@ -62,7 +62,7 @@ def run_search(
         DataError: if the prepared data is missing.
     """
     outputs = outputs or SearchOutputs()
-    objective = Objective(prepared, config)
+    objective = Objective(prepared, config, root / ".hpo" / "spectral")
     location = StudyLocation(
         root / ".hpo",
         outputs.snapshot,

@@ -28,6 +28,7 @@ class TrialRecord:
         value: of the objective; for a pruned trial the last one; None for a failed trial.
         metrics: of the validation split, after the last epoch that ran; empty for a failed trial.
         losses: mean training loss of each epoch.
+        best_epoch: with `train.patience`, the epoch that value and metrics are of, from 1.
         intermediate: the objective after each epoch, from 1, where pruning asks for it.
         system_attrs: what sampler and pruner have noted about the trial (CMA-ES its generation,
             successive halving its rungs).
@@ -44,6 +45,7 @@ class TrialRecord:
     value: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
     intermediate: dict[int, float] = field(default_factory=dict)
     system_attrs: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
@@ -85,6 +87,7 @@ class TrialRecord:
             user_attrs={
                 "metrics": dict(sorted(self.metrics.items())),  # their order is in the bytes
                 "losses": self.losses,
+                "best_epoch": self.best_epoch,
                 "failure": self.failure,
                 "provenance": self.provenance,
             },

@@ -1,6 +1,9 @@
-"""The fit loop; knows nothing of searches, trials or files."""
+"""The fit loop; knows nothing of searches or trials."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,11 +15,20 @@ from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads
-from twotower.training.loss import in_batch_softmax, squared_error
-from twotower.training.towers import TwoTower, initialise
+from twotower.training.history import History
+from twotower.training.loss import (
+    bayesian_personalised_ranking,
+    full_softmax,
+    sampled_softmax,
+    squared_error,
+)
+from twotower.training.spectral import spectral_items
+from twotower.training.towers import TwoTower, initialise, start_at
 
 OnEpoch = Callable[[int, float, TwoTower], None]
 """Called after each epoch with its number, from 1, the mean loss of its rows, and the model."""
+MAX_SCORES = 2**28
+"""Of a batch with the whole catalogue: 1 GiB."""
 
 
 def fit(
@@ -27,6 +39,7 @@ def fit(
     *,
     seed: int,
     on_epoch: OnEpoch | None = None,
+    decompositions: Path | None = None,
 ) -> TwoTower:
     """Train a model; the same arguments give the same bits in every process.
 
@@ -37,50 +50,88 @@ def fit(
         train_config: section `train`.
         seed: the seed of params.yaml.
         on_epoch: sees the model after each epoch; may raise to stop.
+        decompositions: folder that keeps spectral starts; None: they are computed again.
 
     Raises:
-        TrainingError: if the loss is not finite.
+        TrainingError: if the loss is not finite, the data is too small or too large for what the
+            sections ask for, or nothing is to be trained.
     """
+    if train_config.epochs == 0 and model_config.init == "random":
+        msg = "epochs: 0 leaves the model as it starts, which needs init: spectral"
+        raise TrainingError(msg)
     use_threads(train_config.threads)
     device = resolve_device(train_config.device)
-    rows = _Rows(interactions, len(catalogue.items), device)
-    model = TwoTower(catalogue, model_config)
+    num_users, num_items = len(catalogue.users), len(catalogue.items)
+    history = History.of(interactions, num_users, num_items, model_config)
+    model = TwoTower(catalogue, model_config, history)
     initialise(
         model,
-        seen_users=_seen(interactions.user_idx, len(catalogue.users)),
-        seen_items=_seen(interactions.item_idx, len(catalogue.items)),
+        seen_users=_seen(interactions.user_idx, num_users),
+        seen_items=_seen(interactions.item_idx, num_items),
         seed=derive_seed(seed, "initialise"),
     )
+    if model_config.init == "spectral":
+        svd_seed, threads = derive_seed(seed, "spectral"), train_config.threads
+        items = spectral_items(
+            history, model_config, seed=svd_seed, threads=threads, folder=decompositions
+        )
+        start_at(model, items, history)
     model.to(device)
-    optimizers = _optimizers(model, train_config.lr)
+    rows = _Rows(interactions, history, device)
+    step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
+    _train(step, seed, on_epoch)
+    return model.eval()
+
+
+def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
+    model, rows, config = step.model, step.rows, step.config
     shuffle = torch.Generator().manual_seed(derive_seed(seed, "shuffle"))
-    for epoch in range(1, train_config.epochs + 1):
-        total = 0.0
-        for batch in rows.batches(train_config.batch_size, shuffle):
-            loss = _loss(model, rows, batch, model_config, train_config)
-            model.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimizer in optimizers:
-                optimizer.step()
-            total += loss.item() * len(batch)
-        if not np.isfinite(total):
-            msg = f"the loss is not finite in epoch {epoch} (lr {train_config.lr:g})"
-            raise TrainingError(msg)
-        if on_epoch is not None:
-            on_epoch(epoch, total / len(rows), model)
-    return model
+    optimizers = _optimizers(model, config.lr)
+    batches = math.ceil(len(rows) / config.batch_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "dropout"))  # torch offers it no generator
+        for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
+            model.train()
+            total = 0.0
+            for number, batch in enumerate(rows.batches(config.batch_size, shuffle)):
+                progress = (epoch - 1 + number / batches) / config.epochs
+                _set_lr(optimizers, config.lr * schedule_factor(config.schedule, progress))
+                loss = step(batch)
+                model.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                for optimizer in optimizers:
+                    optimizer.step()
+                total += loss.item() * len(batch)
+            if not np.isfinite(total):
+                msg = f"the loss is not finite in epoch {epoch} (lr {config.lr:g})"
+                raise TrainingError(msg)
+            if on_epoch is not None:
+                on_epoch(epoch, total / len(rows), model.eval())
+
+
+def schedule_factor(schedule: str, progress: float) -> float:
+    """Share of the learning rate.
+
+    Args:
+        schedule: constant, linear or cosine (Loshchilov and Hutter, ICLR 2017).
+        progress: share of all training steps that are done, in [0, 1).
+    """
+    if schedule == "linear":
+        return 1.0 - progress
+    return 0.5 * (1.0 + math.cos(math.pi * progress)) if schedule == "cosine" else 1.0
 
 
 class _Rows:
     """Interactions as tensors on the training device."""
 
-    def __init__(self, interactions: Interactions, num_items: int, device: str) -> None:
+    def __init__(self, interactions: Interactions, history: History, device: str) -> None:
         self.user_idx = torch.from_numpy(interactions.user_idx).to(device)
         self.item_idx = torch.from_numpy(interactions.item_idx).to(device)
+        self.pair_idx = torch.from_numpy(history.pair_of_row).to(device)
         self.weight = torch.from_numpy(interactions.weight).to(device)
-        frequency = np.bincount(interactions.item_idx, minlength=num_items) / len(interactions)
-        with np.errstate(divide="ignore"):  # items that no row holds are never in a batch
-            self.log_q = torch.from_numpy(np.log(frequency).astype(np.float32)).to(device)
+        self.num_items = history.num_items
+        counts = np.bincount(interactions.item_idx, minlength=history.num_items)
+        self.frequency = torch.from_numpy(counts / len(interactions)).to(device)
         self.target = self.weight / self.weight.max().clamp(min=torch.finfo(torch.float32).tiny)
 
     def __len__(self) -> int:
@@ -92,29 +143,95 @@ class _Rows:
         yield from torch.split(order.to(self.user_idx.device), batch_size)
 
 
-def _loss(
-    model: TwoTower, rows: _Rows, batch: Tensor, model_config: ModelConfig, config: TrainConfig
-) -> Tensor:
-    item_idx = rows.item_idx[batch]
-    query, candidate = model.queries(rows.user_idx[batch]), model.candidates(item_idx)
-    if config.loss == "mse":
-        return squared_error(query, candidate, rows.target[batch])
-    return in_batch_softmax(
-        query,
-        candidate,
-        item_idx,
-        log_q=rows.log_q[item_idx] if config.logq else None,
-        temperature=model_config.temperature if model_config.similarity == "cosine" else 1.0,
-        weight=rows.weight[batch],
-    )
+@dataclass
+class _Step:
+    """The loss of a batch, as the sections `model` and `train` ask for it."""
+
+    model: TwoTower
+    rows: _Rows
+    model_config: ModelConfig
+    config: TrainConfig
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._generator = torch.Generator().manual_seed(self.seed)
+        cosine = self.model_config.similarity == "cosine"
+        self._temperature = self.model_config.temperature if cosine else 1.0
+        scores = self.config.batch_size * self.rows.num_items
+        if self.config.loss == "full_softmax" and scores > MAX_SCORES:
+            msg = (
+                f"full_softmax scores {self.config.batch_size} rows against {self.rows.num_items} "
+                f"items at a time, more than {MAX_SCORES}: lower batch_size, or use softmax"
+            )
+            raise TrainingError(msg)
+        batch, extra = self.config.batch_size, self.config.uniform_negatives
+        share = batch / (batch + extra)
+        mixture = share * self.rows.frequency + (1 - share) / self.rows.num_items
+        self._log_q = mixture.log().float()  # -inf for items that no batch can hold
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        item_idx = self._candidates(self.rows.item_idx[batch])
+        users, pairs = self.rows.user_idx[batch], self.rows.pair_idx[batch]
+        query, candidate = self.model(users, item_idx, pairs)
+        loss = self._loss(batch, item_idx, self.model.finish(query), self.model.finish(candidate))
+        if self.config.weight_decay:
+            squared = query.square().sum() + candidate.square().sum()
+            loss = loss + self.config.weight_decay * squared / (2 * len(batch))
+        return loss
+
+    def _candidates(self, positive: Tensor) -> Tensor:
+        """The items that the loss needs vectors of, the positives first."""
+        num_items, device = self.rows.num_items, positive.device
+        if self.config.loss == "full_softmax":
+            return torch.cat([positive, torch.arange(num_items, device=device)])
+        extra = {"mse": 0, "bpr": len(positive)}.get(
+            self.config.loss, self.config.uniform_negatives
+        )
+        drawn = torch.randint(num_items, (extra,), generator=self._generator)
+        return torch.cat([positive, drawn.to(device)])
+
+    def _loss(self, batch: Tensor, item_idx: Tensor, query: Tensor, candidate: Tensor) -> Tensor:
+        size, weight, temperature = len(batch), self.rows.weight[batch], self._temperature
+        positive, rest = candidate[:size], candidate[size:]
+        match self.config.loss:
+            case "mse":
+                return squared_error(query, positive, self.rows.target[batch])
+            case "bpr":
+                return bayesian_personalised_ranking(
+                    query, positive, rest, temperature=temperature, weight=weight
+                )
+            case "full_softmax":
+                return full_softmax(
+                    query, rest, item_idx[:size], temperature=temperature, weight=weight
+                )
+        return sampled_softmax(
+            query,
+            candidate,
+            item_idx,
+            log_q=self._log_q[item_idx] if self.config.logq else None,
+            temperature=temperature,
+            weight=weight,
+            positive_as_negative=self.config.loss == "softmax",
+        )
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
     """Adam; for the id embeddings a lazy one that touches only the rows of the batch."""
-    tables = [model.user_tower.id_embedding.weight, model.item_tower.id_embedding.weight]
+    towers = (model.user_tower, model.item_tower)
+    tables = [t.id_embedding.weight for t in towers if t.id_embedding is not None]
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
-    lazy: list[torch.optim.Optimizer] = [torch.optim.SparseAdam(tables, lr=lr)]
-    return [*lazy, torch.optim.Adam(others, lr=lr)] if others else lazy
+    optimizers: list[torch.optim.Optimizer] = []
+    if tables:
+        optimizers.append(torch.optim.SparseAdam(tables, lr=lr))
+    if others:
+        optimizers.append(torch.optim.Adam(others, lr=lr))
+    return optimizers
+
+
+def _set_lr(optimizers: list[torch.optim.Optimizer], lr: float) -> None:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = lr
 
 
 def _seen(idx: "np.ndarray[tuple[int], np.dtype[np.int64]]", count: int) -> Tensor:

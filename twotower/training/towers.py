@@ -1,6 +1,7 @@
 """The user tower and the item tower."""
 
 import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.prepared import Catalogue
+from twotower.training.history import History, unit_mean_length
 
 VECTOR_BLOCK = 4096
 """Entities encoded at a time. Constant, because the shape of a product can change its bits."""
@@ -25,10 +27,14 @@ class Tower(nn.Module):
     Source of the sum: Kula, "Metadata embeddings for user and item cold-start", 2015.
     """
 
-    def __init__(self, num_entities: int, features: Features, config: ModelConfig) -> None:
+    def __init__(
+        self, num_entities: int, features: Features, config: ModelConfig, *, use_id: bool
+    ) -> None:
         super().__init__()
         self.dim = dim = config.dim
-        self.id_embedding = nn.Embedding(num_entities, dim, sparse=True)
+        self.num_entities = num_entities
+        self.dropout = config.dropout
+        self.id_embedding = nn.Embedding(num_entities, dim, sparse=True) if use_id else None
         self.feature_embeddings = nn.ModuleDict()
         numeric = []
         for position, (_, column) in enumerate(sorted(features.columns.items())):
@@ -45,7 +51,8 @@ class Tower(nn.Module):
                     numeric.append(column.values)
         self.numeric = nn.Linear(len(numeric), dim, bias=False) if numeric else None
         self._buffer("numeric_values", np.stack(numeric, axis=1) if numeric else np.empty((0, 0)))
-        widths = [dim, *config.hidden, dim] if config.hidden else []
+        known = use_id or bool(features.columns)
+        widths = [dim, *config.hidden, dim] if config.hidden and known else []
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def _add(self, position: int, module: nn.Module) -> None:
@@ -57,51 +64,114 @@ class Tower(nn.Module):
 
     def forward(self, idx: Tensor) -> Tensor:
         """[batch] int64 entity indices to [batch, dim] float32 vectors, not normalised."""
-        total: Tensor = self.id_embedding(idx)
+        total: Tensor = torch.zeros((), device=idx.device)
+        if self.id_embedding is not None:
+            total = self.id_embedding(idx)
         for position, embedding in self.feature_embeddings.items():
             codes = self.get_buffer(f"codes_{position}")
             if isinstance(embedding, nn.EmbeddingBag):
-                total = total + embedding(
-                    *_bags(codes, self.get_buffer(f"offsets_{position}"), idx)
-                )
+                places, starts = _bags(self.get_buffer(f"offsets_{position}"), idx)
+                total = total + embedding(codes[places], starts)
             else:
                 total = total + embedding(codes[idx])
         if self.numeric is not None:
             total = total + self.numeric(self.get_buffer("numeric_values")[idx])
+        if self.dropout:
+            total = nn.functional.dropout(total, self.dropout, self.training)
         for depth, layer in enumerate(self.layers):
             total = layer(total if depth == 0 else torch.relu(total))
-        return total
+        return total.expand(len(idx), self.dim)
 
 
-def _bags(codes: Tensor, offsets: Tensor, idx: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes of the entities `idx`, one after another, and where each entity's begin."""
+def _bags(offsets: Tensor, idx: Tensor) -> tuple[Tensor, Tensor]:
+    """Places of the values of the entities `idx`, one after another, and where each's begin.
+
+    Args:
+        offsets: [num_entities + 1] int64; values of entity i are at offsets[i]..offsets[i + 1] - 1.
+        idx: [batch] int64.
+    """
     counts = offsets[idx + 1] - offsets[idx]
     ends = counts.cumsum(0)
     starts = ends - counts
     shift = torch.repeat_interleave(offsets[idx] - starts, counts)
-    return codes[torch.arange(len(shift), device=idx.device) + shift], starts
+    return torch.arange(len(shift), device=idx.device) + shift, starts
 
 
 class TwoTower(nn.Module):
-    """Two towers whose vectors are compared by inner product, or by cosine."""
+    """Two towers whose vectors are compared by inner product, or by cosine.
 
-    def __init__(self, catalogue: Catalogue, config: ModelConfig) -> None:
+    A user tower with history adds to what it knows of the user the weighted sum of the item tower's
+    vectors of the user's items.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, config: ModelConfig, history: History | None = None
+    ) -> None:
+        """Build the towers, with torch's own random start.
+
+        Args:
+            catalogue: users and items.
+            config: section `model`.
+            history: of the training rows; needed by a user tower with history.
+        """
         super().__init__()
         users, items = catalogue.users, catalogue.items
         nothing = Features()
-        self.user_tower = Tower(len(users), users.features if config.features else nothing, config)
-        self.item_tower = Tower(len(items), items.features if config.features else nothing, config)
+        self.user_tower = Tower(
+            len(users),
+            users.features if config.features else nothing,
+            config,
+            use_id=config.user_tower != "history",
+        )
+        self.item_tower = Tower(
+            len(items),
+            items.features if config.features else nothing,
+            config,
+            use_id=config.item_tower != "features",
+        )
         self.normalise = config.similarity == "cosine"
+        self.pools_history = config.user_tower != "id"
+        if self.pools_history:
+            if history is None:
+                msg = "a user tower with history needs the history"
+                raise ValueError(msg)
+            self.register_buffer("history_offsets", torch.from_numpy(history.lists.offsets))
+            self.register_buffer("history_items", torch.from_numpy(history.lists.items))
+            self.register_buffer("history_pooling", torch.from_numpy(history.pooling))
 
-    def queries(self, user_idx: Tensor) -> Tensor:
-        """[batch] user indices to [batch, dim] vectors, of length 1 if compared by cosine."""
-        return self._finish(self.user_tower(user_idx))
+    def forward(
+        self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors of training rows, before `finish`.
 
-    def candidates(self, item_idx: Tensor) -> Tensor:
-        """[batch] item indices to [batch, dim] vectors, of length 1 if compared by cosine."""
-        return self._finish(self.item_tower(item_idx))
+        Args:
+            user_idx: [batch] int64.
+            item_idx: [batch + extra] int64; the first are the positives of the rows.
+            pair_idx: [batch] int64 place of each row's pair in the history: a row's own item is
+                left out of what its user is known by.
 
-    def _finish(self, vectors: Tensor) -> Tensor:
+        Returns:
+            [batch, dim] and [batch + extra, dim].
+        """
+        query = self.user_tower(user_idx)
+        if not self.pools_history:
+            return query, self.item_tower(item_idx)
+        items, pooling, starts = self._bags_of(user_idx)
+        distinct, place = _distinct(torch.cat([item_idx, items]), self.item_tower.num_entities)
+        vectors = self.item_tower(distinct)
+        candidate = vectors[place[: len(item_idx)]]
+        pooled = _pool(vectors, place[len(item_idx) :], pooling, starts)
+        own = self.get_buffer("history_pooling")[pair_idx].unsqueeze(1)
+        return query + pooled - own * candidate[: len(query)], candidate
+
+    def _bags_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Items of each user's history, their pooling, and where each user's begin."""
+        places, starts = _bags(self.get_buffer("history_offsets"), user_idx)
+        items, pooling = self.get_buffer("history_items"), self.get_buffer("history_pooling")
+        return items[places], pooling[places], starts
+
+    def finish(self, vectors: Tensor) -> Tensor:
+        """[count, dim] vectors as they are compared: of length 1 for the cosine."""
         return nn.functional.normalize(vectors, dim=1) if self.normalise else vectors
 
     @torch.no_grad()
@@ -111,16 +181,58 @@ class TwoTower(nn.Module):
         Their inner products rank the items: for the cosine the vectors have length 1, and the
         temperature, which changes no order, is left out.
         """
-        return _encode_all(self.queries, self.user_tower), _encode_all(
-            self.candidates, self.item_tower
+        items = _encode_all(self.item_tower, self.item_tower)
+
+        def queries(user_idx: Tensor) -> Tensor:
+            known = self.user_tower(user_idx)
+            pooled = _pool(items, *self._bags_of(user_idx)) if self.pools_history else 0.0
+            return self.finish(known + pooled)
+
+        users = _encode_all(queries, self.user_tower)
+        return users.cpu().numpy(), self.finish(items).cpu().numpy()
+
+    @torch.no_grad()
+    def item_vectors(self) -> NDArray[np.float32]:
+        """[num_items, dim] what the item tower gives, as a user tower with history pools it."""
+        return _encode_all(self.item_tower, self.item_tower).cpu().numpy()
+
+
+def load_towers(
+    catalogue: Catalogue, config: ModelConfig, weights: Mapping[str, Tensor]
+) -> TwoTower:
+    """The model whose `state_dict` is `weights`, on the CPU."""
+    history = None
+    if "history_items" in weights:
+        history = History.stored(
+            *(weights[f"history_{name}"].numpy() for name in ("offsets", "items", "pooling")),
+            num_items=len(catalogue.items),
         )
+    model = TwoTower(catalogue, config, history)
+    model.load_state_dict(dict(weights))
+    return model.eval()
 
 
-def _encode_all(encode: Any, tower: Tower) -> NDArray[np.float32]:
-    weight = tower.id_embedding.weight
-    blocks = torch.split(torch.arange(len(weight), device=weight.device), VECTOR_BLOCK)
-    vectors: NDArray[np.float32] = torch.cat([encode(block) for block in blocks]).cpu().numpy()
-    return vectors
+def _pool(vectors: Tensor, places: Tensor, pooling: Tensor, starts: Tensor) -> Tensor:
+    """[num_bags, dim] weighted sums of rows of `vectors`; 0 for an empty bag."""
+    return nn.functional.embedding_bag(
+        places, vectors, starts, mode="sum", per_sample_weights=pooling
+    )
+
+
+def _distinct(idx: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The distinct values of `idx`, all below `count`, ascending, and the place of each element."""
+    present = torch.zeros(count, dtype=torch.bool, device=idx.device)
+    present[idx] = True
+    distinct = present.nonzero().squeeze(1)
+    place = torch.empty(count, dtype=torch.int64, device=idx.device)
+    place[distinct] = torch.arange(len(distinct), device=idx.device)
+    return distinct, place[idx]
+
+
+def _encode_all(encode: Callable[[Tensor], Tensor], tower: Tower) -> Tensor:
+    device = tower.get_buffer("numeric_values").device
+    blocks = torch.split(torch.arange(tower.num_entities, device=device), VECTOR_BLOCK)
+    return torch.cat([encode(block) for block in blocks])
 
 
 def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: int) -> None:
@@ -142,5 +254,37 @@ def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: in
                 nn.init.kaiming_uniform_(parameter, nonlinearity="relu", generator=generator)
             else:
                 nn.init.normal_(parameter, 0.0, scale, generator=generator)
-        with torch.no_grad():
-            tower.id_embedding.weight[~seen] = 0.0
+        if tower.id_embedding is not None:
+            with torch.no_grad():
+                tower.id_embedding.weight[~seen] = 0.0
+
+
+@torch.no_grad()
+def start_at(model: TwoTower, items: NDArray[np.float32], history: History) -> None:
+    """Start at given item vectors, and at the users that they pool to.
+
+    Side features add nothing at the start. Beside a pooled history, so does the user's id.
+
+    Args:
+        model: without hidden layers; changed in place.
+        items: [num_items, dim] float32.
+        history: of the training rows.
+    """
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    table = model.item_tower.id_embedding
+    if table is None or model.item_tower.layers:
+        msg = "only embeddings of ids can start at given vectors"
+        raise ValueError(msg)
+    table.weight.copy_(torch.from_numpy(items))
+    users = model.user_tower.id_embedding
+    if users is not None and not model.pools_history:
+        users.weight.copy_(torch.from_numpy(_pooled(items, history)))
+
+
+def _pooled(items: NDArray[np.float32], history: History) -> NDArray[np.float32]:
+    """[num_users, dim] pooled histories, of mean length 1."""
+    lists = history.lists
+    arrays = torch.from_numpy(lists.items), torch.from_numpy(history.pooling)
+    users = _pool(torch.from_numpy(items), *arrays, torch.from_numpy(lists.offsets[:-1])).numpy()
+    return unit_mean_length(users)

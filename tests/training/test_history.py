@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from twotower.config.training import ModelConfig
+from twotower.data.interactions import Interactions
+from twotower.training.history import History
+
+DAY = 86_400
+ROWS = Interactions(
+    user_idx=np.array([0, 1, 0, 0]),
+    item_idx=np.array([2, 0, 1, 2]),
+    weight=np.array([1, 4, 2, 3], dtype=np.float32),
+    timestamp=np.array([0, 9, 4, 2]) * DAY,
+)
+
+
+def history(**model) -> History:
+    config = ModelConfig(user_exponent=0, item_exponent=0, popularity_exponent=0, **model)
+    return History.of(ROWS, num_users=3, num_items=4, config=config)
+
+
+def test_pairs_are_distinct_and_weigh_what_their_rows_do() -> None:
+    found = history()
+    assert found.lists.items.tolist() == [1, 2, 0]
+    assert found.lists.counts.tolist() == [2, 1, 0]
+    assert found.weight.tolist() == [2, 4, 4]
+    assert found.pair_of_row.tolist() == [1, 2, 0, 1]
+    assert found.matrix().toarray().tolist() == [[0, 2, 4, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_pooling_divides_by_totals() -> None:
+    config = ModelConfig(user_exponent=0.5, item_exponent=0.3, popularity_exponent=0.7)
+    found = History.of(ROWS, 3, 4, config)
+    want = [2 / 6**0.5 / 2, 4 / 6**0.5 / 4, 4 / 4**0.5 / 4]
+    assert found.pooling == pytest.approx(want)
+
+
+def test_an_item_loses_weight_with_the_time_before_the_latest_one() -> None:
+    # User 0's latest row is of day 4: item 1's. Item 2's rows are 4 and 2 days older.
+    found = history(history_half_life=2)
+    assert found.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
+    assert found.weight.tolist() == [2, 4, 4]

@@ -1,0 +1,122 @@
+"""What users have interacted with, as weights of a pooling of item vectors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from twotower.config.training import ModelConfig
+from twotower.data.interactions import Interactions, ItemLists
+
+FloatArray = NDArray[np.float32]
+SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class History:
+    """Distinct (user, item) pairs of the training rows, with their weights.
+
+    Attributes:
+        lists: items of each user.
+        weight: [num_pairs] float32 sum of the weights of a pair's rows.
+        pooling: [num_pairs] float32 factor of the item's vector in the user's: weight · recency ·
+            user's total ** -user_exponent · item's total ** -(item_exponent +
+            popularity_exponent), with which spectral item vectors pool to spectral user vectors.
+        pair_of_row: [num_rows] int64 pair of each training row.
+        num_items: size of the catalogue.
+    """
+
+    lists: ItemLists
+    weight: FloatArray
+    pooling: FloatArray
+    pair_of_row: NDArray[np.int64]
+    num_items: int
+
+    @classmethod
+    def of(
+        cls, interactions: Interactions, num_users: int, num_items: int, config: ModelConfig
+    ) -> "History":
+        """The history that training rows are.
+
+        Args:
+            interactions: all within the catalogue.
+            num_users: size of the catalogue.
+            num_items: likewise.
+            config: section `model`: exponents and half-life.
+        """
+        keys = interactions.user_idx * num_items + interactions.item_idx
+        pairs, pair_of_row = np.unique(keys, return_inverse=True)
+        offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
+        users, items = pairs // num_items, pairs % num_items
+        weight = _sums(pair_of_row, interactions.weight, len(pairs))
+        recency = _recency(interactions, num_users, config.history_half_life)
+        recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
+        of_user = power(_sums(users, weight, num_users), -config.user_exponent)
+        of_item = item_pooling(_sums(items, weight, num_items), config)
+        return cls(
+            lists=ItemLists(offsets, items),
+            weight=weight.astype(np.float32),
+            pooling=(recent * of_user[users] * of_item[items]).astype(np.float32),
+            pair_of_row=pair_of_row.astype(np.int64),
+            num_items=num_items,
+        )
+
+    @classmethod
+    def stored(
+        cls,
+        offsets: NDArray[np.int64],
+        items: NDArray[np.int64],
+        pooling: FloatArray,
+        *,
+        num_items: int,
+    ) -> "History":
+        """What a trained model needs of the history it was trained on."""
+        nothing = np.empty(0, np.int64)
+        return cls(ItemLists(offsets, items), np.ones_like(pooling), pooling, nothing, num_items)
+
+    def item_totals(self) -> NDArray[np.float64]:
+        """[num_items] sum of the weights of each item's pairs."""
+        return _sums(self.lists.items, self.weight, self.num_items)
+
+    def matrix(self) -> scipy.sparse.csr_array:
+        """[num_users, num_items] float32 weights of the pairs."""
+        shape = (len(self.lists.counts), self.num_items)
+        return scipy.sparse.csr_array((self.weight, self.lists.items, self.lists.offsets), shape)
+
+
+def item_pooling(totals: NDArray[np.float64], config: ModelConfig) -> NDArray[np.float64]:
+    """[num_items] factor of an item's vector in a pooled history of weight 1."""
+    return power(totals, -(config.item_exponent + config.popularity_exponent))
+
+
+def _sums(idx: NDArray[np.int64], weight: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """[count] sum of the weights of each index."""
+    return np.asarray(np.bincount(idx, weight, count), dtype=np.float64)
+
+
+def power(totals: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """Totals ** exponent; 0 where the total is 0."""
+    powers: NDArray[np.float64] = np.zeros(len(totals))
+    np.power(totals, exponent, out=powers, where=totals > 0)
+    return powers
+
+
+def unit_mean_length(vectors: FloatArray) -> FloatArray:
+    """The vectors, divided by the mean length of those that are not 0."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    mean = lengths[lengths > 0].mean() if lengths.any() else np.float32(1.0)
+    return np.ascontiguousarray(vectors / mean)
+
+
+def _recency(
+    interactions: Interactions, num_users: int, half_life: float | None
+) -> NDArray[np.float64]:
+    """[num_rows] 0.5 ** (time before the user's latest row / half-life)."""
+    if half_life is None:
+        return np.ones(len(interactions))
+    latest = np.full(num_users, np.iinfo(np.int64).min)
+    np.maximum.at(latest, interactions.user_idx, interactions.timestamp)
+    age = latest[interactions.user_idx] - interactions.timestamp
+    return np.asarray(np.exp2(-age / (half_life * SECONDS_A_DAY)))

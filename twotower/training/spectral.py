@@ -1,0 +1,174 @@
+"""The closed-form start: a truncated singular value decomposition of the interactions.
+
+With R the weights of the pairs, N = D_u^-a R D_i^-b and its leading right singular vectors V and
+singular values s, the items are D_i^c V s^(p/2) and the users N V s^(p/2): their inner products are
+those of a low-rank autoencoder of the normalised matrix. A user's vector is a sum of the vectors of
+the user's items, which `History` pools.
+
+Sources: randomised decomposition: Halko, Martinsson and Tropp, SIAM Review 2011; the normalised
+spectrum as a recommender: Shen et al., "How powerful is graph convolution for recommendation?",
+CIKM 2021; Peng et al., "SVD-GCN", CIKM 2022.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from twotower.common.errors import TrainingError
+from twotower.common.files import atomic_write
+from twotower.config.training import ModelConfig
+from twotower.training.history import History, power, unit_mean_length
+
+FloatArray = NDArray[np.float32]
+
+OVERSAMPLES = 32
+"""Dimensions that are computed and dropped, for the accuracy of the last ones that are kept."""
+POWER_ITERATIONS = 2
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Leading part of the spectrum of a normalised interaction matrix.
+
+    Attributes:
+        vectors: [num_items, rank] float32 right singular vectors; 0 past the rank of the matrix.
+        values: [rank] float32 singular values, descending; 0 likewise.
+    """
+
+    vectors: FloatArray
+    values: FloatArray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that a decomposition depends on.
+
+    Attributes:
+        matrix: [num_users, num_items] float32 weights.
+        user_exponent: rows are divided by their total to this power.
+        item_exponent: columns likewise.
+        rank: dimensions to find; those past the rank of the matrix are 0.
+        seed: of the random projection.
+        threads: that the linear algebra may use; other counts give other bytes.
+    """
+
+    matrix: scipy.sparse.csr_array
+    user_exponent: float
+    item_exponent: float
+    rank: int
+    seed: int
+    threads: int
+
+    def digest(self) -> str:
+        """Hexadecimal digest of the problem and of the libraries that solve it."""
+        digest = hashlib.sha256()
+        for array in (self.matrix.indptr, self.matrix.indices, self.matrix.data):
+            digest.update(array.tobytes())
+        libraries = [version(name) for name in ("numpy", "scikit-learn", "scipy")]
+        settings = (
+            *(self.matrix.shape, self.user_exponent, self.item_exponent, self.rank, self.seed),
+            *(self.threads, OVERSAMPLES, POWER_ITERATIONS, *libraries),
+        )
+        digest.update(repr(settings).encode())
+        return digest.hexdigest()[:32]
+
+
+def spectral_items(
+    history: History, config: ModelConfig, *, seed: int, threads: int, folder: Path | None
+) -> FloatArray:
+    """Item vectors of the closed-form model.
+
+    Args:
+        history: what is decomposed.
+        config: section `model`.
+        seed: of the random projection.
+        threads: that the linear algebra may use; other counts give other bytes.
+        folder: where decompositions are kept by their content; None: nowhere.
+
+    Returns:
+        [num_items, dim] float32, of mean length 1.
+
+    Raises:
+        TrainingError: if there is nothing to decompose: one user, or one item.
+    """
+    rank = max(config.spectral_rank or 0, config.dim)
+    exponents = config.user_exponent, config.item_exponent
+    found = _find(Problem(history.matrix(), *exponents, rank, seed, threads), folder)
+    values = found.values[: config.dim] ** np.float32(config.singular_exponent / 2)
+    scale = power(history.item_totals(), config.popularity_exponent).astype(np.float32)
+    return unit_mean_length(found.vectors[:, : config.dim] * values * scale[:, None])
+
+
+def _find(problem: Problem, folder: Path | None) -> Decomposition:
+    """The decomposition from memory, from the folder, or computed and put there."""
+    if folder is None:
+        return decompose(problem)
+    if not folder.parent.is_dir():  # a worker on a machine that does not have the repository
+        folder = Path(tempfile.gettempdir()) / "two-tower-spectral"
+    path = folder / f"{problem.digest()}.npz"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):  # other workers wait instead of computing it too
+            if not path.exists():
+                new = decompose(problem)
+                with atomic_write(path) as handle:
+                    np.savez(handle, vectors=new.vectors, values=new.values)
+    return _load(path)
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path) -> Decomposition:
+    with np.load(path, allow_pickle=False) as arrays:
+        return Decomposition(arrays["vectors"], arrays["values"])
+
+
+def decompose(problem: Problem) -> Decomposition:
+    """Randomised truncated singular value decomposition of the normalised matrix.
+
+    Raises:
+        TrainingError: if there is nothing to decompose: one user, or one item.
+    """
+    from sklearn.utils.extmath import randomized_svd
+    from threadpoolctl import threadpool_limits
+
+    shape = problem.matrix.shape
+    if min(shape) < 2:
+        msg = f"init: spectral needs two users and two items, not {shape[0]} and {shape[1]}"
+        raise TrainingError(msg)
+    found = min(problem.rank, *shape)
+    with threadpool_limits(problem.threads, user_api="blas"):
+        _, values, transposed = randomized_svd(
+            normalised(problem.matrix, problem.user_exponent, problem.item_exponent),
+            found,
+            n_oversamples=OVERSAMPLES,
+            n_iter=POWER_ITERATIONS,
+            power_iteration_normalizer="QR",
+            random_state=problem.seed % 2**32,
+        )
+    # Singular values at the level of rounding come with vectors that are noise.
+    noise = values <= values[0] * 1e-5
+    values[noise], transposed[noise] = 0.0, 0.0
+    padding = (0, problem.rank - found)
+    vectors = np.pad(transposed.T.astype(np.float32), ((0, 0), padding))
+    return Decomposition(np.ascontiguousarray(vectors), np.pad(values.astype(np.float32), padding))
+
+
+def normalised(
+    matrix: scipy.sparse.csr_array, user_exponent: float, item_exponent: float
+) -> scipy.sparse.csr_array:
+    """The matrix with rows and columns divided by their totals to these powers."""
+    left, right = (
+        scipy.sparse.diags_array(
+            power(matrix.sum(axis=axis, dtype=np.float64), -exponent).astype(np.float32)
+        )
+        for axis, exponent in ((1, user_exponent), (0, item_exponent))
+    )
+    return scipy.sparse.csr_array(left @ matrix @ right)
