@@ -1,0 +1,57 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from twotower.common.errors import ConfigError
+from twotower.config import load_config
+from twotower.preset import apply_preset
+
+PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    return Path(shutil.copy(REPOSITORY / "params.yaml", tmp_path / "params.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_fits_the_committed_file(preset: Path, params: Path) -> None:
+    before = params.read_text(encoding="utf-8")
+    changes = apply_preset(preset, params)
+    assert any(line.startswith("hpo.search_space: ") for line in changes)
+    after = params.read_text(encoding="utf-8")
+    comments = {line.partition("#")[2] for line in before.splitlines() if "#" in line}
+    lost = {comment for comment in comments if comment not in after}
+    # Comments inside the old search space go with it.
+    assert all("temperature: {type: float" in comment for comment in lost)
+    assert load_config(params).hpo.n_trials == 40
+    assert apply_preset(preset, params) == []
+    assert params.read_text(encoding="utf-8") == after
+
+
+def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> None:
+    before = params.read_bytes()
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("model: {dim: -8}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: model\.dim"):
+        apply_preset(preset, params)
+    assert params.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "no such file"),
+        ("[1]", "holds no sections"),
+        ("seed: 3", "seed: must be a section"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_an_unusable_preset_is_named(tmp_path, params, text, words) -> None:
+    preset = tmp_path / "mine.yaml"
+    if text is not None:
+        preset.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        apply_preset(preset, params)

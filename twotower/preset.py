@@ -1,0 +1,103 @@
+"""Writes the keys of a preset into params.yaml, whose comments and other keys stay.
+
+python -m twotower.preset presets/quality.yaml
+"""
+
+import argparse
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from twotower.common.cli import one_line_errors
+from twotower.common.errors import ConfigError
+from twotower.common.files import write_text
+from twotower.config.load import PARAMS, load_config, parse_config
+
+WIDTH = 100
+"""Columns after which a line is broken."""
+
+
+def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
+    """Change params.yaml, or leave it as it is if the result would break a rule.
+
+    Args:
+        preset: YAML file of sections; each of its keys replaces that of `params`, as a whole.
+        params: changed in place.
+
+    Returns:
+        A line for each key that has changed, `section.key: old -> new`.
+
+    Raises:
+        ConfigError: if a file cannot be read, or the result is not valid.
+    """
+    load_config(params)
+    yaml = YAML()
+    yaml.representer.add_representer(type(None), _null)
+    yaml.preserve_quotes = True
+    yaml.width = WIDTH
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    written, wanted = (_read(yaml, path) for path in (params, preset))
+    changes = list(_merge(written, wanted, preset))
+    text = io.StringIO()
+    yaml.dump(written, text)
+    parse_config(YAML(typ="safe").load(text.getvalue()), source=str(preset))
+    write_text(params, text.getvalue())
+    return changes
+
+
+def _null(representer: Any, _value: None) -> Any:
+    """The word, which the round trip would leave out."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+def _read(yaml: YAML, path: Path) -> Any:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        msg = f"{path}: no such file"
+        raise ConfigError(msg) from None
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from None
+    if not isinstance(content, Mapping):
+        msg = f"{path}: holds no sections"
+        raise ConfigError(msg)
+    return content
+
+
+def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[str]:
+    for section, values in wanted.items():
+        if not isinstance(values, Mapping):
+            msg = f"{preset}: {section}: must be a section of params.yaml"
+            raise ConfigError(msg)
+        own = written.setdefault(section, {})
+        for key, value in values.items():
+            old = own.get(key)
+            if old != value:
+                own[key] = value
+                yield f"{section}.{key}: {_brief(old)} -> {_brief(value)}"
+
+
+def _brief(value: Any) -> str:
+    """One line; of a mapping only the keys."""
+    return ", ".join(value) if isinstance(value, Mapping) else str(value)
+
+
+def main() -> None:
+    """Apply the preset that the command line names, in the current directory."""
+    parser = argparse.ArgumentParser(prog="python -m twotower.preset", description=__doc__)
+    parser.add_argument("preset", type=Path, help="e.g. presets/quality.yaml")
+    parser.add_argument("--params", type=Path, default=PARAMS, help="file to change")
+    arguments = parser.parse_args()
+    changes = apply_preset(arguments.preset, arguments.params)
+    lines = changes or [f"{arguments.params} has all of it already"]
+    print("\n".join(lines))  # noqa: T201 - a command line's own output
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
