@@ -80,17 +80,19 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]
         padded = np.full(block, users[start])
         padded[: stop - start] = users[start:stop]
         scores = scorer.scores(padded)[: stop - start]
-        if not bool(torch.isfinite(scores).all()):
-            msg = "the model's scores are not finite"
-            raise TrainingError(msg)
         scores[_pairs(target.masked, start, stop)] = -torch.inf
         relevant = _pairs(target.relevant, start, stop)
         is_relevant = torch.zeros(scores.shape, dtype=torch.bool)
         is_relevant[relevant] = True
         top = stable_top_k(scores, k)
+        best = scores.gather(1, top)
+        # Infinity and NaN, which torch.topk takes for the largest, would be among the best.
+        if not bool((best < torch.inf).all()):
+            msg = "the model's scores are not finite"
+            raise TrainingError(msg)
         yield RankedBlock(
             start=start,
-            top=torch.where(scores.gather(1, top) > -torch.inf, top, -1).numpy(),
+            top=torch.where(best > -torch.inf, top, -1).numpy(),
             hits=is_relevant.gather(1, top).numpy(),
             first_relevant=_first_relevant(scores, relevant),
         )

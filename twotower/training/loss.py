@@ -116,20 +116,21 @@ class _Softmax(torch.autograd.Function):
         log_sum = largest - probability.amax(dim=1).log()
         alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
         losses = torch.where(alone, 0.0, log_sum - wanted)
-        ctx.save_for_backward(query, candidate, positive, share.masked_fill(alone, 0.0))
-        ctx.probability = probability.masked_fill_(alone.unsqueeze(1), 0.0)
+        if bool(alone.any()):
+            share = share.masked_fill(alone, 0.0)
+            probability[alone] = 0.0
+        ctx.save_for_backward(query, candidate, positive, share, probability)
         return (losses * share).sum()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, candidate, positive, share = ctx.saved_tensors
-        scale = share * grad
-        gradient = ctx.probability.mul_(scale.unsqueeze(1))
-        rows = torch.arange(len(query), device=query.device)
-        gradient[rows, positive] -= scale
-        del ctx.probability
-        return gradient @ candidate, gradient.T @ query, None, None, None, None, None
+        query, candidate, positive, share, probability = ctx.saved_tensors
+        scale = (share * grad).unsqueeze(1)
+        weighted = scale * query
+        of_query = scale * (probability @ candidate - candidate[positive])
+        of_candidate = (probability.T @ weighted).index_add_(0, positive, weighted, alpha=-1)
+        return of_query, of_candidate, None, None, None, None, None
 
 
 def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
