@@ -110,26 +110,25 @@ class _Softmax(torch.autograd.Function):
         wanted = logits[rows, positive]
         if not positive_as_negative:
             logits[rows, positive] = -torch.inf
+        # From here on in place: the logits become the terms of the softmax's denominator.
         largest = logits.amax(dim=1)
-        probability = torch.softmax(logits, dim=1)
-        # The largest logit's probability is 1 / sum(exp(logit - largest)), and never underflows.
-        log_sum = largest - probability.amax(dim=1).log()
         alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
-        losses = torch.where(alone, 0.0, log_sum - wanted)
-        if bool(alone.any()):
-            share = share.masked_fill(alone, 0.0)
-            probability[alone] = 0.0
-        ctx.save_for_backward(query, candidate, positive, share, probability)
+        largest = largest.masked_fill(alone, 0.0)
+        terms = logits.sub_(largest.unsqueeze(1)).exp_()
+        total = terms.sum(dim=1).masked_fill(alone, 1.0)
+        share = share.masked_fill(alone, 0.0)
+        losses = (largest + total.log() - wanted).masked_fill(alone, 0.0)
+        ctx.save_for_backward(query, candidate, positive, share, terms, total)
         return (losses * share).sum()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, candidate, positive, share, probability = ctx.saved_tensors
+        query, candidate, positive, share, terms, total = ctx.saved_tensors
         scale = (share * grad).unsqueeze(1)
-        weighted = scale * query
-        of_query = scale * (probability @ candidate - candidate[positive])
-        of_candidate = (probability.T @ weighted).index_add_(0, positive, weighted, alpha=-1)
+        scaled = scale / total.unsqueeze(1)
+        of_query = scaled * (terms @ candidate) - scale * candidate[positive]
+        of_candidate = (terms.T @ (scaled * query)).index_add_(0, positive, scale * query, alpha=-1)
         return of_query, of_candidate, None, None, None, None, None
 
 
