@@ -26,7 +26,7 @@ def test_every_preset_fits_the_committed_file(preset: Path, params: Path) -> Non
     lost = {comment for comment in comments if comment not in after}
     # Comments inside the old search space go with it.
     assert all("temperature: {type: float" in comment for comment in lost)
-    assert load_config(params).hpo.n_trials == 40
+    assert load_config(params).hpo.n_trials == 30
     assert apply_preset(preset, params) == []
     assert params.read_text(encoding="utf-8") == after
 
