@@ -5,6 +5,8 @@ from twotower.artifacts.folder import (
     FORMAT_VERSION,
     Artifacts,
     load_artifacts,
+    measure_index,
+    verify_artifacts,
     write_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
@@ -16,5 +18,7 @@ __all__ = [
     "Id",
     "IdColumn",
     "load_artifacts",
+    "measure_index",
+    "verify_artifacts",
     "write_artifacts",
 ]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from twotower.data.interactions import ItemLists
 from twotower.evaluation.ranking import stable_top_k
-from twotower.serving import exact
-from twotower.serving.exact import Candidates, top_k
+from twotower.retrieval import exact
+from twotower.retrieval.exact import Candidates, top_k
 
 
 def lists(*rows: list[int]) -> ItemLists:
