@@ -3,6 +3,7 @@
 from twotower.artifacts.folder import (
     ARTIFACTS,
     FORMAT_VERSION,
+    META,
     Artifacts,
     load_artifacts,
     measure_index,
@@ -14,6 +15,7 @@ from twotower.artifacts.ids import Id, IdColumn
 __all__ = [
     "ARTIFACTS",
     "FORMAT_VERSION",
+    "META",
     "Artifacts",
     "Id",
     "IdColumn",

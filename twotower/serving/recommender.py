@@ -64,6 +64,13 @@ class Recommender:
         artifacts = load_artifacts(Path(path), mmap=mmap)
         return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
 
+    def warm_up(self) -> None:
+        """Read what the first requests would otherwise wait for: ids, popularity, lengths."""
+        for ids in (self.artifacts.user_ids, self.artifacts.item_ids):
+            ids.encode(ids.decode(np.arange(min(1, len(ids)))))
+        self._popular.top_k(1, np.empty(0, np.int64), None)
+        self._inverse_lengths  # noqa: B018 - computed once, and kept
+
     @property
     def num_users(self) -> int:
         """Users that the model knows."""
