@@ -109,6 +109,12 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
     assert words in answer.json()["detail"]
 
 
+def test_a_body_that_is_not_declared_as_json_is_refused(client: TestClient) -> None:
+    answer = client.post("/recommend", content='{"user_ids": [100]}')
+    assert answer.status_code == 422
+    assert "content-type: application/json" in answer.json()["detail"]
+
+
 def test_bodies_that_are_too_long_are_refused(client: TestClient) -> None:
     body = json.dumps({"user_ids": list(range(1000))}).encode()
     chunks = (body[start : start + 500] for start in range(0, len(body), 500))

@@ -145,6 +145,8 @@ async def _refuse(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 422)
 
 
-async def _refuse_malformed(_request: Request, error: Exception) -> JSONResponse:
+async def _refuse_malformed(request: Request, error: Exception) -> JSONResponse:
     detail = explain(error.errors()) if isinstance(error, RequestValidationError) else str(error)
+    if "json" not in request.headers.get("content-type", ""):
+        detail = f"send JSON with the header content-type: application/json ({detail})"
     return JSONResponse({"detail": detail}, 422)
