@@ -109,6 +109,22 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
     assert words in answer.json()["detail"]
 
 
+HOSTILE = [
+    b"[" * 1900,
+    b"9" * 1900,
+    b'{"user_ids": ["\xff"]}',
+    b'{"user_ids": [Infinity]}',
+    b'{"user_ids": [1e999]}',
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+def test_hostile_bodies_are_the_clients_mistake(client: TestClient, body: bytes) -> None:
+    answer = client.post("/recommend", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert isinstance(answer.json()["detail"], str)
+
+
 def test_a_body_that_is_not_declared_as_json_is_refused(client: TestClient) -> None:
     answer = client.post("/recommend", content='{"user_ids": [100]}')
     assert answer.status_code == 422

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +47,21 @@ class IdColumn:
             raise ValueError(msg)
         self.integers = pa.types.is_integer(self._file.schema_arrow.field(self._key).type)
         self._reading = threading.Lock()
+        self._read: Vocabulary | None = None
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    @cached_property
+    @property
     def _vocabulary(self) -> Vocabulary:
-        with self._reading:  # a file is read by one thread at a time
-            column = self._file.read(columns=[self._key])[self._key]
-        return Vocabulary(pd.Index(column.to_pandas()))
+        # One thread reads the file and builds the hash table; others would see half of it.
+        with self._reading:
+            if self._read is None:
+                column = self._file.read(columns=[self._key])[self._key]
+                vocabulary = Vocabulary(pd.Index(column.to_pandas()))
+                vocabulary.encode(vocabulary.ids[:1])
+                self._read = vocabulary
+        return self._read
 
     @property
     def all(self) -> list[Id]:
@@ -107,8 +112,8 @@ class IdColumn:
     def _check_unicode(self, values: list[str]) -> None:
         try:
             "".join(values).encode()
-        except UnicodeEncodeError:
-            msg = f"a {self.name} id is no valid Unicode text"
+        except UnicodeEncodeError as error:
+            msg = f"{self.name} ids are Unicode text, got {error.object[error.start]!r} in one"
             raise RequestError(msg) from None
 
     def _wrong_type(self, value: Any) -> RequestError:

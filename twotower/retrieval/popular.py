@@ -21,11 +21,12 @@ class Popular:
         order: IntArray = np.argsort(-np.asarray(self._counts), kind="stable")
         return order
 
-    def top_k(
-        self, k: int, masked: IntArray, allowed: BoolArray | None
-    ) -> tuple[IntArray, FloatArray]:
-        """At most k items that are allowed and not in `masked`, and their counts."""
-        order = self._order if allowed is None else self._order[allowed[self._order]]
-        head = order[: k + len(masked)]
-        items = head[~np.isin(head, masked)][:k]
+    def ranking(self, allowed: BoolArray | None) -> IntArray:
+        """All items that are allowed (None: all), the most popular first."""
+        return self._order if allowed is None else self._order[allowed[self._order]]
+
+    def first(self, ranking: IntArray, k: int, masked: IntArray) -> tuple[IntArray, FloatArray]:
+        """The first k items of a ranking that are not in `masked`, and their counts."""
+        head = ranking[: k + len(masked)]
+        items = head[~np.isin(head, masked)][:k] if len(masked) else head
         return items, self._counts[items].astype(np.float32)

@@ -68,7 +68,7 @@ class Recommender:
         """Read what the first requests would otherwise wait for: ids, popularity, lengths."""
         for ids in (self.artifacts.user_ids, self.artifacts.item_ids):
             ids.encode(ids.decode(np.arange(min(1, len(ids)))))
-        self._popular.top_k(1, np.empty(0, np.int64), None)
+        self._popular.ranking(None)
         self._inverse_lengths  # noqa: B018 - computed once, and kept
 
     @property
@@ -201,9 +201,10 @@ class Recommender:
             query.vectors[known], candidates, width, query.seen.select(known)
         )
         source = [query.source] * len(items)
+        ranking = self._popular.ranking(mask)
         for row in np.flatnonzero(~has_vector):
             low, high = query.seen.offsets[row : row + 2]
-            top, counts = self._popular.top_k(width, query.seen.items[low:high], mask)
+            top, counts = self._popular.first(ranking, width, query.seen.items[low:high])
             items[row, : len(top)], scores[row, : len(top)] = top, counts
             source[row] = "popularity"
         return Recommendations(
