@@ -166,7 +166,7 @@ def test_string_ids(tmp_path: Path) -> None:
 def test_documentation_names_every_answer(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {"/health", "/recommend", "/similar"}
-    assert set(paths["/recommend"]["post"]["responses"]) == {"200", "413", "422"}
+    assert set(paths["/recommend"]["post"]["responses"]) == {"200", "400", "413", "422"}
     assert client.get("/docs").status_code == 200
 
 

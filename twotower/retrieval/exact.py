@@ -108,7 +108,7 @@ class _Best:
         better = block > self.scores[:, -1:]
         if (threshold := _threshold(block, k)) is not None:
             better &= block >= threshold
-        rows, columns = np.nonzero(better)
+        rows, columns = np.divmod(np.flatnonzero(better), block.shape[1])  # faster than nonzero
         if not len(rows):
             return
         kept_rows, kept_columns = np.nonzero(self.items >= 0)

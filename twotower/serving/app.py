@@ -30,6 +30,7 @@ from twotower.serving.results import Recommendations
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""
 REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON."},
     413: {"model": Problem, "description": "The body is too large."},
     422: {"model": Problem, "description": "The request cannot be answered; `detail` says why."},
 }
