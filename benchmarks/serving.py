@@ -98,7 +98,9 @@ def serving(command: Sequence[str], health: str) -> Iterator[int]:
         port = int(free.getsockname()[1])
     variables = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     arguments = [sys.executable, "-m", *command, "--port", str(port)]
-    with subprocess.Popen(arguments, env=variables, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        arguments, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             wait_for(port, health, process)
             yield port

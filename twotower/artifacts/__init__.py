@@ -8,9 +8,9 @@ from twotower.artifacts.folder import (
     load_artifacts,
     measure_index,
     verify_artifacts,
-    write_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
+from twotower.artifacts.write import write_artifacts
 
 __all__ = [
     "ARTIFACTS",

@@ -1,4 +1,4 @@
-"""The layout of `.artifacts_best/`, its writer and its loader.
+"""The layout of `.artifacts_best/`, and its loader.
 
 user_vecs.npy, item_vecs.npy   [num_users, dim] and [num_items, dim] float32; their inner
                                products rank the items
@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twotower.artifacts.ids import IdColumn
-from twotower.common.errors import ArtifactError, TrainingError
-from twotower.common.files import atomic_folder, atomic_write, sha256_file, write_json
-from twotower.data.interactions import Interactions, ItemLists
-from twotower.data.prepared import Catalogue, read_catalogue, write_catalogue
-from twotower.retrieval.approximate import build_index, index_recall, open_index
+from twotower.common.errors import ArtifactError
+from twotower.common.files import sha256_file
+from twotower.data.interactions import ItemLists
+from twotower.data.prepared import Catalogue, read_catalogue
+from twotower.retrieval.approximate import index_recall, open_index
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -107,81 +107,6 @@ class Artifacts:
         weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
         model.load_state_dict(weights)
         return model.eval()
-
-
-def write_artifacts(
-    folder: Path,
-    model: "TwoTower",
-    catalogue: Catalogue,
-    rows: Interactions,
-    meta: Mapping[str, Any],
-    *,
-    history_item_vecs: FloatArray | None = None,
-    with_index: bool = False,
-) -> None:
-    """Write a model folder, whole or not at all; the same model gives the same bytes.
-
-    Args:
-        folder: replaced if it exists.
-        model: trained; its vectors are those of `catalogue`.
-        catalogue: users and items that the model was built for.
-        rows: what it was trained on, as indices into `catalogue`.
-        meta: plain values; the format version and the digests of the files are added.
-        history_item_vecs: [num_items, dim] float32 if the user tower pools a history; then
-            `meta["history"]["user_exponent"]` says how (see the layout above).
-        with_index: add an approximate index of the item vectors.
-
-    Raises:
-        TrainingError: if a vector is not finite.
-        ConfigError: if an index is asked for and usearch is not installed.
-        KeyError: if there are history vectors without an exponent.
-    """
-    import torch
-
-    user_vecs, item_vecs = model.vectors()
-    arrays = {
-        "user_vecs": user_vecs,
-        "item_vecs": item_vecs,
-        **_knowledge(rows, len(catalogue.users), len(catalogue.items)),
-    }
-    if history_item_vecs is not None:
-        float(meta["history"]["user_exponent"])
-        arrays["history_item_vecs"] = history_item_vecs
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        msg = "the final model's vectors are not finite: it is not written"
-        raise TrainingError(msg)
-    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    index = build_index(item_vecs) if with_index else None
-    with atomic_folder(folder) as target:
-        for name, array in arrays.items():
-            with atomic_write(target / f"{name}.npy") as handle:
-                np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
-        with atomic_write(target / "best_model.pth") as handle:
-            torch.save(weights, handle)
-        if index is not None:
-            with atomic_write(target / INDEX) as handle:
-                handle.write(index)
-        write_catalogue(target / "vocabulary", catalogue)
-        digests = file_digests(target)
-        write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
-
-
-def _knowledge(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:
-    """What serving needs to know of the training rows."""
-    seen = rows.distinct_items(num_users, num_items)
-    known = rows.item_idx[rows.item_idx >= 0]
-    return {
-        "seen_offsets": seen.offsets.astype(np.int64),
-        "seen_items": seen.items.astype(np.int64),
-        "item_counts": np.bincount(known, minlength=num_items).astype(np.int64),
-    }
-
-
-def file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file but model_meta.json, by its path inside the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    named = {path.relative_to(folder).as_posix(): path for path in files}
-    return {name: sha256_file(path) for name, path in named.items() if name != META}
 
 
 def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
