@@ -5,7 +5,8 @@ TwoTowerError
 ├── DataError         an input file
 ├── SearchError       a study that cannot be run, resumed or read
 ├── TrainingError     a training run that diverged
-└── ArtifactError     a folder that is not a model
+├── ArtifactError     a folder that is not a model
+└── RequestError      a question that a model cannot answer
 """
 
 
@@ -31,3 +32,7 @@ class TrainingError(TwoTowerError):
 
 class ArtifactError(TwoTowerError):
     """A model folder is missing, incomplete, or of another format."""
+
+
+class RequestError(TwoTowerError):
+    """A request to a model is malformed: ids of the wrong type, a length out of range."""

@@ -24,6 +24,7 @@ class History:
         pooling: [num_pairs] float32 factor of the item's vector in the user's: weight · recency ·
             user's total ** -user_exponent · item's total ** -(item_exponent +
             popularity_exponent), with which spectral item vectors pool to spectral user vectors.
+        item_pooling: [num_items] float32 factor of each item in a history of weight 1.
         pair_of_row: [num_rows] int64 pair of each training row.
         num_items: size of the catalogue.
     """
@@ -31,6 +32,7 @@ class History:
     lists: ItemLists
     weight: FloatArray
     pooling: FloatArray
+    item_pooling: FloatArray
     pair_of_row: NDArray[np.int64]
     num_items: int
 
@@ -54,27 +56,16 @@ class History:
         recency = _recency(interactions, num_users, config.history_half_life)
         recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
-        of_item = item_pooling(_sums(items, weight, num_items), config)
+        exponent = config.item_exponent + config.popularity_exponent
+        of_item = power(_sums(items, weight, num_items), -exponent)
         return cls(
             lists=ItemLists(offsets, items),
             weight=weight.astype(np.float32),
             pooling=(recent * of_user[users] * of_item[items]).astype(np.float32),
+            item_pooling=of_item.astype(np.float32),
             pair_of_row=pair_of_row.astype(np.int64),
             num_items=num_items,
         )
-
-    @classmethod
-    def stored(
-        cls,
-        offsets: NDArray[np.int64],
-        items: NDArray[np.int64],
-        pooling: FloatArray,
-        *,
-        num_items: int,
-    ) -> "History":
-        """What a trained model needs of the history it was trained on."""
-        nothing = np.empty(0, np.int64)
-        return cls(ItemLists(offsets, items), np.ones_like(pooling), pooling, nothing, num_items)
 
     def item_totals(self) -> NDArray[np.float64]:
         """[num_items] sum of the weights of each item's pairs."""
@@ -84,11 +75,6 @@ class History:
         """[num_users, num_items] float32 weights of the pairs."""
         shape = (len(self.lists.counts), self.num_items)
         return scipy.sparse.csr_array((self.weight, self.lists.items, self.lists.offsets), shape)
-
-
-def item_pooling(totals: NDArray[np.float64], config: ModelConfig) -> NDArray[np.float64]:
-    """[num_items] factor of an item's vector in a pooled history of weight 1."""
-    return power(totals, -(config.item_exponent + config.popularity_exponent))
 
 
 def _sums(idx: NDArray[np.int64], weight: NDArray[Any], count: int) -> NDArray[np.float64]:

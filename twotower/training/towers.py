@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
+from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue
 from twotower.training.history import History, unit_mean_length
 
@@ -138,6 +139,7 @@ class TwoTower(nn.Module):
             self.register_buffer("history_offsets", torch.from_numpy(history.lists.offsets))
             self.register_buffer("history_items", torch.from_numpy(history.lists.items))
             self.register_buffer("history_pooling", torch.from_numpy(history.pooling))
+            self.register_buffer("history_item_pooling", torch.from_numpy(history.item_pooling))
 
     def forward(
         self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor
@@ -192,9 +194,18 @@ class TwoTower(nn.Module):
         return users.cpu().numpy(), self.finish(items).cpu().numpy()
 
     @torch.no_grad()
-    def item_vectors(self) -> NDArray[np.float32]:
-        """[num_items, dim] what the item tower gives, as a user tower with history pools it."""
-        return _encode_all(self.item_tower, self.item_tower).cpu().numpy()
+    def history_item_vectors(self) -> NDArray[np.float32] | None:
+        """[num_items, dim] what each item adds to a user; None if the tower pools no history.
+
+        A new user's vector, but for side features, is their sum over the user's n items, divided by
+        n ** user_exponent, and then `finish`.
+        """
+        if not self.pools_history:
+            return None
+        items = _encode_all(self.item_tower, self.item_tower)
+        pooled = items * self.get_buffer("history_item_pooling").unsqueeze(1)
+        vectors: NDArray[np.float32] = pooled.cpu().numpy()
+        return vectors
 
 
 def load_towers(
@@ -203,8 +214,16 @@ def load_towers(
     """The model whose `state_dict` is `weights`, on the CPU."""
     history = None
     if "history_items" in weights:
-        history = History.stored(
-            *(weights[f"history_{name}"].numpy() for name in ("offsets", "items", "pooling")),
+        stored = {
+            name: weights[f"history_{name}"].numpy()
+            for name in ("offsets", "items", "pooling", "item_pooling")
+        }
+        history = History(
+            ItemLists(stored["offsets"], stored["items"]),
+            weight=np.ones_like(stored["pooling"]),
+            pooling=stored["pooling"],
+            item_pooling=stored["item_pooling"],
+            pair_of_row=np.empty(0, np.int64),
             num_items=len(catalogue.items),
         )
     model = TwoTower(catalogue, config, history)

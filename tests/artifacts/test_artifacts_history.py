@@ -1,0 +1,44 @@
+"""A user tower with history, from its folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import catalogue_of, events, split_by_time
+from twotower.artifacts import load_artifacts, write_artifacts
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.serving import Recommender
+from twotower.serving.vectors import history_vectors
+from twotower.training.fit import fit
+
+TRAIN = split_by_time(events(seed=0))["train"].drop_duplicates(["user_id", "item_id"])
+
+
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_a_history_is_pooled_as_in_the_tower(tmp_path: Path, similarity: str) -> None:
+    catalogue = catalogue_of(TRAIN)
+    rows = catalogue.encode(TRAIN.assign(weight=np.float32(1)))
+    config = ModelConfig.model_validate(
+        {
+            **{"dim": 8, "similarity": similarity, "user_tower": "history", "init": "spectral"},
+            **{"user_exponent": 0.4, "item_exponent": 0.3},
+        }
+    )
+    model = fit(catalogue, rows, config, TrainConfig(epochs=2, batch_size=64), seed=1)
+    meta = {"model": config.model_dump(mode="json")}
+    write_artifacts(tmp_path / "model", model, catalogue, rows, meta)
+    artifacts = load_artifacts(tmp_path / "model")
+    users, items = artifacts.model().vectors()
+    assert np.array_equal(users, artifacts.user_vecs)
+    assert np.array_equal(items, artifacts.item_vecs)
+    lists = rows.distinct_items(len(catalogue.users), len(catalogue.items))
+    histories = [lists.select(np.array([user])).items for user in range(5)]
+    assert np.allclose(history_vectors(artifacts, histories), users[:5], atol=1e-4)
+    # Somebody new with the same items gets the same list.
+    recommender = Recommender.load(tmp_path / "model")
+    known = recommender.recommend([catalogue.users.vocabulary.ids[0]], k=5)
+    ids = [catalogue.items.vocabulary.ids[item] for item in histories[0]]
+    new = recommender.recommend_from_history(ids, k=5)
+    assert list(new.to_frame()["item_id"]) == list(known.to_frame()["item_id"])
+    assert set(new.source) == {"history"}

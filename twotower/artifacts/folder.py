@@ -1,0 +1,194 @@
+"""The layout of `.artifacts_best/`, and its loader.
+
+user_vecs.npy, item_vecs.npy   [num_users, dim] and [num_items, dim] float32; their inner
+                               products rank the items
+seen_offsets.npy, seen_items.npy
+                               distinct items of each user's training rows: those of user u are
+                               seen_items[seen_offsets[u]:seen_offsets[u + 1]], ascending; int64
+item_counts.npy                [num_items] int64 training rows of each item: its popularity
+history_item_vecs.npy          only if the user tower pools a history: [num_items, dim] float32;
+                               a user with the n distinct items H has the vector
+                               n^-user_exponent * sum of the rows H, of length 1 for the cosine
+index.usearch                  only if refit.index asks for it: an approximate index of item_vecs
+vocabulary/                    ids in the order of the vectors, and side features
+best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
+model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
+                               `history.user_exponent`, and `files`: SHA-256 of all other files
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.artifacts.ids import IdColumn
+from twotower.common.errors import ArtifactError
+from twotower.common.files import sha256_file
+from twotower.data.interactions import ItemLists
+from twotower.data.prepared import Catalogue, read_catalogue
+from twotower.retrieval.approximate import index_recall, open_index
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+    from twotower.training.towers import TwoTower
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+ARTIFACTS = Path(".artifacts_best")
+META = "model_meta.json"
+INDEX = "index.usearch"
+FORMAT_VERSION = 2
+"""Raise it when the layout of the folder or the meaning of a file changes."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A trained model as loaded from its folder; the arrays are read where they are used.
+
+    Attributes:
+        folder: where it was loaded from.
+        user_vecs: [num_users, dim] float32.
+        item_vecs: [num_items, dim] float32.
+        history_item_vecs: [num_items, dim] float32, what an item adds to a user who has it in the
+            history; None if the user tower pools no history.
+        seen: distinct items of each user's training rows.
+        item_counts: [num_items] int64 training rows of each item.
+        user_ids: in the order of the vectors.
+        item_ids: in the order of the vectors.
+        meta: the content of model_meta.json.
+    """
+
+    folder: Path
+    user_vecs: FloatArray
+    item_vecs: FloatArray
+    history_item_vecs: FloatArray | None
+    seen: ItemLists
+    item_counts: IntArray
+    user_ids: IdColumn
+    item_ids: IdColumn
+    meta: Mapping[str, Any]
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Ids and side features, read from the folder on first use."""
+        return read_catalogue(self.folder / "vocabulary")
+
+    def index(self, *, mmap: bool = True) -> "Index":
+        """The approximate index of the item vectors, read from the folder.
+
+        Raises:
+            ArtifactError: if the model has none, or its file is damaged.
+            ConfigError: if usearch is not installed.
+        """
+        if INDEX not in self.meta["files"]:
+            msg = f"{self.folder}: the model has no index; set refit.index and run refit again"
+            raise ArtifactError(msg)
+        try:
+            return open_index(self.folder / INDEX, self.item_vecs.shape[1], mmap=mmap)
+        except ValueError as error:
+            msg = f"{self.folder}: {error}; run the refit stage again"
+            raise ArtifactError(msg) from None
+
+    def model(self) -> "TwoTower":
+        """The towers with their weights, read from the folder, on the CPU."""
+        import torch
+
+        from twotower.config.training import ModelConfig
+        from twotower.training.towers import load_towers
+
+        weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
+        return load_towers(self.catalogue, ModelConfig.model_validate(self.meta["model"]), weights)
+
+
+def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
+    """Load what `write_artifacts` wrote.
+
+    Args:
+        folder: of the model.
+        mmap: map the arrays into memory instead of reading them: instant at any size, and
+            processes share them. On Windows, a folder that is mapped cannot be replaced.
+
+    Raises:
+        ArtifactError: if the folder is missing, incomplete, inconsistent, or of another format
+            version.
+    """
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        if meta["format_version"] != FORMAT_VERSION:
+            msg = (
+                f"{folder}: format version {meta['format_version']}, this library reads "
+                f"{FORMAT_VERSION}; run the refit stage again"
+            )
+            raise ArtifactError(msg)
+        names = ["user_vecs", "item_vecs", "seen_offsets", "seen_items", "item_counts"]
+        if "history_item_vecs.npy" in meta["files"]:
+            names.append("history_item_vecs")
+        mode: Literal["r"] | None = "r" if mmap else None
+        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mode)) for name in names}
+        artifacts = Artifacts(
+            folder=folder,
+            user_vecs=arrays["user_vecs"],
+            item_vecs=arrays["item_vecs"],
+            history_item_vecs=arrays.get("history_item_vecs"),
+            seen=ItemLists(arrays["seen_offsets"], arrays["seen_items"]),
+            item_counts=arrays["item_counts"],
+            user_ids=IdColumn(folder / "vocabulary" / "users.parquet", "user", mmap=mmap),
+            item_ids=IdColumn(folder / "vocabulary" / "items.parquet", "item", mmap=mmap),
+            meta=meta,
+        )
+        _check_shapes(artifacts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{folder}: not a complete model folder ({error}); run the refit stage again"
+        raise ArtifactError(msg) from None
+    return artifacts
+
+
+def _check_shapes(artifacts: Artifacts) -> None:
+    users, items = len(artifacts.user_ids), len(artifacts.item_ids)
+    dim = artifacts.item_vecs.shape[-1]
+    history = artifacts.history_item_vecs
+    expected: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
+        ("user_vecs", artifacts.user_vecs, (users, dim)),
+        ("item_vecs", artifacts.item_vecs, (items, dim)),
+        ("seen_offsets", artifacts.seen.offsets, (users + 1,)),
+        ("item_counts", artifacts.item_counts, (items,)),
+    ]
+    if history is not None:
+        expected.append(("history_item_vecs", history, (items, dim)))
+    for name, array, shape in expected:
+        if array.shape != shape:
+            msg = f"{name}.npy has shape {array.shape}, the vocabulary asks for {shape}"
+            raise ValueError(msg)
+    if artifacts.seen.offsets[-1] != len(artifacts.seen.items):
+        msg = "seen_offsets.npy and seen_items.npy do not belong together"
+        raise ValueError(msg)
+
+
+def verify_artifacts(folder: Path = ARTIFACTS) -> None:
+    """Compare every file with the digest that model_meta.json has of it.
+
+    Raises:
+        ArtifactError: if a file is missing or another one than was written.
+    """
+    try:
+        expected = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
+        wrong = [name for name in expected if sha256_file(folder / name) != expected[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{folder}: not a complete model folder ({error})"
+        raise ArtifactError(msg) from None
+    if wrong:
+        msg = f"{folder}: {wrong[0]} is not the file that model_meta.json was written with"
+        raise ArtifactError(msg)
+
+
+def measure_index(folder: Path, k: int) -> dict[str, Any]:
+    """The index of a model against exact search, at k; see `index_recall`."""
+    artifacts = load_artifacts(folder)
+    return index_recall(artifacts.index(), artifacts.user_vecs, artifacts.item_vecs, k)

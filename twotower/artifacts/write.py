@@ -1,0 +1,91 @@
+"""The writer of `.artifacts_best/`; its layout is described in `folder`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.artifacts.folder import FORMAT_VERSION, INDEX, META
+from twotower.common.errors import TrainingError
+from twotower.common.files import atomic_folder, atomic_write, sha256_file, write_json
+from twotower.data.interactions import Interactions
+from twotower.data.prepared import Catalogue, write_catalogue
+from twotower.retrieval.approximate import build_index
+
+if TYPE_CHECKING:
+    from twotower.training.towers import TwoTower
+
+
+def write_artifacts(
+    folder: Path,
+    model: "TwoTower",
+    catalogue: Catalogue,
+    rows: Interactions,
+    meta: Mapping[str, Any],
+    *,
+    with_index: bool = False,
+) -> None:
+    """Write a model folder, whole or not at all; the same model gives the same bytes.
+
+    Args:
+        folder: replaced if it exists.
+        model: trained; its vectors are those of `catalogue`.
+        catalogue: users and items that the model was built for.
+        rows: what it was trained on, as indices into `catalogue`.
+        meta: plain values, with section `model`; the format version and the digests of the files
+            are added, and how a history is pooled if the user tower does so.
+        with_index: add an approximate index of the item vectors.
+
+    Raises:
+        TrainingError: if a vector is not finite.
+        ConfigError: if an index is asked for and usearch is not installed.
+    """
+    import torch
+
+    user_vecs, item_vecs = model.vectors()
+    arrays = {
+        "user_vecs": user_vecs,
+        "item_vecs": item_vecs,
+        **_knowledge(rows, len(catalogue.users), len(catalogue.items)),
+    }
+    pooled = model.history_item_vectors()
+    if pooled is not None:
+        arrays["history_item_vecs"] = pooled
+        meta = {**meta, "history": {"user_exponent": meta["model"]["user_exponent"]}}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        msg = "the final model's vectors are not finite: it is not written"
+        raise TrainingError(msg)
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    index = build_index(item_vecs) if with_index else None
+    with atomic_folder(folder) as target:
+        for name, array in arrays.items():
+            with atomic_write(target / f"{name}.npy") as handle:
+                np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
+        with atomic_write(target / "best_model.pth") as handle:
+            torch.save(weights, handle)
+        if index is not None:
+            with atomic_write(target / INDEX) as handle:
+                handle.write(index)
+        write_catalogue(target / "vocabulary", catalogue)
+        digests = file_digests(target)
+        write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
+
+
+def _knowledge(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:
+    """What serving needs to know of the training rows."""
+    seen = rows.distinct_items(num_users, num_items)
+    known = rows.item_idx[rows.item_idx >= 0]
+    return {
+        "seen_offsets": seen.offsets.astype(np.int64),
+        "seen_items": seen.items.astype(np.int64),
+        "item_counts": np.bincount(known, minlength=num_items).astype(np.int64),
+    }
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but model_meta.json, by its path inside the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: sha256_file(path) for name, path in named.items() if name != META}
