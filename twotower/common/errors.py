@@ -5,7 +5,9 @@ TwoTowerError
 ├── DataError         an input file
 ├── SearchError       a study that cannot be run, resumed or read
 ├── TrainingError     a training run that diverged
-└── ArtifactError     a folder that is not a model
+├── ArtifactError     a folder that is not a model
+├── TrackingError     an MLflow store that does not answer
+└── RegistryError     a model that cannot be registered, compared or promoted
 """
 
 
@@ -31,3 +33,11 @@ class TrainingError(TwoTowerError):
 
 class ArtifactError(TwoTowerError):
     """A model folder is missing, incomplete, or of another format."""
+
+
+class TrackingError(TwoTowerError):
+    """An MLflow store does not answer, or cannot be used."""
+
+
+class RegistryError(TwoTowerError):
+    """A model cannot be registered, compared or promoted."""

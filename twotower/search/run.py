@@ -25,13 +25,13 @@ class Watcher:
 
     Attributes:
         say: a line for the user.
-        start: once, before the first new trial: the identity's digest, the counts of the data,
-            the trials that are already there, and the total that is asked for.
+        start: once, before the first new trial: which study it is, the counts of the data, the
+            trials that are already there, and the total that is asked for.
         trial: each new trial, once it is on disk.
     """
 
     say: Say
-    start: Callable[[str, dict[str, int], list[TrialRecord], int], None]
+    start: Callable[[StudyLocation, dict[str, int], list[TrialRecord], int], None]
     trial: Callable[[TrialRecord], None]
 
 
@@ -108,5 +108,5 @@ def _announce(
         watcher.say(
             f"{len(there)} of {total} trials are already there: {total - len(there)} to run"
         )
-    watcher.start(location.identity.digest, objective.counts, there, total)
+    watcher.start(location, objective.counts, there, total)
     return total - len(there)

@@ -1,0 +1,68 @@
+"""Which MLflow store is used, and how long mlflow may try to reach it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twotower.config.outputs import MlflowConfig
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SILENT = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+"""What a user may set otherwise. MLflow's own retries of a dead server last for minutes."""
+
+
+def configure_environment() -> None:
+    """Set the variables that mlflow reads when it is imported and at each request."""
+    os.environ.update(SILENT)
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+
+
+def repository_root() -> Path:
+    """Where the default store is: $DVC_ROOT, so that `dvc exp run --temp` does not lose it."""
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def store_uri(tracking_uri: str | None, root: Path) -> str:
+    """The URI of the store.
+
+    Args:
+        tracking_uri: as configured; None: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
+        root: folder of a SQLite file that is named by a relative path.
+    """
+    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    prefix, separator, path = uri.partition("sqlite:///")
+    if prefix or not separator:
+        return uri
+    return f"sqlite:///{(root.absolute() / path).as_posix()}"
+
+
+def open_experiment(config: MlflowConfig, root: Path) -> tuple["MlflowClient", str]:
+    """A client of the store and the experiment's id; the experiment is made if it is not there.
+
+    Raises:
+        Exception: whatever mlflow, its database or the network raises.
+    """
+    configure_environment()
+    from mlflow import MlflowClient
+
+    uri = store_uri(config.tracking_uri, root)
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    found = client.get_experiment_by_name(config.experiment)
+    if found is not None:
+        return client, str(found.experiment_id)
+    # A server says itself where artifacts go; files beside a SQLite store stay with it.
+    artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite:") else None
+    return client, str(client.create_experiment(config.experiment, artifacts))
