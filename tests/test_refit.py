@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import events, split_by_time, write_prepared
 from twotower import refit as refit_module
-from twotower.artifacts import load_artifacts
+from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.config import Config, parse_config
 from twotower.data.prepared import read_split
@@ -53,8 +53,11 @@ def done(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Path
 def test_files(done: tuple[Path, dict[str, Any]]) -> None:
     assert set(digests(done[0])) == {
         "artifacts/best_model.pth",
+        "artifacts/item_counts.npy",
         "artifacts/item_vecs.npy",
         "artifacts/model_meta.json",
+        "artifacts/seen_items.npy",
+        "artifacts/seen_offsets.npy",
         "artifacts/user_vecs.npy",
         "artifacts/vocabulary/features.json",
         "artifacts/vocabulary/items.parquet",
@@ -116,7 +119,7 @@ def test_meta_says_what_it_is(done: tuple[Path, dict[str, Any]]) -> None:
     assert meta["trained_on"] == ["train", "validation"]
     assert meta["metrics"]["test"]["mrr"] == pytest.approx(done[1]["optimized"]["mrr"], rel=1e-7)
     assert meta["rows"] == {"train": 240, "validation": 60, "test": 60}
-    assert meta["format_version"] == 1
+    assert meta["format_version"] == FORMAT_VERSION
 
 
 def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(

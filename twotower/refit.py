@@ -106,7 +106,8 @@ def refit(
         "rows": {name: len(frame) for name, frame in splits.items()},
         "trained_on": [name for name in trained_on if len(splits[name])],
     }
-    write_artifacts(outputs.artifacts, model, shipped.catalogue, meta)
+    rows = shipped.catalogue.encode(shipped.rows)
+    write_artifacts(outputs.artifacts, model, shipped.catalogue, rows, meta)
     write_json(outputs.metrics, metrics)
     return metrics
 

@@ -7,7 +7,8 @@ TwoTowerError
 ├── TrainingError     a training run that diverged
 ├── ArtifactError     a folder that is not a model
 ├── TrackingError     an MLflow store that does not answer
-└── RegistryError     a model that cannot be registered, compared or promoted
+├── RegistryError     a model that cannot be registered, compared or promoted
+└── RequestError      a question that a model cannot answer
 """
 
 
@@ -41,3 +42,7 @@ class TrackingError(TwoTowerError):
 
 class RegistryError(TwoTowerError):
     """A model cannot be registered, compared or promoted."""
+
+
+class RequestError(TwoTowerError):
+    """A request to a model is malformed: ids of the wrong type, a length out of range."""

@@ -1,0 +1,84 @@
+"""Model folders with vectors that are given, so that answers are known beforehand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from twotower.artifacts import write_artifacts
+from twotower.data.features import Features
+from twotower.data.interactions import Interactions
+from twotower.data.prepared import Catalogue, Entities
+from twotower.data.vocabulary import Vocabulary
+from twotower.serving import Recommender
+
+
+class Given:
+    """Stands for trained towers."""
+
+    def __init__(self, user_vecs: np.ndarray, item_vecs: np.ndarray) -> None:
+        self._vectors = user_vecs.astype(np.float32), item_vecs.astype(np.float32)
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._vectors
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"weight": torch.zeros(1)}
+
+
+def write_model(
+    folder: Path,
+    user_vecs: Any,
+    item_vecs: Any,
+    seen: list[tuple[int, int]],
+    *,
+    users: list[Any] | None = None,
+    items: list[Any] | None = None,
+    similarity: str = "dot",
+    history: tuple[np.ndarray, float] | None = None,
+) -> Path:
+    """Write a model folder; `seen` holds (user index, item index) of each training row."""
+    user_vecs, item_vecs = np.array(user_vecs), np.array(item_vecs)
+    users = users if users is not None else [100 + i for i in range(len(user_vecs))]
+    items = items if items is not None else [1000 + i for i in range(len(item_vecs))]
+    catalogue = Catalogue(
+        Entities(Vocabulary(pd.Index(users)), Features()),
+        Entities(Vocabulary(pd.Index(items)), Features()),
+    )
+    pairs = np.array(seen, dtype=np.int64).reshape(-1, 2)
+    zeros = np.zeros(len(pairs))
+    rows = Interactions(pairs[:, 0], pairs[:, 1], zeros.astype(np.float32), zeros.astype(np.int64))
+    meta: dict[str, Any] = {"model": {"similarity": similarity}}
+    vectors = None
+    if history is not None:
+        vectors, meta["history"] = history[0].astype(np.float32), {"user_exponent": history[1]}
+    model: Any = Given(user_vecs, item_vecs)
+    write_artifacts(folder, model, catalogue, rows, meta, history_item_vecs=vectors)
+    return folder
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Recommender]:
+    """Builds a recommender from vectors; see `write_model`."""
+
+    def build(*arguments: Any, **options: Any) -> Recommender:
+        return Recommender.load(write_model(tmp_path / "model", *arguments, **options))
+
+    return build
+
+
+LINE = [[1.0], [2.0], [3.0], [4.0], [5.0]]
+
+
+@pytest.fixture
+def small(make: Callable[..., Recommender]) -> Recommender:
+    """Users 100 (likes high items), 101 (low ones), 102 (unknown to training: zero vector).
+
+    Items 1000..1004; rows: 100 has 1004 and 1000 (twice), 101 has 1000, 102 has 1003.
+    """
+    seen = [(0, 4), (0, 0), (0, 0), (1, 0), (2, 3)]
+    return make([[1.0], [-1.0], [0.0]], LINE, seen)

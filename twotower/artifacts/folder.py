@@ -1,0 +1,236 @@
+"""The layout of `.artifacts_best/`, its writer and its loader.
+
+user_vecs.npy, item_vecs.npy   [num_users, dim] and [num_items, dim] float32; their inner
+                               products rank the items
+seen_offsets.npy, seen_items.npy
+                               distinct items of each user's training rows: those of user u are
+                               seen_items[seen_offsets[u]:seen_offsets[u + 1]], ascending; int64
+item_counts.npy                [num_items] int64 training rows of each item: its popularity
+history_item_vecs.npy          only if the user tower pools a history: [num_items, dim] float32;
+                               a user with the n distinct items H has the vector
+                               n^-user_exponent * sum of the rows H, of length 1 for the cosine
+vocabulary/                    ids in the order of the vectors, and side features
+best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
+model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
+                               `history.user_exponent`, and `files`: SHA-256 of all other files
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.artifacts.ids import IdColumn
+from twotower.common.errors import ArtifactError, TrainingError
+from twotower.common.files import atomic_folder, atomic_write, sha256_file, write_json
+from twotower.data.interactions import Interactions, ItemLists
+from twotower.data.prepared import Catalogue, read_catalogue, write_catalogue
+
+if TYPE_CHECKING:
+    from twotower.training.towers import TwoTower
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+ARTIFACTS = Path(".artifacts_best")
+META = "model_meta.json"
+FORMAT_VERSION = 2
+"""Raise it when the layout of the folder or the meaning of a file changes."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A trained model as loaded from its folder; the arrays are read where they are used.
+
+    Attributes:
+        folder: where it was loaded from.
+        user_vecs: [num_users, dim] float32.
+        item_vecs: [num_items, dim] float32.
+        history_item_vecs: [num_items, dim] float32, what an item adds to a user who has it in the
+            history; None if the user tower pools no history.
+        seen: distinct items of each user's training rows.
+        item_counts: [num_items] int64 training rows of each item.
+        user_ids: in the order of the vectors.
+        item_ids: in the order of the vectors.
+        meta: the content of model_meta.json.
+    """
+
+    folder: Path
+    user_vecs: FloatArray
+    item_vecs: FloatArray
+    history_item_vecs: FloatArray | None
+    seen: ItemLists
+    item_counts: IntArray
+    user_ids: IdColumn
+    item_ids: IdColumn
+    meta: Mapping[str, Any]
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Ids and side features, read from the folder on first use."""
+        return read_catalogue(self.folder / "vocabulary")
+
+    def model(self) -> "TwoTower":
+        """The towers with their weights, read from the folder, on the CPU."""
+        import torch
+
+        from twotower.config.training import ModelConfig
+        from twotower.training.towers import TwoTower
+
+        model = TwoTower(self.catalogue, ModelConfig.model_validate(self.meta["model"]))
+        weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+def write_artifacts(
+    folder: Path,
+    model: "TwoTower",
+    catalogue: Catalogue,
+    rows: Interactions,
+    meta: Mapping[str, Any],
+    *,
+    history_item_vecs: FloatArray | None = None,
+) -> None:
+    """Write a model folder, whole or not at all; the same model gives the same bytes.
+
+    Args:
+        folder: replaced if it exists.
+        model: trained; its vectors are those of `catalogue`.
+        catalogue: users and items that the model was built for.
+        rows: what it was trained on, as indices into `catalogue`.
+        meta: plain values; the format version and the digests of the files are added.
+        history_item_vecs: [num_items, dim] float32 if the user tower pools a history; then
+            `meta["history"]["user_exponent"]` says how (see the layout above).
+
+    Raises:
+        TrainingError: if a vector is not finite.
+        KeyError: if there are history vectors without an exponent.
+    """
+    import torch
+
+    user_vecs, item_vecs = model.vectors()
+    arrays = {
+        "user_vecs": user_vecs,
+        "item_vecs": item_vecs,
+        **_knowledge(rows, len(catalogue.users), len(catalogue.items)),
+    }
+    if history_item_vecs is not None:
+        float(meta["history"]["user_exponent"])
+        arrays["history_item_vecs"] = history_item_vecs
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        msg = "the final model's vectors are not finite: it is not written"
+        raise TrainingError(msg)
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    with atomic_folder(folder) as target:
+        for name, array in arrays.items():
+            with atomic_write(target / f"{name}.npy") as handle:
+                np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
+        with atomic_write(target / "best_model.pth") as handle:
+            torch.save(weights, handle)
+        write_catalogue(target / "vocabulary", catalogue)
+        digests = file_digests(target)
+        write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
+
+
+def _knowledge(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:
+    """What serving needs to know of the training rows."""
+    seen = rows.distinct_items(num_users, num_items)
+    known = rows.item_idx[rows.item_idx >= 0]
+    return {
+        "seen_offsets": seen.offsets.astype(np.int64),
+        "seen_items": seen.items.astype(np.int64),
+        "item_counts": np.bincount(known, minlength=num_items).astype(np.int64),
+    }
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but model_meta.json, by its path inside the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: sha256_file(path) for name, path in named.items() if name != META}
+
+
+def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
+    """Load what `write_artifacts` wrote.
+
+    Args:
+        folder: of the model.
+        mmap: map the arrays into memory instead of reading them: instant at any size, and
+            processes share them. On Windows, a folder that is mapped cannot be replaced.
+
+    Raises:
+        ArtifactError: if the folder is missing, incomplete, inconsistent, or of another format
+            version.
+    """
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        if meta["format_version"] != FORMAT_VERSION:
+            msg = (
+                f"{folder}: format version {meta['format_version']}, this library reads "
+                f"{FORMAT_VERSION}; run the refit stage again"
+            )
+            raise ArtifactError(msg)
+        names = ["user_vecs", "item_vecs", "seen_offsets", "seen_items", "item_counts"]
+        if "history_item_vecs.npy" in meta["files"]:
+            names.append("history_item_vecs")
+        mode = "r" if mmap else None
+        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mode)) for name in names}
+        artifacts = Artifacts(
+            folder=folder,
+            user_vecs=arrays["user_vecs"],
+            item_vecs=arrays["item_vecs"],
+            history_item_vecs=arrays.get("history_item_vecs"),
+            seen=ItemLists(arrays["seen_offsets"], arrays["seen_items"]),
+            item_counts=arrays["item_counts"],
+            user_ids=IdColumn(folder / "vocabulary" / "users.parquet", "user", mmap=mmap),
+            item_ids=IdColumn(folder / "vocabulary" / "items.parquet", "item", mmap=mmap),
+            meta=meta,
+        )
+        _check_shapes(artifacts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{folder}: not a complete model folder ({error}); run the refit stage again"
+        raise ArtifactError(msg) from None
+    return artifacts
+
+
+def _check_shapes(artifacts: Artifacts) -> None:
+    users, items = len(artifacts.user_ids), len(artifacts.item_ids)
+    dim = artifacts.item_vecs.shape[-1]
+    history = artifacts.history_item_vecs
+    expected = [
+        ("user_vecs", artifacts.user_vecs, (users, dim)),
+        ("item_vecs", artifacts.item_vecs, (items, dim)),
+        ("seen_offsets", artifacts.seen.offsets, (users + 1,)),
+        ("item_counts", artifacts.item_counts, (items,)),
+        *([("history_item_vecs", history, (items, dim))] if history is not None else []),
+    ]
+    for name, array, shape in expected:
+        if array.shape != shape:
+            msg = f"{name}.npy has shape {array.shape}, the vocabulary asks for {shape}"
+            raise ValueError(msg)
+    if artifacts.seen.offsets[-1] != len(artifacts.seen.items):
+        msg = "seen_offsets.npy and seen_items.npy do not belong together"
+        raise ValueError(msg)
+
+
+def verify_artifacts(folder: Path = ARTIFACTS) -> None:
+    """Compare every file with the digest that model_meta.json has of it.
+
+    Raises:
+        ArtifactError: if a file is missing or another one than was written.
+    """
+    try:
+        expected = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
+        wrong = [name for name in expected if sha256_file(folder / name) != expected[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{folder}: not a complete model folder ({error})"
+        raise ArtifactError(msg) from None
+    if wrong:
+        msg = f"{folder}: {wrong[0]} is not the file that model_meta.json was written with"
+        raise ArtifactError(msg)

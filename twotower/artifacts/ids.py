@@ -1,0 +1,110 @@
+"""The ids of a model's users or items, looked up without loading anything else."""
+
+import threading
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from twotower.common.errors import RequestError
+from twotower.data.vocabulary import Vocabulary
+
+IntArray = NDArray[np.int64]
+Id = int | str
+
+INT64 = np.iinfo(np.int64)
+
+
+class IdColumn:
+    """Ids in the order of the vectors, read from a vocabulary file when they are first needed.
+
+    The file is opened at once, so the ids stay those of the vectors that were opened with them,
+    even if the folder is replaced in the meantime.
+
+    Attributes:
+        name: what the ids are of, for messages: "user" or "item".
+        integers: whether the ids are integers; otherwise they are strings.
+    """
+
+    def __init__(self, path: Path, name: str, *, mmap: bool = True) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: if it cannot be read.
+            ValueError: if it is not a vocabulary.
+        """
+        self.name = name
+        source = pa.memory_map(str(path)) if mmap else pa.BufferReader(path.read_bytes())
+        self._file = pq.ParquetFile(source)
+        self._key = f"{name}_id"
+        if self._key not in self._file.schema_arrow.names:
+            msg = f"{path.name} has no column {self._key}"
+            raise ValueError(msg)
+        self.integers = pa.types.is_integer(self._file.schema_arrow.field(self._key).type)
+        self._reading = threading.Lock()
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        with self._reading:  # a file is read by one thread at a time
+            column = self._file.read(columns=[self._key])[self._key]
+        return Vocabulary(pd.Index(column.to_pandas()))
+
+    @property
+    def all(self) -> list[Id]:
+        """Every id, in index order."""
+        ids: list[Id] = self._vocabulary.ids.tolist()
+        return ids
+
+    def encode(self, ids: Iterable[Any]) -> IntArray:
+        """[len(ids)] index of each id; -1 for an id that the model does not know.
+
+        Raises:
+            RequestError: if an id is not of the type of this model's ids.
+        """
+        checked = self.check(ids)
+        if not checked:
+            return np.empty(0, np.int64)
+        return self._vocabulary.encode(pd.Index(checked))
+
+    def decode(self, index: IntArray) -> list[Id]:
+        """The id at each index, which are all in range, as plain Python values."""
+        ids: list[Id] = self._vocabulary.ids[index].tolist()
+        return ids
+
+    def check(self, ids: Iterable[Any]) -> list[Id]:
+        """The ids as plain values, if they are of the type of this model's ids: "7" is not 7.
+
+        Raises:
+            RequestError: naming the first that is not.
+        """
+        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+            msg = f"expected a list of {self.name} ids, got {ids!r}"
+            raise RequestError(msg)
+        if isinstance(ids, np.ndarray | pd.Series | pd.Index):
+            values = ids.tolist()
+        else:
+            values = [value.item() if isinstance(value, np.generic) else value for value in ids]
+        expected = int if self.integers else str
+        for value in values:
+            if type(value) is not expected:
+                raise self._wrong_type(value)
+            if self.integers and not INT64.min <= value <= INT64.max:
+                msg = f"{self.name} ids of this model are 64-bit integers, got {value}"
+                raise RequestError(msg)
+        return values
+
+    def _wrong_type(self, value: Any) -> RequestError:
+        expected = "integers" if self.integers else "strings"
+        return RequestError(
+            f"{self.name} ids of this model are {expected}, "
+            f"got {repr(value)[:80]} ({type(value).__name__})"
+        )
