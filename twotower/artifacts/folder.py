@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,7 +179,7 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
         names = ["user_vecs", "item_vecs", "seen_offsets", "seen_items", "item_counts"]
         if "history_item_vecs.npy" in meta["files"]:
             names.append("history_item_vecs")
-        mode = "r" if mmap else None
+        mode: Literal["r"] | None = "r" if mmap else None
         arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mode)) for name in names}
         artifacts = Artifacts(
             folder=folder,
@@ -203,13 +203,14 @@ def _check_shapes(artifacts: Artifacts) -> None:
     users, items = len(artifacts.user_ids), len(artifacts.item_ids)
     dim = artifacts.item_vecs.shape[-1]
     history = artifacts.history_item_vecs
-    expected = [
+    expected: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
         ("user_vecs", artifacts.user_vecs, (users, dim)),
         ("item_vecs", artifacts.item_vecs, (items, dim)),
         ("seen_offsets", artifacts.seen.offsets, (users + 1,)),
         ("item_counts", artifacts.item_counts, (items,)),
-        *([("history_item_vecs", history, (items, dim))] if history is not None else []),
     ]
+    if history is not None:
+        expected.append(("history_item_vecs", history, (items, dim)))
     for name, array, shape in expected:
         if array.shape != shape:
             msg = f"{name}.npy has shape {array.shape}, the vocabulary asks for {shape}"

@@ -97,7 +97,7 @@ class IdColumn:
         for value in values:
             if type(value) is not expected:
                 raise self._wrong_type(value)
-            if self.integers and not INT64.min <= value <= INT64.max:
+            if isinstance(value, int) and not INT64.min <= value <= INT64.max:
                 msg = f"{self.name} ids of this model are 64-bit integers, got {value}"
                 raise RequestError(msg)
         return values
