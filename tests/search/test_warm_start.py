@@ -134,7 +134,8 @@ def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared:
             )
     assert digests(files[0]) == digests(files[1])
     assert again["identity"] != results["identity"]
-    assert f"{path}: {len(found)} trials of an earlier study come first" in said
+    plural = "" if len(found) == 1 else "s"
+    assert f"{path}: {len(found)} trial{plural} of an earlier study come first" in said
 
 
 def test_without_a_study_there_is_nothing_to_store(tmp_path: Path) -> None:

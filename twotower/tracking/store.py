@@ -1,6 +1,7 @@
 """Which MLflow store is used, and how long mlflow may try to reach it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 SILENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PATIENCE = {
@@ -21,12 +23,14 @@ PATIENCE = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 """What a user may set otherwise. MLflow's own retries of a dead server last for minutes."""
+COMMAND_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+"""The same for commands that have nothing else to do than to wait for the server."""
 
 
-def configure_environment() -> None:
+def configure_environment(patience: Mapping[str, str] = PATIENCE) -> None:
     """Set the variables that mlflow reads when it is imported and at each request."""
     os.environ.update(SILENT)
-    for name, value in PATIENCE.items():
+    for name, value in patience.items():
         os.environ.setdefault(name, value)
 
 
@@ -49,13 +53,15 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
     return f"sqlite:///{(root.absolute() / path).as_posix()}"
 
 
-def open_experiment(config: MlflowConfig, root: Path) -> tuple["MlflowClient", str]:
+def open_experiment(
+    config: MlflowConfig, root: Path, patience: Mapping[str, str] = PATIENCE
+) -> tuple["MlflowClient", str]:
     """A client of the store and the experiment's id; the experiment is made if it is not there.
 
     Raises:
         Exception: whatever mlflow, its database or the network raises.
     """
-    configure_environment()
+    configure_environment(patience)
     from mlflow import MlflowClient
 
     uri = store_uri(config.tracking_uri, root)
