@@ -64,6 +64,7 @@ def _patient_environment() -> Iterator[None]:
         yield
 
 
+@pytest.mark.timeout(1800)
 def test_from_tracked_trials_to_a_served_model(unsearched: Project) -> None:
     project, port = unsearched, free_port()
     uri = f"http://127.0.0.1:{port}"
@@ -86,13 +87,12 @@ def test_from_tracked_trials_to_a_served_model(unsearched: Project) -> None:
         _synced(project, uri)
         _registered_and_promoted(project)
         _served(project, uri)
-        _worse_model_is_refused(project)
+        _worse_model_is_refused(project, uri)
 
 
 def _synced(project: Project, uri: str) -> None:
     output = project.run("python", "-m", "twotower.tracking", "sync")
     assert f"of {TRIALS} trials in experiment two-tower" in output
-    assert "0 trials logged" in project.run("python", "-m", "twotower.tracking", "sync")
     (search,), trials = runs(uri)
     assert sorted(trials) == list(range(TRIALS))
     assert search.info.status == "FINISHED"
@@ -130,7 +130,7 @@ def _items_of(folder: Path, user: str, k: int) -> list[str]:
     return list(Recommender.load(folder, mmap=False).recommend([user], k).item_ids[0])
 
 
-def _worse_model_is_refused(project: Project) -> None:
+def _worse_model_is_refused(project: Project, uri: str) -> None:
     results = json.loads(project.read("hpo_results.json"))
     results["best_params"] |= {"lr": 0.0001, "epochs": 1}
     project.path("hpo_results.json").write_text(json.dumps(results), encoding="utf-8")
@@ -139,8 +139,8 @@ def _worse_model_is_refused(project: Project) -> None:
     status, output = registry(project, "promote")
     assert status == 3, output
     assert "version 2 of two-tower stays a candidate: it does not beat version 1" in output
-    _, listed = registry(project, "list")
-    assert [line.split()[:2] for line in listed.splitlines()] == [
-        ["2", "candidate"],
-        ["1", "champion"],
+    client = MlflowClient(uri)
+    versions = [
+        client.get_model_version_by_alias("two-tower", a) for a in ("candidate", "champion")
     ]
+    assert [int(version.version) for version in versions] == [2, 1]

@@ -72,6 +72,18 @@ class Repository:
             tracker.trial(finished_trial(record(number, "p"), "recall_at_10"))
         tracker.abort("killed", interrupted=True)
 
+    def snapshot(self, count: int) -> None:
+        """Trials 0..count - 1 as DVC keeps them."""
+        digest = self.location.provenance.digest
+        records = [record(number, digest).without_times() for number in range(count)]
+        attributes = {
+            "identity": self.location.identity.digest,
+            "identity_values": self.location.identity.values,
+            "provenance": self.location.provenance.values,
+        }
+        space = distributions(config().hpo.search_space)
+        write_snapshot(self.outputs.snapshot, "two-tower", records, space, attributes)
+
     def finish(self) -> None:
         best = {"number": 2, "value": 0.2, "metrics": {"recall_at_10": 0.2}}
         results = {"identity": self.location.identity.digest, "n_trials": 3, "best_trial": best}
@@ -130,20 +142,21 @@ def test_a_study_that_was_not_tracked_is_left_alone(root: Path) -> None:
 
 def test_the_snapshot_of_another_clone_is_logged(root: Path) -> None:
     repository = Repository(root)
-    digest = repository.location.provenance.digest
-    records = [record(number, digest).without_times() for number in range(3)]
-    attributes = {
-        "identity": repository.location.identity.digest,
-        "identity_values": repository.location.identity.values,
-        "provenance": repository.location.provenance.values,
-    }
-    space = distributions(config().hpo.search_space)
-    write_snapshot(repository.outputs.snapshot, "two-tower", records, space, attributes)
+    repository.snapshot(3)
     assert repository.sync() == 3
     assert sorted(runs(root)[1]) == [0, 1, 2]
     repository.track(0, 1, 2, 4)  # the clone goes on itself: the same run
     assert sorted(runs(root)[1]) == [0, 1, 2, 4]
     assert repository.sync() == 0
+
+
+def test_trials_of_a_database_that_nobody_names_come_from_the_snapshot(root: Path) -> None:
+    repository = Repository(root)
+    repository.snapshot(3)
+    repository.track()
+    (repository.location.folder / "study.db").unlink()
+    assert repository.sync() == 4
+    assert sorted(runs(root)[1]) == repository.numbers
 
 
 def test_a_running_search_logs_itself(root: Path) -> None:

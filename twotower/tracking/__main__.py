@@ -11,7 +11,7 @@ from typing import Any
 
 from twotower.common.cli import one_line_errors, say
 from twotower.config import load_config
-from twotower.tracking.store import repository_root
+from twotower.tracking.store import COMMAND_PATIENCE, configure_environment, repository_root
 
 
 def main() -> None:
@@ -32,6 +32,7 @@ def main() -> None:
     }
     overrides: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     config = load_config(overrides=overrides)
+    configure_environment(COMMAND_PATIENCE)
     from twotower.tracking.sync import sync
 
     where = config.mlflow if overrides else None

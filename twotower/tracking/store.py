@@ -1,5 +1,6 @@
 """Which MLflow store is used, and how long mlflow may try to reach it."""
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,12 @@ PATIENCE = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 """What a user may set otherwise. MLflow's own retries of a dead server last for minutes."""
-COMMAND_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+COMMAND_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "600",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
 """The same for commands that have nothing else to do than to wait for the server."""
 
 
@@ -51,6 +57,20 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
     if prefix or not separator:
         return uri
     return f"sqlite:///{(root.absolute() / path).as_posix()}"
+
+
+def import_store(config: MlflowConfig, root: Path) -> None:
+    """Import what `open_experiment` needs for this store.
+
+    Raises:
+        Exception: whatever the import of mlflow raises.
+    """
+    configure_environment()
+    is_server = store_uri(config.tracking_uri, root).startswith("http")
+    importlib.import_module("mlflow")
+    importlib.import_module(
+        f"mlflow.store.tracking.{'rest_store' if is_server else 'sqlalchemy_store'}"
+    )
 
 
 def open_experiment(

@@ -119,17 +119,27 @@ def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
 
 def _studies(config: Config, root: Path, outputs: SearchOutputs) -> Iterator[_Study]:
     """Tracked live studies, and the snapshot's unless it is one of them."""
-    seen: set[str] = set()
+    copy = _snapshot(config, outputs.snapshot)
     for folder in tracked_folders(root):
         tracked = read_note(folder)
-        seen.add(tracked.search.key)
-        yield _Study(tracked, _records(folder, tracked.study_name, config, root), folder / LOCK)
-    attributes, records = read_snapshot(outputs.snapshot)
-    if records:
-        search = _snapshot_info(config.hpo.study_name, attributes, records)
-        if search.key not in seen:
-            objective = attributes["identity_values"]["objective"]
-            yield _Study(TrackedStudy("", objective, config.mlflow, search), records)
+        records = _records(folder, tracked.study_name, config, root)
+        if copy is not None and copy.tracked.search.key == tracked.search.key:
+            # The search may have kept its trials in a database that params.yaml does not name.
+            records = {record.number: record for record in copy.records} | records
+            copy = None
+        yield _Study(tracked, [records[number] for number in sorted(records)], folder / LOCK)
+    if copy is not None:
+        yield copy
+
+
+def _snapshot(config: Config, path: Path) -> _Study | None:
+    """The study in the snapshot; None without one."""
+    attributes, records = read_snapshot(path)
+    if not records:
+        return None
+    search = _snapshot_info(config.hpo.study_name, attributes, records)
+    objective = attributes["identity_values"]["objective"]
+    return _Study(TrackedStudy("", objective, config.mlflow, search), records)
 
 
 def _snapshot_info(
@@ -141,8 +151,8 @@ def _snapshot_info(
     return search_info(study_name, Fingerprint(attributes["identity_values"]), provenance, version)
 
 
-def _records(folder: Path, study_name: str, config: Config, root: Path) -> list[TrialRecord]:
-    """Finished trials of a live study, those included that are not in its database yet."""
+def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[int, TrialRecord]:
+    """Finished trials of a live study by number, also those that are not in its database yet."""
     records: dict[int, TrialRecord] = {}
     storage = _storage(folder, config, root)
     if storage is not None:
@@ -151,7 +161,7 @@ def _records(folder: Path, study_name: str, config: Config, root: Path) -> list[
     pending = PendingTrials(folder / "trials")
     for number in pending.numbers():
         records.setdefault(number, pending.read(number))
-    return [records[number] for number in sorted(records)]
+    return records
 
 
 def _storage(folder: Path, config: Config, root: Path) -> Storage | None:

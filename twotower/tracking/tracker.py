@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from twotower.config.outputs import MlflowConfig
 from twotower.tracking.records import FinishedTrial, SearchInfo, Tracker
-from twotower.tracking.store import configure_environment
+from twotower.tracking.store import configure_environment, import_store
 
 if TYPE_CHECKING:
     from twotower.tracking.mlflow_run import SearchRun
@@ -20,6 +20,8 @@ RETRY_SECONDS = 10.0
 """Time between attempts to reach a server that has failed."""
 CLOSE_SECONDS = 60.0
 """What the end of a search waits for, at most: a new database, trials that wait, uploads."""
+INTERRUPTED_SECONDS = 10.0
+"""The same after Ctrl-C."""
 MAX_REASON = 200
 """Characters of a failure's reason that are shown."""
 SYNC = "python -m twotower.tracking sync"
@@ -50,7 +52,7 @@ def start_tracker(
         return run
 
     try:
-        import mlflow  # noqa: F401 - here, as two threads had better not import at the same time
+        import_store(config, root)  # here, as two threads had better not import at the same time
     except Exception as error:
         warn(error)
         return NoTracker()
@@ -102,18 +104,19 @@ class BackgroundTracker:
 
     def close(self, artifacts: Sequence[Path], summary: Mapping[str, float]) -> None:
         """Log what waits, then finish the search's run."""
-        self._stop(lambda run: run.finish(artifacts, summary, self._last_ms))
+        self._stop(lambda run: run.finish(artifacts, summary, self._last_ms), CLOSE_SECONDS)
 
     def abort(self, reason: str, *, interrupted: bool = False) -> None:
         """Log what waits, then end the search's run as failed or killed."""
         status = "KILLED" if interrupted else "FAILED"
-        self._stop(lambda run: run.stop(status, reason))
+        seconds = INTERRUPTED_SECONDS if interrupted else CLOSE_SECONDS
+        self._stop(lambda run: run.stop(status, reason), seconds)
 
-    def _stop(self, end: End) -> None:
+    def _stop(self, end: End, seconds: float) -> None:
         with self._news:
             self._end = end
             self._news.notify_all()
-        self._thread.join(CLOSE_SECONDS)
+        self._thread.join(seconds)
         if self._ended:
             return
         self._given_up = True
