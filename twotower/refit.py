@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from twotower.artifacts import ARTIFACTS, write_artifacts
+from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.baselines import Popularity
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import write_json
@@ -107,7 +107,10 @@ def refit(
         "trained_on": [name for name in trained_on if len(splits[name])],
     }
     rows = shipped.catalogue.encode(shipped.rows)
-    write_artifacts(outputs.artifacts, model, shipped.catalogue, rows, meta)
+    indexed = config.refit.index is not None
+    write_artifacts(outputs.artifacts, model, shipped.catalogue, rows, meta, with_index=indexed)
+    if indexed:
+        metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
     write_json(outputs.metrics, metrics)
     return metrics
 

@@ -3,8 +3,11 @@
 from twotower.artifacts.folder import (
     ARTIFACTS,
     FORMAT_VERSION,
+    META,
     Artifacts,
     load_artifacts,
+    measure_index,
+    verify_artifacts,
     write_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
@@ -12,9 +15,12 @@ from twotower.artifacts.ids import Id, IdColumn
 __all__ = [
     "ARTIFACTS",
     "FORMAT_VERSION",
+    "META",
     "Artifacts",
     "Id",
     "IdColumn",
     "load_artifacts",
+    "measure_index",
+    "verify_artifacts",
     "write_artifacts",
 ]

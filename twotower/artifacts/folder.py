@@ -9,6 +9,7 @@ item_counts.npy                [num_items] int64 training rows of each item: its
 history_item_vecs.npy          only if the user tower pools a history: [num_items, dim] float32;
                                a user with the n distinct items H has the vector
                                n^-user_exponent * sum of the rows H, of length 1 for the cosine
+index.usearch                  only if refit.index asks for it: an approximate index of item_vecs
 vocabulary/                    ids in the order of the vectors, and side features
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
@@ -30,8 +31,11 @@ from twotower.common.errors import ArtifactError, TrainingError
 from twotower.common.files import atomic_folder, atomic_write, sha256_file, write_json
 from twotower.data.interactions import Interactions, ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue, write_catalogue
+from twotower.retrieval.approximate import build_index, index_recall, open_index
 
 if TYPE_CHECKING:
+    from usearch.index import Index
+
     from twotower.training.towers import TwoTower
 
 IntArray = NDArray[np.int64]
@@ -39,6 +43,7 @@ FloatArray = NDArray[np.float32]
 
 ARTIFACTS = Path(".artifacts_best")
 META = "model_meta.json"
+INDEX = "index.usearch"
 FORMAT_VERSION = 2
 """Raise it when the layout of the folder or the meaning of a file changes."""
 
@@ -75,6 +80,22 @@ class Artifacts:
         """Ids and side features, read from the folder on first use."""
         return read_catalogue(self.folder / "vocabulary")
 
+    def index(self, *, mmap: bool = True) -> "Index":
+        """The approximate index of the item vectors, read from the folder.
+
+        Raises:
+            ArtifactError: if the model has none, or its file is damaged.
+            ConfigError: if usearch is not installed.
+        """
+        if INDEX not in self.meta["files"]:
+            msg = f"{self.folder}: the model has no index; set refit.index and run refit again"
+            raise ArtifactError(msg)
+        try:
+            return open_index(self.folder / INDEX, self.item_vecs.shape[1], mmap=mmap)
+        except ValueError as error:
+            msg = f"{self.folder}: {error}; run the refit stage again"
+            raise ArtifactError(msg) from None
+
     def model(self) -> "TwoTower":
         """The towers with their weights, read from the folder, on the CPU."""
         import torch
@@ -96,6 +117,7 @@ def write_artifacts(
     meta: Mapping[str, Any],
     *,
     history_item_vecs: FloatArray | None = None,
+    with_index: bool = False,
 ) -> None:
     """Write a model folder, whole or not at all; the same model gives the same bytes.
 
@@ -107,9 +129,11 @@ def write_artifacts(
         meta: plain values; the format version and the digests of the files are added.
         history_item_vecs: [num_items, dim] float32 if the user tower pools a history; then
             `meta["history"]["user_exponent"]` says how (see the layout above).
+        with_index: add an approximate index of the item vectors.
 
     Raises:
         TrainingError: if a vector is not finite.
+        ConfigError: if an index is asked for and usearch is not installed.
         KeyError: if there are history vectors without an exponent.
     """
     import torch
@@ -127,12 +151,16 @@ def write_artifacts(
         msg = "the final model's vectors are not finite: it is not written"
         raise TrainingError(msg)
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    index = build_index(item_vecs) if with_index else None
     with atomic_folder(folder) as target:
         for name, array in arrays.items():
             with atomic_write(target / f"{name}.npy") as handle:
                 np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
         with atomic_write(target / "best_model.pth") as handle:
             torch.save(weights, handle)
+        if index is not None:
+            with atomic_write(target / INDEX) as handle:
+                handle.write(index)
         write_catalogue(target / "vocabulary", catalogue)
         digests = file_digests(target)
         write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
@@ -235,3 +263,9 @@ def verify_artifacts(folder: Path = ARTIFACTS) -> None:
     if wrong:
         msg = f"{folder}: {wrong[0]} is not the file that model_meta.json was written with"
         raise ArtifactError(msg)
+
+
+def measure_index(folder: Path, k: int) -> dict[str, Any]:
+    """The index of a model against exact search, at k; see `index_recall`."""
+    artifacts = load_artifacts(folder)
+    return index_recall(artifacts.index(), artifacts.user_vecs, artifacts.item_vecs, k)

@@ -100,7 +100,16 @@ class IdColumn:
             if isinstance(value, int) and not INT64.min <= value <= INT64.max:
                 msg = f"{self.name} ids of this model are 64-bit integers, got {value}"
                 raise RequestError(msg)
+        if not self.integers:
+            self._check_unicode(values)
         return values
+
+    def _check_unicode(self, values: list[str]) -> None:
+        try:
+            "".join(values).encode()
+        except UnicodeEncodeError:
+            msg = f"a {self.name} id is no valid Unicode text"
+            raise RequestError(msg) from None
 
     def _wrong_type(self, value: Any) -> RequestError:
         expected = "integers" if self.integers else "strings"

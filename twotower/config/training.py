@@ -59,3 +59,5 @@ class RefitConfig(Section):
     """`all`: the shipped model also sees the test rows; the metrics stay those of the other."""
     score_test: bool = True
     """false keeps exploration blind: the test split is not scored."""
+    index: Literal["usearch"] | None = None
+    """Approximate index of the item vectors, for serving; usearch needs the extra `index`."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,19 @@ from numpy.typing import NDArray
 from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts
 from twotower.common.errors import RequestError
 from twotower.data.interactions import ItemLists
-from twotower.serving.exact import Candidates, top_k
+from twotower.retrieval.approximate import IndexSearch
+from twotower.retrieval.exact import Candidates, top_k
+from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
-from twotower.serving.popular import Popular
+from twotower.serving.lists import empty_lists, item_lists, lists_of_users
 from twotower.serving.results import Recommendations, Source
+from twotower.serving.vectors import history_vectors, inverse_lengths, user_vectors
+
+if TYPE_CHECKING:
+    from usearch.index import Index
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
-
-NORM_BLOCK = 2**16
-"""Items whose lengths are computed at a time."""
 
 
 class Recommender:
@@ -35,23 +39,37 @@ class Recommender:
         artifacts: the model.
     """
 
-    def __init__(self, artifacts: Artifacts) -> None:
+    def __init__(self, artifacts: Artifacts, index: "Index | None" = None) -> None:
         self.artifacts = artifacts
+        self._top_k = top_k if index is None else IndexSearch(index).top_k
         self._popular = Popular(artifacts.item_counts)
-        self._normalise = artifacts.meta["model"]["similarity"] == "cosine"
 
     @classmethod
-    def load(cls, path: Path | str = ARTIFACTS, *, mmap: bool = True) -> "Recommender":
+    def load(
+        cls, path: Path | str = ARTIFACTS, *, mmap: bool = True, approximate: bool = False
+    ) -> "Recommender":
         """Open the folder of a model.
 
         Args:
             path: what the refit stage wrote.
             mmap: read vectors and ids when they are used, which makes this instant at any size.
+            approximate: search the index that refit made if `refit.index` asked for one. Requests
+                with a filter or a long history, and similar items, are still answered exactly.
 
         Raises:
-            ArtifactError: if the folder is missing, incomplete, or of another format version.
+            ArtifactError: if the folder is missing, incomplete, of another format version, or has
+                no index although it is to be used.
+            ConfigError: if the index is to be used and usearch is not installed.
         """
-        return cls(load_artifacts(Path(path), mmap=mmap))
+        artifacts = load_artifacts(Path(path), mmap=mmap)
+        return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
+
+    def warm_up(self) -> None:
+        """Read what the first requests would otherwise wait for: ids, popularity, lengths."""
+        for ids in (self.artifacts.user_ids, self.artifacts.item_ids):
+            ids.encode(ids.decode(np.arange(min(1, len(ids)))))
+        self._popular.top_k(1, np.empty(0, np.int64), None)
+        self._inverse_lengths  # noqa: B018 - computed once, and kept
 
     @property
     def num_users(self) -> int:
@@ -87,11 +105,10 @@ class Recommender:
         """
         asked = self.artifacts.user_ids.check(user_ids)
         users = self.artifacts.user_ids.encode(asked)
-        vectors = np.zeros((len(users), self.artifacts.item_vecs.shape[1]), dtype=np.float32)
-        vectors[users >= 0] = self.artifacts.user_vecs[users[users >= 0]]
-        seen = _nothing(len(users))
+        vectors = user_vectors(self.artifacts, users)
+        seen = empty_lists(len(users))
         if exclude_seen:
-            seen = _select(self.artifacts.seen, users)
+            seen = lists_of_users(self.artifacts.seen, users)
         query = _Query(asked, "user_id", "model", vectors, seen)
         return self._answer(query, k, filter)
 
@@ -130,12 +147,9 @@ class Recommender:
         """
         known = [np.unique(self.artifacts.item_ids.encode(items)) for items in histories]
         known = [items[items >= 0] for items in known]
-        vectors = np.zeros((len(known), self.artifacts.item_vecs.shape[1]), dtype=np.float32)
-        for row, items in enumerate(known):
-            if len(items):
-                vectors[row] = self._pool(items)
+        vectors = history_vectors(self.artifacts, known)
         source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
-        seen = _lists(known) if exclude_seen else _nothing(len(known))
+        seen = item_lists(known) if exclude_seen else empty_lists(len(known))
         query = _Query(list(range(len(known))), "history", source, vectors, seen)
         return self._answer(query, k, filter)
 
@@ -164,10 +178,10 @@ class Recommender:
         width = self._width(k)
         mask = item_mask(filter, self.artifacts.item_ids)
         found, scores = _empty(len(index), width)
-        known = np.flatnonzero((index >= 0) & (self._inverse_norms[index] > 0))
+        known = np.flatnonzero((index >= 0) & (self._inverse_lengths[index] > 0))
         queries = self.artifacts.item_vecs[index[known]]
-        queries = queries * self._inverse_norms[index[known], None]
-        candidates = Candidates(self.artifacts.item_vecs, mask, self._inverse_norms)
+        queries = queries * self._inverse_lengths[index[known], None]
+        candidates = Candidates(self.artifacts.item_vecs, mask, self._inverse_lengths)
         itself = ItemLists(np.arange(len(known) + 1), index[known])
         found[known], scores[known] = top_k(queries, candidates, width, itself)
         source: list[Source] = ["unknown"] * len(index)
@@ -183,7 +197,7 @@ class Recommender:
         has_vector = query.vectors.any(axis=1)
         known = np.flatnonzero(has_vector)
         candidates = Candidates(self.artifacts.item_vecs, mask)
-        items[known], scores[known] = top_k(
+        items[known], scores[known] = self._top_k(
             query.vectors[known], candidates, width, query.seen.select(known)
         )
         source = [query.source] * len(items)
@@ -206,28 +220,9 @@ class Recommender:
             raise RequestError(msg)
         return min(length, self.num_items)
 
-    def _pool(self, items: IntArray) -> FloatArray:
-        """[dim] vector of a user with these distinct items, as the model's user vectors are."""
-        pooled = self.artifacts.history_item_vecs
-        if pooled is None:
-            vector = self.artifacts.item_vecs[items].mean(axis=0, dtype=np.float64)
-        else:
-            exponent = float(self.artifacts.meta["history"]["user_exponent"])
-            vector = pooled[items].sum(axis=0, dtype=np.float64) * len(items) ** -exponent
-        length = np.linalg.norm(vector) if self._normalise else 1.0
-        scaled: FloatArray = (vector / (length or 1.0)).astype(np.float32)
-        return scaled
-
     @cached_property
-    def _inverse_norms(self) -> FloatArray:
-        """[num_items] 1 / length of each item vector; 0 for a vector of zeros."""
-        vectors = self.artifacts.item_vecs
-        norms = np.empty(len(vectors), dtype=np.float32)
-        for low in range(0, len(vectors), NORM_BLOCK):
-            block = slice(low, low + NORM_BLOCK)
-            norms[block] = np.linalg.norm(vectors[block], axis=1)
-        inverse: FloatArray = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
-        return inverse
+    def _inverse_lengths(self) -> FloatArray:
+        return inverse_lengths(self.artifacts.item_vecs)
 
 
 @dataclass(frozen=True)
@@ -244,21 +239,3 @@ class _Query:
 def _empty(rows: int, width: int) -> tuple[IntArray, FloatArray]:
     """Items and scores of an answer that holds nothing yet."""
     return np.full((rows, width), -1), np.full((rows, width), np.nan, dtype=np.float32)
-
-
-def _nothing(count: int) -> ItemLists:
-    return ItemLists(np.zeros(count + 1, np.int64), np.empty(0, np.int64))
-
-
-def _lists(rows: Sequence[IntArray]) -> ItemLists:
-    offsets = np.cumsum([0, *map(len, rows)])
-    return ItemLists(offsets, np.concatenate([np.empty(0, np.int64), *rows]))
-
-
-def _select(lists: ItemLists, users: IntArray) -> ItemLists:
-    """The lists of users of whom some are unknown (-1): those have an empty one."""
-    known = users >= 0
-    chosen = lists.select(users[known])
-    counts = np.zeros(len(users), np.int64)
-    counts[known] = chosen.counts
-    return ItemLists(np.concatenate([[0], np.cumsum(counts)]), chosen.items)

@@ -1,0 +1,168 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.serving.conftest import LINE, write_model
+
+pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
+
+from fastapi.testclient import TestClient
+
+from twotower.serving.app import ServeOptions, create_app
+from twotower.serving.live import LiveModel
+
+
+def client_of(folder: Path, **options: Any) -> TestClient:
+    return TestClient(create_app(ServeOptions(artifacts=folder, poll=0, **options)))
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    seen = [(0, 4), (0, 0), (0, 0), (1, 0)]
+    folder = write_model(tmp_path_factory.mktemp("app") / "m", [[1.0], [-1.0]], LINE, seen)
+    with client_of(folder, max_k=50, max_batch=4, max_body=2000) as client:
+        yield client
+
+
+def test_health(client: TestClient) -> None:
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    version = answer.json().pop("model")
+    assert len(version) == 12
+    assert answer.json() == {"status": "ok", "model": version, "num_users": 2, "num_items": 5,
+                             "problem": None}  # fmt: skip
+
+
+def test_recommend(client: TestClient) -> None:
+    answer = client.post("/recommend", json={"user_ids": [100, 7], "k": 2})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "model": client.get("/health").json()["model"],
+        "results": [
+            {"user_id": 100, "items": [1003, 1002], "scores": [4, 3], "source": "model"},
+            {"user_id": 7, "items": [1000, 1004], "scores": [3, 1], "source": "popularity"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "want"),
+    [
+        ({"user_ids": [100], "exclude_seen": False, "k": 1}, [[1004]]),
+        ({"user_ids": [100], "allowed": [1001, 1002, 55], "blocked": [1002, 56]}, [[1001]]),
+        ({"user_ids": [100], "allowed": []}, [[]]),
+        ({"user_ids": []}, []),
+        ({"user_ids": [100, 100], "k": 50}, [[1003, 1002, 1001]] * 2),
+        ({"histories": [[1000, 1004], [99], []], "k": 1}, [[1003], [1000], [1000]]),
+        ({"histories": []}, []),
+    ],
+)
+def test_what_can_be_asked(client: TestClient, asked: Any, want: Any) -> None:
+    answer = client.post("/recommend", json=asked)
+    assert answer.status_code == 200
+    assert [row["items"] for row in answer.json()["results"]] == want
+
+
+def test_similar(client: TestClient) -> None:
+    answer = client.post("/similar", json={"item_ids": [1000, 55], "k": 2})
+    assert answer.json()["results"] == [
+        {"similar_to": 1000, "items": [1001, 1002], "scores": [1, 1], "source": "model"},
+        {"similar_to": 55, "items": [], "scores": [], "source": "unknown"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"user_ids": ["100"]}', "user ids of this model are integers, got '100' (str)"),
+        ('{"user_ids": [1e2]}', "user_ids.0"),
+        ('{"user_ids": [true]}', "user_ids.0"),
+        ('{"user_ids": [null]}', "user_ids.0"),
+        ('{"user_ids": [NaN]}', "user_ids.0"),
+        ('{"user_ids": [99999999999999999999]}', "64-bit"),
+        ('{"user_ids": 100}', "user_ids"),
+        ('{"user_ids": [100], "histories": []}', "either user_ids or histories"),
+        ("{}", "either user_ids or histories"),
+        ('{"histories": [["1000"]]}', "item ids of this model are integers"),
+        ('{"user_ids": [100], "k": 0}', "k: Input should be greater than or equal to 1"),
+        ('{"user_ids": [100], "k": -1}', "k:"),
+        ('{"user_ids": [100], "k": 2.5}', "k:"),
+        ('{"user_ids": [100], "k": 51}', "k: at most 50 in one request, got 51"),
+        ('{"user_ids": [1, 2, 3, 4, 5]}', "rows: at most 4 in one request, got 5"),
+        ('{"user_ids": [100], "topk": 3}', "topk: Extra inputs are not permitted"),
+        ('{"user_ids": [100], "allowed": ["x"]}', "item ids of this model are integers"),
+        ('{"user_ids": [100], "exclude_seen": "yes"}', "exclude_seen"),
+        ("{", "JSON"),
+        ("", "required"),
+        ("[]", "dictionary"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_the_reason(
+    client: TestClient, body: str, words: str
+) -> None:
+    answer = client.post("/recommend", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
+def test_bodies_that_are_too_long_are_refused(client: TestClient) -> None:
+    body = json.dumps({"user_ids": list(range(1000))}).encode()
+    chunks = (body[start : start + 500] for start in range(0, len(body), 500))
+    for content in (body, chunks):
+        answer = client.post("/recommend", content=content)
+        assert answer.status_code == 413
+        assert answer.json()["detail"] == "the body may have at most 2000 bytes"
+    short = json.dumps({"user_ids": [100], "k": 1}).encode()
+    pieces = (short[start : start + 5] for start in range(0, len(short), 5))
+    answer = client.post("/recommend", content=pieces, headers={"content-type": "application/json"})
+    assert answer.json()["results"][0]["items"] == [1003]
+
+
+def test_other_addresses_and_methods(client: TestClient) -> None:
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/recommend").status_code == 405
+
+
+def test_string_ids(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", [[1.0]], LINE[:2], [], users=["007"], items=["é", "01"])
+    client = client_of(folder)
+    answer = client.post("/recommend", json={"user_ids": ["007", "7", "\x00"], "k": 1}).json()
+    assert [row["source"] for row in answer["results"]] == ["model", "popularity", "popularity"]
+    assert answer["results"][0]["items"] == ["01"]
+    for body in ('{"user_ids": [7]}', '{"user_ids": ["\\ud800"]}'):
+        refused = client.post(
+            "/recommend", content=body, headers={"content-type": "application/json"}
+        )
+        assert refused.status_code == 422
+        assert "user id" in refused.json()["detail"]
+
+
+def test_documentation_names_every_answer(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(paths) == {"/health", "/recommend", "/similar"}
+    assert set(paths["/recommend"]["post"]["responses"]) == {"200", "413", "422"}
+    assert client.get("/docs").status_code == 200
+
+
+def test_a_folder_that_breaks_is_told_and_the_old_model_answers(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", [[1.0]], LINE, [])
+    live = LiveModel(folder)
+    client = TestClient(create_app(ServeOptions(artifacts=folder, poll=0), live))
+    version = client.get("/health").json()["model"]
+    np.save(folder / "user_vecs.npy", np.zeros((1, 1), np.float32))
+    (folder / "model_meta.json").touch()
+    live.refresh()
+    health = client.get("/health").json()
+    assert (health["status"], health["model"]) == ("degraded", version)
+    assert "user_vecs.npy" in health["problem"]
+    answer = client.post("/recommend", json={"user_ids": [100], "k": 1}).json()
+    assert answer["results"][0]["items"] == [1004]
+    write_model(folder, [[-1.0]], LINE, [])
+    live.refresh()
+    answer = client.post("/recommend", json={"user_ids": [100], "k": 1}).json()
+    assert answer["results"][0]["items"] == [1000]
+    assert answer["model"] != version

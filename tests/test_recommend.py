@@ -1,0 +1,160 @@
+"""The batch command."""
+
+import hashlib
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.serving.conftest import LINE, write_model
+from twotower import recommend
+from twotower.common.errors import ConfigError, DataError, RequestError
+from twotower.serving import Recommender, batch
+
+Run = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    seen = [(0, 4), (0, 0), (1, 0), (2, 3)]
+    return write_model(tmp_path / "model", [[1.0], [-1.0], [0.0]], LINE, seen)
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    def command(*arguments: Any, out: str = "recs.parquet") -> pd.DataFrame:
+        path = folder.parent / out
+        recommend.main([*map(str, arguments), "--artifacts", str(folder), "--out", str(path)])
+        if path.suffix == ".csv":
+            return pd.read_csv(path, dtype={"user_id": str})
+        return pd.read_parquet(path)
+
+    return command
+
+
+def expected(folder: Path, users: list[int], k: int) -> pd.DataFrame:
+    return Recommender.load(folder).recommend(users, k).to_frame()
+
+
+def same(got: pd.DataFrame, want: pd.DataFrame) -> bool:
+    return bool(got.to_dict("list") == want.to_dict("list"))
+
+
+@pytest.mark.parametrize("chunk", [1, 6, 10**6])
+def test_all_users(
+    run: Run, folder: Path, chunk: int, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(batch, "CHUNK", chunk)
+    assert same(run("--users", "all", "--k", 3), expected(folder, [100, 101, 102], 3))
+    groups = {1: 3, 6: 2, 10**6: 1}
+    assert pq.ParquetFile(folder.parent / "recs.parquet").num_row_groups == groups[chunk]
+    assert "users: 2 by model, 1 by popularity" in capsys.readouterr().err
+
+
+def test_same_bytes_again(run: Run, folder: Path) -> None:
+    digests = set()
+    for out in ("a.parquet", "b.parquet"):
+        run("--users", "all", out=out)
+        digests.add(hashlib.sha256((folder.parent / out).read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("u.csv", "name,user_id\nAnn,101\nBob,7\n"), ("u.txt", "101\n7\n"), ("u.parquet", "")],
+)
+def test_users_of_a_file(run: Run, folder: Path, name: str, text: str) -> None:
+    path = folder.parent / name
+    if text:
+        path.write_text(text)
+    else:
+        pd.DataFrame({"user_id": [101, 7]}).to_parquet(path)
+    assert same(run("--users", path, "--k", 2), expected(folder, [101, 7], 2))
+
+
+def test_csv(run: Run, folder: Path) -> None:
+    run("--users", "all", "--k", 1, out="recs.csv")
+    assert (folder.parent / "recs.csv").read_text() == (
+        '"user_id","rank","item_id","score","source"\n'
+        '100,1,1003,4,"model"\n101,1,1001,-2,"model"\n102,1,1000,2,"popularity"\n'
+    )
+
+
+def test_histories_of_new_users(run: Run, folder: Path) -> None:
+    path = folder.parent / "new.csv"
+    path.write_text("user_id,item_id\n007,1001\n7,55\n007,1003\n007,1001\n")
+    got = run("--history", path, "--k", 2, out="recs.csv")
+    assert got["user_id"].tolist() == ["007", "007", "7", "7"]
+    assert got["item_id"].tolist() == [1004, 1002, 1000, 1003]
+    assert got["source"].tolist() == ["fold-in", "fold-in", "popularity", "popularity"]
+    kept = run("--history", path, "--k", 1, "--include-seen", out="recs.csv")
+    assert kept["item_id"].tolist() == [1004, 1000]
+
+
+def test_string_ids_are_not_touched(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", [[1.0]], LINE[:2], [], users=["NA"], items=['a,"b"', "01"])
+    (tmp_path / "u.csv").write_text("user_id\nNA\n007\n")
+    recommend.main(["--users", str(tmp_path / "u.csv"), "--k", "1", "--artifacts", str(folder),
+                    "--out", str(tmp_path / "r.csv")])  # fmt: skip
+    got = pd.read_csv(tmp_path / "r.csv", dtype=str, keep_default_na=False)
+    assert got["user_id"].tolist() == ["NA", "007"]
+    assert got["item_id"].tolist() == ["01", 'a,"b"']
+
+
+def test_nobody_is_an_empty_file_with_columns(run: Run, folder: Path) -> None:
+    (folder.parent / "u.txt").write_text("")
+    got = run("--users", folder.parent / "u.txt")
+    assert list(got.columns) == ["user_id", "rank", "item_id", "score", "source"]
+    assert len(got) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("u.csv", None, "no such file"),
+        ("u.txt", None, "no such file"),
+        ("u.csv", "id\n1\n", "cannot read user_id"),
+        ("u.csv", "user_id\n1\nx\n", "row 2: user_id: the model's ids are integers, got 'x'"),
+        ("u.txt", "1\n\n2\n", "row 2 has no user_id"),
+        ("u.parquet", "nonsense", "cannot read user_id"),
+    ],
+)
+def test_unusable_files_are_refused(
+    run: Run, folder: Path, name: str, text: str | None, words: str
+) -> None:
+    path = folder.parent / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        run("--users", path)
+    assert not (folder.parent / "recs.parquet").exists()
+
+
+def test_impossible_requests_leave_what_was_there(run: Run, folder: Path) -> None:
+    out = folder.parent / "recs.parquet"
+    out.write_text("before")
+    with pytest.raises(RequestError, match="k must be"):
+        run("--users", "all", "--k", 0)
+    pd.DataFrame({"user_id": ["100"]}).to_parquet(folder.parent / "u.parquet")
+    with pytest.raises(RequestError, match="user ids of this model are integers, got '100'"):
+        run("--users", folder.parent / "u.parquet")
+    assert out.read_text() == "before"
+    assert not list(folder.parent.glob(".tmp-*"))
+    with pytest.raises(ConfigError, match=r"written as \.csv or \.parquet"):
+        run("--users", "all", out="recs.json")
+
+
+def test_the_module_is_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["recommend", "--users", "all", "--out", "r.csv",
+                                     "--artifacts", str(tmp_path)])  # fmt: skip
+    with pytest.raises(SystemExit) as ended, pytest.warns(RuntimeWarning, match="sys.modules"):
+        runpy.run_module("twotower.recommend", run_name="__main__")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: not a complete model folder")

@@ -1,0 +1,141 @@
+"""An approximate index of item vectors: a navigable small-world graph, built by usearch.
+
+Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
+hierarchical navigable small world graphs", TPAMI 2020.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.common.errors import ConfigError
+from twotower.data.interactions import ItemLists
+from twotower.retrieval.exact import Candidates, top_k
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+NEIGHBOURS = 16
+"""Links of an item in the graph."""
+BUILD_EFFORT = 128
+"""Items looked at to link a new one."""
+SEARCH_EFFORT = 128
+"""Items looked at in a search, at least."""
+LONG_HISTORY = 1000
+"""Hidden items from which on exact search is used: the index would have to find them first."""
+QUERIES = 1000
+"""Users at most that the recall is measured with."""
+
+
+def build_index(item_vecs: FloatArray) -> bytes:
+    """The file of an index for the largest inner products; the same vectors give the same bytes.
+
+    Args:
+        item_vecs: [num_items, dim] float32.
+
+    Raises:
+        ConfigError: if usearch is not installed.
+    """
+    index = _empty(item_vecs.shape[1])
+    # One thread: with more, the graph depends on which of them is faster.
+    index.add(np.arange(len(item_vecs), dtype=np.uint64), item_vecs, threads=1)
+    return bytes(index.save() or b"")
+
+
+def open_index(path: Path, dim: int, *, mmap: bool = True) -> "Index":
+    """The index in a file that holds what `build_index` returned.
+
+    Raises:
+        ConfigError: if usearch is not installed.
+        ValueError: if the file is damaged or holds vectors of another length.
+    """
+    index = _empty(dim)
+    if not path.is_file():
+        msg = f"no file {path.name}"
+        raise ValueError(msg)
+    try:
+        (index.view if mmap else index.load)(str(path))
+    except RuntimeError as error:
+        msg = f"{path.name} is no index: {error}"
+        raise ValueError(msg) from None
+    index.expansion_search = SEARCH_EFFORT
+    if index.ndim != dim:
+        msg = f"{path.name} holds vectors of length {index.ndim}, not {dim}"
+        raise ValueError(msg)
+    return index
+
+
+class IndexSearch:
+    """`exact.top_k` with an index: nearly the best items, ordered by their exact scores."""
+
+    def __init__(self, index: "Index") -> None:
+        self._index = index
+
+    def top_k(
+        self, queries: FloatArray, candidates: Candidates, k: int, masked: ItemLists
+    ) -> tuple[IntArray, FloatArray]:
+        """See `exact.top_k`, which answers what the index cannot: where few items may appear."""
+        if candidates.allowed is not None or candidates.scale is not None:
+            return top_k(queries, candidates, k, masked)
+        items = np.full((len(queries), k), -1, dtype=np.int64)
+        scores = np.full((len(queries), k), np.nan, dtype=np.float32)
+        unanswered = []
+        for row, query in enumerate(queries):
+            hidden = masked.items[masked.offsets[row] : masked.offsets[row + 1]]
+            found = self._find(query, min(k + len(hidden), len(candidates.vectors)), hidden)
+            if found is None or len(found) < min(k, len(candidates.vectors) - len(hidden)):
+                unanswered.append(row)
+                continue
+            values = candidates.vectors[found] @ query
+            order = np.argsort(-values, kind="stable")[:k]
+            items[row, : len(order)], scores[row, : len(order)] = found[order], values[order]
+        rest = np.array(unanswered, dtype=np.int64)
+        items[rest], scores[rest] = top_k(queries[rest], candidates, k, masked.select(rest))
+        return items, scores
+
+    def _find(self, query: FloatArray, count: int, hidden: IntArray) -> IntArray | None:
+        """Of nearly the best items those that are not hidden, ascending; None if too many are."""
+        if len(hidden) > LONG_HISTORY:
+            return None
+        keys = np.sort(self._index.search(query, count, threads=1).keys.astype(np.int64))
+        return keys[~np.isin(keys, hidden)]
+
+
+def index_recall(
+    index: "Index", user_vecs: FloatArray, item_vecs: FloatArray, k: int
+) -> dict[str, Any]:
+    """Share of the exact top k that the index finds, over evenly spaced users.
+
+    Returns:
+        `k`, `num_users` and `recall` (their mean).
+    """
+    k = min(k, len(item_vecs))
+    chosen = np.unique(np.linspace(0, len(user_vecs) - 1, QUERIES).astype(np.int64))
+    queries = np.asarray(user_vecs[chosen])
+    queries = queries[queries.any(axis=1)]
+    nothing = ItemLists(np.zeros(len(queries) + 1, np.int64), np.empty(0, np.int64))
+    exact, _ = top_k(queries, Candidates(item_vecs), k, nothing)
+    found, _ = IndexSearch(index).top_k(queries, Candidates(item_vecs), k, nothing)
+    hits = [np.isin(a, b).sum() for a, b in zip(exact, found, strict=True)]
+    return {"k": k, "num_users": len(queries), "recall": float(np.sum(hits)) / max(exact.size, 1)}
+
+
+def _empty(dim: int) -> "Index":
+    try:
+        from usearch.index import Index
+    except ModuleNotFoundError:
+        msg = 'an index needs usearch: pip install "twotower[index]"'
+        raise ConfigError(msg) from None
+    return Index(
+        ndim=dim,
+        metric="ip",
+        dtype="f32",
+        connectivity=NEIGHBOURS,
+        expansion_add=BUILD_EFFORT,
+        expansion_search=SEARCH_EFFORT,
+    )

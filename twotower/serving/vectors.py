@@ -1,0 +1,50 @@
+"""Vectors to rank with: of known users, of histories, and the lengths of items' vectors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.artifacts import Artifacts
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+BLOCK = 2**16
+"""Items whose lengths are computed at a time."""
+
+
+def user_vectors(artifacts: Artifacts, users: IntArray) -> FloatArray:
+    """[len(users), dim] vectors of users by index; zeros for an unknown one (-1)."""
+    vectors = np.zeros((len(users), artifacts.item_vecs.shape[1]), dtype=np.float32)
+    vectors[users >= 0] = artifacts.user_vecs[users[users >= 0]]
+    return vectors
+
+
+def history_vectors(artifacts: Artifacts, histories: Sequence[IntArray]) -> FloatArray:
+    """[len(histories), dim] vectors of users with these distinct items; zeros for an empty list.
+
+    The model's own pooling of histories if it has one, otherwise the mean of the item vectors; of
+    length 1 where the model compares by cosine, as the vectors of its users are.
+    """
+    vectors = np.zeros((len(histories), artifacts.item_vecs.shape[1]), dtype=np.float64)
+    pooled = artifacts.history_item_vecs
+    exponent = 1.0 if pooled is None else float(artifacts.meta["history"]["user_exponent"])
+    addends = artifacts.item_vecs if pooled is None else pooled
+    for row, items in enumerate(histories):
+        if len(items):
+            vectors[row] = addends[items].sum(axis=0, dtype=np.float64) * len(items) ** -exponent
+    if artifacts.meta["model"]["similarity"] == "cosine":
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+    return vectors.astype(np.float32)
+
+
+def inverse_lengths(vectors: FloatArray) -> FloatArray:
+    """[len(vectors)] 1 / length of each vector; 0 for a vector of zeros."""
+    lengths = np.empty(len(vectors), dtype=np.float32)
+    for low in range(0, len(vectors), BLOCK):
+        block = slice(low, low + BLOCK)
+        lengths[block] = np.linalg.norm(vectors[block], axis=1)
+    inverse: FloatArray = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return inverse
