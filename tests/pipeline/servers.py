@@ -51,7 +51,9 @@ class Server:
 
 
 @contextmanager
-def running(project: Project, *command: str, port: int, path: str) -> Iterator[Server]:
+def running(
+    project: Project, *command: str, port: int, path: str, store: str = ""
+) -> Iterator[Server]:
     """A server of the project, once it answers; killed at the end.
 
     Args:
@@ -59,12 +61,13 @@ def running(project: Project, *command: str, port: int, path: str) -> Iterator[S
         command: that starts it.
         port: on which it will listen.
         path: that is answered as soon as it is ready.
+        store: address of the MLflow store that it shall use, if it is not one itself.
     """
     url = f"http://127.0.0.1:{port}"
     environment = project.environment | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_TRACKING_URI": project.environment.get("MLFLOW_TRACKING_URI", url),
+        **({"MLFLOW_TRACKING_URI": store} if store else {}),
     }
     log = project.root.parent / f"server-{port}.log"
     with log.open("wb") as output:

@@ -32,10 +32,7 @@ def tracking_server(project: Project, port: int) -> Iterator[Server]:
 def model_server(project: Project, uri: str, port: int) -> Iterator[Server]:
     command = ["mlflow", "models", "serve", "--model-uri", "models:/two-tower@champion"]
     where = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
-    with (
-        mock.patch.dict(os.environ, {"MLFLOW_TRACKING_URI": uri}),
-        running(project, *command, *where, port=port, path="/ping") as server,
-    ):
+    with running(project, *command, *where, port=port, path="/ping", store=uri) as server:
         yield server
 
 

@@ -29,6 +29,7 @@ def _own_environment() -> Iterator[None]:
     import mlflow
 
     with mock.patch.dict(os.environ):
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
         yield
         mlflow.set_tracking_uri(None)
         mlflow.set_registry_uri(None)

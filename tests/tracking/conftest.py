@@ -14,6 +14,7 @@ from twotower.tracking.store import store_uri
 def _own_environment() -> Iterator[None]:
     """Tracking sets variables for mlflow; other tests shall not see them."""
     with mock.patch.dict(os.environ):
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
         yield
 
 

@@ -12,7 +12,7 @@ from twotower.config.outputs import MlflowConfig
 from twotower.tracking import FinishedTrial, SearchInfo, start_tracker
 from twotower.tracking.mlflow_run import SearchRun, trial_metrics
 from twotower.tracking.records import TrackedDataset
-from twotower.tracking.store import store_uri
+from twotower.tracking.store import repository_root, store_uri
 
 CONFIG = MlflowConfig(enabled=True, experiment="tests")
 DATA = TrackedDataset("train", "abc123", "training", "data/prepared/train.parquet", 700)
@@ -186,6 +186,13 @@ def test_more_metrics_than_one_request_takes(root: Path) -> None:
     assert trials[0].data.metrics["epoch/loss"] == 699
 
 
+def test_more_params_than_one_request_takes(root: Path) -> None:
+    params = {f"model.p{number}": str(number) for number in range(130)}
+    SearchRun(CONFIG, root, SearchInfo("89ab", "wide", params))
+    searches, _ = stored(root)
+    assert searches[0].data.params == params
+
+
 def test_every_page_of_trials_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = SearchRun(CONFIG, root, SEARCH)
     for number in range(3):
@@ -209,6 +216,15 @@ def test_every_page_of_trials_is_read(root: Path, monkeypatch: pytest.MonkeyPatc
 )
 def test_other_stores_are_taken_as_they_are(uri: str, tmp_path: Path) -> None:
     assert store_uri(uri, tmp_path) == uri
+
+
+def test_the_default_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert store_uri(None, repository_root()) == f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    assert store_uri(None, tmp_path) == "http://localhost:5000"
+    assert store_uri("http://other:5000", tmp_path) == "http://other:5000"
 
 
 def test_a_relative_store_lies_below_the_root(tmp_path: Path) -> None:

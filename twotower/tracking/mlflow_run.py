@@ -23,7 +23,7 @@ CONTEXT_TAG = "mlflow.data.context"
 MAX_METRICS = 1000
 """Metrics that MLflow takes in one request; with parameters and tags, too, at most 1000 in all."""
 MAX_PARAMS = 100
-"""Parameters, and tags, that MLflow takes in one request."""
+"""Parameters that MLflow takes in one request; tags, too."""
 MAX_TAG = 5000
 """Characters that every MLflow store takes as a tag's value."""
 MAX_PARAM = 500
@@ -67,7 +67,10 @@ class SearchRun:
             )
             run_id = str(run.info.run_id)
         tags = {**self._search.tags, SEARCH_TAG: self._search.key}
-        self._client.log_batch(run_id, params=_params(self._search.params), tags=_tags(tags))
+        self._client.log_batch(run_id, tags=_tags(tags))
+        params = _params(self._search.params)
+        for start in range(0, len(params), MAX_PARAMS):
+            self._client.log_batch(run_id, params=params[start : start + MAX_PARAMS])
         if self._search.datasets:
             self._client.log_inputs(run_id, [_dataset(entry) for entry in self._search.datasets])
         return run_id
@@ -188,8 +191,7 @@ def _metrics(values: Mapping[str, float], timestamp: int, step: int = 0) -> list
 def _params(values: Mapping[str, object]) -> list["Param"]:
     from mlflow.entities import Param
 
-    named = list(values.items())[:MAX_PARAMS]
-    return [Param(name, str(value)[:MAX_PARAM]) for name, value in named]
+    return [Param(name, str(value)[:MAX_PARAM]) for name, value in values.items()]
 
 
 def _tags(values: Mapping[str, str]) -> list["RunTag"]:
