@@ -31,7 +31,9 @@ def test_start_and_reset(finished: Path, capsys: pytest.CaptureFixture[str]) -> 
     profile = read_last_run(last)
     assert profile is not None
     assert (profile.rows, profile.users) == (360, 30)
-    assert "360 rows, 30 users" in capsys.readouterr().out
+    output = capsys.readouterr()
+    assert "360 rows, 30 users" in output.out
+    assert output.err == ""
     before = warm.read_bytes(), last.read_bytes()
     retraining.start(top=2)
     assert (warm.read_bytes(), last.read_bytes()) == before
