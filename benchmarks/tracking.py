@@ -30,6 +30,8 @@ from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
 from twotower.tracking.store import open_experiment
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
 REPOSITORY = Path(__file__).parent.parent
 GOAL = 0.1
 

@@ -13,8 +13,8 @@ from twotower.data.prepared import SPLITS
 from twotower.registry import rows
 from twotower.registry.package import FOLDER, package
 from twotower.registry.rows import HashArray
+from twotower.tracking.git import git_tags
 from twotower.tracking.store import COMMAND_PATIENCE, open_experiment, store_uri
-from twotower.tracking.study import git_tags
 from twotower.tracking.tracker import explain
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """A study and its trials as the tracker shows them."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from twotower.config import Config
 from twotower.search.identity import Fingerprint
 from twotower.search.location import StudyLocation
 from twotower.search.trial import CONSTANT_TIME, TrialRecord
+from twotower.tracking.git import git_tags
 from twotower.tracking.journal import LOCK, TrackedStudy, write_note
 from twotower.tracking.records import FinishedTrial, SearchInfo, TrackedDataset, Tracker
 from twotower.tracking.tracker import start_tracker, warn
@@ -95,29 +95,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
         else:
             text = value if isinstance(value, str) else json.dumps(value)
             yield f"{prefix}{name}", text
-
-
-def git_tags(folder: Path = Path()) -> dict[str, str]:
-    """The commit that is checked out, and whether tracked files differ from it; {} without git."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    if commit is None or changes is None:
-        return {}
-    return {
-        "mlflow.source.git.commit": commit,
-        "twotower.git.dirty": "true" if changes else "false",
-    }
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        ran = subprocess.run(  # noqa: S603 - fixed arguments
-            command, capture_output=True, check=True, text=True, encoding="utf-8", timeout=30
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return ran.stdout.strip()
 
 
 def finished_trial(record: TrialRecord, objective: str) -> FinishedTrial:
