@@ -4,7 +4,6 @@
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ from twotower.common.cli import one_line_errors
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
+from twotower.search.location import StudyLocation
 from twotower.search.results import SearchOutputs
 from twotower.search.run import Watcher, run_search
 from twotower.search.trial import TrialRecord
-from twotower.tracking import FinishedTrial, SearchInfo, Tracker, start_tracker
+from twotower.tracking import Tracker, repository_root
+from twotower.tracking.study import finished_trial, summary_metrics, track_study
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"
 
@@ -66,48 +67,34 @@ class Reporter:
         self._root = root
 
     def start(
-        self, identity: str, counts: dict[str, int], there: list[TrialRecord], total: int
+        self, location: StudyLocation, counts: dict[str, int], there: list[TrialRecord], total: int
     ) -> None:
         """Open the search's run, and show it the trials of earlier runs."""
-        info = SearchInfo(identity=identity, study_name=self._config.hpo.study_name)
-        self.tracker = start_tracker(self._config.mlflow, self._root, info)
+        self.tracker = track_study(self._config, self._root, location, counts)
         self.console.start(counts, there, total)
         for record in there:
-            self.tracker.trial(_finished(record, self._config.hpo.objective))
+            self.tracker.trial(finished_trial(record, self._config.hpo.objective))
 
     def trial(self, record: TrialRecord) -> None:
         """Show a new trial in both places."""
         self.console.trial(record)
         if self.tracker is not None:
-            self.tracker.trial(_finished(record, self._config.hpo.objective))
+            self.tracker.trial(finished_trial(record, self._config.hpo.objective))
 
     def close(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
         """Show the summary in both places."""
         self.console.close()
         files = [outputs.results, outputs.trials, outputs.validation, outputs.snapshot]
         if self.tracker is not None:
-            winner = results["best_trial"]
-            best = {"best_value": winner["value"]} | winner["metrics"] if winner else {}
-            self.tracker.close([outputs.results, outputs.trials], best)
+            self.tracker.close([outputs.results, outputs.trials], summary_metrics(results))
         self.console.summary(results, [path.as_posix() for path in files])
 
-
-def _finished(record: TrialRecord, objective: str) -> FinishedTrial:
-    epochs = [
-        {"loss": loss} | ({objective: record.intermediate[n]} if n in record.intermediate else {})
-        for n, loss in enumerate(record.losses, start=1)
-    ]
-    return FinishedTrial(
-        number=record.number,
-        state=record.state,
-        params=record.params,
-        value=record.value,
-        metrics=record.metrics,
-        epoch_metrics=epochs,
-        started_ms=record.started,
-        finished_ms=record.finished,
-        failure=record.failure,
-    )
+    def abort(self, error: BaseException) -> None:
+        """Show MLflow that the search has ended without results."""
+        self.console.close()
+        if self.tracker is not None:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self.tracker.abort(str(error) or type(error).__name__, interrupted=interrupted)
 
 
 def main() -> None:
@@ -118,12 +105,16 @@ def main() -> None:
         from twotower.ingest import prepare
 
         prepare(config, PREPARED, Path("metrics/data.json"))
-    root = Path(os.environ.get("DVC_ROOT", "."))
+    root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
     watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)
-    results = run_search(
-        config, root, watcher, outputs=outputs, add_trials=arguments.add_trials or 0
-    )
+    try:
+        results = run_search(
+            config, root, watcher, outputs=outputs, add_trials=arguments.add_trials or 0
+        )
+    except BaseException as error:
+        reporter.abort(error)
+        raise
     reporter.close(results, outputs)
 
 

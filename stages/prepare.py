@@ -8,6 +8,7 @@ from twotower.common.cli import one_line_errors
 from twotower.config import load_config
 from twotower.data.prepared import PREPARED, SPLITS
 from twotower.ingest import prepare
+from twotower.ingest.guard import LAST_RUN
 
 METRICS = Path("metrics/data.json")
 
@@ -15,7 +16,7 @@ METRICS = Path("metrics/data.json")
 def main() -> None:
     """Run the stage in the current directory."""
     with one_line_errors():
-        report = prepare(load_config(), PREPARED, METRICS)
+        report = prepare(load_config(), PREPARED, METRICS, LAST_RUN)
         print(summary(report))
 
 

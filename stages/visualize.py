@@ -5,18 +5,23 @@ from pathlib import Path
 from twotower.common.cli import one_line_errors
 from twotower.config import load_config
 from twotower.plots import write_plots
+from twotower.tracking import show_plots
+
+RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
 
 def main() -> None:
     """Draw what the search did."""
+    config = load_config()
     written = write_plots(
-        results_file=Path("hpo_results.json"),
+        results_file=RESULTS,
         trials_file=Path("metrics/hpo_trials.csv"),
-        folder=Path("plots"),
-        static=load_config().visualize.static,
+        folder=PLOTS,
+        static=config.visualize.static,
     )
     for line in [*map(str, written.files), *written.notes]:
         print(line)
+    show_plots(config.mlflow, RESULTS, PLOTS)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,12 @@ def test_a_history_is_pooled_as_in_the_tower(tmp_path: Path, similarity: str) ->
     rows = catalogue.encode(TRAIN.assign(weight=np.float32(1)))
     config = ModelConfig.model_validate(
         {
-            **{"dim": 8, "similarity": similarity, "user_tower": "history", "init": "spectral"},
-            **{"user_exponent": 0.4, "item_exponent": 0.3},
+            "dim": 8,
+            "similarity": similarity,
+            "user_tower": "history",
+            "init": "spectral",
+            "user_exponent": 0.4,
+            "item_exponent": 0.3,
         }
     )
     model = fit(catalogue, rows, config, TrainConfig(epochs=2, batch_size=64), seed=1)

@@ -44,7 +44,8 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The environment's programs first, this checkout's package, and nobody's settings."""
-        outer = {name: value for name, value in os.environ.items() if not name.startswith("DVC")}
+        foreign = ("DVC", "MLFLOW_TRACKING_URI")
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         settings = self.root.parent / "dvc"
         who = {"NAME": "A User", "EMAIL": "user@example.org"}
         return outer | {

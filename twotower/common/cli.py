@@ -11,6 +11,11 @@ NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
 
 
+def say(line: str) -> None:
+    """A line of a command's own output."""
+    print(line)  # noqa: T201
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn a user's mistake or a full disk into one line and status 1, Ctrl-C into one and 130."""

@@ -6,6 +6,8 @@ TwoTowerError
 ├── SearchError       a study that cannot be run, resumed or read
 ├── TrainingError     a training run that diverged
 ├── ArtifactError     a folder that is not a model
+├── TrackingError     an MLflow store that does not answer
+├── RegistryError     a model that cannot be registered, compared or promoted
 └── RequestError      a question that a model cannot answer
 """
 
@@ -32,6 +34,14 @@ class TrainingError(TwoTowerError):
 
 class ArtifactError(TwoTowerError):
     """A model folder is missing, incomplete, or of another format."""
+
+
+class TrackingError(TwoTowerError):
+    """An MLflow store does not answer, or cannot be used."""
+
+
+class RegistryError(TwoTowerError):
+    """A model cannot be registered, compared or promoted."""
 
 
 class RequestError(TwoTowerError):

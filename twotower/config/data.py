@@ -1,8 +1,15 @@
-"""Sections `data` and `split`: where the raw files are, what their columns mean, who sees what."""
+"""Sections `data`, `guard` and `split`: what the raw files are, what may change, who sees what."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    StringConstraints,
+)
 
 from twotower.config.base import Section
 
@@ -123,6 +130,26 @@ class DataConfig(Section):
     interactions: InteractionsConfig = InteractionsConfig()
     users: TableConfig = TableConfig()
     items: TableConfig = TableConfig()
+
+
+class GuardConfig(Section):
+    """Section `guard`: how much the data may differ from the last run's; null: by any amount.
+
+    `data/last_run.json` holds what is compared with; as long as it is empty, nothing is.
+    """
+
+    min_rows: NonNegativeFloat | None = 0.9
+    """Rows, as a multiple of the last run's."""
+    max_rows: PositiveFloat | None = 2.0
+    max_new_users: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    """Share of the users that the last run did not have."""
+    max_new_items: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    max_days_lost: NonNegativeFloat | None = 30.0
+    """Days by which the first event may be later than the last run's."""
+    max_days_back: NonNegativeFloat | None = 0.0
+    """Days by which the last event may be earlier than the last run's."""
+    max_days_new: NonNegativeFloat | None = 60.0
+    """Days by which the last event may be later than the last run's."""
 
 
 class GivenFiles(Section):

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from twotower.common.errors import ConfigError
 from twotower.common.files import canonical
 from twotower.config.base import Section
-from twotower.config.data import DataConfig, SplitConfig
+from twotower.config.data import DataConfig, GuardConfig, SplitConfig
 from twotower.config.outputs import MlflowConfig, VisualizeConfig
 from twotower.config.search import TAGS, HpoConfig
 from twotower.config.space import (
@@ -33,6 +33,7 @@ class Config(Section):
 
     seed: int = Field(default=42, ge=0)
     data: DataConfig = DataConfig()
+    guard: GuardConfig = GuardConfig()
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()

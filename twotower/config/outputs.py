@@ -1,6 +1,8 @@
 """Sections `visualize` and `mlflow`: what is shown; nothing here changes what is computed."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from twotower.config.base import Section
 
@@ -17,5 +19,9 @@ class MlflowConfig(Section):
 
     enabled: bool = False
     tracking_uri: str | None = None
-    """null: sqlite:///mlflow.db in the repository."""
+    """null: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the repository."""
     experiment: str = "two-tower"
+    model: str = "two-tower"
+    """Name of the registered model."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """A model becomes champion if the paired test against the champion has a p-value below it."""

@@ -15,6 +15,7 @@ from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.data import SplitConfig
 from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
+from twotower.ingest.guard import check_data
 from twotower.ingest.interactions import EventLog, load_interactions
 from twotower.ingest.report import data_report
 from twotower.ingest.split import leave_last_out, temporal_split, time_order
@@ -24,22 +25,26 @@ from twotower.ingest.validate import describe
 Labels = NDArray[np.int8]
 
 
-def prepare(config: Config, output: Path, metrics: Path) -> dict[str, Any]:
+def prepare(
+    config: Config, output: Path, metrics: Path, last_run: Path | None = None
+) -> dict[str, Any]:
     """Turn the raw files into splits, vocabularies and side features.
 
     Everything is checked before anything is written, and every file is written whole: after an
     error, earlier outputs are as they were.
 
     Args:
-        config: all parameters; those of `data`, `split` and `seed` count.
+        config: all parameters; those of `data`, `guard`, `split` and `seed` count.
         output: folder for the layout of twotower.data.prepared.
         metrics: file for the report.
+        last_run: profile of the data that this data is compared with; None: with nothing.
 
     Returns:
         The report that `metrics` holds.
 
     Raises:
-        DataError: naming file, row, column, rule and the first offenders.
+        DataError: naming file, row, column, rule and the first offenders; or the guard rails that
+            the data breaks.
         ConfigError: if the split is `given` and not said where.
     """
     root = _check_root(Path(config.data.root), output)
@@ -54,6 +59,8 @@ def prepare(config: Config, output: Path, metrics: Path) -> dict[str, Any]:
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
     splits = _split(frame, config.split)
+    if last_run is not None:
+        check_data(splits, last_run, config.guard)
     catalogue = Catalogue(
         users=build_entities(users, splits["train"]["user_id"]),
         items=build_entities(tables["items"], splits["train"]["item_id"]),

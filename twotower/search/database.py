@@ -17,6 +17,8 @@ from twotower.search.locking import schema_lock
 from twotower.search.storage import Storage
 from twotower.search.trial import Distributions, TrialRecord
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
 NUMBERS_FROM = text(
     "SELECT number FROM trials JOIN studies ON studies.study_id = trials.study_id"
     " WHERE study_name = :study AND number >= :number"

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from twotower.search.execute import TrialTask, given_up
 from twotower.search.propose import Known, Proposal, propose
 from twotower.search.pruners import pruning_of
 from twotower.search.study import LiveStudy
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Params, TrialRecord
 from twotower.search.workers.base import WorkerDiedError, Workers
 
 OnTrial = Callable[[TrialRecord], None]
@@ -50,6 +50,8 @@ class Search:
         workers: Workers,
         provenance: str,
         on_trial: OnTrial,
+        *,
+        warm_start: Sequence[Params] = (),
     ) -> None:
         """Prepare a search.
 
@@ -59,7 +61,9 @@ class Search:
             workers: run the trials.
             provenance: digest that new trials carry.
             on_trial: told of each new trial once it is on disk.
+            warm_start: what is tried first, after the defaults.
         """
+        self._warm_start = warm_start
         self._config = config
         self._hpo = config.hpo
         self._study = study
@@ -114,7 +118,12 @@ class Search:
             }
             defaults = hyperparameters(self._config.model, self._config.train)
             proposal = propose(
-                number, known | self._study.records, self._hpo, self._config.seed, defaults
+                number,
+                known | self._study.records,
+                self._hpo,
+                self._config.seed,
+                defaults,
+                warm_start=self._warm_start,
             )
             return TrialTask(
                 number,

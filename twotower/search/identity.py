@@ -2,7 +2,7 @@
 
 import ast
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +16,7 @@ from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
 from twotower.config.load import fixed_params, searched
 from twotower.search.propose import distributions
+from twotower.search.trial import Params
 from twotower.training.device import resolve_device
 
 OBJECTIVE_VERSION = 2
@@ -46,10 +47,13 @@ class Fingerprint:
         return sha256_text(json_text(self.values, indent=None))
 
 
-def build_identity(config: Config, data: Mapping[str, str]) -> Fingerprint:
+def build_identity(
+    config: Config, data: Mapping[str, str], warm_start: Sequence[Params] = ()
+) -> Fingerprint:
     """Identity of the study that `config` asks for on the data with these digests.
 
-    The number of trials, the time budget and where results are stored are no part of it.
+    The number of trials, the time budget and where results are stored are no part of it. A study
+    that begins with trials of an earlier one is another one than that which does not.
     """
     found = searched(config)
     space = {
@@ -74,6 +78,7 @@ def build_identity(config: Config, data: Mapping[str, str]) -> Fingerprint:
             "seed": config.seed,
             "space": space,
             "train": train,
+            **({"warm_start": list(warm_start)} if warm_start else {}),
         }
     )
 

@@ -35,7 +35,8 @@ class StudyLocation:
     mixed: bool = False
 
     @property
-    def _version(self) -> str:
+    def version(self) -> str:
+        """Tells the studies of one identity apart."""
         return self.provenance.digest[:12] + "-mixed" * self.mixed
 
     @property
@@ -46,7 +47,7 @@ class StudyLocation:
     @property
     def folder(self) -> Path:
         """Folder of the study of this identity and provenance."""
-        return self.home / self._version
+        return self.home / self.version
 
     @property
     def trials(self) -> Path:
@@ -82,4 +83,4 @@ class StudyLocation:
 
     def study_name(self, config: HpoConfig) -> str:
         """Name of the live study, unique in its database."""
-        return f"{config.study_name}{self.mark}{self._version}"
+        return f"{config.study_name}{self.mark}{self.version}"

@@ -1,7 +1,7 @@
 """Which hyperparameters trial n tries: a function of its number and of earlier trials alone."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,13 @@ Known = TrialRecord | Proposal
 
 
 def propose(
-    number: int, known: Mapping[int, Known], config: HpoConfig, seed: int, defaults: Params
+    number: int,
+    known: Mapping[int, Known],
+    config: HpoConfig,
+    seed: int,
+    defaults: Params,
+    *,
+    warm_start: Sequence[Params] = (),
 ) -> Proposal:
     """Hyperparameters of trial `number`.
 
@@ -59,7 +65,11 @@ def propose(
         config: space, fixed values, sampler, lookahead, and whether trial 0 is the defaults.
         seed: the seed of params.yaml.
         defaults: value of every hyperparameter in params.yaml.
+        warm_start: searched hyperparameters of the trials that come first, after the defaults.
     """
+    queued = number - int(config.include_defaults)
+    if 0 <= queued < len(warm_start):
+        return Proposal(dict(sorted(warm_start[queued].items())))
     searched = resolve(config.search_space, config.fixed, defaults)
     space = distributions(searched.spaces)
     sampler_seed = derive_seed(seed, "sampler", number)

@@ -16,6 +16,7 @@ from twotower.search.objective import Objective
 from twotower.search.results import SearchOutputs, write_outputs
 from twotower.search.study import LiveStudy, open_study
 from twotower.search.trial import TrialRecord
+from twotower.search.warm_start import WARM_START, WarmStart, read_warm_start
 from twotower.search.workers.choose import open_workers
 
 
@@ -25,13 +26,13 @@ class Watcher:
 
     Attributes:
         say: a line for the user.
-        start: once, before the first new trial: the identity's digest, the counts of the data,
-            the trials that are already there, and the total that is asked for.
+        start: once, before the first new trial: which study it is, the counts of the data, the
+            trials that are already there, and the total that is asked for.
         trial: each new trial, once it is on disk.
     """
 
     say: Say
-    start: Callable[[str, dict[str, int], list[TrialRecord], int], None]
+    start: Callable[[StudyLocation, dict[str, int], list[TrialRecord], int], None]
     trial: Callable[[TrialRecord], None]
 
 
@@ -43,6 +44,7 @@ def run_search(
     outputs: SearchOutputs | None = None,
     *,
     add_trials: int = 0,
+    warm_start: Path = WARM_START,
 ) -> dict[str, Any]:
     """Run the search that `config` asks for, as far as its trials are not there yet.
 
@@ -53,20 +55,23 @@ def run_search(
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
         add_trials: trials beyond those already there, in place of `hpo.n_trials`; 0: that total.
+        warm_start: file of the trials that are tried first, after the defaults.
 
     Returns:
         The content of the results file.
 
     Raises:
-        SearchError: if no trial completed, or no user of the validation split can be scored.
+        SearchError: if no trial completed, no user of the validation split can be scored, or
+            `warm_start` is damaged.
         DataError: if the prepared data is missing.
     """
     outputs = outputs or SearchOutputs()
     objective = Objective(prepared, config, root / ".hpo" / "spectral")
+    first = read_warm_start(warm_start, config)
     location = StudyLocation(
         root / ".hpo",
         outputs.snapshot,
-        build_identity(config, fingerprint(prepared)),
+        build_identity(config, fingerprint(prepared), first.trials),
         provenance(config.hpo.sampler.type),
         mixed=config.hpo.on_drift == "resume",
     )
@@ -76,12 +81,15 @@ def run_search(
     if not len(objective.target):
         msg = "no user of the validation split has an item to find that training did not show"
         raise SearchError(msg)
+    _announce_warm_start(first, warm_start, watcher)
     with open_study(location, config.hpo, watcher.say) as study:
         config = _with_total(config, study, add_trials)
         missing = _announce(config, location, objective, study, watcher)
         with open_workers(config, objective, missing, watcher.say) as workers:
             digest = location.provenance.digest
-            result = Search(config, study, workers, digest, watcher.trial).run()
+            result = Search(
+                config, study, workers, digest, watcher.trial, warm_start=first.trials
+            ).run()
         return write_outputs(outputs, location, config, objective, result)
 
 
@@ -90,6 +98,14 @@ def _with_total(config: Config, study: LiveStudy, add_trials: int) -> Config:
         return config
     hpo = config.hpo.model_copy(update={"n_trials": len(study.records) + add_trials})
     return config.model_copy(update={"hpo": hpo})
+
+
+def _announce_warm_start(first: WarmStart, path: Path, watcher: Watcher) -> None:
+    for line in first.left_out:
+        watcher.say(line)
+    if first.trials:
+        plural = "" if len(first.trials) == 1 else "s"
+        watcher.say(f"{path}: {len(first.trials)} trial{plural} of an earlier study come first")
 
 
 def _announce(
@@ -108,5 +124,5 @@ def _announce(
         watcher.say(
             f"{len(there)} of {total} trials are already there: {total - len(there)} to run"
         )
-    watcher.start(location.identity.digest, objective.counts, there, total)
+    watcher.start(location, objective.counts, there, total)
     return total - len(there)

@@ -7,14 +7,36 @@ from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
+class TrackedDataset:
+    """A file that a search reads, as MLflow's data sets name it.
+
+    Attributes:
+        name: of the split.
+        digest: hexadecimal, of the content; at most 36 characters.
+        context: what it is for, e.g. training.
+        source: path of the file from the root of the repository.
+        num_rows: None if unknown.
+    """
+
+    name: str
+    digest: str
+    context: str
+    source: str
+    num_rows: int | None = None
+
+
+@dataclass(frozen=True)
 class SearchInfo:
     """The study that the trials belong to."""
 
-    identity: str
-    """Digest that is the same whenever the study is resumed or grown."""
+    key: str
+    """The same whenever the study is resumed or grown, in any clone and on any machine."""
     study_name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What the study's identity consists of, by dotted name; it never changes."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Shown at the search's run, e.g. the sampler and the versions of libraries."""
+    """Shown at the search's run: the identity of data and code."""
+    datasets: Sequence[TrackedDataset] = ()
 
 
 @dataclass(frozen=True)
@@ -45,3 +67,6 @@ class Tracker(Protocol):
 
     def close(self, artifacts: Sequence[Path], summary: Mapping[str, float]) -> None:
         """End the search's run with these files and folders, and numbers about all trials."""
+
+    def abort(self, reason: str, *, interrupted: bool = False) -> None:
+        """End the run of a search that ended without a result."""

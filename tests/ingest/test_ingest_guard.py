@@ -1,0 +1,127 @@
+"""Guard rails: data that is too unlike that of the last run."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import REPOSITORY
+from twotower.common.errors import DataError
+from twotower.config.data import GuardConfig
+from twotower.ingest.guard import (
+    DAY,
+    LAST_RUN,
+    SKETCH,
+    check_data,
+    profile,
+    read_last_run,
+    share_of_new,
+    write_last_run,
+)
+
+Splits = dict[str, pd.DataFrame]
+OFF = GuardConfig(**dict.fromkeys(GuardConfig.model_fields))
+
+
+def data(users: range = range(10), items: range = range(10), days: range = range(5)) -> Splits:
+    """An event a day of each user, on the item of the same place."""
+    rows = [(u, items[n % len(items)], (d + 1) * DAY) for d in days for n, u in enumerate(users)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    return {"train": frame[:-3], "validation": frame[-3:-1], "test": frame[-1:]}
+
+
+@pytest.fixture
+def last_run(tmp_path: Path) -> Path:
+    write_last_run(tmp_path / "last_run.json", profile(data()))
+    return tmp_path / "last_run.json"
+
+
+def test_the_committed_file_compares_with_nothing() -> None:
+    assert read_last_run(REPOSITORY / LAST_RUN) is None
+
+
+def test_profile_by_hand(last_run: Path) -> None:
+    stored = json.loads(last_run.read_text(encoding="utf-8"))
+    assert (stored["rows"], stored["users"], stored["items"]) == (50, 10, 10)
+    assert (stored["first"], stored["last"]) == (DAY, 5 * DAY)
+    assert len(stored["user_hashes"]) == 10
+
+
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_without_a_last_run_nothing_is_checked(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "last_run.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    check_data(data(), path, GuardConfig())
+
+
+def test_the_same_data_and_a_week_more_pass(last_run: Path) -> None:
+    check_data(data(), last_run, GuardConfig())
+    check_data(data(days=range(9)), last_run, GuardConfig())
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        (data(users=range(8)), "40 rows after 50, 0.80 times as many (guard.min_rows 0.9)"),
+        (data(days=range(11)), "110 rows after 50, 2.20 times as many (guard.max_rows 2)"),
+        (data(users=range(6, 16)), "60% of the users are new (guard.max_new_users 0.5)"),
+        (data(items=range(6, 16)), "60% of the items are new (guard.max_new_items 0.5)"),
+        (
+            data(days=range(40, 45)),
+            "the first event is of 1970-02-11, was of 1970-01-02 (guard.max_days_lost 30)",
+        ),
+        (
+            data(days=range(-1, 4)),
+            "the last event is of 1970-01-05, was of 1970-01-06 (guard.max_days_back 0)",
+        ),
+        (
+            data(days=range(0, 80, 16)),
+            "the last event is of 1970-03-07, was of 1970-01-06 (guard.max_days_new 55)",
+        ),
+    ],
+)
+def test_each_rule(last_run: Path, new: Splits, message: str) -> None:
+    with pytest.raises(DataError) as raised:
+        check_data(new, last_run, GuardConfig(max_days_new=55))
+    assert str(raised.value).startswith("the data is too unlike that of the last run: ")
+    assert message in str(raised.value)
+    assert "python -m twotower.retraining reset" in str(raised.value)
+    check_data(new, last_run, OFF)
+
+
+def test_all_broken_rules_are_named_at_once(last_run: Path) -> None:
+    with pytest.raises(DataError, match=r"min_rows.*max_new_users.*max_days_back"):
+        check_data(data(users=range(20, 25), days=range(3)), last_run, GuardConfig())
+
+
+def test_data_that_lost_its_times(last_run: Path) -> None:
+    untimed = {name: frame.assign(timestamp=0) for name, frame in data().items()}
+    with pytest.raises(DataError, match="the events have no times any more"):
+        check_data(untimed, last_run, GuardConfig())
+
+
+def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "last_run.json"
+    path.write_text('{"rows": "many"}', encoding="utf-8")
+    with pytest.raises(DataError, match="not a profile of the last run's data"):
+        check_data(data(), path, GuardConfig())
+
+
+@given(st.integers(0, 100), st.integers(0, 100))
+def test_few_ids_are_compared_exactly(start: int, size: int) -> None:
+    before = profile(data(users=range(50))).user_hashes
+    now = profile(data(users=range(start, start + size + 1))).user_hashes
+    new = sum(user >= 50 for user in range(start, start + size + 1))
+    assert share_of_new(before, now) == new / (size + 1)
+
+
+def test_many_ids_are_compared_by_a_sample() -> None:
+    before = profile(data(users=range(20_000), days=range(1))).user_hashes
+    now = profile(data(users=range(5_000, 25_000), days=range(1))).user_hashes
+    assert len(before) == len(now) == SKETCH
+    # 1000 of 20,000 ids: a standard error of 0.0135 around 0.25.
+    assert abs(share_of_new(before, now) - 0.25) < 5 * 0.0135

@@ -1,0 +1,111 @@
+"""Model folders that are written without training, and a store to register them in."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import events, split_by_time, write_prepared
+from twotower.artifacts import write_artifacts
+from twotower.config import Config, parse_config
+from twotower.config.outputs import MlflowConfig
+from twotower.config.training import ModelConfig
+from twotower.data.prepared import read_catalogue
+from twotower.registry.registry import Registry
+from twotower.training.towers import TwoTower
+
+MLFLOW = MlflowConfig(experiment="tests", model="shop")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """The registry sets variables and defaults for mlflow; other tests shall not see them."""
+    import mlflow
+
+    with mock.patch.dict(os.environ):
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        yield
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+
+
+class Workspace:
+    """Prepared data, and model folders of a chosen quality."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.prepared = root / "prepared"
+        self.metrics = root / "test.json"
+        self.metrics.write_text(json.dumps({"optimized": {"mrr": 0.5}, "scored": True}))
+        self.splits = split_by_time(events(seed=0))
+        write_prepared(self.prepared, self.splits, features=False)
+
+    @property
+    def config(self) -> Config:
+        hpo = {"objective": "mrr"}
+        return parse_config({"hpo": hpo, "mlflow": MLFLOW.model_dump()})
+
+    def new_data(self, frame: pd.DataFrame) -> None:
+        self.splits = split_by_time(frame)
+        shutil.rmtree(self.prepared)
+        write_prepared(self.prepared, self.splits, features=False)
+
+    def model(
+        self, name: str, quality: float, trained_on: tuple[str, ...] = ("train", "validation")
+    ) -> Path:
+        """A model of users who like the items of their group; the more so, the higher quality is.
+
+        Args:
+            name: of its folder.
+            quality: 1: the group alone decides; 0: chance alone.
+            trained_on: splits.
+        """
+        frame = pd.concat([self.splits[split] for split in trained_on], ignore_index=True)
+        catalogue = read_catalogue(self.prepared / "vocabulary").extend(frame)
+        model = TwoTower(catalogue, ModelConfig(dim=8, similarity="dot"))
+        groups = [
+            np.eye(8)[entities.vocabulary.ids.to_numpy() % 3]
+            for entities in (catalogue.users, catalogue.items)
+        ]
+        groups[0] = np.eye(8)[(catalogue.users.vocabulary.ids.to_numpy() - 100) % 3]
+        groups[1] = np.eye(8)[(catalogue.items.vocabulary.ids.to_numpy() - 1000) % 3]
+        rng = np.random.default_rng(1)
+        vectors = [
+            (quality * group + (1 - quality) * rng.normal(size=group.shape)).astype(np.float32)
+            for group in groups
+        ]
+        model.vectors = lambda: tuple(vectors)  # type: ignore[method-assign,assignment,return-value]
+        meta = {
+            "best_params": {"dim": 8},
+            "model": {"similarity": "dot"},
+            "trained_on": list(trained_on),
+            "quality": quality,
+        }
+        write_artifacts(self.root / name, model, catalogue, catalogue.encode(frame), meta)
+        return self.root / name
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables, which take seconds to create."""
+    root = tmp_path_factory.mktemp("store")
+    with mock.patch.dict(os.environ):
+        Registry(MLFLOW, root).versions()
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, empty_registry: Path) -> Registry:
+    shutil.copy(empty_registry, tmp_path / "mlflow.db")
+    return Registry(MLFLOW, tmp_path)

@@ -1,0 +1,195 @@
+"""Models are registered, compared and promoted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.conftest import events
+from tests.registry.conftest import Workspace
+from twotower.common.errors import ArtifactError, RegistryError, TrackingError
+from twotower.config.outputs import MlflowConfig
+from twotower.registry.__main__ import register
+from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
+from twotower.registry.registry import CANDIDATE, CHAMPION, Registry
+
+GOOD, POOR = 0.9, 0.1
+
+
+class Shop:
+    """A workspace and its registry."""
+
+    def __init__(self, workspace: Workspace, registry: Registry) -> None:
+        self.workspace, self.registry = workspace, registry
+
+    def register(self, folder: Path) -> int:
+        workspace = self.workspace
+        return register(self.registry, folder, workspace.prepared, workspace.metrics)
+
+    def promote(self, **options: Any) -> Decision:
+        workspace = self.workspace
+        return promote(workspace.config, self.registry, prepared=workspace.prepared, **options)
+
+    def number_of(self, alias: str) -> int | None:
+        version = self.registry.by_alias(alias)
+        return None if version is None else int(version.version)
+
+    def promotion(self, number: int) -> dict[str, Any]:
+        tags = self.registry.by_number(number).tags
+        values: dict[str, Any] = json.loads(tags[PROMOTION_TAG])
+        return values
+
+
+@pytest.fixture
+def shop(workspace: Workspace, registry: Registry) -> Shop:
+    return Shop(workspace, registry)
+
+
+def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
+    model = shop.workspace.model
+    assert shop.register(model("first", POOR)) == 1
+    first = shop.promote()
+    assert (first.promoted, first.comparison) == (True, None)
+    assert first.reason == "it is the first champion: there was none"
+    assert shop.promote().reason == "it is the champion already"
+
+    assert shop.register(model("better", GOOD)) == 2
+    assert (shop.number_of(CANDIDATE), shop.number_of(CHAMPION)) == (2, 1)
+    second = shop.promote()
+    assert second.promoted
+    assert second.comparison is not None
+    assert second.comparison.candidate > second.comparison.champion
+    assert second.comparison.p_value < 0.05
+    assert shop.number_of(CHAMPION) == 2
+    assert shop.promotion(2)["champion"] == 1
+
+    assert shop.register(model("worse", POOR / 2)) == 3
+    third = shop.promote()
+    assert not third.promoted
+    assert third.reason == "it does not beat version 2 at alpha 0.05"
+    assert shop.number_of(CHAMPION) == 2
+    assert shop.promotion(3)["promoted"] is False
+
+    forced = shop.promote(force=True)
+    assert forced.promoted
+    assert shop.number_of(CHAMPION) == 3
+    assert shop.registry.by_number(3).tags[FORCED_TAG] == third.reason
+    assert shop.promote(number=2).promoted  # back again
+    assert shop.number_of(CHAMPION) == 2
+
+
+def test_a_model_is_registered_once(shop: Shop) -> None:
+    folder = shop.workspace.model("model", GOOD)
+    assert [shop.register(folder), shop.register(folder)] == [1, 1]
+    run = shop.registry._client.get_run(shop.registry.by_number(1).run_id)
+    assert run.data.metrics == {"test/optimized/mrr": 0.5}
+    assert run.data.params == {"dim": "8"}
+    assert "mlflow.source.git.commit" in run.data.tags
+
+
+def test_the_package(shop: Shop, tmp_path: Path) -> None:
+    from mlflow.models import get_model_info
+
+    shop.register(shop.workspace.model("model", GOOD))
+    info = get_model_info("models:/shop@candidate")
+    assert info.signature is not None
+    assert [column.name for column in info.signature.inputs] == ["user_id"]
+    assert {param.name for param in info.signature.params} == {"k", "exclude_seen"}
+    assert info.saved_input_example_info is not None
+    artifacts, trained_on = shop.registry.download(shop.registry.by_number(1), tmp_path)
+    assert artifacts.meta["quality"] == GOOD
+    assert len(trained_on) == 300  # 30 users, 12 rows each, 2 of them test rows
+    folder = next(tmp_path.glob("**/MLmodel")).parent
+    pinned = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert all("==" in line for line in pinned)
+    assert {line.split("==")[0] for line in pinned} == {"mlflow", "numpy", "pandas", "pyarrow"}
+    assert (folder / "code" / "twotower" / "serving").is_dir()
+    assert not list(folder.glob("code/**/__pycache__"))
+
+
+def test_the_pinned_requirements_are_enough(workspace: Workspace) -> None:
+    folder = workspace.model("model", GOOD)
+    code = (
+        "import sys; from twotower import Recommender\n"
+        f"Recommender.load({str(folder)!r}).recommend([100, 7], k=3)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    needed_elsewhere = {"torch", "optuna", "scipy", "pydantic", "sqlalchemy", "usearch", "yaml"}
+    assert not needed_elsewhere & set(ran.stdout.split())
+
+
+def test_a_champion_that_knows_the_test_rows_is_no_opponent(shop: Shop) -> None:
+    model = shop.workspace.model
+    shop.register(model("all", POOR, trained_on=("train", "validation", "test")))
+    shop.promote()
+    shop.register(model("candidate", GOOD))
+    known = "60 of 60 test rows are in the training data of version 1"
+    with pytest.raises(RegistryError, match=f"version 2 is not promoted: {known}; --force"):
+        shop.promote()
+    assert shop.number_of(CHAMPION) == 1
+    assert shop.promote(force=True).promoted
+    assert shop.registry.by_number(2).tags[FORCED_TAG] == known
+
+
+def test_nor_is_a_candidate_that_knows_them_a_challenger(shop: Shop) -> None:
+    model = shop.workspace.model
+    shop.register(model("champion", POOR))
+    shop.promote()
+    shop.register(model("all", GOOD, trained_on=("train", "validation", "test")))
+    with pytest.raises(RegistryError, match=r"60 of 60 test rows .* of version 2"):
+        shop.promote()
+
+
+def test_a_week_later_both_are_scored_on_the_new_test_rows(shop: Shop) -> None:
+    """The champion knows neither the new users nor the new items; it serves what it has."""
+    shop.register(shop.workspace.model("old", GOOD))
+    shop.promote()
+    more = events(seed=1, num_users=40, num_items=30)
+    week = more.assign(timestamp=more["timestamp"] + 10_000)
+    shop.workspace.new_data(pd.concat([events(seed=0), week], ignore_index=True))
+    shop.register(shop.workspace.model("new", POOR))
+    decision = shop.promote()
+    assert not decision.promoted
+    assert decision.comparison is not None
+    assert decision.comparison.champion > decision.comparison.candidate
+
+
+def test_data_of_another_run_is_refused(shop: Shop) -> None:
+    folder = shop.workspace.model("old", GOOD)
+    shop.register(folder)
+    shop.promote()
+    shop.register(shop.workspace.model("new", POOR))
+    shop.workspace.new_data(events(seed=1))
+    with pytest.raises(RegistryError, match="does not hold the data of version 2"):
+        shop.promote()
+    with pytest.raises(RegistryError, match="was not trained on the prepared data"):
+        shop.register(folder)
+
+
+def test_a_damaged_folder_is_refused(shop: Shop) -> None:
+    folder = shop.workspace.model("model", GOOD)
+    (folder / "item_vecs.npy").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"item_vecs\.npy"):
+        shop.register(folder)
+    assert shop.registry.versions() == []
+
+
+def test_without_a_candidate_there_is_nothing_to_promote(shop: Shop) -> None:
+    with pytest.raises(RegistryError, match="shop has no candidate"):
+        shop.promote()
+    with pytest.raises(RegistryError, match="shop has no version 7"):
+        shop.promote(number=7)
+
+
+def test_a_store_that_cannot_be_reached_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match="MLflow's registry cannot be used") as raised:
+        Registry(MlflowConfig(tracking_uri="http://user:secret@127.0.0.1:9"), tmp_path)
+    assert "secret" not in str(raised.value)

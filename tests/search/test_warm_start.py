@@ -1,0 +1,144 @@
+"""A study that begins with trials of an earlier one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.search.studies import DEFAULTS, SAMPLERS, config, extend
+from tests.search.test_run import config as small
+from tests.search.test_run import digests, outputs
+from twotower.common.errors import SearchError
+from twotower.config import Config
+from twotower.search.identity import build_identity
+from twotower.search.propose import propose
+from twotower.search.run import Watcher, run_search
+from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
+
+BEST = {"batch_size": 128, "dim": 16, "epochs": 7, "lr": 0.02}
+OTHER = {"batch_size": 512, "dim": 64, "epochs": 3, "lr": 0.001}
+
+
+def stored(path: Path, *params: dict[str, Any]) -> Path:
+    trials = [{"number": n, "params": values, "value": 0.1} for n, values in enumerate(params)]
+    path.write_text(json.dumps({"trials": trials}), encoding="utf-8")
+    return path
+
+
+def test_the_committed_file_is_empty_and_changes_no_identity() -> None:
+    committed = REPOSITORY / WARM_START
+    assert json.loads(committed.read_text(encoding="utf-8")) == EMPTY
+    assert read_warm_start(committed, Config()).trials == []
+
+
+def test_no_file_is_no_trials(tmp_path: Path) -> None:
+    assert read_warm_start(tmp_path / "absent.json", Config()).trials == []
+
+
+def test_trials_fit_the_space_or_are_left_out_aloud(tmp_path: Path) -> None:
+    defaults = {name: DEFAULTS[name] for name in BEST}
+    path = stored(
+        tmp_path / "warm.json",
+        BEST | {"loss": "mse", "a_removed_one": 1},
+        BEST | {"lr": 0.2},
+        defaults,
+        {"dim": 24},
+        BEST,
+        BEST | {"dim": 17},
+        BEST | {"dim": None},
+    )
+    found = read_warm_start(path, Config())
+    assert found.trials == [BEST, defaults | {"dim": 24}]
+    assert [line.split(": ", 1)[1] for line in found.left_out] == [
+        "trials[1] is left out: lr 0.2 lies outside the search space",
+        "trials[2] is left out: tried already",
+        "trials[4] is left out: tried already",
+        "trials[5] is left out: dim 17 lies outside the search space",
+        "trials[6] is left out: dim None lies outside the search space",
+    ]
+
+
+def test_conditions_hold(tmp_path: Path) -> None:
+    path = stored(tmp_path / "warm.json", {**BEST, "loss": "mse", "temperature": 0.2})
+    (params,) = read_warm_start(path, config(conditional=True)).trials
+    assert params == {"dim": 16, "epochs": 7, "loss": "mse", "lr": 0.02}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"trials": [1]}', '{"trials": [{"dim": 8}]}'])
+def test_a_damaged_file_is_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "warm.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SearchError, match="not a warm start"):
+        read_warm_start(path, Config())
+
+
+def test_it_is_part_of_the_identity() -> None:
+    data = {"train.parquet": "a"}
+    plain = build_identity(Config(), data).digest
+    assert build_identity(Config(), data, []).digest == plain
+    first = build_identity(Config(), data, [BEST]).digest
+    assert len({plain, first, build_identity(Config(), data, [OTHER]).digest}) == 3
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("include_defaults", [True, False])
+def test_every_sampler_goes_on_from_it(sampler: str, include_defaults: bool) -> None:
+    settings = config(sampler, include_defaults=include_defaults)
+    start = int(include_defaults)
+    tried = [
+        propose(n, {}, settings.hpo, 42, DEFAULTS, warm_start=[BEST, OTHER]).params
+        for n in range(start, start + 2)
+    ]
+    assert tried == [BEST, OTHER]
+    records = extend({}, start, settings)
+    for number, params in enumerate(tried, start):
+        records[number] = _record(number, params)
+    extend(records, 12, settings)
+    assert records[11].params not in tried
+
+
+def _record(number: int, params: dict[str, Any]) -> Any:
+    from tests.search.studies import record
+
+    return record(number, params, {})
+
+
+def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared: Path) -> None:
+    said: list[str] = []
+    watcher = Watcher(said.append, lambda *_: None, lambda _: None)
+    last, path = outputs(tmp_path / "last"), tmp_path / "warm.json"
+    results = run_search(small(), tmp_path / "last", watcher, prepared, last)
+    assert write_warm_start(path, last.snapshot, top=2) == 2
+    first = json.loads(path.read_text(encoding="utf-8"))
+    assert first["study"] == results["identity"]
+    assert first["trials"][0]["number"] == results["best_trial"]["number"]
+    assert first["trials"][0]["params"]["temperature"] == 0.1  # not searched
+
+    defaults = {"dim": 8, "epochs": 1, "lr": 0.005}
+    chosen = [{k: trial["params"][k] for k in defaults} for trial in first["trials"]]
+    found = read_warm_start(path, small()).trials
+    assert found == [params for params in chosen if params != defaults]
+    files = []
+    for name, counts in (("straight", [4]), ("grown", [1, 3, 4])):
+        files.append(outputs(tmp_path / name))
+        for count in counts:
+            again = run_search(
+                small(n_trials=count, lookahead=2),
+                tmp_path / name,
+                watcher,
+                prepared,
+                files[-1],
+                warm_start=path,
+            )
+    assert digests(files[0]) == digests(files[1])
+    assert again["identity"] != results["identity"]
+    plural = "" if len(found) == 1 else "s"
+    assert f"{path}: {len(found)} trial{plural} of an earlier study come first" in said
+
+
+def test_without_a_study_there_is_nothing_to_store(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="no study there"):
+        write_warm_start(tmp_path / "warm.json", tmp_path / "hpo_study.db", top=5)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,180 @@
+"""What MLflow lacks after a search is logged later, once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from twotower.common.errors import TrackingError
+from twotower.config import Config, parse_config
+from twotower.search.identity import build_identity, provenance
+from twotower.search.location import StudyLocation
+from twotower.search.propose import distributions
+from twotower.search.results import SearchOutputs
+from twotower.search.snapshot import write_snapshot
+from twotower.search.study import open_study
+from twotower.search.trial import TrialRecord
+from twotower.tracking.journal import LOCK
+from twotower.tracking.store import store_uri
+from twotower.tracking.study import finished_trial, track_study
+from twotower.tracking.sync import sync
+
+DATA = dict.fromkeys(("train.parquet", "validation.parquet"), "ab" * 32)
+COUNTS = {"num_train_rows": 700, "num_validation_rows": 100}
+
+
+def config(**mlflow: object) -> Config:
+    return parse_config({"mlflow": {"enabled": True, "experiment": "tests", **mlflow}})
+
+
+def record(number: int, digest: str) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state="COMPLETE",
+        params={"batch_size": 128, "dim": 8, "epochs": 3, "lr": 0.01},
+        provenance=digest,
+        value=0.1 * number,
+        metrics={"recall_at_10": 0.1 * number},
+        losses=[2.0, 1.0],
+        started=1_000,
+        finished=2_000,
+    )
+
+
+class Repository:
+    """A live study with some trials in its database and some that wait in files."""
+
+    def __init__(self, root: Path, count: int = 3) -> None:
+        self.root = root
+        self.outputs = SearchOutputs(
+            root / "hpo_study.db", root / "hpo_results.json", root / "trials.csv"
+        )
+        self.location = StudyLocation(
+            root / ".hpo", self.outputs.snapshot, build_identity(config(), DATA), provenance()
+        )
+        self.said: list[str] = []
+        with open_study(self.location, config().hpo, self.said.append) as study:
+            for number in range(count):
+                study.add(record(number, self.location.provenance.digest))
+            study.add(record(count + 1, self.location.provenance.digest))  # one still runs
+        self.numbers = [*range(count), count + 1]
+
+    def sync(self, **mlflow: object) -> int:
+        return sync(config(**mlflow), self.root, self.said.append, outputs=self.outputs)
+
+    def track(self, *numbers: int, **mlflow: object) -> None:
+        """As a search does that tells the tracker of these trials, and is then killed."""
+        tracker = track_study(config(**mlflow), self.root, self.location, COUNTS)
+        for number in numbers:
+            tracker.trial(finished_trial(record(number, "p"), "recall_at_10"))
+        tracker.abort("killed", interrupted=True)
+
+    def snapshot(self, count: int) -> None:
+        """Trials 0..count - 1 as DVC keeps them."""
+        digest = self.location.provenance.digest
+        records = [record(number, digest).without_times() for number in range(count)]
+        attributes = {
+            "identity": self.location.identity.digest,
+            "identity_values": self.location.identity.values,
+            "provenance": self.location.provenance.values,
+        }
+        space = distributions(config().hpo.search_space)
+        write_snapshot(self.outputs.snapshot, "two-tower", records, space, attributes)
+
+    def finish(self) -> None:
+        best = {"number": 2, "value": 0.2, "metrics": {"recall_at_10": 0.2}}
+        results = {"identity": self.location.identity.digest, "n_trials": 3, "best_trial": best}
+        self.outputs.results.write_text(json.dumps(results), encoding="utf-8")
+
+
+def runs(root: Path) -> tuple[Run, dict[int, Run]]:
+    client = MlflowClient(tracking_uri=store_uri(None, root))
+    experiment = client.get_experiment_by_name("tests")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    (search,) = [run for run in found if "twotower.trial" not in run.data.tags]
+    trials = [run for run in found if "twotower.trial" in run.data.tags]
+    numbered = {int(run.data.tags["twotower.trial"]): run for run in trials}
+    assert len(numbered) == len(trials)
+    return search, numbered
+
+
+def test_a_killed_search_is_completed_without_duplicates(root: Path) -> None:
+    repository = Repository(root)
+    repository.track(0, 2)
+    assert repository.sync() == 2
+    search, trials = runs(root)
+    assert sorted(trials) == repository.numbers
+    assert search.info.status == "KILLED"
+    assert trials[1].info.end_time == 2_000
+    repository.finish()
+    assert repository.sync() == 0
+    search, trials = runs(root)
+    assert sorted(trials) == repository.numbers
+    assert search.info.status == "FINISHED"
+    assert search.data.metrics["best_value"] == 0.2
+    assert "MLflow lacked none" in repository.said[-1]
+
+
+def test_identity_of_data_and_code(root: Path) -> None:
+    repository = Repository(root)
+    repository.track(0)
+    search, _ = runs(root)
+    tags, identity = search.data.tags, repository.location.identity
+    assert tags["twotower.identity"] == identity.digest
+    assert tags["twotower.provenance"] == repository.location.provenance.digest
+    assert len(tags["twotower.data"]) == 64
+    assert len(tags["mlflow.source.git.commit"]) == 40  # of this checkout
+    assert search.data.params["train.lr"] == "0.005"
+    datasets = {entry.dataset.name: entry.dataset for entry in search.inputs.dataset_inputs}
+    assert sorted(datasets) == ["train", "validation"]
+    assert json.loads(datasets["train"].profile) == {"num_rows": 700}
+
+
+def test_a_study_that_was_not_tracked_is_left_alone(root: Path) -> None:
+    repository = Repository(root)
+    assert repository.sync() == 0
+    assert repository.said == []
+
+
+def test_the_snapshot_of_another_clone_is_logged(root: Path) -> None:
+    repository = Repository(root)
+    repository.snapshot(3)
+    assert repository.sync() == 3
+    assert sorted(runs(root)[1]) == [0, 1, 2]
+    repository.track(0, 1, 2, 4)  # the clone goes on itself: the same run
+    assert sorted(runs(root)[1]) == [0, 1, 2, 4]
+    assert repository.sync() == 0
+
+
+def test_trials_of_a_database_that_nobody_names_come_from_the_snapshot(root: Path) -> None:
+    repository = Repository(root)
+    repository.snapshot(3)
+    repository.track()
+    (repository.location.folder / "study.db").unlink()
+    assert repository.sync() == 4
+    assert sorted(runs(root)[1]) == repository.numbers
+
+
+def test_a_running_search_logs_itself(root: Path) -> None:
+    repository = Repository(root)
+    repository.track()
+    with FileLock(repository.location.folder / LOCK):
+        assert repository.sync() == 0
+    assert repository.said == ["two-tower: a search that is running logs it"]
+
+
+def test_a_server_that_is_still_down_is_one_error(root: Path) -> None:
+    repository = Repository(root)
+    repository.track(0)
+    with pytest.raises(TrackingError, match="MLflow cannot be written"):
+        sync(
+            config(),
+            root,
+            repository.said.append,
+            config(tracking_uri="http://127.0.0.1:9").mlflow,
+            repository.outputs,
+        )

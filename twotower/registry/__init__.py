@@ -1,0 +1,1 @@
+"""Models in MLflow's registry: packaged, registered, compared, promoted."""

@@ -1,0 +1,81 @@
+"""A model folder as an MLflow model: code, signature, example, pinned requirements."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+import twotower
+from twotower.artifacts import Artifacts
+from twotower.registry import rows
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+SERVED = Path(__file__).with_name("served.py")
+FOLDER = "recommender"
+REQUIRED = ("mlflow", "numpy", "pandas", "pyarrow")
+"""What answering needs; training needs more."""
+EXAMPLE_USERS = 2
+DEFAULTS: dict[str, Any] = {"k": 10, "exclude_seen": True}
+
+
+@contextmanager
+def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """What `mlflow.pyfunc.log_model` takes; the files are there until the context ends.
+
+    Args:
+        artifacts: of the model.
+        trained_on: its training rows, whose hashes travel with it.
+    """
+    users = artifacts.user_ids.decode(np.arange(min(EXAMPLE_USERS, len(artifacts.user_ids))))
+    with tempfile.TemporaryDirectory(prefix="twotower-") as name:
+        folder = Path(name)
+        shutil.copytree(artifacts.folder, folder / FOLDER)
+        rows.write_training_rows(folder / rows.FILE, trained_on)
+        ignored = shutil.ignore_patterns("__pycache__")
+        code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
+        yield {
+            "python_model": str(SERVED),
+            "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / rows.FILE)},
+            "code_paths": [str(code)],
+            "signature": signature(is_text=not artifacts.user_ids.integers),
+            "input_example": (pd.DataFrame({"user_id": users}), DEFAULTS),
+            "pip_requirements": [f"{name}=={version(name)}" for name in REQUIRED],
+        }
+
+
+def signature(*, is_text: bool) -> "ModelSignature":
+    """What the model takes and gives.
+
+    Args:
+        is_text: whether ids are text; otherwise they are integers.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array
+
+    key = DataType.string if is_text else DataType.long
+    return ModelSignature(
+        inputs=Schema([ColSpec(key, "user_id")]),
+        outputs=Schema(
+            [
+                ColSpec(key, "user_id"),
+                ColSpec(Array(key), "items"),
+                ColSpec(Array(DataType.double), "scores"),
+                ColSpec(DataType.string, "source"),
+            ]
+        ),
+        params=ParamSchema(
+            [
+                ParamSpec("k", DataType.long, DEFAULTS["k"]),
+                ParamSpec("exclude_seen", DataType.boolean, DEFAULTS["exclude_seen"]),
+            ]
+        ),
+    )

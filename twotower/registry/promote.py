@@ -1,0 +1,158 @@
+"""Which version is served: the candidate, if it beats the champion on rows new to both."""
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from twotower.common.errors import RegistryError
+from twotower.common.files import json_text
+from twotower.config import Config
+from twotower.data.prepared import PREPARED, SPLITS, read_split
+from twotower.registry.compare import Comparison, compare
+from twotower.registry.registry import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
+from twotower.registry.rows import count_trained_on, row_hashes
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+PROMOTION_TAG, FORCED_TAG = "twotower.promotion", "twotower.forced"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a candidate.
+
+    Attributes:
+        version: of the candidate.
+        promoted: whether it is the champion now.
+        reason: why, in one line.
+        comparison: with the champion of before; None if there was none, or it was impossible.
+    """
+
+    version: int
+    promoted: bool
+    reason: str
+    comparison: Comparison | None = None
+
+
+def promote(
+    config: Config,
+    registry: Registry,
+    number: int | None = None,
+    prepared: Path = PREPARED,
+    *,
+    force: bool = False,
+) -> Decision:
+    """Make the candidate the champion if it is better.
+
+    Args:
+        config: `evaluate`, `hpo.objective`, `mlflow.alpha` and the seed count.
+        registry: of the models.
+        number: version to promote; None: that with the alias `candidate`.
+        prepared: data that the candidate was trained and tested on.
+        force: promote whatever speaks against it; that is recorded at the version.
+
+    Raises:
+        RegistryError: if there is no candidate, the data here is not its data, or a test row is in
+            the training data of one of the models.
+    """
+    candidate = _candidate(registry, number)
+    champion = registry.by_alias(CHAMPION)
+    version = int(candidate.version)
+    if champion is None:
+        return _promote(registry, candidate, None, "it is the first champion: there was none")
+    if champion.version == candidate.version:
+        return Decision(version, promoted=True, reason="it is the champion already")
+    try:
+        comparison = _compare(config, registry, candidate, champion, prepared)
+    except RegistryError as error:
+        if not force:
+            _record(registry, candidate, {"promoted": False, "reason": str(error)})
+            msg = f"version {version} is not promoted: {error}; --force promotes it nevertheless"
+            raise RegistryError(msg) from None
+        return _promote(registry, candidate, champion, str(error), forced=True)
+    if comparison.p_value < config.mlflow.alpha:
+        reason = f"it beats version {champion.version}"
+        return _promote(registry, candidate, champion, reason, comparison)
+    reason = f"it does not beat version {champion.version} at alpha {config.mlflow.alpha:g}"
+    if force:
+        return _promote(registry, candidate, champion, reason, comparison, forced=True)
+    values = {"promoted": False, "reason": reason, "champion": int(champion.version)}
+    _record(registry, candidate, values | {"comparison": comparison.values()})
+    return Decision(version, promoted=False, reason=reason, comparison=comparison)
+
+
+def _candidate(registry: Registry, number: int | None) -> "ModelVersion":
+    if number is not None:
+        return registry.by_number(number)
+    candidate = registry.by_alias(CANDIDATE)
+    if candidate is None:
+        msg = f"{registry.name} has no candidate; run python -m twotower.registry register first"
+        raise RegistryError(msg)
+    return candidate
+
+
+def _compare(
+    config: Config,
+    registry: Registry,
+    candidate: "ModelVersion",
+    champion: "ModelVersion",
+    prepared: Path,
+) -> Comparison:
+    if candidate.tags.get(DATA_TAG) != data_digest(prepared):
+        msg = f"{prepared} does not hold the data of version {candidate.version}; run dvc checkout"
+        raise RegistryError(msg)
+    splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
+    with ExitStack() as stack:
+        models = []
+        for version in (champion, candidate):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twotower-")))
+            artifacts, trained_on = registry.download(version, folder)
+            _check_unseen(version, splits, trained_on)
+            models.append(artifacts)
+        return compare(config, models[1], models[0], splits, prepared)
+
+
+def _check_unseen(
+    version: "ModelVersion", splits: Mapping[str, pd.DataFrame], trained_on: Any
+) -> None:
+    allowed = np.sort(row_hashes(pd.concat([splits["train"], splits["validation"]])))
+    count = count_trained_on(splits["test"], trained_on, allowed)
+    if count:
+        msg = (
+            f"{count:,} of {len(splits['test']):,} test rows are in the training data of "
+            f"version {version.version}"
+        )
+        raise RegistryError(msg)
+
+
+def _promote(
+    registry: Registry,
+    candidate: "ModelVersion",
+    champion: "ModelVersion | None",
+    reason: str,
+    comparison: Comparison | None = None,
+    *,
+    forced: bool = False,
+) -> Decision:
+    values: dict[str, Any] = {"promoted": True, "reason": reason, "forced": forced}
+    if champion is not None:
+        values["champion"] = int(champion.version)
+    if comparison is not None:
+        values["comparison"] = comparison.values()
+    _record(registry, candidate, values)
+    if forced:
+        registry.tag(candidate, {FORCED_TAG: reason})
+    registry.set_alias(CHAMPION, candidate)
+    return Decision(int(candidate.version), promoted=True, reason=reason, comparison=comparison)
+
+
+def _record(registry: Registry, version: "ModelVersion", values: Mapping[str, Any]) -> None:
+    """Record before it is done: an alias that has moved is never without its reason."""
+    registry.tag(version, {PROMOTION_TAG: json_text(values, indent=None)})

@@ -1,0 +1,164 @@
+"""The registered model: its versions and their aliases."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twotower.artifacts import Artifacts, load_artifacts
+from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
+from twotower.common.files import json_text, sha256_file, sha256_text
+from twotower.config.outputs import MlflowConfig
+from twotower.data.prepared import SPLITS
+from twotower.registry import rows
+from twotower.registry.package import FOLDER, package
+from twotower.registry.rows import HashArray
+from twotower.tracking.git import git_tags
+from twotower.tracking.store import COMMAND_PATIENCE, open_experiment, store_uri
+from twotower.tracking.tracker import explain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities.model_registry import ModelVersion
+
+CANDIDATE, CHAMPION = "candidate", "champion"
+MODEL_TAG, DATA_TAG = "twotower.model", "twotower.prepared"
+
+
+class Registry:
+    """One registered model in the MLflow store of the configuration."""
+
+    def __init__(self, config: MlflowConfig, root: Path) -> None:
+        """Connect to the store, and make it the one that mlflow's functions use.
+
+        Args:
+            config: store, experiment and the model's name.
+            root: folder of the default store.
+
+        Raises:
+            TrackingError: if the store does not answer.
+        """
+        self.name = config.model
+        with answered():
+            self._client, self._experiment = open_experiment(config, root, COMMAND_PATIENCE)
+            import mlflow
+
+            uri = store_uri(config.tracking_uri, root)
+            mlflow.set_tracking_uri(uri)
+            mlflow.set_registry_uri(uri)
+
+    def by_alias(self, alias: str) -> "ModelVersion | None":
+        """The version of that alias; None if there is none."""
+        return next((v for v in self.versions() if alias in v.aliases), None)
+
+    def by_number(self, number: int) -> "ModelVersion":
+        """The version of that number.
+
+        Raises:
+            RegistryError: if there is none.
+        """
+        for version in self.versions():
+            if int(version.version) == number:
+                return version
+        msg = f"{self.name} has no version {number}"
+        raise RegistryError(msg)
+
+    def versions(self) -> list["ModelVersion"]:
+        """All versions, with their aliases and tags, the latest first."""
+        with answered():
+            found = self._client.search_model_versions(f"name = '{self.name}'")
+            # A search of SQL stores leaves the aliases out.
+            whole = [self._client.get_model_version(self.name, v.version) for v in found]
+        return sorted(whole, key=lambda version: -int(version.version))
+
+    def set_alias(self, alias: str, version: "ModelVersion") -> None:
+        """Move an alias to a version."""
+        with answered():
+            self._client.set_registered_model_alias(self.name, alias, version.version)
+
+    def tag(self, version: "ModelVersion", tags: Mapping[str, str]) -> None:
+        """Record something at a version."""
+        with answered():
+            for key, value in tags.items():
+                self._client.set_model_version_tag(self.name, version.version, key, value)
+
+    def register(
+        self,
+        artifacts: Artifacts,
+        trained_on: "pd.DataFrame",
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> "ModelVersion":
+        """Upload a model as a new version with the alias `candidate`.
+
+        Args:
+            artifacts: of the model.
+            trained_on: its training rows.
+            tags: of the version and its run.
+            metrics: of its run.
+        """
+        import mlflow
+
+        with answered(), package(artifacts, trained_on) as arguments:
+            run = self._client.create_run(self._experiment, tags=dict(tags), run_name=self.name)
+            with mlflow.start_run(run_id=run.info.run_id):
+                mlflow.log_params(artifacts.meta["best_params"])
+                mlflow.log_metrics(dict(metrics))
+                info = mlflow.pyfunc.log_model(
+                    name="model", registered_model_name=self.name, **arguments
+                )
+        version = self.by_number(int(info.registered_model_version or 0))
+        self.tag(version, tags)
+        self.set_alias(CANDIDATE, version)
+        return version
+
+    def download(self, version: "ModelVersion", folder: Path) -> tuple[Artifacts, HashArray]:
+        """A version's model folder, and the ascending hashes of its training rows.
+
+        Args:
+            version: which one.
+            folder: an empty one, for the files.
+
+        Raises:
+            RegistryError: if the model cannot be read.
+        """
+        from mlflow.artifacts import download_artifacts
+
+        uri = f"models:/{self.name}/{version.version}"
+        with answered():
+            local = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder))) / "artifacts"
+        try:
+            # Not mapped into memory: Windows deletes no file that is.
+            artifacts = load_artifacts(local / FOLDER, mmap=False)
+            return artifacts, rows.read_training_rows(local / rows.FILE)
+        except TwoTowerError as error:
+            msg = f"version {version.version} of {self.name}: {error}"
+            raise RegistryError(msg) from None
+
+
+def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
+    """Identity of a model, its data and its code."""
+    return {
+        MODEL_TAG: sha256_file(artifacts.folder / "model_meta.json"),
+        DATA_TAG: data_digest(prepared),
+        "twotower.trained_on": ", ".join(artifacts.meta["trained_on"]),
+        **git_tags(),
+    }
+
+
+def data_digest(prepared: Path) -> str:
+    """Digest of all splits of prepared data."""
+    digests = {name: sha256_file(prepared / f"{name}.parquet") for name in SPLITS}
+    return sha256_text(json_text(digests, indent=None))
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Turn whatever MLflow raises into one line."""
+    try:
+        yield
+    except TwoTowerError:
+        raise
+    except Exception as error:
+        msg = f"MLflow's registry cannot be used: {explain(error)}"
+        raise TrackingError(msg) from error

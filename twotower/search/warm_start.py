@@ -1,0 +1,134 @@
+"""The first trials of a study: what was best in an earlier one, in a file under version control.
+
+A stage cannot depend on its own output, so the trials of the last run are copied into
+`data/warm_start.json`, which the search reads. What it takes from there belongs to the identity of
+the study: with other trials in the file it is another study.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from twotower.common.errors import SearchError
+from twotower.common.files import canonical, write_json
+from twotower.config import Config
+from twotower.config.load import hyperparameters, searched
+from twotower.config.space import Searched, contains
+from twotower.search.snapshot import read_snapshot
+from twotower.search.trial import Params, TrialRecord
+
+WARM_START = Path("data/warm_start.json")
+EMPTY: dict[str, Any] = {"trials": []}
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What a study begins with.
+
+    Attributes:
+        trials: searched hyperparameters of each, in the order in which they are tried.
+        left_out: a line for each stored trial that is not tried, with the reason.
+    """
+
+    trials: list[Params]
+    left_out: list[str]
+
+
+def read_warm_start(path: Path, config: Config) -> WarmStart:
+    """The stored trials that the search space of `config` has.
+
+    Hyperparameters that the file does not name have the values of sections `model` and `train`;
+    those that are not searched are ignored. A trial outside the space, equal to an earlier one, or
+    equal to the defaults where those are tried anyway, is left out.
+
+    Args:
+        path: written by `write_warm_start`, or by hand; no file: no trials.
+        config: space, fixed values and defaults count.
+
+    Raises:
+        SearchError: if the file is of another form.
+    """
+    space, defaults = searched(config), hyperparameters(config.model, config.train)
+    tried = [canonical(space.present(defaults))] if config.hpo.include_defaults else []
+    found = WarmStart([], [])
+    for number, stored in enumerate(_read(path)):
+        params: Params = canonical(space.present({**defaults, **stored}))
+        reason = _outside(space, params)
+        if reason is None and params in [*tried, *found.trials]:
+            reason = "tried already"
+        if reason is None:
+            found.trials.append(params)
+        else:
+            found.left_out.append(f"{path}: trials[{number}] is left out: {reason}")
+    return found
+
+
+def _outside(space: Searched, params: Mapping[str, Any]) -> str | None:
+    for name, value in params.items():
+        scalar = isinstance(value, bool | int | float | str)
+        if not scalar or not contains(space.spaces[name], value):
+            return f"{name} {value!r} lies outside the search space"
+    return None
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Hyperparameters of each stored trial."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        trials = TypeAdapter(list[dict[str, Any]]).validate_python(content["trials"])
+        return [TypeAdapter(dict[str, Any]).validate_python(trial["params"]) for trial in trials]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, ValidationError, KeyError, TypeError):
+        msg = (
+            f'{path}: not a warm start; it is {{"trials": [{{"params": {{…}}}}, …]}}, and '
+            "python -m twotower.retraining reset empties it"
+        )
+        raise SearchError(msg) from None
+
+
+def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
+    """Store the best complete trials of a study, for the next one.
+
+    All their hyperparameters are stored, also those that were not searched: the next space may
+    have them.
+
+    Args:
+        path: of the file.
+        snapshot: of the study, `hpo_study.db`.
+        top: number of trials.
+
+    Returns:
+        Number of trials that were stored.
+
+    Raises:
+        SearchError: if there is no such study.
+    """
+    attributes, records = read_snapshot(snapshot)
+    if not records:
+        msg = f"{snapshot}: no study there; run dvc repro, or dvc pull, first"
+        raise SearchError(msg)
+    identity = attributes["identity_values"]
+    constant = {**identity["model"], **identity["train"], **identity["fixed"]}
+    constant = {k: v for k, v in constant.items() if k not in ("threads", "device")}
+    trials = [
+        {"number": r.number, "params": {**constant, **r.params}, "value": r.value}
+        for r in _best(records, top)
+    ]
+    content = {"objective": identity["objective"], "study": attributes["identity"]}
+    write_json(path, {**content, "trials": trials})
+    return len(trials)
+
+
+def _best(records: Iterable[TrialRecord], top: int) -> list[TrialRecord]:
+    """Complete trials with distinct hyperparameters, the best first; of equal ones the earlier."""
+    complete = [record for record in records if record.state == "COMPLETE"]
+    chosen: list[TrialRecord] = []
+    for record in sorted(complete, key=lambda record: (-(record.value or 0.0), record.number)):
+        if len(chosen) < top and record.params not in [other.params for other in chosen]:
+            chosen.append(record)
+    return chosen

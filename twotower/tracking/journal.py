@@ -1,0 +1,76 @@
+"""Which studies were to be tracked, and where: a note beside each live study.
+
+.hpo/<identity>/<provenance>/tracking.json   written when a tracked search starts
+.hpo/<identity>/<provenance>/tracking.lock   held while somebody logs the study
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from twotower.common.errors import TrackingError
+from twotower.common.files import write_text
+from twotower.config.outputs import MlflowConfig
+from twotower.tracking.records import SearchInfo
+
+NOTE = "tracking.json"
+LOCK = "tracking.lock"
+
+
+@dataclass(frozen=True)
+class TrackedStudy:
+    """A study that was to be tracked.
+
+    Attributes:
+        study_name: of the live study, unique in its database.
+        objective: name of the metric that is searched for.
+        config: where it was to be logged.
+        search: what was to be logged of it.
+    """
+
+    study_name: str
+    objective: str
+    config: MlflowConfig
+    search: SearchInfo
+
+
+def write_note(folder: Path, study: TrackedStudy) -> None:
+    """Note beside the live study in `folder` that it is tracked.
+
+    Raises:
+        OSError: if the folder cannot be written to.
+    """
+    values = asdict(study) | {"config": study.config.model_dump(mode="json")}
+    write_text(folder / NOTE, json.dumps(values, indent=2) + "\n")
+
+
+def read_note(folder: Path) -> TrackedStudy:
+    """What `write_note` wrote.
+
+    Raises:
+        TrackingError: if it is damaged.
+    """
+    path = folder / NOTE
+    try:
+        return TypeAdapter(TrackedStudy).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        msg = f"{path}: not a note of a tracked search ({str(error).splitlines()[0]}); delete it"
+        raise TrackingError(msg) from None
+
+
+def tracked_folders(root: Path, identity: str = "") -> Iterator[Path]:
+    """Folders of the tracked live studies of a repository, the latest first.
+
+    Args:
+        root: of the repository.
+        identity: digest; empty: studies of every identity.
+    """
+    notes = (root / ".hpo").glob(f"{identity[:16] or '*'}/*/{NOTE}")
+    yield from (note.parent for note in sorted(notes, key=_age))
+
+
+def _age(note: Path) -> tuple[float, str]:
+    return -note.stat().st_mtime, note.as_posix()

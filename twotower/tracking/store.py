@@ -1,0 +1,94 @@
+"""Which MLflow store is used, and how long mlflow may try to reach it."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twotower.config.outputs import MlflowConfig
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SILENT = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+"""What a user may set otherwise. MLflow's own retries of a dead server last for minutes."""
+COMMAND_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "600",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+"""The same for commands that have nothing else to do than to wait for the server."""
+
+
+def configure_environment(patience: Mapping[str, str] = PATIENCE) -> None:
+    """Set the variables that mlflow reads when it is imported and at each request."""
+    os.environ.update(SILENT)
+    for name, value in patience.items():
+        os.environ.setdefault(name, value)
+
+
+def repository_root() -> Path:
+    """Where the default store is: $DVC_ROOT, so that `dvc exp run --temp` does not lose it."""
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def store_uri(tracking_uri: str | None, root: Path) -> str:
+    """The URI of the store.
+
+    Args:
+        tracking_uri: as configured; None: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
+        root: folder of a SQLite file that is named by a relative path.
+    """
+    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    prefix, separator, path = uri.partition("sqlite:///")
+    if prefix or not separator:
+        return uri
+    return f"sqlite:///{(root.absolute() / path).as_posix()}"
+
+
+def import_store(config: MlflowConfig, root: Path) -> None:
+    """Import what `open_experiment` needs for this store.
+
+    Raises:
+        Exception: whatever the import of mlflow raises.
+    """
+    configure_environment()
+    is_server = store_uri(config.tracking_uri, root).startswith("http")
+    importlib.import_module("mlflow")
+    importlib.import_module(
+        f"mlflow.store.tracking.{'rest_store' if is_server else 'sqlalchemy_store'}"
+    )
+
+
+def open_experiment(
+    config: MlflowConfig, root: Path, patience: Mapping[str, str] = PATIENCE
+) -> tuple["MlflowClient", str]:
+    """A client of the store and the experiment's id; the experiment is made if it is not there.
+
+    Raises:
+        Exception: whatever mlflow, its database or the network raises.
+    """
+    configure_environment(patience)
+    from mlflow import MlflowClient
+
+    uri = store_uri(config.tracking_uri, root)
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    found = client.get_experiment_by_name(config.experiment)
+    if found is not None:
+        return client, str(found.experiment_id)
+    # A server says itself where artifacts go; files beside a SQLite store stay with it.
+    artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite:") else None
+    return client, str(client.create_experiment(config.experiment, artifacts))

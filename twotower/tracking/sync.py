@@ -1,0 +1,183 @@
+"""Logs what MLflow lacks: trials of tracked searches that it could not be told of."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from twotower.common.errors import SearchError, TrackingError
+from twotower.config import Config
+from twotower.config.outputs import MlflowConfig
+from twotower.search.database import open_database
+from twotower.search.identity import Fingerprint
+from twotower.search.pending import PendingTrials
+from twotower.search.results import SearchOutputs
+from twotower.search.snapshot import read_snapshot
+from twotower.search.storage import Storage, parse_storage, sqlite_storage
+from twotower.search.trial import TrialRecord
+from twotower.tracking.journal import LOCK, TrackedStudy, read_note, tracked_folders
+from twotower.tracking.mlflow_run import SearchRun
+from twotower.tracking.records import SearchInfo
+from twotower.tracking.study import finished_trial, search_info, summary_metrics
+from twotower.tracking.tracker import explain
+
+PLOTS = Path("plots")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Study:
+    """A study whose trials MLflow shall have.
+
+    Attributes:
+        tracked: where and as what.
+        records: its finished trials.
+        lock: held while it is logged; None: nobody else knows of it.
+    """
+
+    tracked: TrackedStudy
+    records: list[TrialRecord]
+    lock: Path | None = None
+
+
+def sync(
+    config: Config,
+    root: Path,
+    say: Say,
+    where: MlflowConfig | None = None,
+    outputs: SearchOutputs | None = None,
+) -> int:
+    """Log every trial that MLflow lacks.
+
+    That is the trials of all live studies whose search was tracked, and those of the snapshot.
+
+    Args:
+        config: sections `hpo` (where live studies are) and `mlflow` (for the snapshot).
+        root: of the repository.
+        say: told what was done.
+        where: store and experiment in place of those that the searches were told of.
+        outputs: results and snapshot of the search; what of them and of `plots/` is there is
+            uploaded.
+
+    Returns:
+        Number of trials that were logged.
+
+    Raises:
+        TrackingError: if MLflow cannot be written.
+        SearchError: if a study cannot be read.
+    """
+    outputs = outputs or SearchOutputs()
+    results = _read_results(outputs.results)
+    total = 0
+    for found in _studies(config, root, outputs):
+        tracked = found.tracked if where is None else replace(found.tracked, config=where)
+        study = replace(found, tracked=tracked)
+        files = [outputs.results, outputs.trials, PLOTS]
+        identity = tracked.search.tags["twotower.identity"]
+        ours = results if results and results["identity"] == identity else None
+        total += _sync_study(study, root, ours, [f for f in files if f.exists()], say)
+    return total
+
+
+def _sync_study(study: _Study, root: Path, results: Any, files: list[Path], say: Say) -> int:
+    tracked, name = study.tracked, study.tracked.search.study_name
+    try:
+        if study.lock is None:
+            logged = _log(study, root, results, files)
+        else:
+            with FileLock(study.lock, timeout=0):
+                logged = _log(study, root, results, files)
+    except Timeout:
+        say(f"{name}: a search that is running logs it")
+        return 0
+    except Exception as error:
+        msg = f"MLflow cannot be written: {explain(error)}"
+        raise TrackingError(msg) from None
+    say(
+        f"{name}: logged {logged} of {len(study.records)} trials in experiment "
+        f"{tracked.config.experiment}" + ("" if logged else "; MLflow lacked none")
+    )
+    return logged
+
+
+def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
+    tracked = study.tracked
+    run = SearchRun(tracked.config, root, tracked.search)
+    before = run.num_logged
+    for record in study.records:
+        run.log_trial(finished_trial(record, tracked.objective))
+    if results is not None:
+        last = max((record.finished for record in study.records), default=0)
+        run.finish(files, summary_metrics(results), last)
+    else:
+        run.stop("KILLED", "the search ended before its results were written")
+    return run.num_logged - before
+
+
+def _studies(config: Config, root: Path, outputs: SearchOutputs) -> Iterator[_Study]:
+    """Tracked live studies, and the snapshot's unless it is one of them."""
+    copy = _snapshot(config, outputs.snapshot)
+    for folder in tracked_folders(root):
+        tracked = read_note(folder)
+        records = _records(folder, tracked.study_name, config, root)
+        if copy is not None and copy.tracked.search.key == tracked.search.key:
+            # The search may have kept its trials in a database that params.yaml does not name.
+            records = {record.number: record for record in copy.records} | records
+            copy = None
+        yield _Study(tracked, [records[number] for number in sorted(records)], folder / LOCK)
+    if copy is not None:
+        yield copy
+
+
+def _snapshot(config: Config, path: Path) -> _Study | None:
+    """The study in the snapshot; None without one."""
+    attributes, records = read_snapshot(path)
+    if not records:
+        return None
+    search = _snapshot_info(config.hpo.study_name, attributes, records)
+    objective = attributes["identity_values"]["objective"]
+    return _Study(TrackedStudy("", objective, config.mlflow, search), records)
+
+
+def _snapshot_info(
+    study_name: str, attributes: dict[str, Any], records: list[TrialRecord]
+) -> SearchInfo:
+    provenance = Fingerprint(attributes["provenance"])
+    mixed = any(record.provenance != provenance.digest for record in records)
+    version = provenance.digest[:12] + "-mixed" * mixed
+    return search_info(study_name, Fingerprint(attributes["identity_values"]), provenance, version)
+
+
+def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[int, TrialRecord]:
+    """Finished trials of a live study by number, also those that are not in its database yet."""
+    records: dict[int, TrialRecord] = {}
+    storage = _storage(folder, config, root)
+    if storage is not None:
+        with open_database(storage, study_name) as database:
+            records = {record.number: record for record in database.sound_records()}
+    pending = PendingTrials(folder / "trials")
+    for number in pending.numbers():
+        records.setdefault(number, pending.read(number))
+    return records
+
+
+def _storage(folder: Path, config: Config, root: Path) -> Storage | None:
+    own = folder / "study.db"
+    if own.exists():
+        return sqlite_storage(own)
+    if config.hpo.storage is None:
+        return None
+    return parse_storage(config.hpo.storage, root.resolve())
+
+
+def _read_results(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        msg = f"{path}: not a results file of the hpo stage; run it again (dvc repro -f -s hpo)"
+        raise SearchError(msg) from None
