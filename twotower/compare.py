@@ -1,0 +1,271 @@
+"""Compares the models of two revisions on the same test users.
+
+python -m twotower.compare main try-cosine      two Git revisions or experiments of DVC
+python -m twotower.compare HEAD workspace --json
+
+Differences are of the second revision to the first: above 0 the second is better.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from twotower.common.cli import one_line_errors
+from twotower.common.errors import DataError
+from twotower.common.files import json_text
+from twotower.common.seeds import derive_seed
+from twotower.statistics.multiple import holm
+from twotower.statistics.paired import paired_intervals, paired_tests
+
+PER_USER = "metrics/per_user.parquet"
+"""Output of the refit stage: user, relevant, and a column for each scorer and metric."""
+SAME = {"test_rows": "test rows", "masks": "masked items"}
+"""Keys of the file's metadata whose hashes must agree, and what they are hashes of."""
+WORKSPACE = "workspace"
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class UserMetrics:
+    """What the refit stage of one revision kept of each test user.
+
+    Attributes:
+        revision: as the user named it.
+        hashes: of test rows and masks.
+        users: [n] ids, ascending.
+        metrics: by name, [n] the values of one scorer.
+    """
+
+    revision: str
+    hashes: dict[str, str]
+    users: NDArray[Any]
+    metrics: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric under both models.
+
+    Attributes:
+        a: mean over the users, first revision.
+        b: likewise, second revision.
+        difference: b - a.
+        low: lower end of the confidence interval of the difference.
+        high: upper end.
+        p: two-sided, of no difference.
+        p_holm: the same, adjusted for the number of metrics.
+    """
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+def read_user_metrics(
+    revision: str, *, scorer: str = "optimized", path: str = PER_USER, repository: str = "."
+) -> UserMetrics:
+    """Read a revision's file through DVC: from the workspace, the cache or a remote.
+
+    Args:
+        revision: of Git, the name of an experiment, or `workspace`.
+        scorer: whose metrics.
+        path: of the file in the repository.
+        repository: folder of the repository.
+
+    Raises:
+        DataError: if there is no such revision, or its file is missing or not one of refit's.
+    """
+    table = _read_table(revision, path, repository)
+    where = f"{revision}: {path}"
+    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    absent = [name for name in SAME if name not in metadata] + ["user"] * (
+        "user" not in table.column_names
+    )
+    if absent:
+        msg = f"{where}: not a file of the refit stage: it has no {absent[0]}"
+        raise DataError(msg)
+    prefix = f"{scorer}/"
+    names = [name for name in table.column_names if name.startswith(prefix)]
+    if not names or not table.num_rows:
+        known = sorted({n.partition("/")[0] for n in table.column_names if "/" in n})
+        msg = f"{where}: no test metrics of {scorer}; there are {', '.join(known) or 'none'}"
+        raise DataError(msg)
+    table = table.sort_by("user")
+    return UserMetrics(
+        revision,
+        {name: metadata[name] for name in SAME},
+        table["user"].to_numpy(),
+        {n.removeprefix(prefix): table[n].to_numpy().astype(np.float64) for n in names},
+    )
+
+
+def compare(
+    a: UserMetrics, b: UserMetrics, *, seed: int = 42, resamples: int = 10_000
+) -> dict[str, MetricComparison]:
+    """Compare two models, user by user, on every metric that both have.
+
+    Args:
+        a: of the first revision.
+        b: of the second; differences are b - a.
+        seed: of the resamples.
+        resamples: of each test and interval.
+
+    Returns:
+        By metric, in alphabetical order.
+
+    Raises:
+        DataError: if the two were not measured on the same test rows under the same masks.
+    """
+    _refuse_unless_comparable(a, b)
+    names = sorted(a.metrics.keys() & b.metrics.keys())
+    if not names:
+        msg = f"{a.revision} and {b.revision} have no metric in common"
+        raise DataError(msg)
+    ours = np.stack([a.metrics[name] for name in names], axis=1)
+    theirs = np.stack([b.metrics[name] for name in names], axis=1)
+    differences = theirs - ours
+    low, high = paired_intervals(
+        differences,
+        seed=derive_seed(seed, "compare", "interval"),
+        level=LEVEL,
+        resamples=resamples,
+    )
+    p_values = paired_tests(
+        differences,
+        seed=derive_seed(seed, "compare", "test"),
+        resamples=resamples,
+        alternative="two-sided",
+    )
+    adjusted = holm(dict(zip(names, p_values.tolist(), strict=True)))
+    return {
+        name: MetricComparison(
+            a=float(ours[:, i].mean()),
+            b=float(theirs[:, i].mean()),
+            difference=float(differences[:, i].mean()),
+            low=float(low[i]),
+            high=float(high[i]),
+            p=float(p_values[i]),
+            p_holm=adjusted[name],
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def table_text(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricComparison]) -> str:
+    """The comparison for a terminal."""
+    width = max(len("metric"), *map(len, comparisons))
+    lines = [
+        f"A: {a.revision}, B: {b.revision}; {len(a.users):,} test users",
+        f"{'metric':<{width}}  {'A':>7}  {'B':>7}  {'B - A':>8}  "
+        f"{f'{LEVEL:.0%} interval':>19}  {'p':>6}  {'p (Holm)':>8}",
+    ]
+    for name, found in comparisons.items():
+        interval = f"{found.low:+.4f} … {found.high:+.4f}"
+        mark = " *" if found.p_holm <= 1 - LEVEL else ""
+        lines.append(
+            f"{name:<{width}}  {found.a:>7.4f}  {found.b:>7.4f}  {found.difference:>+8.4f}  "
+            f"{interval:>19}  {found.p:>6.4f}  {found.p_holm:>8.4f}{mark}"
+        )
+    lines.append(_conclusion(a, b, comparisons))
+    return "\n".join(lines)
+
+
+def _conclusion(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricComparison]) -> str:
+    """Who is better in what, in one line."""
+    found = {name: c for name, c in comparisons.items() if c.p_holm <= 1 - LEVEL}
+    if not found:
+        return "no difference that chance does not explain"
+    parts = []
+    for winner, sign in ((a, -1), (b, 1)):
+        names = [name for name, c in found.items() if c.difference * sign > 0]
+        if names:
+            parts.append(f"{winner.revision} is better in {', '.join(names)}")
+    return f"* p ≤ {1 - LEVEL:.2f} over all metrics together: " + "; ".join(parts)
+
+
+def _read_table(revision: str, path: str, repository: str) -> pa.Table:
+    """The file as it is in that revision."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from scmrepo.exceptions import SCMError
+
+    rev = None if revision == WORKSPACE else revision
+    try:
+        files = DVCFileSystem(repository, rev=rev)
+        with files.open(path, "rb") as handle:
+            return pq.read_table(pa.BufferReader(handle.read()))
+    except pa.ArrowInvalid as error:
+        msg = f"{revision}: {path}: not a Parquet file: {error}"
+        raise DataError(msg) from None
+    except SCMError as error:
+        msg = f"{revision}: no such Git revision or experiment ({error})"
+        raise DataError(msg) from None
+    except FileNotFoundError:
+        msg = (
+            f"{revision}: {path} is missing, or neither in the cache nor in a remote: check that "
+            "revision out and run dvc pull, or dvc repro refit"
+        )
+        raise DataError(msg) from None
+    except DvcException as error:
+        msg = f"{revision}: {path}: {error}"
+        raise DataError(msg) from None
+
+
+def _refuse_unless_comparable(a: UserMetrics, b: UserMetrics) -> None:
+    differing = [what for name, what in SAME.items() if a.hashes[name] != b.hashes[name]]
+    if not differing and not np.array_equal(a.users, b.users):
+        differing = ["users"]
+    if differing:
+        msg = (
+            f"{a.revision} and {b.revision} cannot be compared: their {' and '.join(differing)} "
+            "differ, so a difference of their metrics would not be one of the models"
+        )
+        raise DataError(msg)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the comparison that the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m twotower.compare",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="a revision: of Git, the name of a DVC experiment, or 'workspace'",
+    )
+    parser.add_argument("rev_a", metavar="REV_A")
+    parser.add_argument("rev_b", metavar="REV_B")
+    parser.add_argument("--scorer", default="optimized", help="whose metrics (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--seed", type=int, default=42, help="of the resamples (%(default)s)")
+    options = parser.parse_args(arguments)
+    a, b = (
+        read_user_metrics(revision, scorer=options.scorer)
+        for revision in (options.rev_a, options.rev_b)
+    )
+    comparisons = compare(a, b, seed=options.seed)
+    if not options.json:
+        print(table_text(a, b, comparisons))  # noqa: T201 - a command line's own output
+        return
+    content = {
+        "a": a.revision,
+        "b": b.revision,
+        "level": LEVEL,
+        "metrics": {name: asdict(found) for name, found in comparisons.items()},
+        "num_users": len(a.users),
+        "scorer": options.scorer,
+        "seed": options.seed,
+    }
+    print(json_text(content))  # noqa: T201
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
