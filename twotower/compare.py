@@ -197,7 +197,7 @@ def _read_table(revision: str, path: str, repository: str) -> pa.Table:
     """The file as it is in that revision."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
-    from scmrepo.exceptions import SCMError
+    from dvc.scm import SCMError
 
     rev = None if revision == WORKSPACE else revision
     try:
@@ -208,7 +208,7 @@ def _read_table(revision: str, path: str, repository: str) -> pa.Table:
         msg = f"{revision}: {path}: not a Parquet file: {error}"
         raise DataError(msg) from None
     except SCMError as error:
-        msg = f"{revision}: no such Git revision or experiment ({error})"
+        msg = f"{revision}: no such Git revision or experiment: {error}"
         raise DataError(msg) from None
     except FileNotFoundError:
         msg = (
