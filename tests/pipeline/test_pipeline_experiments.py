@@ -54,3 +54,16 @@ def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) 
     assert not clone.path(".hpo").exists()
     output = clone.stage("hpo", "--n-trials", "6")
     assert "4 of 6 trials are already there: 2 to run" in output
+
+
+def test_an_experiment_that_confirms_trains_only_the_best_again(project: Project) -> None:
+    before = project.digests("hpo_results.json", "hpo_study.db")
+    output = project.dvc("exp", "run", "-S", "hpo.confirm={top: 2, seeds: 2}")
+    assert f"all {N_TRIALS} trials are already there: none to run" in output
+    assert "confirming the best 2 trials with 2 fresh seeds each" in output
+    results = json.loads(project.read("hpo_results.json"))
+    assert results["confirm"]["chosen"] == results["best_trial"]["number"]
+    meta = json.loads(project.read(".artifacts_best/model_meta.json"))
+    assert meta["best_params"] == results["best_params"]
+    project.dvc("exp", "run", "-S", "hpo.confirm=null", "hpo")
+    assert project.digests("hpo_results.json", "hpo_study.db") == before
