@@ -59,3 +59,5 @@ class RefitConfig(Section):
     """`all`: the shipped model also sees the test rows; the metrics stay those of the other."""
     score_test: bool = True
     """false keeps exploration blind: the test split is not scored."""
+    seeds: PositiveInt = 3
+    """Trainings whose test scores are compared; the first one's model is shipped."""
