@@ -8,44 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 import pytest
 from scipy import stats
 
 from tests.conftest import REPOSITORY
-from twotower import compare as module
+from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
 from twotower.common.errors import DataError
 from twotower.compare import MetricComparison, UserMetrics, compare, read_user_metrics
 
-HASHES = {"test_rows": "1", "masks": "2"}
-USERS = 300
+DIGESTS = {"test_rows": "1", "masks": "2"}
+USERS = pd.Series([f"u{n:03d}" for n in range(300)])
 
 
 def scores(seed: int, rate: float) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return np.where(rng.random(USERS) < rate, 1 / rng.integers(1, 9, USERS), 0.0)
+    return np.where(rng.random(300) < rate, 1 / rng.integers(1, 9, 300), 0.0)
 
 
-def write(path: Path, recall: np.ndarray, *, order: Any = None, **hashes: str) -> None:
+def write(path: Path, recall: np.ndarray, **digests: str) -> None:
     """A file as the refit stage writes it."""
-    users = pa.array([f"u{n:03d}" for n in range(USERS)])
-    columns = {
-        "user": users,
-        "relevant": pa.array(np.ones(USERS, np.int64)),
-        "optimized/recall_at_10": pa.array(recall),
-        "optimized/mrr": pa.array(recall / 2),
-        "popularity/recall_at_10": pa.array(scores(9, 0.1)),
+    metrics = {
+        "optimized": {"recall_at_10": recall, "mrr": recall / 2},
+        "popularity": {"recall_at_10": scores(9, 0.1)},
     }
-    table = pa.table(columns).replace_schema_metadata(HASHES | hashes)
-    path.parent.mkdir(exist_ok=True, parents=True)
-    pq.write_table(table if order is None else table.take(order), path)
+    write_per_user(path, PerUser(USERS, np.ones(len(USERS), np.int64), metrics, DIGESTS | digests))
 
 
 class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.file = root / module.PER_USER
+        self.file = root / PER_USER
         root.mkdir()
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
@@ -73,7 +66,7 @@ class Repository:
         return done.stdout
 
     def track(self) -> None:
-        self.run("dvc", "add", "-q", module.PER_USER)
+        self.run("dvc", "add", "-q", PER_USER.as_posix())
         self.run("git", "add", "-A")
 
     def read(self, revision: str, **options: str) -> UserMetrics:
@@ -95,7 +88,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     write(repository.file, scores(2, 0.3))
     repository.track()
     repository.run("dvc", "exp", "save", "-n", "try-more")
-    write(repository.file, scores(3, 0.8), order=np.random.default_rng(0).permutation(USERS))
+    write(repository.file, scores(3, 0.8))
     return repository
 
 
@@ -107,8 +100,8 @@ def test_a_tag_an_experiment_and_the_workspace(
     repository: Repository, revision: str, recall: np.ndarray
 ) -> None:
     found = repository.read(revision)
-    assert found.hashes == HASHES
-    assert found.users.tolist() == [f"u{n:03d}" for n in range(USERS)]
+    assert found.digests == DIGESTS
+    assert found.users.equals(USERS)
     assert set(found.metrics) == {"recall_at_10", "mrr"}
     assert found.metrics["recall_at_10"].tolist() == recall.tolist()
 
@@ -131,7 +124,7 @@ def test_end_to_end(repository: Repository) -> None:
     assert 0 < found["low"] < difference < found["high"]
     assert found["p"] == pytest.approx(1 / 10_001)
     assert found["p_holm"] == pytest.approx(2 / 10_001)
-    assert content["num_users"] == USERS
+    assert content["num_users"] == 300
 
 
 def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None:
@@ -145,9 +138,9 @@ def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None
 @pytest.mark.parametrize(
     ("revision", "path", "message"),
     [
-        ("nowhere", module.PER_USER, "nowhere: no such Git revision or experiment"),
+        ("nowhere", PER_USER.as_posix(), "nowhere: no such Git revision or experiment"),
         ("weak", "metrics/absent.parquet", "metrics/absent.parquet is missing, or neither"),
-        ("weak", "metrics/per_user.parquet.dvc", "not a Parquet file"),
+        ("weak", "metrics/per_user.parquet.dvc", "damaged or not of the refit stage"),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -157,10 +150,11 @@ def test_what_cannot_be_read_is_named(
         repository.read(revision, path=path)
 
 
-def test_a_file_that_refit_did_not_write(repository: Repository) -> None:
-    pq.write_table(pa.table({"user": ["a"]}), repository.root / "plain.parquet")
-    with pytest.raises(DataError, match="not a file of the refit stage: it has no test_rows"):
-        repository.read("workspace", path="plain.parquet")
+def test_a_revision_without_test_scores(repository: Repository) -> None:
+    empty = PerUser(USERS[:0], np.empty(0, np.int64))
+    write_per_user(repository.root / "unscored.parquet", empty)
+    with pytest.raises(DataError, match="there are none: there is no test split, or it was not"):
+        repository.read("workspace", path="unscored.parquet")
 
 
 def test_a_file_that_is_in_no_cache(tmp_path: Path) -> None:
@@ -179,8 +173,8 @@ def test_a_file_that_is_in_no_cache(tmp_path: Path) -> None:
 def measured(name: str, recall: np.ndarray, **changes: Any) -> UserMetrics:
     values: dict[str, Any] = {
         "revision": name,
-        "hashes": HASHES,
-        "users": np.arange(len(recall)),
+        "digests": DIGESTS,
+        "users": USERS,
         "metrics": {"recall_at_10": recall},
     }
     return UserMetrics(**(values | changes))
@@ -207,9 +201,12 @@ def test_equal_models_do_not_differ() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hashes": {"test_rows": "1", "masks": "x"}}, "their masked items differ"),
-        ({"hashes": {"test_rows": "x", "masks": "x"}}, "their test rows and masked items differ"),
-        ({"users": np.arange(USERS)[::-1]}, "their users differ"),
+        (
+            {"digests": {"test_rows": "1", "masks": "x"}},
+            "their users, items or masked items differ",
+        ),
+        ({"digests": {"test_rows": "x", "masks": "x"}}, "their test rows and users, items or"),
+        ({"users": USERS[::-1]}, "their users differ"),
         ({"metrics": {"mrr": scores(0, 0.2)}}, "no metric in common"),
     ],
 )

@@ -7,15 +7,16 @@ Differences are of the second revision to the first: above 0 the second is bette
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 from numpy.typing import NDArray
 
+from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.common.cli import one_line_errors
 from twotower.common.errors import DataError
 from twotower.common.files import json_text
@@ -23,10 +24,8 @@ from twotower.common.seeds import derive_seed
 from twotower.statistics.multiple import holm
 from twotower.statistics.paired import paired_intervals, paired_tests
 
-PER_USER = "metrics/per_user.parquet"
-"""Output of the refit stage: user, relevant, and a column for each scorer and metric."""
-SAME = {"test_rows": "test rows", "masks": "masked items"}
-"""Keys of the file's metadata whose hashes must agree, and what they are hashes of."""
+SAME = {"test_rows": "test rows", "masks": "users, items or masked items"}
+"""What the digests of two files must agree in."""
 WORKSPACE = "workspace"
 LEVEL = 0.95
 
@@ -37,15 +36,15 @@ class UserMetrics:
 
     Attributes:
         revision: as the user named it.
-        hashes: of test rows and masks.
-        users: [n] ids, ascending.
+        digests: of test rows and masks.
+        users: [n] ids, in the order of the file.
         metrics: by name, [n] the values of one scorer.
     """
 
     revision: str
-    hashes: dict[str, str]
-    users: NDArray[Any]
-    metrics: dict[str, NDArray[np.float64]]
+    digests: Mapping[str, str]
+    users: "pd.Series[Any]"
+    metrics: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,11 @@ class MetricComparison:
 
 
 def read_user_metrics(
-    revision: str, *, scorer: str = "optimized", path: str = PER_USER, repository: str = "."
+    revision: str,
+    *,
+    scorer: str = "optimized",
+    path: str = PER_USER.as_posix(),
+    repository: str = ".",
 ) -> UserMetrics:
     """Read a revision's file through DVC: from the workspace, the cache or a remote.
 
@@ -85,28 +88,13 @@ def read_user_metrics(
     Raises:
         DataError: if there is no such revision, or its file is missing or not one of refit's.
     """
-    table = _read_table(revision, path, repository)
-    where = f"{revision}: {path}"
-    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    absent = [name for name in SAME if name not in metadata] + ["user"] * (
-        "user" not in table.column_names
-    )
-    if absent:
-        msg = f"{where}: not a file of the refit stage: it has no {absent[0]}"
+    content = read_per_user(_open(revision, path, repository), f"{revision}: {path}")
+    metrics = content.metrics.get(scorer)
+    if not metrics or not content.digests:
+        known = ", ".join(content.metrics) or "none: there is no test split, or it was not scored"
+        msg = f"{revision}: {path}: no test metrics of {scorer}; there are {known}"
         raise DataError(msg)
-    prefix = f"{scorer}/"
-    names = [name for name in table.column_names if name.startswith(prefix)]
-    if not names or not table.num_rows:
-        known = sorted({n.partition("/")[0] for n in table.column_names if "/" in n})
-        msg = f"{where}: no test metrics of {scorer}; there are {', '.join(known) or 'none'}"
-        raise DataError(msg)
-    table = table.sort_by("user")
-    return UserMetrics(
-        revision,
-        {name: metadata[name] for name in SAME},
-        table["user"].to_numpy(),
-        {n.removeprefix(prefix): table[n].to_numpy().astype(np.float64) for n in names},
-    )
+    return UserMetrics(revision, content.digests, content.users, metrics)
 
 
 def compare(
@@ -193,7 +181,7 @@ def _conclusion(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricCom
     return f"* p ≤ {1 - LEVEL:.2f} over all metrics together: " + "; ".join(parts)
 
 
-def _read_table(revision: str, path: str, repository: str) -> pa.Table:
+def _open(revision: str, path: str, repository: str) -> BytesIO:
     """The file as it is in that revision."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -201,12 +189,8 @@ def _read_table(revision: str, path: str, repository: str) -> pa.Table:
 
     rev = None if revision == WORKSPACE else revision
     try:
-        files = DVCFileSystem(repository, rev=rev)
-        with files.open(path, "rb") as handle:
-            return pq.read_table(pa.BufferReader(handle.read()))
-    except pa.ArrowInvalid as error:
-        msg = f"{revision}: {path}: not a Parquet file: {error}"
-        raise DataError(msg) from None
+        with DVCFileSystem(repository, rev=rev).open(path, "rb") as handle:
+            return BytesIO(handle.read())
     except SCMError as error:
         msg = f"{revision}: no such Git revision or experiment: {error}"
         raise DataError(msg) from None
@@ -222,8 +206,8 @@ def _read_table(revision: str, path: str, repository: str) -> pa.Table:
 
 
 def _refuse_unless_comparable(a: UserMetrics, b: UserMetrics) -> None:
-    differing = [what for name, what in SAME.items() if a.hashes[name] != b.hashes[name]]
-    if not differing and not np.array_equal(a.users, b.users):
+    differing = [what for name, what in SAME.items() if a.digests.get(name) != b.digests.get(name)]
+    if not differing and not a.users.equals(b.users):
         differing = ["users"]
     if differing:
         msg = (

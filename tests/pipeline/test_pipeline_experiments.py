@@ -5,6 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.pipeline.project import N_TRIALS, Project
 
 
@@ -67,3 +69,15 @@ def test_an_experiment_that_confirms_trains_only_the_best_again(project: Project
     assert meta["best_params"] == results["best_params"]
     project.dvc("exp", "run", "-S", "hpo.confirm=null", "hpo")
     assert project.digests("hpo_results.json", "hpo_study.db") == before
+
+
+def test_the_models_of_two_revisions_are_compared(project: Project) -> None:
+    many = json.loads(project.read("metrics/test.json"))
+    project.dvc("exp", "run", "-n", "one", "-S", "hpo.n_trials=1")
+    one = json.loads(project.read("metrics/test.json"))
+    found = json.loads(project.run("python", "-m", "twotower.compare", "one", "HEAD", "--json"))
+    assert found["num_users"] == many["evaluated"]["num_users"]
+    assert "recall_at_10" in found["metrics"]
+    for name, metric in found["metrics"].items():
+        assert metric["a"] == pytest.approx(one["optimized"][name])
+        assert metric["b"] == pytest.approx(many["optimized"][name])
