@@ -119,26 +119,16 @@ def compare(
     if not names:
         msg = f"{a.revision} and {b.revision} have no metric in common"
         raise DataError(msg)
-    ours = np.stack([a.metrics[name] for name in names], axis=1)
-    theirs = np.stack([b.metrics[name] for name in names], axis=1)
-    differences = theirs - ours
-    low, high = paired_intervals(
-        differences,
-        seed=derive_seed(seed, "compare", "interval"),
-        level=LEVEL,
-        resamples=resamples,
-    )
-    p_values = paired_tests(
-        differences,
-        seed=derive_seed(seed, "compare", "test"),
-        resamples=resamples,
-        alternative="two-sided",
-    )
+    first, second = (np.stack([side.metrics[n] for n in names], axis=1) for side in (a, b))
+    differences = second - first
+    draws, flips = derive_seed(seed, "compare", "draws"), derive_seed(seed, "compare", "flips")
+    low, high = paired_intervals(differences, seed=draws, level=LEVEL, resamples=resamples)
+    p_values = paired_tests(differences, seed=flips, resamples=resamples, alternative="two-sided")
     adjusted = holm(dict(zip(names, p_values.tolist(), strict=True)))
     return {
         name: MetricComparison(
-            a=float(ours[:, i].mean()),
-            b=float(theirs[:, i].mean()),
+            a=float(first[:, i].mean()),
+            b=float(second[:, i].mean()),
             difference=float(differences[:, i].mean()),
             low=float(low[i]),
             high=float(high[i]),
