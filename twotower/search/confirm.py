@@ -151,6 +151,6 @@ class Confirmation:
         there = total - len(self._lacking(trials, self._seeds))
         already = f", {there} of {total} runs are already there" if there else ""
         self._say(
-            f"confirming the best {len(trials)} trials with {len(self._seeds)} fresh seeds each"
-            f"{already}"
+            f"confirming the best {len(trials)} trial{'s' * (len(trials) > 1)} with "
+            f"{len(self._seeds)} fresh seeds each{already}"
         )
