@@ -1,25 +1,21 @@
 """Stage refit: best and default hyperparameters on train + validation, scored on test."""
 
+import os
 from pathlib import Path
 
+from twotower.assessment.summary import summary
 from twotower.common.cli import one_line_errors
 from twotower.config import load_config
-from twotower.refit import read_best_params, refit
+from twotower.refit import read_search, refit
 
 
 def main() -> None:
     """Run the stage in the current directory."""
-    config = load_config()
-    metrics = refit(config, read_best_params(Path("hpo_results.json")))
-    if not metrics["scored"]:
-        why = "there is no test split" if config.refit.score_test else "refit.score_test is false"
-        print(f"model written to .artifacts_best/; it is unscored: {why}")
-        return
-    metric = config.hpo.objective
-    print(f"test {metric} over {metrics['evaluated']['num_users']} users:")
-    for name in ("optimized", "default", "popularity", "random"):
-        value = metrics[name].get(metric)
-        print(f"  {name:<10} {metrics[name]['failure'] if value is None else f'{value:.4f}'}")
+    kept = Path(os.environ.get("DVC_ROOT", ".")) / ".hpo" / "spectral"
+    search = read_search(Path("hpo_results.json"))
+    assessment = refit(load_config(), search, decompositions=kept)
+    for line in summary(assessment):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def main() -> None:
         trials_file=Path("metrics/hpo_trials.csv"),
         folder=PLOTS,
         static=config.visualize.static,
+        verdict_file=Path("metrics/verdict.json"),
     )
     for line in [*map(str, written.files), *written.notes]:
         print(line)

@@ -11,16 +11,21 @@ import torch
 from tests.conftest import events, split_by_time, write_prepared
 from twotower import refit as refit_module
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
+from twotower.assessment.assess import Assessment
+from twotower.assessment.per_user import read_per_user
+from twotower.assessment.summary import summary
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
+from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.data.prepared import read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
-from twotower.refit import RefitOutputs, read_best_params, refit
+from twotower.refit import RefitOutputs, read_search, refit
 from twotower.training.towers import TwoTower
 
 BEST = {"dim": 16, "lr": 0.03, "epochs": 8, "batch_size": 64}
+REFERENCES = ("popularity", "recency_popularity", "item_knn", "ease")
 
 
 def config(**sections: Any) -> Config:
@@ -32,8 +37,16 @@ def outputs(root: Path) -> RefitOutputs:
     return RefitOutputs(root / "artifacts", root / "test.json")
 
 
+def assess(root: Path, prepared: Path, settings: Config | None = None) -> Assessment:
+    return refit(settings or config(), {"best_params": BEST}, prepared, outputs(root))
+
+
 def run(root: Path, prepared: Path, settings: Config | None = None) -> dict[str, Any]:
-    return refit(settings or config(), BEST, prepared, outputs(root))
+    return assess(root, prepared, settings).metrics
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -62,7 +75,11 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
         "artifacts/vocabulary/features.json",
         "artifacts/vocabulary/items.parquet",
         "artifacts/vocabulary/users.parquet",
+        "intervals.json",
+        "per_user.parquet",
+        "slices.json",
         "test.json",
+        "verdict.json",
     }
 
 
@@ -74,8 +91,15 @@ def test_same_bytes_again(done: tuple[Path, Any], tmp_path: Path, prepared: Path
 def test_metrics_hold_every_model_and_reference(done: tuple[Path, dict[str, Any]]) -> None:
     root, metrics = done
     assert json.loads((root / "test.json").read_text())["scored"] is True
-    for name in ("optimized", "default", "popularity", "random"):
+    for name in ("optimized", "default", *REFERENCES, "random"):
         assert 0 <= metrics[name]["recall_at_10"] <= 1
+    settings = {name: set(metrics[name].get("setting", {})) for name in REFERENCES}
+    assert settings == {
+        "popularity": set(),
+        "recency_popularity": {"half_life"},
+        "item_knn": {"k", "shrink"},
+        "ease": {"l2"},
+    }
     assert metrics["optimized"]["recall_at_5"] > 1.5 * metrics["random"]["recall_at_5"]
     assert metrics["evaluated"]["num_users"] > 0
 
@@ -136,14 +160,98 @@ def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
     assert not np.array_equal(shipped.user_vecs[: len(old)], old)
 
 
+def test_the_files_agree_with_each_other(done: tuple[Path, dict[str, Any]]) -> None:
+    root, metrics = done
+    per_user = read_per_user(root / "per_user.parquet")
+    assert set(per_user.metrics) == {"optimized", "default", *REFERENCES, "random"}
+    intervals = read(root / "intervals.json")
+    assert len(per_user.users) == intervals["num_users"] == metrics["evaluated"]["num_users"]
+    for scorer, found in per_user.metrics.items():
+        for metric, values in found.items():
+            assert values.mean() == pytest.approx(metrics[scorer][metric])
+            if scorer != "random":
+                low, high = intervals["intervals"][scorer][metric]
+                assert low <= metrics[scorer][metric] <= high
+    assert per_user.digests == {name: metrics["evaluated"][name] for name in ("test_rows", "masks")}
+    verdict = read(root / "verdict.json")
+    assert set(verdict["comparisons"]) == set(per_user.metrics) - {"optimized"}
+    assert verdict["gap"]["test"]["value"] == pytest.approx(metrics["optimized"]["recall_at_10"])
+
+
+def test_the_spread_over_seeds_begins_with_the_shipped_model(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    seeds = read(done[0] / "intervals.json")["seeds"]["mrr"]
+    assert len(seeds["values"]) == len(set(seeds["values"])) == 3
+    assert seeds["values"][0] == pytest.approx(done[1]["optimized"]["mrr"])
+    assert seeds["mean"] == pytest.approx(np.mean(seeds["values"]))
+    assert seeds["std"] == pytest.approx(np.std(seeds["values"], ddof=1))
+
+
+def test_more_seeds_change_neither_the_model_nor_its_metrics(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path, prepared: Path
+) -> None:
+    assert run(tmp_path, prepared, config(refit={"seeds": 1})) == done[1]
+    changed = {
+        path for path, digest in digests(tmp_path).items() if digests(done[0])[path] != digest
+    }
+    assert changed == {"intervals.json", "verdict.json"}
+    assert read(tmp_path / "intervals.json")["seeds"]["mrr"]["std"] is None
+
+
+def test_a_further_seed_that_diverges_costs_only_itself(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = refit_module.fit
+
+    def fit(*arguments: Any, **options: Any) -> Any:
+        if options["seed"] == derive_seed(42, "refit", 1):
+            msg = "the loss is not finite"
+            raise TrainingError(msg)
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(refit_module, "fit", fit)
+    run(tmp_path, prepared)
+    intervals = read(tmp_path / "intervals.json")
+    assert intervals["seeds_diverged"] == 1
+    assert len(intervals["seeds"]["mrr"]["values"]) == 2
+
+
+def test_the_default_model_is_no_rival_of_itself(tmp_path: Path, prepared: Path) -> None:
+    same = refit(config(), {"best_params": {"epochs": 1, "dim": 8}}, prepared, outputs(tmp_path))
+    assert same.metrics["default"] == same.metrics["optimized"]
+    assert "default" not in same.verdict["comparisons"]
+    assert same.verdict["left_out"] == {"default": "the same hyperparameters"}
+
+
 def test_blind_and_without_a_test_split_nothing_is_scored(tmp_path: Path, prepared: Path) -> None:
-    blind = run(tmp_path / "blind", prepared, config(refit={"score_test": False}))
-    assert blind == {"scored": False}
+    root = tmp_path / "blind"
+    blind = assess(root, prepared, config(refit={"score_test": False}))
+    assert blind.metrics == {"scored": False}
+    assert list(summary(blind)) == [
+        "model written to .artifacts_best/; it is unscored: refit.score_test is false"
+    ]
+    assert read(root / "verdict.json")["verdict"] is None
+    for name in ("intervals", "slices"):
+        assert read(root / f"{name}.json") == {"scored": False}
+    nobody = read_per_user(root / "per_user.parquet")
+    assert (len(nobody.users), nobody.metrics, nobody.digests) == (0, {}, {})
     splits = split_by_time(events(seed=0))
     splits["test"] = splits["test"][:0]
-    without = run(tmp_path / "none", write_prepared(tmp_path / "prepared", splits))
-    assert without == {"scored": False}
+    without = assess(tmp_path / "none", write_prepared(tmp_path / "prepared", splits))
+    assert without.metrics == {"scored": False}
+    assert without.verdict["reason"] == "there is no test split"
     assert load_artifacts(tmp_path / "none" / "artifacts").meta["metrics"]["test"] is None
+
+
+def test_without_a_validation_split_references_take_the_middle_of_their_grids(
+    tmp_path: Path,
+) -> None:
+    splits = split_by_time(events(seed=0))
+    splits["validation"] = splits["validation"][:0]
+    found = assess(tmp_path, write_prepared(tmp_path / "prepared", splits))
+    assert found.metrics["ease"]["setting"] == {"l2": 300}
+    assert found.verdict["gap"]["validation"] is None
 
 
 def test_defaults_that_diverge_do_not_cost_the_model(
@@ -172,12 +280,12 @@ def test_unusable_results_are_a_clear_error(tmp_path: Path, text: str | None, wo
     if text is not None:
         path.write_text(text)
     with pytest.raises(SearchError, match=words):
-        read_best_params(path)
+        read_search(path)
 
 
 def test_unknown_hyperparameters_are_refused(tmp_path: Path, prepared: Path) -> None:
     with pytest.raises(SearchError, match="dimm is no hyperparameter"):
-        refit(config(), {"dimm": 4}, prepared, outputs(tmp_path))
+        refit(config(), {"best_params": {"dimm": 4}}, prepared, outputs(tmp_path))
 
 
 def test_a_model_that_is_not_finite_is_not_written(

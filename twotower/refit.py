@@ -9,41 +9,55 @@ from typing import Any
 import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
-from twotower.baselines import Popularity
+from twotower.assessment.assess import Assessment, assess, unscored
+from twotower.assessment.rows import Rows
+from twotower.assessment.scored import DEFAULT, Scoreboard, Task, score_references
+from twotower.baselines.references import TrainingRows
 from twotower.common.errors import SearchError, TrainingError
-from twotower.common.files import write_json
+from twotower.common.files import canonical
+from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.load import hyperparameters, with_hyperparameters
+from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
-from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.holdout import EvaluationSet, evaluation_set
-from twotower.evaluation.ranking import Scorer, VectorScorer
+from twotower.evaluation.evaluate import Evaluation, evaluate
+from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.ranking import VectorScorer
+from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
+from twotower.verdict import MODEL
 
 
 @dataclass(frozen=True)
 class RefitOutputs:
-    """Where the files go; the defaults are those of dvc.yaml."""
+    """Where the files go; the defaults are those of dvc.yaml.
+
+    Attributes:
+        artifacts: folder of the model.
+        metrics: mean metrics; what else is said of the test split goes beside it.
+    """
 
     artifacts: Path = ARTIFACTS
     metrics: Path = Path("metrics/test.json")
 
 
-def read_best_params(path: Path) -> dict[str, Any]:
-    """Best hyperparameters in a results file of the search.
+def read_search(path: Path) -> dict[str, Any]:
+    """Content of a results file of the search.
 
     Raises:
         SearchError: if it is missing or not a results file.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["best_params"])
+        results = dict(json.loads(path.read_text(encoding="utf-8")))
+        dict(results["best_params"])
     except FileNotFoundError:
         msg = f"{path}: no such file; run the hpo stage first (dvc repro hpo)"
         raise SearchError(msg) from None
     except (ValueError, KeyError, TypeError):
         msg = f"{path}: not a results file of the hpo stage; run it again (dvc repro -f -s hpo)"
         raise SearchError(msg) from None
+    return results
 
 
 @dataclass(frozen=True)
@@ -52,34 +66,60 @@ class _Data:
 
     catalogue: Catalogue
     rows: pd.DataFrame
+    decompositions: Path | None
 
-    @classmethod
-    def of(cls, catalogue: Catalogue, splits: Mapping[str, pd.DataFrame], *names: str) -> "_Data":
-        frames = [splits[name] for name in names]
-        return cls(catalogue.extend(*frames), pd.concat(frames, ignore_index=True))
-
-    def fit(self, config: Config, params: Mapping[str, Any]) -> TwoTower:
+    def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
         model_config, train_config = with_hyperparameters(config.model, config.train, params)
-        rows = self.catalogue.encode(self.rows)
-        return fit(self.catalogue, rows, model_config, train_config, seed=config.seed)
+        seed = config.seed if seed is None else seed
+        return fit(
+            self.catalogue,
+            self.encoded(),
+            model_config,
+            train_config,
+            seed=seed,
+            decompositions=self.decompositions,
+        )
+
+    def encoded(self) -> Interactions:
+        return self.catalogue.encode(self.rows)
+
+    def training_rows(self) -> TrainingRows:
+        return TrainingRows(self.encoded(), len(self.catalogue.users), len(self.catalogue.items))
+
+
+class _Prepared:
+    """What the prepare stage wrote."""
+
+    def __init__(self, folder: Path, decompositions: Path | None) -> None:
+        self._decompositions = decompositions
+        self.splits = {name: read_split(folder / f"{name}.parquet") for name in SPLITS}
+        self.vocabulary = read_catalogue(folder / "vocabulary")
+
+    def data(self, *names: str) -> _Data:
+        frames = [self.splits[name] for name in names]
+        catalogue = self.vocabulary.extend(*frames)
+        return _Data(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
 
 
 def refit(
     config: Config,
-    best_params: Mapping[str, Any],
+    search: Mapping[str, Any],
     prepared: Path = PREPARED,
     outputs: RefitOutputs | None = None,
-) -> dict[str, Any]:
+    decompositions: Path | None = None,
+) -> Assessment:
     """Train the final model, score it, and write it.
 
     Args:
         config: all of params.yaml.
-        best_params: searched hyperparameters; those not named keep the values of `config`.
+        search: content of hpo_results.json; hyperparameters that its `best_params` does not name
+            keep the values of `config`.
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
+        decompositions: folder that keeps spectral starts; None: they are computed again.
 
     Returns:
-        The content of the metrics file.
+        What the test split says; without any scores if there is none, or none is wanted.
 
     Raises:
         TrainingError: if the best hyperparameters diverge on train + validation.
@@ -87,74 +127,102 @@ def refit(
         DataError: if the prepared data is missing.
     """
     outputs = outputs or RefitOutputs()
+    best_params: dict[str, Any] = dict(search["best_params"])
     if unknown := sorted(set(best_params) - set(hyperparameters(config.model, config.train))):
         msg = f"hpo_results.json: best_params: {unknown[0]} is no hyperparameter; run hpo again"
         raise SearchError(msg)
-    splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
-    vocabulary = read_catalogue(prepared / "vocabulary")
-    known = _Data.of(vocabulary, splits, "train", "validation")
+    there = _Prepared(prepared, decompositions)
+    known = there.data("train", "validation")
     model = known.fit(config, best_params)
-    target = evaluation_set(known.catalogue, known.rows, splits["test"], config.evaluate)
-    metrics = _score(config, known, model, target)
+    assessment = _assess(config, search, there, known, model)
     trained_on = ["train", "validation"]
     shipped = known
     if config.refit.final == "all":
         trained_on = list(SPLITS)
-        shipped = _Data.of(vocabulary, splits, *trained_on)
+        shipped = there.data(*trained_on)
         model = shipped.fit(config, best_params)
-    meta = _meta(config, best_params, shipped, metrics) | {
-        "rows": {name: len(frame) for name, frame in splits.items()},
-        "trained_on": [name for name in trained_on if len(splits[name])],
+    meta = _meta(config, best_params, shipped, assessment) | {
+        "rows": {name: len(frame) for name, frame in there.splits.items()},
+        "trained_on": [name for name in trained_on if len(there.splits[name])],
     }
     rows = shipped.catalogue.encode(shipped.rows)
     indexed = config.refit.index is not None
     write_artifacts(outputs.artifacts, model, shipped.catalogue, rows, meta, with_index=indexed)
     if indexed:
-        metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
-    write_json(outputs.metrics, metrics)
-    return metrics
+        assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
+    assessment.write(outputs.metrics)
+    return assessment
 
 
-def _score(
-    config: Config,
-    data: _Data,
-    model: TwoTower,
-    target: EvaluationSet,
-) -> dict[str, Any]:
-    """Test metrics of the best and the default model beside the references."""
-    if not config.refit.score_test or not len(target):
-        return {"scored": False}
-    popularity = Popularity(data.catalogue.encode(data.rows), target.num_items)
-    return {
-        "default": _score_defaults(config, data, target),
-        "evaluated": target.counts(),
-        "optimized": _summary(VectorScorer(*model.vectors()), target, config),
-        "popularity": _summary(popularity, target, config),
-        "random": target.random(config.evaluate.ks),
-        "scored": True,
-    }
+def _assess(
+    config: Config, search: Mapping[str, Any], there: _Prepared, known: _Data, model: TwoTower
+) -> Assessment:
+    """The model, the default one and the references on the test split."""
+    test, validation = there.splits["test"], there.splits["validation"]
+    if not config.refit.score_test:
+        return unscored("refit.score_test is false", known.catalogue)
+    target = evaluation_set(known.catalogue, known.rows, test, config.evaluate)
+    if not len(target):
+        why = "no test user has a new item to find" if len(test) else "there is no test split"
+        return unscored(why, known.catalogue)
+    use_threads(config.train.threads)
+    task = Task(known.training_rows(), target, config.hpo.objective, config.evaluate.ks)
+    board = Scoreboard(task)
+    _score_models(board, config, search["best_params"], known, model)
+    train = there.data("train")
+    choosing = evaluation_set(train.catalogue, train.rows, validation, config.evaluate)
+    score_references(board, train.training_rows(), choosing)
+    encode = known.catalogue.encode
+    rows = Rows(
+        train=encode(there.splits["train"]),
+        validation=encode(validation),
+        test=encode(test),
+        known=task.known.interactions,
+        num_users=task.known.num_users,
+        num_items=task.known.num_items,
+    )
+    return assess(board, rows, known.catalogue, test, search, seed=config.seed)
 
 
-def _score_defaults(config: Config, data: _Data, target: EvaluationSet) -> dict[str, Any]:
+def _score_models(
+    board: Scoreboard, config: Config, best_params: Mapping[str, Any], known: _Data, model: TwoTower
+) -> None:
+    """Add the model, itself with other seeds, and the default one."""
+    board.evaluations[MODEL] = _evaluate(board.task, model)
+    board.seeds.append(board.evaluations[MODEL].summary())
+    _, train = with_hyperparameters(config.model, config.train, best_params)
+    for number in range(1, config.refit.seeds if train.epochs else 1):  # else nothing is random
+        try:
+            other = known.fit(config, best_params, derive_seed(config.seed, "refit", number))
+            board.seeds.append(_evaluate(board.task, other).summary())
+        except TrainingError:
+            board.num_diverged += 1
+    # The width of the decomposition belongs to the search space, and so to both models.
+    shared = {k: v for k, v in best_params.items() if k == "spectral_rank"}
+    defaults = {**hyperparameters(config.model, config.train), **shared}
+    board.default_differs = canonical(defaults) != canonical({**defaults, **best_params})
+    if not board.default_differs:
+        board.evaluations[DEFAULT] = board.evaluations[MODEL]
+        return
     try:
-        return _summary(VectorScorer(*data.fit(config, {}).vectors()), target, config)
+        board.evaluations[DEFAULT] = _evaluate(board.task, known.fit(config, shared))
     except TrainingError as error:  # a poor baseline must not cost the user the model
-        return {"failure": str(error)}
+        board.failures[DEFAULT] = str(error)
 
 
-def _summary(scorer: Scorer, target: EvaluationSet, config: Config) -> dict[str, float]:
-    return evaluate(scorer, target, config.evaluate.ks).summary()
+def _evaluate(task: Task, model: TwoTower) -> Evaluation:
+    return evaluate(VectorScorer(*model.vectors()), task.target, task.ks)
 
 
 def _meta(
-    config: Config, best_params: Mapping[str, Any], data: _Data, metrics: Mapping[str, Any]
+    config: Config, best_params: Mapping[str, Any], data: _Data, assessment: Assessment
 ) -> dict[str, Any]:
     model_config, train_config = with_hyperparameters(config.model, config.train, best_params)
     return {
         "best_params": dict(best_params),
         "evaluate": config.evaluate.model_dump(mode="json"),
         "final": config.refit.final,
-        "metrics": {"test": metrics.get("optimized"), "test_users": metrics.get("evaluated")},
+        "metrics": {"test": assessment.metrics.get(MODEL), "test_users": assessment.counts},
         "model": model_config.model_dump(mode="json"),
         "num_items": len(data.catalogue.items),
         "num_users": len(data.catalogue.users),

@@ -48,6 +48,8 @@ def test_integral_floats_are_the_same_study() -> None:
     [
         ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
         ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
+        ({"hpo": {"confirm": {"seeds": 1}}}, ["hpo.confirm.seeds", "greater than or equal to 2"]),
+        ({"hpo": {"confirm": {"best": 5}}}, ["hpo.confirm.best"]),
         ({"model": {"dim": 2.5}}, ["model.dim", "2.5"]),
         ({"train": {"lr": float("nan")}}, ["train.lr", "finite"]),
         ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),

@@ -5,6 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.pipeline.project import N_TRIALS, Project
 
 
@@ -54,3 +56,26 @@ def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) 
     assert not clone.path(".hpo").exists()
     output = clone.stage("hpo", "--n-trials", "6")
     assert "4 of 6 trials are already there: 2 to run" in output
+
+
+def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project: Project) -> None:
+    before = json.loads(project.read("metrics/test.json"))
+    study = project.digests("hpo_study.db")
+    change = "hpo.confirm={top: 2, seeds: 2}"
+    output = project.dvc("exp", "run", "-n", "confirmed", "-S", change)
+    assert f"all {N_TRIALS} trials are already there: none to run" in output
+    assert "confirming the best 2 trials with 2 fresh seeds each" in output
+    assert project.digests("hpo_study.db") == study
+    results = json.loads(project.read("hpo_results.json"))
+    assert results["confirm"]["chosen"] == results["best_trial"]["number"]
+    meta = json.loads(project.read(".artifacts_best/model_meta.json"))
+    assert meta["best_params"] == results["best_params"]
+
+    after = json.loads(project.read("metrics/test.json"))
+    command = ("python", "-m", "twotower.compare", "HEAD", "confirmed", "--json")
+    found = json.loads(project.run(*command))
+    assert found["num_users"] == before["evaluated"]["num_users"]
+    assert "recall_at_10" in found["metrics"]
+    for name, metric in found["metrics"].items():
+        assert metric["a"] == pytest.approx(before["optimized"][name])
+        assert metric["b"] == pytest.approx(after["optimized"][name])

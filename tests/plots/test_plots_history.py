@@ -78,3 +78,12 @@ def test_nothing_to_draw(search):
 
     assert drawn.figure is None
     assert drawn.reason.startswith("None of the 2 trials completed")
+
+
+def test_the_verdict_of_the_test_split_stands_below_the_evidence(twenty):
+    title = draw_history(twenty, "signal, but ease is as good or better").figure.layout.title
+
+    evidence, verdict = title.subtitle.text.split("<br>")
+    assert evidence.startswith("validation split, 512 users")
+    assert verdict.endswith("on the refitted model: signal, but ease is as good or better")
+    assert "erdict" not in draw_history(twenty).figure.layout.title.subtitle.text

@@ -61,16 +61,16 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def finish_when_the_driver_waits(monkeypatch: pytest.MonkeyPatch) -> list[Scripted]:
     """Let the workers go on when nothing is done yet, as real ones would."""
-    from twotower.search import driver
+    from twotower.search import dispatch
 
-    whole, active = driver.wait, []
+    whole, active = dispatch.wait, []
 
     def wait(futures: Any, timeout: float | None, when: str) -> Any:
         if active and not any(future.done() for future in futures):
             active[0].finish_one()
         return whole(futures, timeout, when)
 
-    monkeypatch.setattr(driver, "wait", wait)
+    monkeypatch.setattr(dispatch, "wait", wait)
     return active
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import REPOSITORY, events, split_by_time, write_prepared
 from twotower.common.errors import SearchError
+from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.search import objective as objective_module
 from twotower.search.results import SearchOutputs
@@ -191,6 +192,47 @@ def test_results_say_what_was_found(straight: Run) -> None:
     assert validation["optimized"] == results["best_trial"]["metrics"]
     assert validation["default"]["recall_at_10"] == values[0]
     assert 0 < validation["random"]["recall_at_10"] < 1
+
+
+CONFIRM = {"n_trials": 3, "confirm": {"top": 2, "seeds": 2}}
+
+
+def test_confirmed_models_are_those_of_the_fresh_seeds(tmp_path: Path, prepared: Path) -> None:
+    plain = Run(tmp_path, prepared, config(n_trials=3))
+    assert "confirm" not in plain.results
+    run = Run(tmp_path, prepared, config(**CONFIRM))
+    assert run.new == [], "it belongs to the same study"
+    assert run.digests[0] == plain.digests[0], "the study is as it was"
+    assert run.digests[2] == plain.digests[2], "so is the trials table"
+    table = list(csv.DictReader(run.outputs.trials.read_text().splitlines()))
+    means = {}
+    for confirmed in run.results["confirm"]["trials"]:
+        row = table[confirmed["number"]]
+        params = {name: json.loads(row[f"params_{name}"]) for name in ("dim", "lr", "epochs")}
+        for index, value in enumerate(confirmed["values"]):
+            seed = derive_seed(42, "confirm", index)
+            settings = parse_config({**SMALL, "seed": seed})
+            outcome = objective_module.Objective(prepared, settings)(params)
+            assert outcome.metrics["recall_at_10"] == value
+        assert float(row["value"]) == confirmed["value"]
+        means[confirmed["number"]] = confirmed["mean"]
+    chosen = run.results["confirm"]["chosen"]
+    assert means[chosen] == max(means.values())
+    assert run.results["best_trial"]["number"] == chosen
+    assert run.results["best_trial"]["value"] == float(table[chosen]["value"])
+    assert run.results["best_params"] == run.results["best_trial"]["params"]
+    validation = json.loads(run.outputs.validation.read_text())
+    assert validation["optimized"] == run.results["best_trial"]["metrics"]
+    assert validation["confirmed"]["recall_at_10"] == pytest.approx(means[chosen])
+    parallel = Run(tmp_path / "parallel", prepared, config(workers=2, **CONFIRM))
+    assert parallel.digests == run.digests
+    assert Run(tmp_path, prepared, config(n_trials=3)).digests == plain.digests
+
+
+def test_a_search_that_is_cut_is_not_confirmed(tmp_path: Path, prepared: Path) -> None:
+    cut = Run(tmp_path, prepared, config(timeout=1e-6, **CONFIRM))
+    assert cut.results["confirm"] is None
+    assert cut.results["best_trial"]["number"] == 0
 
 
 def test_a_failed_trial_is_recorded_and_the_study_goes_on(

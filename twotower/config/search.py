@@ -156,6 +156,15 @@ class DaskConfig(Section):
     """Seconds without a scheduler, or without a worker that fits, after which the search ends."""
 
 
+class ConfirmConfig(Section):
+    """Section `hpo.confirm`: the best few trials, trained again with fresh seeds."""
+
+    top: PositiveInt = 5
+    """Trials, by their value in the search."""
+    seeds: Annotated[int, Field(ge=2)] = 3
+    """Fresh seeds for each; the highest mean over them is chosen."""
+
+
 def default_search_space() -> dict[str, IntSpace | FloatSpace | CategoricalSpace]:
     """The four hyperparameters that are searched when params.yaml names none."""
     return {
@@ -196,6 +205,8 @@ class HpoConfig(Section):
     """A name, or {type: name, …} with what it can be told."""
     pruner: PrunerConfig = NoPrunerConfig()
     """Likewise. It decides by the same earlier trials as the sampler."""
+    confirm: ConfirmConfig | None = None
+    """Trains the best few trials again, to choose without their luck; null: the best value wins."""
     lookahead: PositiveInt = 4
     """Trial n is proposed when trials 0..n-lookahead are finished; part of a study's identity."""
     on_drift: Literal["new", "resume", "error"] = "new"

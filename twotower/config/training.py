@@ -124,3 +124,5 @@ class RefitConfig(Section):
     """false keeps exploration blind: the test split is not scored."""
     index: Literal["usearch"] | None = None
     """Approximate index of the item vectors, for serving; usearch needs the extra `index`."""
+    seeds: PositiveInt = 3
+    """Trainings whose test scores are compared; the first one's model is shipped."""

@@ -19,10 +19,15 @@ class Evaluation:
     Attributes:
         per_user: metric name to [num_rows] values, in the order of the evaluation set.
         coverage: share of the catalogue that is in at least one user's top k, by metric name.
+        top: [num_rows, k] int64 item indices, best first, for the largest k; -1 past the end of
+            the candidates.
+        hits: [num_rows, k] bool, whether the item is relevant.
     """
 
     per_user: dict[str, FloatArray]
     coverage: dict[str, float]
+    top: NDArray[np.int64]
+    hits: NDArray[np.bool_]
 
     def summary(self) -> dict[str, float]:
         """The mean of each metric over the users, and the coverage."""
@@ -59,4 +64,5 @@ def evaluate(scorer: Scorer, target: EvaluationSet, ks: tuple[int, ...]) -> Eval
         per_user[f"hit_rate_at_{k}"] = metrics.hit_rate_at_k(hits[:, :k])
     per_user["mrr"] = metrics.reciprocal_rank(first)
     shown = {f"coverage_at_{k}": np.setdiff1d(top[:, :k], [-1]).size for k in ks}
-    return Evaluation(per_user, {name: n / target.num_items for name, n in shown.items()})
+    coverage = {name: n / target.num_items for name, n in shown.items()}
+    return Evaluation(per_user, coverage, top, hits)

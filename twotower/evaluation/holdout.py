@@ -11,6 +11,7 @@ from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue
 from twotower.evaluation import metrics
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
@@ -52,17 +53,25 @@ class EvaluationSet:
             ),
         }
 
-    def random(self, ks: tuple[int, ...]) -> dict[str, float]:
-        """Mean metrics to be expected of a random ranking under the same masks."""
+    @property
+    def num_candidates(self) -> IntArray:
+        """[num_rows] items in each ranking."""
+        return self.num_items - self.masked.counts
+
+    def random_per_user(self, ks: tuple[int, ...]) -> dict[str, FloatArray]:
+        """[num_rows] metrics to be expected of a random ranking under the same masks, by name."""
         if not len(self):
             return {}
-        expected = metrics.random_expectation(
-            num_candidates=self.num_items - self.masked.counts,
+        return metrics.random_expectation(
+            num_candidates=self.num_candidates,
             num_rankable=self.relevant.counts,
             num_relevant=self.num_relevant,
             ks=ks,
         )
-        return {name: float(values.mean()) for name, values in expected.items()}
+
+    def random(self, ks: tuple[int, ...]) -> dict[str, float]:
+        """Mean metrics to be expected of a random ranking under the same masks."""
+        return {name: float(values.mean()) for name, values in self.random_per_user(ks).items()}
 
 
 def evaluation_set(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from twotower.plots.history import draw_history
 from twotower.plots.importance import draw_importance
+from twotower.plots.judged import read_verdict
 from twotower.plots.pages import write_pages
 from twotower.plots.parallel import draw_parallel
 from twotower.plots.static import BrowserError, remove_pictures, write_pictures
@@ -27,6 +28,7 @@ def write_plots(
     trials_file: Path,
     folder: Path,
     static: Literal["auto", "always", "never"] = "auto",
+    verdict_file: Path | None = None,
 ) -> Written:
     """Draw a search: pages in `folder`, pictures in `folder`/static.
 
@@ -37,13 +39,15 @@ def write_plots(
         trials_file: the trials table of the same search.
         folder: created if it is missing.
         static: whether to draw PNG files; auto: where a browser is found and works.
+        verdict_file: metrics/verdict.json, for the history; None: nothing is said of the test.
 
     Raises:
         DataError: if an input is missing, unreadable, or not of the same search.
         BrowserError: if `static` is always and no browser draws the pictures.
     """
     search = read_search(results_file, trials_file)
-    charts = [draw_history(search), draw_importance(search), draw_parallel(search)]
+    verdict = read_verdict(verdict_file) if verdict_file else ""
+    charts = [draw_history(search, verdict), draw_importance(search), draw_parallel(search)]
     files = write_pages(charts, folder)
     remove_pictures(charts, folder / "static")
     if static == "never":

@@ -16,14 +16,24 @@ TITLE = "Search history"
 MAX_TICKS = 20
 
 
-def draw_history(search: Search) -> Chart:
-    """Value of every trial, the best so far, the defaults, and a random ranking to beat."""
+def draw_history(search: Search, verdict: str = "") -> Chart:
+    """Value of every trial, the best so far, the defaults, and a random ranking to beat.
+
+    Args:
+        search: at least one complete trial, or the chart says why there is no figure.
+        verdict: what the test split says of the refitted model; empty: nothing.
+    """
     title = f"{TITLE}: {chart.objective_label(search)} by trial"
     if reason := chart.why_no_history(search):
         return Chart(NAME, title, None, reason)
     label = chart.objective_label(search)
     figure = plot_optimization_history(search.study, target_name=label)
-    figure.update_layout(chart.layout(title, chart.evidence(search)))
+    evidence = chart.evidence(search)
+    if verdict:
+        evidence += f"<br>Verdict of the test split on the refitted model: {verdict}"
+    figure.update_layout(chart.layout(title, evidence))
+    if verdict:
+        figure.update_layout(margin_t=115)
     _restyle(figure, search, label)
     _add_random(figure, search)
     _add_unfinished(figure, search)

@@ -79,7 +79,28 @@ class SearchConsole:
                 chance = results["random"].get(name)
                 bracket = "" if chance is None else f"  ({chance:.4f})"
                 self.say(f"  {name:<{width}}  {value:.4f}{bracket}")
+        if results.get("confirm"):
+            self._confirmed(results["confirm"])
         self.say("files: " + ", ".join(files))
+
+    def _confirmed(self, confirm: dict[str, Any]) -> None:
+        """Show what fresh seeds say, and whether the search found more than a lucky seed."""
+        self.say(f"{self._objective} over {confirm['seeds']} fresh seeds (in the search):")
+        for trial in confirm["trials"]:
+            mark = "  chosen" if trial["number"] == confirm["chosen"] else ""
+            fresh = (
+                f"failed: {trial['failure']}"
+                if trial["mean"] is None
+                else f"{trial['mean']:.4f} ± {trial['std']:.4f}"
+            )
+            self.say(f"  trial {trial['number']:<4} {fresh}  ({trial['value']:.4f}){mark}")
+        seeds, trials = confirm["spread"]["seeds"], confirm["spread"]["trials"]
+        if seeds is not None and trials is not None:
+            found = ": the trials differ no more than seeds do" if trials <= seeds else ""
+            self.say(
+                f"standard deviation from seed to seed {seeds:.4f}, "
+                f"from trial to trial {trials:.4f}{found}"
+            )
 
 
 def _params(params: dict[str, Any]) -> str:

@@ -18,8 +18,10 @@ from twotower.search.trial import Params, State, TrialRecord
 class Evaluate(Protocol):
     """What gives hyperparameters their value; asked to report only where a pruner decides."""
 
-    def __call__(self, params: Params, report: Report | None = None, /) -> Outcome:
-        """The worth of a training run."""
+    def __call__(
+        self, params: Params, report: Report | None = None, seed: int | None = None, /
+    ) -> Outcome:
+        """The worth of a training run; without a seed, with that of params.yaml."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class TrialTask:
         metric: name of the objective.
         provenance: digest that the record will carry.
         pruning: what decides whether it is stopped early; None: it runs to its end.
+        seed: a fresh one; None: that of params.yaml.
     """
 
     number: int
@@ -41,6 +44,12 @@ class TrialTask:
     metric: str
     provenance: str
     pruning: Pruning | None = None
+    seed: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        """What tells it from other tasks of the same search."""
+        return self.number, self.seed
 
 
 def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
@@ -53,7 +62,7 @@ def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
     outcome, failure = None, None
     watch = EpochWatch(task.number, task.pruning) if task.pruning else None
     try:
-        outcome = objective(task.params, watch) if watch else objective(task.params)
+        outcome = _run(task, objective, watch)
         failure = _not_a_number(outcome, task.metric)
     except MemoryError:
         raise
@@ -82,6 +91,12 @@ def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
         started=started,
         finished=now(),
     )
+
+
+def _run(task: TrialTask, objective: Evaluate, watch: EpochWatch | None) -> Outcome:
+    if task.seed is not None:
+        return objective(task.params, watch, task.seed)
+    return objective(task.params, watch) if watch else objective(task.params)
 
 
 def _not_a_number(outcome: Outcome, metric: str) -> str | None:

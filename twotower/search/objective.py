@@ -81,12 +81,15 @@ class Objective:
             "num_validation_rows": len(validation),
         }
 
-    def __call__(self, params: Mapping[str, Any], report: Report | None = None) -> Outcome:
+    def __call__(
+        self, params: Mapping[str, Any], report: Report | None = None, seed: int | None = None
+    ) -> Outcome:
         """Metrics of one set of hyperparameters.
 
         Args:
             params: searched hyperparameters; `hpo.fixed`, `model` and `train` hold the others.
             report: if given, the validation split is ranked after each epoch, and it is told.
+            seed: of the training; None: that of params.yaml.
 
         Raises:
             TrainingError: if the loss or a score stops being finite.
@@ -103,7 +106,7 @@ class Objective:
                 self._interactions,
                 model_config,
                 train_config,
-                seed=config.seed,
+                seed=config.seed if seed is None else seed,
                 on_epoch=watch,
                 decompositions=self._decompositions,
             )

@@ -19,7 +19,7 @@ from twotower.search.location import StudyLocation
 from twotower.search.objective import Objective
 from twotower.search.propose import distributions
 from twotower.search.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord, best
+from twotower.search.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def write_outputs(
         },
     )
     write_trials(outputs.trials, config, result.records)
-    write_json(outputs.validation, validation_metrics(config, objective, result.records))
+    write_json(outputs.validation, validation_metrics(config, objective, result))
     write_json(outputs.results, results)
     return results
 
 
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """What the search found, as plain values."""
-    winner = best(result.records)
+    winner = result.winner
     space, fixed = searched(config), fixed_params(config)
     states = Counter(record.state.lower() for record in result.records)
-    return {
+    results = {
         "best_params": best_params(config, winner),
         "best_trial": _trial(winner) if winner else None,
         "complete": result.complete,
@@ -94,6 +94,9 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "states": {state: states[state] for state in ("complete", "fail", "pruned")},
         "study_name": config.hpo.study_name,
     }
+    if config.hpo.confirm is not None:
+        results["confirm"] = result.confirmed.to_json() if result.confirmed else None
+    return results
 
 
 def best_params(config: Config, winner: TrialRecord | None) -> dict[str, Any]:
@@ -110,18 +113,23 @@ def best_params(config: Config, winner: TrialRecord | None) -> dict[str, Any]:
 
 
 def validation_metrics(
-    config: Config, objective: Objective, records: list[TrialRecord]
+    config: Config, objective: Objective, result: SearchResult
 ) -> dict[str, Any]:
-    """Metrics of the best trial beside those of the defaults and of a random ranking."""
-    winner = best(records)
+    """Metrics of the best trial beside those of the defaults and of a random ranking.
+
+    Those of the best trial are its own; means over fresh seeds are beside them where there are any.
+    """
+    winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
         "random": objective.target.random(config.evaluate.ks),
     }
     if winner is not None:
         metrics["optimized"] = winner.metrics
-    if records and begins_with_defaults(config):
-        metrics["default"] = records[0].metrics
+    if result.confirmed is not None:
+        metrics["confirmed"] = result.confirmed.chosen.metrics()
+    if result.records and begins_with_defaults(config):
+        metrics["default"] = result.records[0].metrics
     return metrics
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
+from twotower.search.confirm import Confirmation
 from twotower.search.driver import Search, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.location import StudyLocation
@@ -85,11 +86,15 @@ def run_search(
     with open_study(location, config.hpo, watcher.say) as study:
         config = _with_total(config, study, add_trials)
         missing = _announce(config, location, objective, study, watcher)
+        confirmation = _confirmation(config, location, watcher)
+        if confirmation and not missing:
+            missing = confirmation.missing(_wanted(config, study))
         with open_workers(config, objective, missing, watcher.say) as workers:
             digest = location.provenance.digest
-            result = Search(
-                config, study, workers, digest, watcher.trial, warm_start=first.trials
-            ).run()
+            search = Search(config, study, workers, digest, watcher.trial, warm_start=first.trials)
+            result = search.run()
+            if confirmation and result.complete:
+                result = confirmation.run(result, search.dispatcher)
         return write_outputs(outputs, location, config, objective, result)
 
 
@@ -108,6 +113,18 @@ def _announce_warm_start(first: WarmStart, path: Path, watcher: Watcher) -> None
         watcher.say(f"{path}: {len(first.trials)} trial{plural} of an earlier study come first")
 
 
+def _confirmation(config: Config, location: StudyLocation, watcher: Watcher) -> Confirmation | None:
+    if config.hpo.confirm is None:
+        return None
+    folder, digest = location.folder / "confirm", location.provenance.digest
+    return Confirmation(config, config.hpo.confirm, folder, digest, watcher.say)
+
+
+def _wanted(config: Config, study: LiveStudy) -> list[TrialRecord]:
+    """The trials that are there and asked for, by number."""
+    return [study.records[n] for n in sorted(study.records) if n < config.hpo.n_trials]
+
+
 def _announce(
     config: Config,
     location: StudyLocation,
@@ -116,8 +133,7 @@ def _announce(
     watcher: Watcher,
 ) -> int:
     """Say how many trials are there already; returns how many are not."""
-    total = config.hpo.n_trials
-    there = [study.records[n] for n in sorted(study.records) if n < total]
+    total, there = config.hpo.n_trials, _wanted(config, study)
     if len(there) == total:
         watcher.say(f"all {total} trials are already there: none to run")
     elif there:

@@ -111,10 +111,15 @@ class TrialRecord:
         )
 
 
+def complete_by_value(records: "list[TrialRecord]") -> "list[TrialRecord]":
+    """Complete trials, the highest value first; of equal ones the lower number."""
+    complete = [record for record in records if record.state == "COMPLETE"]
+    return sorted(complete, key=lambda record: (-(record.value or 0.0), record.number))
+
+
 def best(records: "list[TrialRecord]") -> TrialRecord | None:
     """The complete trial of the highest value; of equal ones the first."""
-    complete = [record for record in records if record.state == "COMPLETE"]
-    return max(complete, key=lambda record: (record.value or 0.0, -record.number), default=None)
+    return next(iter(complete_by_value(records)), None)
 
 
 def _datetime(milliseconds: int) -> datetime:

@@ -1,0 +1,1 @@
+"""What the test split says of the final model: against references, with how much certainty."""
