@@ -135,6 +135,22 @@ def test_unusable_files_are_refused(
     assert not (folder.parent / "recs.parquet").exists()
 
 
+@pytest.mark.parametrize("users", [[1.5, 2.0], [1, None], ["a", ""], [True, False]])
+def test_unusable_users_of_histories_are_refused(run: Run, folder: Path, users: list[Any]) -> None:
+    path = folder.parent / "h.parquet"
+    pd.DataFrame({"user_id": users, "item_id": [1000, 1001]}).to_parquet(path)
+    with pytest.raises(DataError, match="user_id: an id is missing, or neither"):
+        run("--history", path)
+
+
+def test_histories_with_integer_users(run: Run, folder: Path) -> None:
+    path = folder.parent / "h.parquet"
+    pd.DataFrame({"user_id": [5, 4, 5], "item_id": [1000, 1001, 1002]}).to_parquet(path)
+    got = run("--history", path, "--k", 1)
+    assert got["user_id"].tolist() == [5, 4]
+    assert got["item_id"].tolist() == [1004, 1004]
+
+
 def test_impossible_requests_leave_what_was_there(run: Run, folder: Path) -> None:
     out = folder.parent / "recs.parquet"
     out.write_text("before")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from twotower.artifacts import ARTIFACTS
+from twotower.artifacts import ARTIFACTS, Id, IdColumn
 from twotower.common.cli import one_line_errors
 from twotower.serving import Recommender
 from twotower.serving.batch import Batch, write_batch
@@ -53,12 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _batch(options: argparse.Namespace, model: Recommender) -> Batch:
     artifacts = model.artifacts
+    users: Sequence[Id] | IdColumn = artifacts.user_ids
     histories = None
     if options.history is not None:
         users, histories = read_histories(options.history, integers=artifacts.item_ids.integers)
-    elif options.users == "all":
-        users = artifacts.user_ids.all
-    else:
+    elif options.users != "all":
         path = Path(options.users)
         users = read_ids(path, "user_id", integers=artifacts.user_ids.integers)
     return Batch(users, histories, options.k, not options.include_seen)

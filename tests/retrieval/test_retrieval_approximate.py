@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,15 @@ def test_restricted_catalogues_and_long_histories_are_searched_exactly(
         assert np.array_equal(got[0], want[0])
         assert np.array_equal(got[1], want[1])
         monkeypatch.setattr(approximate, "LONG_HISTORY", -1)
+
+
+def test_threads_share_an_index(path: Path) -> None:
+    search = IndexSearch(open_index(path, 16))
+    want, _ = search.top_k(USERS, Candidates(ITEMS), 20, empty_lists(40))
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(search.top_k, USERS, Candidates(ITEMS), 20, empty_lists(40))
+                   for _ in range(8)]  # fmt: skip
+    assert all(np.array_equal(answer.result()[0], want) for answer in answers)
 
 
 def test_damaged_and_foreign_files_are_refused(path: Path, tmp_path: Path) -> None:

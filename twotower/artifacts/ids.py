@@ -63,11 +63,15 @@ class IdColumn:
                 self._read = vocabulary
         return self._read
 
+    def __getitem__(self, rows: slice) -> list[Id]:
+        """The ids of these indices, as plain Python values."""
+        ids: list[Id] = self._vocabulary.ids[rows].tolist()
+        return ids
+
     @property
     def all(self) -> list[Id]:
         """Every id, in index order."""
-        ids: list[Id] = self._vocabulary.ids.tolist()
-        return ids
+        return self[:]
 
     def encode(self, ids: Iterable[Any]) -> IntArray:
         """[len(ids)] index of each id; -1 for an id that the model does not know.

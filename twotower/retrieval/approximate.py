@@ -4,6 +4,7 @@ Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor 
 hierarchical navigable small world graphs", TPAMI 2020.
 """
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ class IndexSearch:
 
     def __init__(self, index: "Index") -> None:
         self._index = index
+        self._searching = threading.Lock()
 
     def top_k(
         self, queries: FloatArray, candidates: Candidates, k: int, masked: ItemLists
@@ -102,7 +104,9 @@ class IndexSearch:
         """Of nearly the best items those that are not hidden, ascending; None if too many are."""
         if len(hidden) > LONG_HISTORY:
             return None
-        keys = np.sort(self._index.search(query, count, threads=1).keys.astype(np.int64))
+        with self._searching:  # searches with one thread each would share one working memory
+            found = self._index.search(query, count, threads=1)
+        keys = np.sort(found.keys.astype(np.int64))
         return keys[~np.isin(keys, hidden)]
 
 

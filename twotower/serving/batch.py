@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from twotower.artifacts import Id
+from twotower.artifacts import Id, IdColumn
 from twotower.common.errors import ConfigError
 from twotower.common.files import atomic_write
 from twotower.serving.recommender import Recommender
@@ -35,7 +35,7 @@ class Batch:
         exclude_seen: whether items of the history are left out.
     """
 
-    users: Sequence[Id]
+    users: Sequence[Id] | IdColumn
     histories: Sequence[Sequence[Id]] | None = None
     k: int = 10
     exclude_seen: bool = True
@@ -92,7 +92,7 @@ def _schema(model: Recommender, batch: Batch) -> Any:
     artifacts = model.artifacts
     integers = artifacts.user_ids.integers
     if batch.histories is not None:
-        integers = all(isinstance(user, int) for user in batch.users)
+        integers = all(isinstance(user, int) for user in batch.users[:])
     return pa.schema(
         {
             "user_id": pa.int64() if integers else pa.string(),

@@ -48,8 +48,9 @@ def read_histories(path: Path, *, integers: bool) -> tuple[list[Id], list[list[I
     table = _read_columns(path, ["user_id", "item_id"])
     items = _typed(path, table["item_id"].to_pylist(), "item_id", integers=integers)
     users = table["user_id"].to_pylist()
-    if None in users:
-        msg = f"{path}: row {users.index(None) + 1} has no user_id"
+    kinds = {type(user) for user in users}
+    if not (kinds <= {int} or kinds <= {str}) or "" in users:
+        msg = f"{path}: user_id: an id is missing, or neither an integer nor text"
         raise DataError(msg)
     codes, distinct = pd.factorize(np.array(users, dtype=object))
     histories: list[list[Id]] = [[] for _ in distinct]
