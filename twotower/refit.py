@@ -166,6 +166,7 @@ def _assess(
         why = "no test user has a new item to find" if len(test) else "there is no test split"
         return unscored(why, known.catalogue)
     use_threads(config.train.threads)
+    # The objective is no parameter of this stage: hpo_results.json changes with it.
     task = Task(known.training_rows(), target, config.hpo.objective, config.evaluate.ks)
     board = Scoreboard(task)
     _score_models(board, config, search["best_params"], known, model)

@@ -177,3 +177,22 @@ def test_random_scores_come_close_to_the_random_expectation(setting: tuple) -> N
         values = [run[name] for run in runs]
         error = np.std(values) / math.sqrt(len(values))
         assert abs(np.mean(values) - expected) < 4 * error, name
+
+
+def test_the_rankings_are_kept_beside_what_they_hit(setting: tuple) -> None:
+    _, target, scorer = setting
+    found = evaluate(scorer, target, KS)
+    assert found.top.shape == found.hits.shape == (len(target), KS[-1])
+    for row in range(len(target)):
+        relevant = set(target.relevant.rows(row, row + 1)[1].tolist())
+        assert [item in relevant for item in found.top[row].tolist()] == found.hits[row].tolist()
+    recall = found.hits.sum(axis=1) / target.num_relevant
+    assert np.array_equal(recall, found.per_user[f"recall_at_{KS[-1]}"])
+
+
+def test_the_random_expectation_is_the_mean_of_that_of_each_user(setting: tuple) -> None:
+    _, target, _ = setting
+    per_user = target.random_per_user(KS)
+    assert {len(values) for values in per_user.values()} == {len(target)}
+    want = {name: values.mean() for name, values in per_user.items()}
+    assert target.random(KS) == pytest.approx(want)

@@ -31,7 +31,8 @@ def written(
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
     root = tmp_path_factory.mktemp("refit")
     config = parse_config(CONFIG | {"refit": {"index": "usearch"}})
-    return root / "m", refit(config, BEST, prepared, RefitOutputs(root / "m", root / "test.json"))
+    outputs = RefitOutputs(root / "m", root / "test.json")
+    return root / "m", refit(config, {"best_params": BEST}, prepared, outputs).metrics
 
 
 def history(artifacts: Artifacts) -> pd.DataFrame:
@@ -102,5 +103,10 @@ def test_an_index_without_its_library_is_a_clear_error(
     monkeypatch.setitem(sys.modules, "usearch.index", None)
     config = parse_config(CONFIG | {"refit": {"index": "usearch", "score_test": False}})
     with pytest.raises(ConfigError, match=r'pip install "twotower\[index\]"'):
-        refit(config, BEST, prepared, RefitOutputs(tmp_path / "m", tmp_path / "test.json"))
+        refit(
+            config,
+            {"best_params": BEST},
+            prepared,
+            RefitOutputs(tmp_path / "m", tmp_path / "t.json"),
+        )
     assert not (tmp_path / "m").exists()

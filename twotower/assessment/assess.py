@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twotower.assessment.by_metric import by_metric
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
@@ -90,6 +91,7 @@ def assess(
             **slices(board, rows, seed),
             "advice": advice(later),
             "later_training_rows_share": later,
+            "metrics": by_metric(board, seed),
             "num_users_cold": target.num_users_cold,
             "recommendations": popularity_bias(board, rows),
             "scored": True,

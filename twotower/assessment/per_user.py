@@ -51,7 +51,7 @@ class PerUser:
 def evaluated_digests(
     catalogue: Catalogue, target: EvaluationSet, held_out: pd.DataFrame
 ) -> dict[str, str]:
-    """SHA-256 of what decides whether metrics of two runs are about the same.
+    """Digests of what decides whether metrics of two runs are about the same.
 
     Args:
         catalogue: the one that is ranked.
@@ -69,7 +69,7 @@ def evaluated_digests(
     ranked = pd.DataFrame({"user_id": users[target.users]}), pd.DataFrame({"item_id": items})
     return {
         "test_rows": _digest(held_out[["user_id", "item_id"]]),
-        "masks": sha256_text("".join(_digest(part) for part in (*ranked, pairs))),
+        "masks": _short("".join(_digest(part) for part in (*ranked, pairs))),
     }
 
 
@@ -149,4 +149,9 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
 def _digest(frame: pd.DataFrame) -> str:
     """Of the distinct rows, whatever their order."""
     ordered = frame.drop_duplicates().sort_values(list(frame.columns))
-    return sha256_text(str(ordered.to_csv(index=False, lineterminator="\n")))
+    return _short(str(ordered.to_csv(index=False, lineterminator="\n")))
+
+
+def _short(text: str) -> str:
+    """SHA-256, as much of it as leaves a table of metrics readable."""
+    return sha256_text(text)[:16]

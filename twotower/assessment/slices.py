@@ -196,6 +196,8 @@ def popularity_bias(board: Scoreboard, rows: Rows) -> dict[str, Mapping[str, flo
     for name, found in board.evaluations.items():
         shown = found.top[:, :k]
         shown = shown[shown >= 0]
+        if not shown.size:  # everybody has seen everything
+            continue
         report[name] = {
             f"coverage_at_{k}": found.coverage[f"coverage_at_{k}"],
             "mean_popularity_rank": float(ranks[shown].mean()),

@@ -1,0 +1,65 @@
+import pandas as pd
+
+from tests.assessment.boards import board, interactions, lists, rows_of, target
+from tests.conftest import catalogue_of
+from twotower.assessment.assess import Assessment, advice, assess, unscored
+from twotower.assessment.summary import summary
+from twotower.baselines.references import Choice
+
+KNOWN = interactions([(user, user % 4) for user in range(40)], list(range(40)))
+TEST = interactions([(user, (user + 1) % 4) for user in range(40)], [10.0] * 40)
+FRAME = pd.DataFrame(
+    {"user_id": TEST.user_idx, "item_id": TEST.item_idx, "weight": 1.0, "timestamp": 0}
+)
+
+
+def assessment() -> Assessment:
+    wanted = target(
+        lists(*([(user + 1) % 4] for user in range(40))),
+        lists(*([user % 4] for user in range(40))),
+        4,
+    )
+    right = [[float(item == (user + 1) % 4) for item in range(4)] for user in range(40)]
+    wrong = [[-value for value in row] for row in right]
+    made = board(wanted, KNOWN, "recall_at_1", optimized=right, popularity=wrong, item_knn=right)
+    made.settings["item_knn"] = Choice({"k": 100, "shrink": 5})
+    made.failures["ease"] = "the catalogue is too large"
+    made.seeds.append({**made.seeds[0], "recall_at_1": 0.5})
+    search = {"best_trial": {"value": 0.8}, "random": {"recall_at_1": 0.25}, "num_users": 3}
+    rows = rows_of(KNOWN, 40, 4, train=TEST, validation=KNOWN, test=TEST)
+    return assess(made, rows, catalogue_of(FRAME), FRAME, search, seed=1)
+
+
+def test_what_is_printed() -> None:
+    lines = list(summary(assessment()))
+    assert lines[0] == "test recall_at_1 over 40 users, with 95 % intervals:"
+    assert [line.split()[0] for line in lines[1:6]] == [
+        "optimized", "item_knn", "popularity", "ease", "random",
+    ]  # fmt: skip
+    assert lines[1].split(maxsplit=1)[1] == "1.0000  [1.0000, 1.0000]"
+    assert lines[2].endswith("not beaten (p 1)  k 100, shrink 5")
+    assert "beaten (p 0.0001)" in lines[3]
+    assert lines[4] == "  ease        left out: the catalogue is too large"
+    assert lines[6] == (
+        "validation 0.8000 -> test 1.0000; 2 training seeds: mean 0.7500, standard deviation 0.3536"
+    )
+    assert lines[7] == (
+        "  between validation and test: 40 training rows, not 40; -9.5 days later; "
+        "random 0.3333, not 0.2500"
+    )
+    assert lines[8].startswith("note: 72% of the training rows are later")
+    assert lines[-1] == "verdict: signal, but item_knn is as good or better"
+
+
+def test_what_is_printed_without_scores() -> None:
+    nothing = unscored("there is no test split", catalogue_of(FRAME))
+    assert list(summary(nothing)) == [
+        "model written to .artifacts_best/; it is unscored: there is no test split"
+    ]
+
+
+def test_a_cutoff_is_advised_where_much_of_training_is_later() -> None:
+    assert advice(None) is None
+    assert advice(0.1) is None
+    assert "40% of the training rows" in str(advice(0.4))
+    assert "split.strategy: cutoff" in str(advice(0.4))
