@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from tests.conftest import catalogue_of, events
+from twotower.baselines import ItemKNN, item_knn
+from twotower.data.interactions import Interactions
+
+FloatArray = np.ndarray
+
+
+def histories(matrix: list[list[int]] | FloatArray) -> Interactions:
+    users, items = np.nonzero(np.array(matrix))
+    nothing = np.zeros(len(users))
+    return Interactions(users, items, nothing.astype(np.float32), nothing.astype(np.int64))
+
+
+def scores_of(matrix: list[list[int]] | FloatArray, k: int, shrink: float = 0.0) -> FloatArray:
+    users, items = np.array(matrix).shape
+    scorer = ItemKNN(histories(matrix), users, items, k=k, shrink=shrink)
+    return scorer.scores(np.arange(users)).numpy()
+
+
+def naive(matrix: FloatArray, k: int, shrink: float) -> FloatArray:
+    """The definition, item by item."""
+    x = matrix.astype(np.float64)
+    weight = 1 / np.sqrt(np.maximum(x.sum(axis=1), 1))
+    together, totals = x.T @ (weight[:, None] * x), x.T @ weight
+    similar = np.zeros_like(together)
+    for item in range(len(totals)):
+        values = {
+            other: together[item, other] / (np.sqrt(totals[item] * totals[other]) + shrink)
+            for other in range(len(totals))
+            if other != item and together[item, other]
+        }
+        for other in sorted(values, key=lambda other: (-np.float32(values[other]), other))[:k]:
+            similar[item, other] = values[other]
+    return x @ similar.T
+
+
+def test_by_hand() -> None:
+    # Every user has 2 items, so all weigh the same. Items 0 and 1 share 2 of 2 and 2 of 3 users:
+    # 2 / sqrt(6). Items 1 and 2 share 1 of 3 and 1.
+    matrix = [[1, 1, 0], [1, 1, 0], [0, 1, 1]]
+    scores = scores_of(matrix, k=2)
+    assert scores[0].tolist() == pytest.approx([2 / 6**0.5, 2 / 6**0.5, 1 / 3**0.5])
+    assert scores[2].tolist() == pytest.approx([2 / 6**0.5, 1 / 3**0.5, 1 / 3**0.5])
+    one = 2**-0.5  # weight of a user
+    assert scores_of(matrix, k=2, shrink=4.0)[0, 2] == pytest.approx(one / (3**0.5 * one + 4))
+
+
+def test_users_of_many_items_count_less() -> None:
+    # Item 0 shares one user with item 1, who has 2 items, and one with item 2, who has 4.
+    scores = scores_of([[1, 1, 0, 0, 0], [1, 0, 1, 1, 1], [0, 1, 0, 0, 0], [0, 0, 1, 0, 0]], k=5)
+    from_item_1, from_item_2 = scores[2, 0], scores[3, 0]
+    assert from_item_1 > from_item_2 > 0
+
+
+@pytest.mark.parametrize("k", [1, 3, 50])
+@pytest.mark.parametrize("shrink", [0.0, 5.0])
+def test_it_is_the_definition_in_blocks_of_any_size(
+    k: int, shrink: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = np.random.default_rng(4).random((40, 23)) < 0.15
+    monkeypatch.setattr(item_knn, "BLOCK_ITEMS", 5)
+    want = naive(matrix, k, shrink)
+    np.testing.assert_allclose(scores_of(matrix, k, shrink), want, rtol=1e-5, atol=1e-6)
+
+
+def test_an_item_keeps_k_neighbours_of_equal_ones_the_first() -> None:
+    # All three similarities are equal, so items 1 and 2 keep item 0, and item 0 keeps item 1.
+    scores = scores_of([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]], k=1)
+    one = 2 / 3**0.5 / (1 + 2 / 3**0.5)
+    assert scores[0].tolist() == pytest.approx([0, one, one])
+    assert scores[1].tolist() == pytest.approx([one, 0, 0])
+    assert scores[2].tolist() == [0, 0, 0]
+
+
+def test_repeats_and_weights_count_once() -> None:
+    frame = events(seed=1)
+    catalogue = catalogue_of(frame)
+    once = frame.drop_duplicates(["user_id", "item_id"]).assign(weight=np.float32(1))
+    sizes = len(catalogue.users), len(catalogue.items)
+    everyone = np.arange(sizes[0])
+    left, right = (
+        ItemKNN(catalogue.encode(rows), *sizes, k=5).scores(everyone) for rows in (frame, once)
+    )
+    assert left.equal(right)
+
+
+def test_users_and_items_without_rows_score_nothing() -> None:
+    scorer = ItemKNN(histories([[1, 1], [1, 1]]), 4, 6, k=3)
+    scores = scorer.scores(np.array([0, 3])).numpy()
+    assert scores.shape == (2, 6)
+    assert not scores[1].any()
+    assert not scores[0, 2:].any()
