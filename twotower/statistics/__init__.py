@@ -1,0 +1,1 @@
+"""How sure a mean over users is, and whether two scorers differ."""
