@@ -11,7 +11,10 @@ from twotower.evaluation.ranking import Scorer
 OBJECTIVE = "ndcg_at_20"
 FRONTIER = (5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds at which methods are compared."""
-MARKS = (0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900)
+MARKS = (
+    *(0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 45),
+    *(60 * minutes for minutes in (1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120)),
+)
 """Seconds before each of which the last state is scored."""
 PATIENCE = 5
 """Scores without a better one after which a setting is given up: later ones are far apart."""
