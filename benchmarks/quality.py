@@ -13,8 +13,7 @@ The data set is gowalla, ml-100k or tienda (below `--data-root`), a folder in th
 LightGCN (train.txt, test.txt, with or without valid.txt), a folder of CSV or Parquet files, or a
 file like params.yaml.
 
-`pip install -e ".[benchmarks]"` brings implicit. LensKit needs a pandas before 3, so give it an
-environment of its own, without constraints.txt: `pip install -e ".[benchmarks]" lenskit`. A method
+`pip install -e ".[benchmarks]"` brings implicit; docs/quality.md says how to add LensKit. A method
 whose package is not installed is reported as such.
 """
 
