@@ -52,6 +52,11 @@ def test_a_shop_by_hand(shop):
         "users": {"train": 2, "validation": 2, "test": 2, "total": 2, "vocabulary": 2},
         "items": {"train": 2, "validation": 2, "test": 1, "total": 3, "vocabulary": 3},
         "pairs": {"train": 2, "validation": 2, "test": 2, "total": 5},
+        "period": {
+            "train": {"first": "2024-01-01T00:00:00Z", "last": "2024-01-01T09:00:00Z"},
+            "validation": {"first": "2024-01-01T10:00:00Z", "last": "2024-01-02T00:00:00Z"},
+            "test": {"first": "2024-01-03T00:00:00Z", "last": "2024-01-05T00:00:00Z"},
+        },
         "cold": {
             "validation": {"users": 0, "items": 1, "rows": 1},  # item 12
             "test": {"users": 0, "items": 0, "rows": 0},

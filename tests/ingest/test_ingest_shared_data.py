@@ -69,7 +69,8 @@ def test_tienda_gzipped(tmp_path):
     assert (tmp_path / "gzipped" / train).read_bytes() == (tmp_path / "plain" / train).read_bytes()
 
 
-def test_ml_100k_by_naming_its_columns(tmp_path):
+def ml_100k() -> dict[str, Any]:
+    """params.yaml with the columns of MovieLens 100K."""
     params = committed("ml-100k")
     params["data"] |= {
         "separator": "\t",
@@ -93,7 +94,11 @@ def test_ml_100k_by_naming_its_columns(tmp_path):
             "features": {"class:token_seq": {"kind": "multi_valued", "separator": " "}},
         },
     }
-    report = run(params, tmp_path)
+    return params
+
+
+def test_ml_100k_by_naming_its_columns(tmp_path):
+    report = run(ml_100k(), tmp_path)
     assert report["rows"]["total"] == report["pairs"]["total"] == 100_000
     assert (report["users"]["total"], report["items"]["total"]) == (943, 1682)
     assert report["hidden"]["validation"]["train_rows_later_share"] == pytest.approx(0.4, abs=0.05)
@@ -101,6 +106,25 @@ def test_ml_100k_by_naming_its_columns(tmp_path):
     genres = items.features.columns["class:token_seq"]
     first = [genres.categories[code - 1] for code in genres.codes[: genres.offsets[1]]]
     assert first == ["Animation", "Children's", "Comedy"]  # Toy Story, item 1
+
+
+def test_ml_100k_by_a_cutoff_and_at_random(tmp_path):
+    params = ml_100k()
+    params["split"] |= {"strategy": "cutoff", "validation": 0.1, "test": 0.1}
+    report = run(params, tmp_path)
+    # Ratings are entered in bursts, and events of one second stay together: at least the share.
+    assert 10_000 <= report["rows"]["test"] < 10_100
+    assert 10_000 <= report["rows"]["validation"] < 10_100
+    assert report["hidden"]["test"]["train_rows_later_share"] == 0
+    period = report["period"]
+    assert period["train"]["last"] < period["validation"]["first"]
+    assert period["validation"]["last"] < period["test"]["first"]
+    cold = report["cold"]["test"]["users"]
+    assert cold > report["users"]["test"] / 2  # most users of the last weeks are new
+    params["split"]["strategy"] = "random"
+    report = run(params, tmp_path)
+    assert report["cold"]["test"]["users"] == 0
+    assert report["hidden"]["test"]["train_rows_later_share"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_gowalla_as_given(tmp_path):

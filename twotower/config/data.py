@@ -161,12 +161,22 @@ class GivenFiles(Section):
 
 
 class SplitConfig(Section):
-    """Section `split`: the test split is cut from the tail first, then validation."""
+    """Section `split`: the test split is cut first, then validation from what is left."""
 
-    strategy: Literal["temporal", "leave_last_out", "given"] = "temporal"
+    strategy: Literal["temporal", "cutoff", "random", "leave_last_out", "given"] = "temporal"
+    """Which events are held out; all but `cutoff` leave every user a training event.
+
+    temporal: each user's latest. cutoff: the latest of all, whoever's they are, from one moment
+    on; users and items that begin later are unknown to training. random: some of each user's.
+    leave_last_out: each user's last. given: see `files` and `column`.
+    """
     validation: Fraction = 0.2
-    """Share of each user's events (leave_last_out: any share above 0 is one event); 0: none."""
+    """Share of each user's events, for `cutoff` of all events; 0: none.
+
+    At least one event, of each user or of all; for `leave_last_out` any share is one event.
+    """
     test: Fraction = 0.1
+    """Likewise."""
     files: GivenFiles = GivenFiles()
     """For `given`: one file a split ..."""
     column: Text | None = None

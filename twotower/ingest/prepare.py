@@ -13,12 +13,17 @@ from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.data import SplitConfig
 from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
 from twotower.ingest.guard import check_data
 from twotower.ingest.interactions import EventLog, load_interactions
 from twotower.ingest.report import data_report
-from twotower.ingest.split import leave_last_out, temporal_split, time_order
+from twotower.ingest.split import (
+    cutoff_split,
+    leave_last_out,
+    random_split,
+    temporal_split,
+    time_order,
+)
 from twotower.ingest.tables import SideTable, build_entities, load_table
 from twotower.ingest.validate import describe
 
@@ -54,11 +59,12 @@ def prepare(
         tables["users"], log.frame, config.data.sample, config.seed
     )
     _check_enough(frame, log)
+    _check_times(config, log)
     frame = in_time_order(frame)
     num_rows = len(frame)
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
-    splits = _split(frame, config.split)
+    splits = _split(frame, config)
     if last_run is not None:
         check_data(splits, last_run, config.guard)
     catalogue = Catalogue(
@@ -137,7 +143,16 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
             raise DataError(msg)
 
 
-def _split(frame: pd.DataFrame, config: SplitConfig) -> dict[str, pd.DataFrame]:
+def _check_times(config: Config, log: EventLog) -> None:
+    if config.split.strategy == "cutoff" and not log.has_timestamps:
+        msg = (
+            f"{', '.join(log.files)}: split.strategy: cutoff needs the time of each event; name "
+            "its column in data.interactions.columns.timestamp, or choose another strategy"
+        )
+        raise DataError(msg)
+
+
+def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
     labels = _labels(frame, config)
     splits = {name: frame[labels == number] for number, name in enumerate(SPLITS)}
     if splits["train"].empty:
@@ -146,16 +161,24 @@ def _split(frame: pd.DataFrame, config: SplitConfig) -> dict[str, pd.DataFrame]:
     return splits
 
 
-def _labels(frame: pd.DataFrame, config: SplitConfig) -> Labels:
-    if config.strategy == "given":
-        return frame["split"].to_numpy(np.int8)
-    users = pd.factorize(frame["user_id"])[0].astype(np.int64)
-    timestamps = frame["timestamp"].to_numpy()
-    if config.strategy == "leave_last_out":
-        return leave_last_out(
-            users, timestamps, validation=config.validation > 0, test=config.test > 0
-        )
-    return temporal_split(users, timestamps, config.validation, config.test)
+def _labels(frame: pd.DataFrame, config: Config) -> Labels:
+    split = config.split
+    codes, ids = pd.factorize(frame["user_id"])
+    users, timestamps = codes.astype(np.int64), frame["timestamp"].to_numpy()
+    match split.strategy:
+        case "given":
+            return frame["split"].to_numpy(np.int8)
+        case "cutoff":
+            return cutoff_split(timestamps, split.validation, split.test)
+        case "random":
+            seeds = [derive_seed(config.seed, "split", user) for user in ids.tolist()]
+            user_seeds = np.array(seeds, dtype=np.uint64)
+            return random_split(users, user_seeds, split.validation, split.test)
+        case "leave_last_out":
+            wanted = {"validation": split.validation > 0, "test": split.test > 0}
+            return leave_last_out(users, timestamps, **wanted)
+        case "temporal":
+            return temporal_split(users, timestamps, split.validation, split.test)
 
 
 def _write(

@@ -64,6 +64,7 @@ def data_report(
         "users": {**users, "vocabulary": len(catalogue.users)},
         "items": {**items, "vocabulary": len(catalogue.items)},
         "pairs": {name: _distinct(rows.pairs) for name, rows in coded.items()},
+        "period": {name: _period(coded[name]) if log.has_timestamps else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": {
             "validation": _hidden(train, train.pairs, validation, timed=log.has_timestamps),
@@ -116,6 +117,15 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
 
 def _distinct(codes: IntArray) -> int:
     return len(np.unique(codes))
+
+
+def _period(rows: _Rows) -> dict[str, str] | None:
+    """The first and the last time of a split, in UTC."""
+    if not len(rows):
+        return None
+    ends = np.array([rows.timestamps.min(), rows.timestamps.max()]).astype("datetime64[s]")
+    first, last = (f"{end}Z" for end in ends)
+    return {"first": first, "last": last}
 
 
 def _cold(train: _Rows, held_out: _Rows) -> dict[str, int]:

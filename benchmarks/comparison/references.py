@@ -1,0 +1,37 @@
+"""The references of the pipeline: popularity, item-kNN and EASE, all in closed form."""
+
+from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
+from twotower.baselines import EASE, ItemKNN, Popularity
+from twotower.baselines.ease import MAX_ITEMS
+
+KNN_GRID: tuple[Setting, ...] = tuple(
+    {"k": k, "shrink": shrink} for k in (20, 100, 500, 2000) for shrink in (0, 10)
+)
+EASE_GRID: tuple[Setting, ...] = tuple(
+    {"l2": l2} for l2 in (10, 30, 100, 200, 400, 800, 1600, 3200)
+)
+
+
+def _popularity(problem: Problem, _loaded: None, _setting: Setting, _on_pass: OnPass) -> Popularity:
+    return Popularity(problem.interactions, problem.num_items)
+
+
+def _item_knn(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -> ItemKNN:
+    return ItemKNN(problem.interactions, problem.num_users, problem.num_items, **setting)
+
+
+def _ease(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -> EASE:
+    return EASE(problem.interactions, problem.num_users, problem.num_items, **setting)
+
+
+def _ease_obstacle(problem: Problem) -> str:
+    if problem.num_items <= MAX_ITEMS:
+        return ""
+    return f"{problem.num_items:,} items; its matrix is solved up to {MAX_ITEMS:,}"
+
+
+METHODS = (
+    Method("popularity", ({},), _popularity),
+    Method("item_knn", KNN_GRID, _item_knn),
+    Method("ease", EASE_GRID, _ease, obstacle=_ease_obstacle),
+)
