@@ -114,7 +114,7 @@ def choose(
         objective: metric to maximise.
         ks: cut-offs of the metrics.
     """
-    if not len(validation):
+    if not len(validation) or len(reference.grid) == 1:
         return Choice(reference.grid[len(reference.grid) // 2])
     values = [
         evaluate(reference.fit(train, setting), validation, ks).summary()[objective]
