@@ -15,7 +15,7 @@ import requests
 
 from tests.pipeline.project import Project
 
-START_SECONDS = 180
+START_SECONDS = 600
 
 
 def free_port() -> int:

@@ -92,6 +92,7 @@ def test_a_model_is_registered_once(shop: Shop) -> None:
 
 
 def test_the_package(shop: Shop, tmp_path: Path) -> None:
+    from mlflow.artifacts import download_artifacts
     from mlflow.models import get_model_info
 
     shop.register(shop.workspace.model("model", GOOD))
@@ -103,7 +104,7 @@ def test_the_package(shop: Shop, tmp_path: Path) -> None:
     artifacts, trained_on = shop.registry.download(shop.registry.by_number(1), tmp_path)
     assert artifacts.meta["quality"] == GOOD
     assert len(trained_on) == 300  # 30 users, 12 rows each, 2 of them test rows
-    folder = next(tmp_path.glob("**/MLmodel")).parent
+    folder = Path(download_artifacts("models:/shop/1", dst_path=str(tmp_path / "whole")))
     pinned = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert all("==" in line for line in pinned)
     assert {line.split("==")[0] for line in pinned} == {"mlflow", "numpy", "pandas", "pyarrow"}

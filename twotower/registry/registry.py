@@ -124,9 +124,9 @@ class Registry:
         """
         from mlflow.artifacts import download_artifacts
 
-        uri = f"models:/{self.name}/{version.version}"
+        uri = f"models:/{self.name}/{version.version}/artifacts"  # without the code
         with answered():
-            local = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder))) / "artifacts"
+            local = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
         try:
             # Not mapped into memory: Windows deletes no file that is.
             artifacts = load_artifacts(local / FOLDER, mmap=False)
