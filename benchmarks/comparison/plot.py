@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from benchmarks.comparison.clock import OBJECTIVE
+from benchmarks.comparison.clock import FRONTIER, OBJECTIVE
 from benchmarks.comparison.datasets import Dataset
 from benchmarks.comparison.tuning import Result, describe
 from twotower.plots import BrowserError, write_pages, write_pictures
@@ -31,7 +31,11 @@ def draw(results: Sequence[Result], dataset: Dataset, machine: str) -> Chart:
     title = f"{dataset.name}: quality after seconds of training"
     figure.update_layout(
         **layout(title, f"validation split, {len(dataset.tuning.target):,} users · {subtitle}"),
-        xaxis={"title": "seconds of training, without loading and evaluation", "type": "log"},
+        xaxis={
+            "title": "seconds of training, without loading and evaluation",
+            "type": "log",
+            "tickvals": [FASTEST, 0.1, 1, *FRONTIER, 1800, 7200],
+        },
         yaxis={"title": "validation NDCG@20"},
         legend={"title": "best setting so far"},
     )

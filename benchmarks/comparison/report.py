@@ -67,14 +67,14 @@ def print_table(rows: Sequence[Row], dataset: Dataset, ours: str) -> None:
     print(f"\n{dataset.name}: test, {len(dataset.final.target):,} users, 95 % intervals")
     width = max(len(row["method"]) for row in rows)
     heads = [f"{metric_label(name):<23}" for name in SHOWN]
-    print(f"{'':<{width}}  {'validation':<10}  {'  '.join(heads)}{ours} leads by, NDCG@20")
+    print(f"{'':<{width}}  {'validation':<10}  {'  '.join(heads)}  {ours} leads by, NDCG@20")
     for row in rows:
         if "ndcg_at_20" not in row:
             print(f"{row['method']:<{width}}  {row['status']}")
             continue
         cells = "  ".join(f"{_interval(row, name):<23}" for name in SHOWN)
         lead = _interval(row, "lead_ndcg_at_20", sign="+") if "lead_ndcg_at_20" in row else ""
-        print(f"{row['method']:<{width}}  {row['validation_ndcg_at_20']:<10.4f}  {cells}{lead}")
+        print(f"{row['method']:<{width}}  {row['validation_ndcg_at_20']:<10.4f}  {cells}  {lead}")
     print(f"{'random':<{width}}  {'':<10}  " + _random(dataset))
 
 
