@@ -9,17 +9,19 @@ from twotower.training.towers import TwoTower
 
 UNTIL_STOPPED = 100_000
 """Epochs: training ends with the budget, or with patience."""
-GRID: tuple[Setting, ...] = tuple(
-    {
-        "dim": dim,
-        "temperature": temperature,
-        "lr": lr,
-        "batch_size": 2048,
-        "epochs": UNTIL_STOPPED,
-    }
-    for dim in (64, 128)
-    for temperature in (0.08, 0.15)
-    for lr in (0.005, 0.02)
+SPECTRAL: Setting = {"init": "spectral", "user_exponent": 0.4, "popularity_exponent": 0.5}
+GRID: tuple[Setting, ...] = (
+    *(
+        SPECTRAL | {"similarity": "dot", "epochs": 0, "dim": dim, "item_exponent": exponent}
+        for dim in (64, 256, 1024)
+        for exponent in (0.3, 0.5)
+    ),
+    *(
+        SPECTRAL
+        | {"dim": 64, "item_exponent": 0.3, "lr": 0.005, "temperature": temperature}
+        | {"batch_size": 2048, "epochs": UNTIL_STOPPED}
+        for temperature in (0.08, 0.2)
+    ),
 )
 
 
