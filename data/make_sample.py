@@ -2,11 +2,14 @@
 
     python data/make_sample.py [folder]
 
-There is something to find in it. Every item belongs to a taste group that its category mostly
-gives away, and to a brand whose style no column tells. Every user has a main and a second
-group, a favourite style and a budget; some change their main group during the year. Groups have
-seasons, items are launched, users come back to what they looked at, and the better an item fits,
-the further they go: view, click, cart, purchase.
+A small shop with a long tail: an item has six customers in the mean, so that who bought what says
+little of a single item, while the catalogue says much. Every item belongs to a taste group that
+its category mostly gives away, is of a type, and is of a brand, which has a style and a price
+level of its own. Every user has a main and a second group, a favourite style and a budget; some
+change their main group during the year. What a user names as interest at the sign-up mostly is
+the main group, the city makes a style likelier, and some types suit the age group better. Groups
+have seasons, items are launched, users come back to what they looked at, and the better an item
+fits, the further they go: view, click, cart, purchase.
 
 The bytes are the same on every platform: all draws are PCG64 doubles, and all arithmetic on them
 is + - * / in a fixed order, which IEEE 754 rounds in one way. Hence no `exp`, no `**` of floats,
@@ -29,23 +32,36 @@ SEED = 7
 
 START = datetime(2025, 1, 1)  # the files hold times without a zone
 DAYS = 365
-NUM_USERS = 500
-NUM_ITEMS = 300
+NUM_USERS = 1800
+NUM_ITEMS = 1800
 
-# Categories: what is sold, and the cheapest and dearest price. Taste group g has category g.
+# Categories: the types sold, and the cheapest and dearest price. Taste group g has category g.
+# fmt: off
 CATEGORIES: dict[str, tuple[tuple[str, ...], int, int]] = {
-    "audio": (("Headphones", "Speaker", "Turntable", "Microphone", "Radio"), 15, 300),
-    "books": (("Novel", "Atlas", "Cookbook", "Anthology", "Biography"), 6, 45),
-    "camping": (("Tent", "Stove", "Sleeping Bag", "Lantern", "Backpack"), 12, 260),
-    "cycling": (("Helmet", "Saddle", "Bike Lock", "Panniers", "Pump"), 8, 180),
-    "garden": (("Trowel", "Planter", "Watering Can", "Seed Box", "Bench"), 5, 220),
-    "games": (("Board Game", "Puzzle", "Card Game", "Dice Set", "Controller"), 7, 90),
-    "kitchen": (("Skillet", "Kettle", "Knife", "Mixing Bowl", "Grinder"), 9, 210),
-    "lighting": (("Desk Lamp", "Floor Lamp", "Candle", "Night Light", "Chandelier"), 8, 240),
-    "running": (("Running Shoes", "Vest", "Stopwatch", "Headband", "Bottle"), 8, 170),
-    "textiles": (("Blanket", "Cushion", "Rug", "Curtain", "Towel"), 9, 190),
+    "audio": (("Headphones", "Speaker", "Turntable", "Microphone", "Radio", "Amplifier",
+               "Metronome", "Earbuds"), 15, 300),
+    "books": (("Novel", "Atlas", "Cookbook", "Anthology", "Biography", "Comic", "Diary",
+               "Field Guide"), 6, 45),
+    "camping": (("Tent", "Stove", "Sleeping Bag", "Lantern", "Backpack", "Hammock", "Compass",
+                 "Cool Box"), 12, 260),
+    "cycling": (("Helmet", "Saddle", "Bike Lock", "Panniers", "Pump", "Mudguard", "Bell",
+                 "Child Seat"), 8, 180),
+    "garden": (("Trowel", "Planter", "Watering Can", "Seed Box", "Bench", "Bird House", "Shears",
+                "Parasol"), 5, 220),
+    "games": (("Board Game", "Puzzle", "Card Game", "Dice Set", "Controller", "Chess Set", "Darts",
+               "Kite"), 7, 90),
+    "kitchen": (("Skillet", "Kettle", "Knife", "Mixing Bowl", "Grinder", "Teapot", "Toaster",
+                 "Scales"), 9, 210),
+    "lighting": (("Desk Lamp", "Floor Lamp", "Candle", "Night Light", "Chandelier", "Wall Lamp",
+                  "String Lights", "Torch"), 8, 240),
+    "running": (("Running Shoes", "Vest", "Stopwatch", "Headband", "Bottle", "Shorts", "Jacket",
+                 "Belt Bag"), 8, 170),
+    "textiles": (("Blanket", "Cushion", "Rug", "Curtain", "Towel", "Tablecloth", "Apron",
+                  "Bed Linen"), 9, 190),
 }
+# fmt: on
 NUM_GROUPS = len(CATEGORIES)
+NUM_TYPES = 8  # in each category
 # fmt: off
 BRANDS = (
     "Aldwin", "Brask", "Corvel", "Dunmere", "Elstow", "Fallowick", "Gildane", "Hexley",
@@ -53,7 +69,8 @@ BRANDS = (
     "Quorra", "Rendle", "Solvik", "Tamber", "Umbrel", "Vantor", "Wexley", "Yondry",
 )
 # fmt: on
-NUM_STYLES = 3  # hidden; brand b has style b % 3
+NUM_STYLES = 8  # hidden; brand b has style b % 8
+AGE_GROUPS = ("18-24", "25-34", "35-49", "50-64", "65+")
 CITIES = ("Amberwick", "Dunholm Bay", "Fenmoor", "Glasswater", "Norrenthal", "Port Ysolde")
 FORENAMES = ("Zib", "Quor", "Brun", "Velm", "Trax", "Odl", "Fenn", "Jyx", "Morb", "Plim")
 FORENAME_ENDS = ("a", "ik", "ora", "us", "elle", "o")
@@ -62,18 +79,21 @@ SURNAME_ENDS = ("bottom", "wick", "inski", "le", "sprocket", "mere")
 
 # Items
 STRAY_ITEMS = 0.08  # share whose taste group is not the one of their category
-POPULARITY_HEAD = 9.0  # popularity is 1 / (rank + this): the smaller, the heavier the head
+POPULARITY_HEAD = 60.0  # popularity is 1 / (rank + this): the smaller, the heavier the head
+PRICE_SPREAD = 0.25  # width of a brand's prices around its level, both within a category's range
 LAUNCHED_SHARE = 0.25  # share of the items that are launched during the year
-NOVELTY = 1.5  # extra demand on the day of the launch, as a multiple of the usual
+NOVELTY = 2.0  # extra demand on the day of the launch, as a multiple of the usual
 NOVELTY_DAYS = 30  # age at which half of the extra is gone
 
 # Users
-MAIN_TASTE = 0.62  # share of the interest that goes to the main group
-SECOND_TASTE = 0.26  # to the second group; the rest is spread over all
-CITY_TILT = 3.0  # how much likelier a city's own group is as the main one
-CHANGING_USERS = 0.25  # share whose main group is another one from some day on
+MAIN_TASTE = 0.7  # share of the interest that goes to the main group
+SECOND_TASTE = 0.2  # to the second group; the rest is spread over all
+CITY_TILT = 4.0  # how much likelier a city's own style, that of its number, is as the favourite
+DECLARED = 0.8  # share of the users who name their main group at the sign-up
+CHANGING_USERS = 0.1  # share whose main group is another one from some day on
 JOINING_USERS = 0.3  # share that signs up during the year; the others did in the two years before
-OTHER_STYLE = 0.10  # demand for a style that is not the favourite, against 1 for the favourite
+OTHER_STYLE = 0.02  # demand for a style that is not the favourite, against 1 for the favourite
+OTHER_AGE = 0.12  # demand for a type that does not suit the age group, against 1 if it does
 PRICE_STRICTNESS = 10.0  # how fast demand falls with the squared distance from the budget
 
 # Time
@@ -85,10 +105,10 @@ MIN_GAP = 3  # seconds between two events of a session, at least …
 MAX_GAP = 170  # … and at most
 
 # Sessions
-MIN_SESSIONS = 4
-TYPICAL_SESSIONS = 3.2  # scale of the long tail of sessions a user
+MIN_SESSIONS = 2
+TYPICAL_SESSIONS = 2.0  # scale of the long tail of sessions a user
 TAIL = 1.2  # > 1; the closer to 1, the more sessions the keenest users have
-MAX_VISITS = 4  # items looked at in a session, at most
+MAX_VISITS = 3  # items looked at in a session, at most
 REPEAT_VISIT = 0.18  # chance that a visit goes to an item seen before
 FRONT_PAGE = 0.05  # chance that a visit goes to what sells best, whatever its group
 SATED = 0.25  # demand for an item seen before when looking for something else, against 1 if new
@@ -102,19 +122,19 @@ class Items:
     """The catalogue; item i has id i + 1.
 
     Attributes:
-        names: distinct.
         category: [NUM_ITEMS] index in CATEGORIES.
         group: [NUM_ITEMS] taste group.
-        style: [NUM_ITEMS] style of the brand.
+        type: [NUM_ITEMS] index in the types of the category.
+        brand: [NUM_ITEMS] index in BRANDS.
         level: [NUM_ITEMS] price within the category, 0 to 1.
         popularity: [NUM_ITEMS] demand, before taste.
         launch: [NUM_ITEMS] first day on sale; 0 or less: before the year.
     """
 
-    names: list[str]
     category: IntArray
     group: IntArray
-    style: IntArray
+    type: IntArray
+    brand: IntArray
     level: FloatArray
     popularity: FloatArray
     launch: IntArray
@@ -133,6 +153,8 @@ class User:
     Attributes:
         name: of nobody.
         city: index in CITIES.
+        age: index in AGE_GROUPS.
+        interest: index in CATEGORIES of what the user named at the sign-up.
         joined: day of the sign-up; negative before the year.
         main: taste group.
         later: main taste group from day `change` on.
@@ -144,6 +166,8 @@ class User:
 
     name: str
     city: int
+    age: int
+    interest: int
     joined: int
     main: int
     later: int
@@ -214,8 +238,9 @@ def write_sample(folder: Path, seed: int = SEED) -> None:
     ]
     events.sort(key=lambda event: event.seconds)  # stable: a user's events keep their order
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "users.csv", "user_id,name,city,signup_date", _user_rows(users))
-    _write(folder / "items.csv", "item_id,name,category,price", _item_rows(items))
+    header = "user_id,name,city,age_group,interest,signup_date"
+    _write(folder / "users.csv", header, _user_rows(users))
+    _write(folder / "items.csv", "item_id,name,category,type,brand,price", _item_rows(items))
     _write(folder / "interactions.csv", "user_id,item_id,timestamp,event", _event_rows(events))
 
 
@@ -223,23 +248,22 @@ def draw_items(draws: Draws) -> Items:
     """Draw the catalogue."""
     category = draws.order(NUM_ITEMS) % NUM_GROUPS
     stray = [draws.below(NUM_GROUPS) if draws.chance(STRAY_ITEMS) else -1 for _ in category]
-    nouns = [noun for noun, _, _ in CATEGORIES.values()]
-    labels = [draws.order(len(BRANDS) * len(nouns[0])) for _ in CATEGORIES]
+    labels = [draws.order(NUM_TYPES * len(BRANDS)) for _ in CATEGORIES]
     taken = [0] * NUM_GROUPS
-    names, styles = [], []
+    types, brands = [], []
     for c in category:
         label = int(labels[c][taken[c]])
         taken[c] += 1
-        brand, noun = label % len(BRANDS), label // len(BRANDS)
-        names.append(f"{BRANDS[brand]} {nouns[c][noun]}")
-        styles.append(brand % NUM_STYLES)
+        types.append(label // len(BRANDS))
+        brands.append(label % len(BRANDS))
+    levels = draws.order(len(BRANDS)) / (len(BRANDS) - 1.0) * (1.0 - PRICE_SPREAD)
     launched = [draws.chance(LAUNCHED_SHARE) for _ in category]
     return Items(
-        names=names,
         category=category,
         group=np.where(np.array(stray) >= 0, stray, category),
-        style=np.array(styles),
-        level=np.array([draws.unit() for _ in category]),
+        type=np.array(types),
+        brand=np.array(brands),
+        level=np.array([levels[brand] + PRICE_SPREAD * draws.unit() for brand in brands]),
         popularity=np.divide(1.0, draws.order(NUM_ITEMS) + POPULARITY_HEAD, dtype=np.float64),
         launch=np.array([1 + draws.below(DAYS - 30) if new else -DAYS for new in launched]),
     )
@@ -255,10 +279,9 @@ def draw_names(draws: Draws) -> list[str]:
 
 def draw_user(draws: Draws, name: str) -> User:
     """Draw a customer."""
-    city = draws.below(len(CITIES))
-    tilt = np.ones(NUM_GROUPS)
-    tilt[city] = CITY_TILT
-    main = draws.pick(tilt)
+    city, age = draws.below(len(CITIES)), draws.below(len(AGE_GROUPS))
+    main = draws.below(NUM_GROUPS)
+    interest = main if draws.chance(DECLARED) else draws.below(NUM_GROUPS)
     others = np.where(np.arange(NUM_GROUPS) == main, 0.0, 1.0)
     later = draws.pick(others) if draws.chance(CHANGING_USERS) else main
     new = draws.chance(JOINING_USERS)
@@ -266,15 +289,24 @@ def draw_user(draws: Draws, name: str) -> User:
     return User(
         name=name,
         city=city,
+        age=age,
+        interest=interest,
         joined=draws.below(DAYS - 60) if new else -1 - draws.below(2 * DAYS),
         main=main,
         later=later,
         change=60 + draws.below(DAYS - 120),
         second=draws.pick(others),
-        style=draws.below(NUM_STYLES),
+        style=draws.pick(tilted(NUM_STYLES, city % NUM_STYLES, CITY_TILT)),
         budget=draws.unit(),
         sessions=MIN_SESSIONS + int(TYPICAL_SESSIONS * keen * keen / (TAIL - keen)),
     )
+
+
+def tilted(count: int, favourite: int, tilt: float) -> FloatArray:
+    """[count] weights, 1 but for the favourite's, which is `tilt`."""
+    weights = np.ones(count)
+    weights[favourite] = tilt
+    return weights
 
 
 def simulate(draws: Draws, number: int, user: User, items: Items) -> list[Event]:
@@ -288,12 +320,12 @@ def simulate(draws: Draws, number: int, user: User, items: Items) -> list[Event]
     for day in days:
         hour = OPENING_HOUR + draws.pick(np.array(HOURS, dtype=np.float64))
         seconds = (day * 24 + hour) * 3600 + draws.below(3600)
-        group = draws.pick(interest(user, day))
+        interests = interest(user, day)
         for _ in range(1 + draws.below(MAX_VISITS)):
             if progress and draws.chance(REPEAT_VISIT):
                 item = again(draws, progress)
             else:
-                sought = None if draws.chance(FRONT_PAGE) else group
+                sought = None if draws.chance(FRONT_PAGE) else draws.pick(interests)
                 item = draws.pick(demand(items, fit * fresh, sought, day))
             fresh[item] = SATED
             for stage in range(funnel(draws, float(fit[item]))):
@@ -304,10 +336,12 @@ def simulate(draws: Draws, number: int, user: User, items: Items) -> list[Event]
 
 
 def fits(user: User, items: Items) -> FloatArray:
-    """[NUM_ITEMS] how well style and price of each item suit the user, 0 to 1."""
+    """[NUM_ITEMS] how well style, type and price of each item suit the user, 0 to 1."""
     distance = items.level - user.budget
     price = 1.0 / (1.0 + PRICE_STRICTNESS * distance * distance)
-    return np.where(items.style == user.style, 1.0, OTHER_STYLE) * price
+    style = np.where(items.brand % NUM_STYLES == user.style, 1.0, OTHER_STYLE)
+    age = np.where((items.category + items.type) % len(AGE_GROUPS) == user.age, 1.0, OTHER_AGE)
+    return style * age * price
 
 
 def interest(user: User, day: int) -> FloatArray:
@@ -348,19 +382,23 @@ def funnel(draws: Draws, fit: float) -> int:
 
 
 def _user_rows(users: list[User]) -> list[str]:
+    categories = list(CATEGORIES)
     return [
-        f"{number},{user.name},{CITIES[user.city]},{START.date() + timedelta(user.joined)}"
+        f"{number},{user.name},{CITIES[user.city]},{AGE_GROUPS[user.age]},"
+        f"{categories[user.interest]},"
+        f"{START.date() + timedelta(user.joined)}"
         for number, user in enumerate(users, 1)
     ]
 
 
 def _item_rows(items: Items) -> list[str]:
-    categories = list(CATEGORIES)
     rows = []
-    for item, name in enumerate(items.names):
+    for item in range(NUM_ITEMS):
+        category, (types, _, _) = list(CATEGORIES.items())[items.category[item]]
+        kind, brand = types[items.type[item]], BRANDS[items.brand[item]]
         cents = items.cents(item)
         price = f"{cents // 100}.{cents % 100:02d}"
-        rows.append(f"{item + 1},{name},{categories[items.category[item]]},{price}")
+        rows.append(f"{item + 1},{brand} {kind},{category},{kind},{brand},{price}")
     return rows
 
 

@@ -72,18 +72,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
 
 def test_files_are_small_ascii_and_end_lines_with_line_feeds():
     for content in _bytes(ROOT / "data" / "sample").values():
-        assert len(content) < 390_000
+        assert len(content) < 600_000
         assert content.isascii()
         assert content.endswith(b"\n")
         assert b"\r" not in content
 
 
-def test_there_are_some_hundreds_of_users_and_items_and_about_ten_thousand_events(
+def test_there_are_under_two_thousand_users_and_items_and_about_fifteen_thousand_events(
     users, items, interactions
 ):
-    assert len(users) == 500
-    assert len(items) == 300
-    assert 9_000 <= len(interactions) <= 12_000
+    assert len(users) == 1800
+    assert len(items) == 1800
+    assert 13_000 <= len(interactions) <= 18_000
 
 
 def test_ids_count_from_one_and_events_name_only_known_ones(users, items, interactions):
@@ -94,12 +94,13 @@ def test_ids_count_from_one_and_events_name_only_known_ones(users, items, intera
     assert {row["user_id"] for row in interactions} == set(user_ids)
     sold = {row["item_id"] for row in interactions}
     assert sold <= set(item_ids)
-    assert len(sold) > 0.95 * len(items)
+    assert len(sold) > 0.9 * len(items)
 
 
 def test_names_are_distinct_and_prices_positive(users, items):
     assert len({row["name"] for row in users}) == len(users)
     assert len({row["name"] for row in items}) == len(items)
+    assert all(row["name"] == f"{row['brand']} {row['type']}" for row in items)
     assert all(1 < float(row["price"]) < 400 for row in items)
     assert {len(row["price"].split(".")[1]) for row in items} == {2}
 
@@ -144,7 +145,7 @@ def test_users_come_back_to_items(visits):
 def test_popularity_and_activity_have_long_tails(visits):
     by_item = sorted(Counter(item for _, item in visits).values(), reverse=True)
     by_user = sorted(Counter(user for user, _ in visits).values(), reverse=True)
-    assert sum(by_item[:30]) > 0.25 * len(visits)  # 10 % of the items
+    assert sum(by_item[:180]) > 0.25 * len(visits)  # 10 % of the items
     assert by_item[0] > 5 * by_item[len(by_item) // 2]
     assert by_user[0] > 3 * by_user[len(by_user) // 2]
 
@@ -172,4 +173,35 @@ def test_some_items_are_launched_during_the_year(interactions):
     first = {}
     for row in interactions:
         first.setdefault(row["item_id"], row["timestamp"])
-    assert 30 < sum(time > "2025-04" for time in first.values()) < 120
+    counts = Counter(row["item_id"] for row in interactions)
+    # An item of so many events would hardly wait half a year for the first by chance.
+    launched = [item for item in first if first[item] > "2025-07" and counts[item] >= 8]
+    assert 30 < len(launched) < 200
+
+
+def test_most_items_have_few_customers(visits):
+    customers = Counter(item for _, item in set(visits))
+    assert sorted(customers.values())[len(customers) // 2] < 8
+
+
+def test_cities_differ_in_brands_and_age_groups_in_types(users, items, visits):
+    """What users have in common tells what they want: the largest lift of a pair is large."""
+    user = {row["user_id"]: row for row in users}
+    item = {row["item_id"]: row for row in items}
+    for user_column, item_column in (("city", "brand"), ("age_group", "type")):
+        pairs = Counter((user[u][user_column], item[i][item_column]) for u, i in set(visits))
+        by_user, by_item = Counter(), Counter()
+        for (left, right), count in pairs.items():
+            by_user[left] += count
+            by_item[right] += count
+        total = pairs.total()
+        lifts = [n * total / (by_user[a] * by_item[b]) for (a, b), n in pairs.items()]
+        assert sorted(lifts)[-10] > 1.8
+
+
+def test_the_interest_named_at_the_sign_up_is_what_users_mostly_look_at(users, items, visits):
+    interest = {row["user_id"]: row["interest"] for row in users}
+    category = {row["item_id"]: row["category"] for row in items}
+    assert set(interest.values()) == set(category.values())
+    share = sum(interest[user] == category[item] for user, item in visits) / len(visits)
+    assert 0.4 < share < 0.8

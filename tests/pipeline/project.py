@@ -20,7 +20,11 @@ N_TRIALS = 4
 UNSOLD = 3
 SHOP = Path("data/shop")
 FAST: dict[str, dict[str, Any]] = {
-    "data": {"root": SHOP.as_posix()},
+    "data": {
+        "root": SHOP.as_posix(),
+        "users": {"features": {"city": "categorical"}},
+        "items": {"features": {"category": "categorical", "price": "numeric"}},
+    },
     "model": {"dim": 8},
     "train": {"epochs": 1, "batch_size": 64, "device": "cpu"},
     "hpo": {
