@@ -33,6 +33,9 @@ def summary(report: Mapping[str, Any]) -> str:
             lines.append(f"  dropped {read['dropped']['total']} of {read['rows']} rows of {name}")
         if read.get("blanked_cells"):
             lines.append(f"  {read['blanked_cells']} unreadable numbers of {name} count as missing")
+    for name, features in report["features"].items():
+        if features["left_out"]:
+            lines.append(f"  {name} have no column for {', '.join(features['left_out'])}")
     if report["merged_rows"]:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:

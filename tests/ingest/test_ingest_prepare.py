@@ -66,6 +66,10 @@ def test_a_shop_by_hand(shop):
             "validation": {"repeated_pair_share": 0.0, "train_rows_later_share": 0.0},
             "test": {"repeated_pair_share": 0.5, "train_rows_later_share": 0.0},
         },
+        "features": {
+            "users": {"used": ["city"], "left_out": []},
+            "items": {"used": ["category", "price"], "left_out": []},
+        },
     }
 
 

@@ -60,6 +60,7 @@ def test_features_by_their_own_name_or_a_translation():
     assert find_feature(Header("Mood"), "mood", "p") == "Mood"
     with pytest.raises(DataError, match=r"no column holds the feature 'price' \(p\)"):
         find_feature(Header("name"), "price", "p")
+    assert find_feature(Header("name"), "price", "p", optional=True) is None
     with pytest.raises(DataError, match="several columns could be the feature 'price'"):
         find_feature(Header("Precio", "Price"), "price", "p")
 

@@ -33,6 +33,7 @@ def run(params: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def test_tienda_with_root_alone(tmp_path):
     report = run(committed("tienda"), tmp_path)
+    assert report["features"]["users"] == {"used": ["city"], "left_out": ["age_group", "interest"]}
     assert report["users"]["total"] == 100
     assert report["items"]["total"] == 50
     assert report["rows"]["total"] == 5000

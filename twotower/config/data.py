@@ -45,6 +45,8 @@ class FeatureConfig(Section):
     kind: FeatureKind
     separator: Text = "|"
     """Between the values of a multi_valued feature."""
+    optional: bool = False
+    """Whether data without such a column is used without the feature; prepare says so."""
 
 
 def _expand_feature(value: Any) -> Any:

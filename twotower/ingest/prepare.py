@@ -1,7 +1,7 @@
 """All of the prepare stage: read, check, sample, merge, split, describe, write."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
+from twotower.data.prepared import SPLITS, Catalogue, Entities, write_catalogue, write_split
 from twotower.ingest.guard import check_data
 from twotower.ingest.interactions import EventLog, load_interactions
 from twotower.ingest.report import data_report
@@ -73,8 +73,18 @@ def prepare(
     )
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(frame)}
     report = data_report(log, tables, splits, catalogue, removed)
+    report["features"] = {
+        role: _features(getattr(config.data, role).features, getattr(catalogue, role))
+        for role in ("users", "items")
+    }
     _write(output, metrics, splits, catalogue, report)
     return report
+
+
+def _features(declared: Iterable[str], entities: Entities) -> dict[str, list[str]]:
+    """Which declared features the data has, and which optional ones it lacks."""
+    used = sorted(entities.features.columns)
+    return {"used": used, "left_out": sorted(set(declared) - set(used))}
 
 
 def sample_users(

@@ -134,8 +134,16 @@ def named_column(source: Source, name: str, parameter: str) -> str:
     return name
 
 
-def find_feature(source: Source, feature: str, parameter: str) -> str:
+def find_feature(
+    source: Source, feature: str, parameter: str, *, optional: bool = False
+) -> str | None:
     """Name of the column that holds a declared feature: its own name, or a translation of it.
+
+    Args:
+        source: the table.
+        feature: as declared.
+        parameter: that declares it, for the message.
+        optional: whether the answer may be None.
 
     Raises:
         DataError: if no column has that name, or several have a translation of it.
@@ -146,7 +154,7 @@ def find_feature(source: Source, feature: str, parameter: str) -> str:
         (group for group in FEATURES if normalise(feature) in group), (normalise(feature),)
     )
     column = _only(source, names, f"feature {feature!r}", parameter)
-    if column is None:
+    if column is None and not optional:
         msg = f"{source.path}: no column holds the feature {feature!r} ({parameter}); "
         raise DataError(msg + columns_of(source))
     return column

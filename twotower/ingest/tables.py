@@ -77,10 +77,11 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         return None
     source = open_source(path, config, table_config.format)
     id_name = _id_column(source, role, table_config.id)
-    names = {
-        feature: find_feature(source, feature, f"data.{role}.features")
-        for feature in table_config.features
+    found = {
+        feature: find_feature(source, feature, f"data.{role}.features", optional=spec.optional)
+        for feature, spec in table_config.features.items()
     }
+    names = {feature: column for feature, column in found.items() if column is not None}
     table, num_ragged = source.load(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, num_ragged, config)
     ids = _check_ids(table[id_name], id_name, check, f"{path}: column {id_name!r}")
@@ -119,8 +120,9 @@ def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
 
 
 def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
-    if config.features:
-        declared = ", ".join(config.features)
+    needed = [feature for feature, spec in config.features.items() if not spec.optional]
+    if needed:
+        declared = ", ".join(needed)
         usual = ", ".join(f"{stem}.csv" for stem in FILES[role])
         msg = (
             f"{root}: data.{role}.features declares {declared}, but there is no {role} table "
