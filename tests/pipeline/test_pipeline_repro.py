@@ -80,9 +80,9 @@ def test_a_search_killed_on_the_way_goes_on(
 
 
 def _searching(repro: subprocess.Popen[str]) -> int:
-    """Id of the stage's process; 0 as long as there is none."""
+    """Id of the stage's process, below a shell or not; 0 as long as there is none."""
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(repro.pid).children():
+        for child in psutil.Process(repro.pid).children(recursive=True):
             if child.cmdline()[1:] == ["stages/hpo.py"]:
                 return child.pid
     return 0
