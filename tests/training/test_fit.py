@@ -138,13 +138,6 @@ def test_schedules(schedule, factors) -> None:
     assert [schedule_factor(schedule, p) for p in (0, 0.5, 0.75)] == pytest.approx(factors)
 
 
-def test_a_softmax_over_a_large_catalogue_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr("twotower.training.fit.MAX_SCORES", 100)
-    config = TrainConfig(loss="full_softmax", batch_size=64)
-    with pytest.raises(TrainingError, match="lower batch_size, or use softmax"):
-        fit(CATALOGUE, ROWS, ModelConfig(dim=8), config, seed=1)
-
-
 def test_divergence_is_a_clear_failure() -> None:
     config = TrainConfig(lr=1e30, epochs=3, batch_size=64)
     with pytest.raises(TrainingError, match=r"not finite in epoch \d \(lr 1e\+30\)"):

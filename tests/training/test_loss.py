@@ -103,8 +103,12 @@ def naive_softmax(query, candidate, items, log_q, weight, *, positive_as_negativ
     return (losses * weight).sum() / weight.sum()
 
 
+@pytest.mark.parametrize("rows", [6, 4, 1])
 @pytest.mark.parametrize("positive_as_negative", [True, False])
-def test_gradients_are_those_of_the_formula(positive_as_negative) -> None:
+def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypatch) -> None:
+    """However many rows the blocks have."""
+    monkeypatch.setattr("twotower.training.loss.BLOCK_SCORES", rows * 8)
+    monkeypatch.setattr("twotower.training.loss.MIN_BLOCK_ROWS", 1)
     generator = torch.Generator().manual_seed(0)
     items = torch.tensor([3, 1, 3, 0, 2, 5, 5, 1])
     query = torch.randn(6, 4, generator=generator, dtype=torch.float64)

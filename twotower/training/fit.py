@@ -27,8 +27,6 @@ from twotower.training.towers import TwoTower, initialise, start_at
 
 OnEpoch = Callable[[int, float, TwoTower], None]
 """Called after each epoch with its number, from 1, the mean loss of its rows, and the model."""
-MAX_SCORES = 2**28
-"""Of a batch with the whole catalogue: 1 GiB."""
 
 
 def fit(
@@ -157,13 +155,6 @@ class _Step:
         self._generator = torch.Generator().manual_seed(self.seed)
         cosine = self.model_config.similarity == "cosine"
         self._temperature = self.model_config.temperature if cosine else 1.0
-        scores = self.config.batch_size * self.rows.num_items
-        if self.config.loss == "full_softmax" and scores > MAX_SCORES:
-            msg = (
-                f"full_softmax scores {self.config.batch_size} rows against {self.rows.num_items} "
-                f"items at a time, more than {MAX_SCORES}: lower batch_size, or use softmax"
-            )
-            raise TrainingError(msg)
         batch, extra = self.config.batch_size, self.config.uniform_negatives
         share = batch / (batch + extra)
         mixture = share * self.rows.frequency + (1 - share) / self.rows.num_items

@@ -1,10 +1,17 @@
 """Losses of a batch of (user, item) pairs, as pure functions of tensors."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+BLOCK_SCORES = 2**20
+"""Scores that the softmax losses hold at a time: 4 MiB. Constant, because it changes the bits."""
+MIN_BLOCK_ROWS = 128
+"""Rows of a block however many candidates there are: their gradients are added block by block."""
 
 
 def sampled_softmax(
@@ -85,9 +92,10 @@ def full_softmax(
 
 
 class _Softmax(torch.autograd.Function):
-    """Weighted sum of softmax losses, holding one [batch, candidates] matrix in memory.
+    """Weighted sum of softmax losses, a block of rows at a time, each with its gradients.
 
-    Differentiating the plain expression would keep several, and pass over each.
+    Differentiating the plain expression would keep several [batch, candidates] matrices, and pass
+    over each in memory; the scores of a block stay in the processor's cache.
     """
 
     @staticmethod
@@ -101,35 +109,62 @@ class _Softmax(torch.autograd.Function):
         share: Tensor,
         positive_as_negative: bool,
     ) -> Tensor:
-        logits = query @ candidate.T
-        if offset is not None:
-            logits += offset  # of every column, the positive's included
-        if masked is not None:
-            logits[masked] = -torch.inf
-        rows = torch.arange(len(query), device=query.device)
-        wanted = logits[rows, positive]
-        if not positive_as_negative:
-            logits[rows, positive] = -torch.inf
-        # From here on in place: the logits become the terms of the softmax's denominator.
-        largest = logits.amax(dim=1)
-        alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
-        largest = largest.masked_fill(alone, 0.0)
-        terms = logits.sub_(largest.unsqueeze(1)).exp_()
-        total = terms.sum(dim=1).masked_fill(alone, 1.0)
-        share = share.masked_fill(alone, 0.0)
-        losses = (largest + total.log() - wanted).masked_fill(alone, 0.0)
-        ctx.save_for_backward(query, candidate, positive, share, terms, total)
-        return (losses * share).sum()
+        size = min(len(query), max(MIN_BLOCK_ROWS, BLOCK_SCORES // len(candidate)))
+        scores, shares = query.new_empty(2, size, len(candidate))
+        addend = query.new_zeros(()) if offset is None else offset
+        hidden = _split(masked, size, len(query))
+        loss = query.new_zeros(())
+        of_query, of_candidate = torch.empty_like(query), torch.zeros_like(candidate)
+        for start in range(0, len(query), size):
+            rows = slice(start, start + size)
+            block, own, counted = query[rows], positive[rows], share[rows]
+            each = torch.arange(len(block), device=query.device)
+            logits = torch.addmm(addend, block, candidate.T, out=scores[: len(block)])
+            logits[next(hidden)] = -torch.inf
+            wanted = logits[each, own]
+            if not positive_as_negative:
+                logits[each, own] = -torch.inf
+            largest = logits.amax(dim=1)
+            probability = torch.softmax(logits, dim=1, out=shares[: len(block)])
+            losses = largest - probability.amax(dim=1).log() - wanted
+            if not positive_as_negative:
+                alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
+                losses, counted = losses.masked_fill(alone, 0.0), counted.masked_fill(alone, 0.0)
+                probability[alone] = 0.0
+            loss += (losses * counted).sum()
+            probability[each, own] -= 1.0
+            counted = counted.unsqueeze(1)
+            torch.mul(probability @ candidate, counted, out=of_query[rows])
+            of_candidate.addmm_(probability.T, counted * block)
+        ctx.save_for_backward(of_query, of_candidate)
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, candidate, positive, share, terms, total = ctx.saved_tensors
-        scale = (share * grad).unsqueeze(1)
-        scaled = scale / total.unsqueeze(1)
-        of_query = scaled * (terms @ candidate) - scale * candidate[positive]
-        of_candidate = (terms.T @ (scaled * query)).index_add_(0, positive, scale * query, alpha=-1)
-        return of_query, of_candidate, None, None, None, None, None
+        of_query, of_candidate = ctx.saved_tensors
+        return of_query * grad, of_candidate * grad, None, None, None, None, None
+
+
+def _split(
+    masked: tuple[Tensor, Tensor] | None, size: int, count: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The rows, counted within the block, and columns of each block of `size` rows.
+
+    Args:
+        masked: two [hits] int64, rows ascending; None: none.
+        size: of a block.
+        count: rows of all blocks.
+    """
+    starts = range(0, count, size)
+    if masked is None:
+        nothing = torch.empty(0, dtype=torch.int64)
+        yield from ((nothing, nothing) for _ in starts)
+        return
+    rows, columns = masked
+    bounds = torch.searchsorted(rows, torch.tensor([*starts, count], device=rows.device)).tolist()
+    for start, (first, last) in zip(starts, itertools.pairwise(bounds), strict=True):
+        yield rows[first:last] - start, columns[first:last]
 
 
 def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
@@ -140,7 +175,7 @@ def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         batch: number of rows.
 
     Returns:
-        Two [hits] int64 tensors.
+        Two [hits] int64 tensors, the rows ascending.
     """
     ordered, order = item_idx.sort(stable=True)
     own = item_idx[:batch]
