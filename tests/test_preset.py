@@ -6,9 +6,10 @@ import pytest
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config
-from twotower.preset import apply_preset
+from twotower.preset import apply_preset, main
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
+QUALITY = REPOSITORY / "presets" / "quality.yaml"
 
 
 @pytest.fixture
@@ -18,8 +19,15 @@ def params(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_fits_the_committed_file(preset: Path, params: Path) -> None:
+    assert apply_preset(preset, params)
+    after = params.read_text(encoding="utf-8")
+    assert apply_preset(preset, params) == []
+    assert params.read_text(encoding="utf-8") == after
+
+
+def test_comments_and_other_keys_stay(params: Path) -> None:
     before = params.read_text(encoding="utf-8")
-    changes = apply_preset(preset, params)
+    changes = apply_preset(QUALITY, params)
     assert any(line.startswith("hpo.search_space: ") for line in changes)
     after = params.read_text(encoding="utf-8")
     comments = {line.partition("#")[2] for line in before.splitlines() if "#" in line}
@@ -27,8 +35,18 @@ def test_every_preset_fits_the_committed_file(preset: Path, params: Path) -> Non
     # Comments inside the old search space go with it.
     assert all("temperature: {type: float" in comment for comment in lost)
     assert load_config(params).hpo.n_trials == 30
-    assert apply_preset(preset, params) == []
-    assert params.read_text(encoding="utf-8") == after
+    assert load_config(params).split.strategy == "temporal"
+
+
+def test_data_and_quality_together(params: Path, monkeypatch, capsys) -> None:
+    gowalla = REPOSITORY / "presets" / "gowalla.yaml"
+    arguments = [str(gowalla), str(QUALITY), "--params", str(params)]
+    monkeypatch.setattr("sys.argv", ["preset", *arguments])
+    main()
+    assert "data.root: data/sample -> gowalla" in capsys.readouterr().out
+    config = load_config(params)
+    assert (config.split.strategy, config.hpo.objective) == ("given", "ndcg_at_20")
+    assert config.model.init == "spectral"
 
 
 def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> None:

@@ -1,6 +1,6 @@
-"""Writes the keys of a preset into params.yaml, whose comments and other keys stay.
+"""Writes the keys of presets into params.yaml, whose comments and other keys stay.
 
-python -m twotower.preset presets/quality.yaml
+python -m twotower.preset presets/ml-100k.yaml presets/quality.yaml
 """
 
 import argparse
@@ -88,12 +88,14 @@ def _brief(value: Any) -> str:
 
 
 def main() -> None:
-    """Apply the preset that the command line names, in the current directory."""
+    """Apply the presets that the command line names, in their order, in the current directory."""
     parser = argparse.ArgumentParser(prog="python -m twotower.preset", description=__doc__)
-    parser.add_argument("preset", type=Path, help="e.g. presets/quality.yaml")
+    parser.add_argument("presets", type=Path, nargs="+", help="e.g. presets/quality.yaml")
     parser.add_argument("--params", type=Path, default=PARAMS, help="file to change")
     arguments = parser.parse_args()
-    changes = apply_preset(arguments.preset, arguments.params)
+    changes = [
+        line for preset in arguments.presets for line in apply_preset(preset, arguments.params)
+    ]
     lines = changes or [f"{arguments.params} has all of it already"]
     print("\n".join(lines))  # noqa: T201 - a command line's own output
 
