@@ -46,6 +46,7 @@ def write_model(
     items: list[Any] | None = None,
     similarity: str = "dot",
     history: tuple[np.ndarray, float] | None = None,
+    popularity_weight: float = 0.0,
 ) -> Path:
     """Write a model folder; `seen` holds (user index, item index) of each training row."""
     user_vecs, item_vecs = np.array(user_vecs), np.array(item_vecs)
@@ -59,7 +60,8 @@ def write_model(
     zeros = np.zeros(len(pairs))
     rows = Interactions(pairs[:, 0], pairs[:, 1], zeros.astype(np.float32), zeros.astype(np.int64))
     pooled, exponent = history or (None, None)
-    meta = {"model": {"similarity": similarity, "user_exponent": exponent}}
+    model_meta = {"similarity": similarity, "user_exponent": exponent}
+    meta = {"model": model_meta | {"popularity_weight": popularity_weight}}
     model: Any = Given(user_vecs, item_vecs, pooled)
     write_artifacts(folder, model, catalogue, rows, meta)
     return folder

@@ -175,6 +175,26 @@ def test_similar_items_by_cosine_without_itself(make: Make) -> None:
     assert model.similar_items([1000], k=99).counts.tolist() == [4]
 
 
+@pytest.mark.parametrize("pooled", [True, False])
+def test_popularity_ranks_for_new_users_and_makes_no_items_similar(
+    make: Make, pooled: bool
+) -> None:
+    """The last dimension is the popularity: item 1002 is liked as little as 1001, but popular."""
+    items = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -0.5], [0.0, 1.0, 0.5], [0.6, 0.8, 0.0]])
+    history = (items * [1.0, 1.0, 0.0], 0.5) if pooled else None
+    model = make(
+        [[1.0, 0.0, 1.0]], items, [(0, 0)],
+        similarity="cosine", history=history, popularity_weight=0.3,
+    )  # fmt: skip
+    answer = model.recommend_from_history([1000], exclude_seen=False)
+    assert answer.scores[0].tolist() == pytest.approx([1.0, 0.6, 0.5, -0.5])
+    assert answer.item_ids[0] == [1000, 1003, 1002, 1001]
+    similar = model.similar_items([1001])
+    assert similar.item_ids[0] == [1002, 1003, 1000]
+    assert similar.scores[0][:3].tolist() == pytest.approx([1.0, 0.8, 0.0])
+    assert model.recommend_from_history([7]).source == ["popularity"]
+
+
 def test_frame(small: Recommender) -> None:
     frame = small.recommend([101, 7], k=2).to_frame()
     assert frame.to_dict("list") == {

@@ -6,7 +6,7 @@ import torch
 from tests.conftest import catalogue_of, events
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.training.towers import Tower, TwoTower, initialise
+from twotower.training.towers import Tower, TwoTower, initialise, load_towers
 
 FEATURES = Features(
     {
@@ -67,6 +67,30 @@ def test_vectors_rank_as_the_towers_do(similarity) -> None:
         query, candidate = (model.finish(vectors) for vectors in row)
         want = query @ candidate.T
     assert users[3] @ items[5] == pytest.approx(want.item(), abs=1e-5)
+
+
+def test_popularity_takes_the_last_dimension() -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    config = ModelConfig(dim=8, popularity_weight=0.5)
+    popularity = np.linspace(-1, 1, len(catalogue.items), dtype=np.float32)
+    model = TwoTower(catalogue, config, None, popularity)
+    users, items = model.vectors()
+    assert users.shape == (len(catalogue.users), 8)
+    assert np.array_equal(items[:, -1], popularity)
+    assert np.allclose(np.linalg.norm(items[:, :-1], axis=1), 1, atol=1e-5)
+    assert users[3, -1] == 1
+    again = load_towers(catalogue, config, model.state_dict())
+    assert np.array_equal(again.vectors()[1], items)
+
+
+def test_who_is_not_known_is_told_nothing_of_popularity() -> None:
+    """A vector of zeros is how a model says that it knows nothing of a user."""
+    catalogue = catalogue_of(events(seed=1))
+    config = ModelConfig(dim=8, popularity_weight=0.5)
+    model = TwoTower(catalogue, config, None, np.ones(len(catalogue.items), np.float32))
+    with torch.no_grad():
+        model.user_tower.id_embedding.weight[2] = 0.0
+    assert not model.vectors()[0][2].any()
 
 
 def test_features_can_be_left_out() -> None:

@@ -51,6 +51,10 @@ class ModelConfig(Section):
     """Power of the singular values in the product of a user's and an item's vector."""
     popularity_exponent: Exponent = 0.5
     """Spectral item vectors are multiplied by the item's total weight to this power."""
+    popularity_weight: NonNegativeFloat = 0.0
+    """Factor of the log of an item's total weight in the score, beside the inner product, or the
+    cosine divided by the temperature. Above 0 it takes the place of the last of the `dim`
+    dimensions; training does not see it."""
     spectral_rank: PositiveInt | None = None
     """Dimensions of the decomposition, of which a model takes the first `dim`; null: the largest
     `dim` of the search space. The first dimensions of a larger one differ slightly."""
@@ -66,7 +70,15 @@ class ModelConfig(Section):
         if self.spectral_rank is not None and self.spectral_rank < self.dim:
             msg = f"spectral_rank: must be at least dim, {self.dim}, got {self.spectral_rank}"
             raise ValueError(msg)
+        if self.width < 1:
+            msg = "popularity_weight takes one dimension: it needs dim to be at least 2"
+            raise ValueError(msg)
         return self
+
+    @property
+    def width(self) -> int:
+        """Length of the towers' vectors: `dim`, less the one that holds the popularity."""
+        return self.dim - (self.popularity_weight > 0)
 
 
 class TrainConfig(Section):

@@ -19,7 +19,12 @@ from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
 from twotower.serving.lists import empty_lists, item_lists, lists_of_users
 from twotower.serving.results import Recommendations, Source
-from twotower.serving.vectors import history_vectors, inverse_lengths, user_vectors
+from twotower.serving.vectors import (
+    history_vectors,
+    inverse_lengths,
+    tower_width,
+    user_vectors,
+)
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -179,9 +184,9 @@ class Recommender:
         mask = item_mask(filter, self.artifacts.item_ids)
         found, scores = _empty(len(index), width)
         known = np.flatnonzero((index >= 0) & (self._inverse_lengths[index] > 0))
-        queries = self.artifacts.item_vecs[index[known]]
+        queries = self._tower_vecs[index[known]]
         queries = queries * self._inverse_lengths[index[known], None]
-        candidates = Candidates(self.artifacts.item_vecs, mask, self._inverse_lengths)
+        candidates = Candidates(self._tower_vecs, mask, self._inverse_lengths)
         itself = ItemLists(np.arange(len(known) + 1), index[known])
         found[known], scores[known] = top_k(queries, candidates, width, itself)
         source: list[Source] = ["unknown"] * len(index)
@@ -221,9 +226,14 @@ class Recommender:
             raise RequestError(msg)
         return min(length, self.num_items)
 
+    @property
+    def _tower_vecs(self) -> FloatArray:
+        """[num_items, width] item vectors without their popularity."""
+        return self.artifacts.item_vecs[:, : tower_width(self.artifacts)]
+
     @cached_property
     def _inverse_lengths(self) -> FloatArray:
-        return inverse_lengths(self.artifacts.item_vecs)
+        return inverse_lengths(self._tower_vecs)
 
 
 @dataclass(frozen=True)

@@ -27,17 +27,27 @@ def history_vectors(artifacts: Artifacts, histories: Sequence[IntArray]) -> Floa
     The model's own pooling of histories if it has one, otherwise the mean of the item vectors; of
     length 1 where the model compares by cosine, as the vectors of its users are.
     """
-    vectors = np.zeros((len(histories), artifacts.item_vecs.shape[1]), dtype=np.float64)
+    width = tower_width(artifacts)
+    vectors = np.zeros((len(histories), width), dtype=np.float64)
     pooled = artifacts.history_item_vecs
     exponent = 1.0 if pooled is None else float(artifacts.meta["history"]["user_exponent"])
     addends = artifacts.item_vecs if pooled is None else pooled
     for row, items in enumerate(histories):
         if len(items):
-            vectors[row] = addends[items].sum(axis=0, dtype=np.float64) * len(items) ** -exponent
+            total = addends[items, :width].sum(axis=0, dtype=np.float64)
+            vectors[row] = total * len(items) ** -exponent
     if artifacts.meta["model"]["similarity"] == "cosine":
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+    if width < artifacts.item_vecs.shape[1]:
+        vectors = np.column_stack([vectors, vectors.any(axis=1)])
     return vectors.astype(np.float32)
+
+
+def tower_width(artifacts: Artifacts) -> int:
+    """Leading dimensions that come from the towers: all, or all but that of the popularity."""
+    dim = artifacts.item_vecs.shape[1]
+    return dim - 1 if artifacts.meta["model"].get("popularity_weight") else dim
 
 
 def inverse_lengths(vectors: FloatArray) -> FloatArray:

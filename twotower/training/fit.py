@@ -22,6 +22,7 @@ from twotower.training.loss import (
     sampled_softmax,
     squared_error,
 )
+from twotower.training.popularity import popularity_addend
 from twotower.training.spectral import spectral_items
 from twotower.training.towers import TwoTower, initialise, start_at
 
@@ -61,7 +62,8 @@ def fit(
     device = resolve_device(train_config.device)
     num_users, num_items = len(catalogue.users), len(catalogue.items)
     history = History.of(interactions, num_users, num_items, model_config)
-    model = TwoTower(catalogue, model_config, history)
+    popularity = popularity_addend(interactions, num_items, model_config)
+    model = TwoTower(catalogue, model_config, history, popularity)
     initialise(
         model,
         seen_users=_seen(interactions.user_idx, num_users),

@@ -94,7 +94,7 @@ def spectral_items(
         folder: where decompositions are kept by their content; None: nowhere.
 
     Returns:
-        [num_items, dim] float32, of mean length 1.
+        [num_items, width] float32, of mean length 1.
 
     Raises:
         TrainingError: if there is nothing to decompose: one user, or one item.
@@ -102,9 +102,9 @@ def spectral_items(
     rank = max(config.spectral_rank or 0, config.dim)
     exponents = config.user_exponent, config.item_exponent
     found = _find(Problem(history.matrix(), *exponents, rank, seed, threads), folder)
-    values = found.values[: config.dim] ** np.float32(config.singular_exponent / 2)
+    values = found.values[: config.width] ** np.float32(config.singular_exponent / 2)
     scale = power(history.item_totals(), config.popularity_exponent).astype(np.float32)
-    return unit_mean_length(found.vectors[:, : config.dim] * values * scale[:, None])
+    return unit_mean_length(found.vectors[:, : config.width] * values * scale[:, None])
 
 
 def _find(problem: Problem, folder: Path | None) -> Decomposition:

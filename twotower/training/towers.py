@@ -32,7 +32,7 @@ class Tower(nn.Module):
         self, num_entities: int, features: Features, config: ModelConfig, *, use_id: bool
     ) -> None:
         super().__init__()
-        self.dim = dim = config.dim
+        self.dim = dim = config.width
         self.num_entities = num_entities
         self.dropout = config.dropout
         self.id_embedding = nn.Embedding(num_entities, dim, sparse=True) if use_id else None
@@ -106,7 +106,11 @@ class TwoTower(nn.Module):
     """
 
     def __init__(
-        self, catalogue: Catalogue, config: ModelConfig, history: History | None = None
+        self,
+        catalogue: Catalogue,
+        config: ModelConfig,
+        history: History | None = None,
+        popularity: NDArray[np.float32] | None = None,
     ) -> None:
         """Build the towers, with torch's own random start.
 
@@ -114,6 +118,8 @@ class TwoTower(nn.Module):
             catalogue: users and items.
             config: section `model`.
             history: of the training rows; needed by a user tower with history.
+            popularity: [num_items] what each item's adds to its scores (`popularity_addend`), for a
+                model with `popularity_weight`; None: 0.
         """
         super().__init__()
         users, items = catalogue.users, catalogue.items
@@ -140,6 +146,11 @@ class TwoTower(nn.Module):
             self.register_buffer("history_items", torch.from_numpy(history.lists.items))
             self.register_buffer("history_pooling", torch.from_numpy(history.pooling))
             self.register_buffer("history_item_pooling", torch.from_numpy(history.item_pooling))
+        self.adds_popularity = config.popularity_weight > 0
+        if self.adds_popularity:
+            zeros = torch.zeros(len(items))
+            start = zeros if popularity is None else torch.from_numpy(popularity)
+            self.register_buffer("popularity", start)
 
     def forward(
         self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor
@@ -181,7 +192,8 @@ class TwoTower(nn.Module):
         """User vectors [num_users, dim] and item vectors [num_items, dim].
 
         Their inner products rank the items: for the cosine the vectors have length 1, and the
-        temperature, which changes no order, is left out.
+        temperature, which changes no order, is left out. With `popularity_weight` the last
+        dimension is the popularity of an item, and 1 for a user of whom something is known.
         """
         items = _encode_all(self.item_tower, self.item_tower)
 
@@ -190,21 +202,27 @@ class TwoTower(nn.Module):
             pooled = _pool(items, *self._bags_of(user_idx)) if self.pools_history else 0.0
             return self.finish(known + pooled)
 
-        users = _encode_all(queries, self.user_tower)
-        return users.cpu().numpy(), self.finish(items).cpu().numpy()
+        users, items = _encode_all(queries, self.user_tower), self.finish(items)
+        if self.adds_popularity:
+            known = users.any(dim=1, keepdim=True).to(users.dtype)
+            users = torch.cat([users, known], dim=1)
+            items = torch.cat([items, self.get_buffer("popularity").unsqueeze(1)], dim=1)
+        return users.cpu().numpy(), items.cpu().numpy()
 
     @torch.no_grad()
     def history_item_vectors(self) -> NDArray[np.float32] | None:
         """[num_items, dim] what each item adds to a user; None if the tower pools no history.
 
         A new user's vector, but for side features, is their sum over the user's n items, divided by
-        n ** user_exponent, and then `finish`.
+        n ** user_exponent, and then `finish`. Where the last dimension is the popularity, it is 0.
         """
         if not self.pools_history:
             return None
         items = _encode_all(self.item_tower, self.item_tower)
         pooled = items * self.get_buffer("history_item_pooling").unsqueeze(1)
-        vectors: NDArray[np.float32] = pooled.cpu().numpy()
+        vectors: NDArray[np.float32] = (
+            nn.functional.pad(pooled, (0, int(self.adds_popularity))).cpu().numpy()
+        )
         return vectors
 
 
