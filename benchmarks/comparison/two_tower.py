@@ -9,19 +9,20 @@ from twotower.training.towers import TwoTower
 
 UNTIL_STOPPED = 100_000
 """Epochs: training ends with the budget, or with patience."""
-SPECTRAL: Setting = {"init": "spectral", "user_exponent": 0.4, "popularity_exponent": 0.5}
+SPECTRAL: Setting = {"init": "spectral", "user_exponent": 0.4}
+ITEMS: tuple[Setting, ...] = (
+    {"item_exponent": 0.5, "popularity_exponent": 0.5},
+    {"item_exponent": 0.3, "popularity_exponent": 0.1},
+)
+TRAINED = {"dim": 64, "batch_size": 2048, "epochs": UNTIL_STOPPED, "popularity_weight": 0.3}
 GRID: tuple[Setting, ...] = (
     *(
-        SPECTRAL | {"similarity": "dot", "epochs": 0, "dim": dim, "item_exponent": exponent}
+        {**SPECTRAL, "similarity": "dot", "epochs": 0, "dim": dim, **items}
         for dim in (64, 256, 1024)
-        for exponent in (0.3, 0.5)
+        for items in ITEMS
     ),
-    *(
-        SPECTRAL
-        | {"dim": 64, "item_exponent": 0.3, "lr": 0.005, "temperature": temperature}
-        | {"batch_size": 2048, "epochs": UNTIL_STOPPED}
-        for temperature in (0.08, 0.2)
-    ),
+    {**SPECTRAL, **TRAINED, **ITEMS[0], "lr": 0.015, "temperature": 0.1},
+    {**SPECTRAL, **TRAINED, **ITEMS[1], "lr": 0.005, "temperature": 0.2},
 )
 
 
