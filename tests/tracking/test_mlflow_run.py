@@ -12,7 +12,7 @@ from twotower.config.outputs import MlflowConfig
 from twotower.tracking import FinishedTrial, SearchInfo, start_tracker
 from twotower.tracking.mlflow_run import SearchRun, trial_metrics
 from twotower.tracking.records import TrackedDataset
-from twotower.tracking.store import repository_root, store_uri
+from twotower.tracking.store import store_uri
 
 CONFIG = MlflowConfig(enabled=True, experiment="tests")
 DATA = TrackedDataset("train", "abc123", "training", "data/prepared/train.parquet", 700)
