@@ -81,6 +81,7 @@ def promote_version(config: Config, registry: Registry, number: int | None, *, f
     if decision.comparison is not None:
         say(str(decision.comparison))
     verdict = "is the champion" if decision.promoted else "stays a candidate"
+    verdict += ", by force" * decision.forced
     say(f"version {decision.version} of {registry.name} {verdict}: {decision.reason}")
     return 0 if decision.promoted else STAYS
 
