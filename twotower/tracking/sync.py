@@ -119,7 +119,7 @@ def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
         last = max((record.finished for record in study.records), default=0)
         run.finish(files, summary_metrics(results), last)
     else:
-        run.stop("KILLED", "the search ended before its results were written")
+        run.stop("KILLED", "its results are not here: it was killed, or another search came since")
     return run.num_logged - before
 
 
