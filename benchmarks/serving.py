@@ -56,6 +56,9 @@ class RandomTowers:
         """See `TwoTower.vectors`."""
         return self._vectors[0], self._vectors[1]
 
+    def history_item_vectors(self) -> None:
+        """No tower that pools histories."""
+
     def state_dict(self) -> dict[str, Any]:
         """No weights."""
         return {}

@@ -6,7 +6,9 @@
 
 Each search is `stages/hpo.py` as a user runs it, on the sample data, in a folder of its own. The
 time is that from the start of the first trial to the end of the process, so what it costs to start,
-with and without MLflow, does not count, and what the end waits for does. The goal: below 10 %.
+with and without MLflow, does not count, and what the end waits for does. Rounds take turns in which
+of the two comes first. The goal: below 10 % at the median; the fastest of each tell the same where
+other programs disturb some of the rounds.
 """
 
 import argparse
@@ -63,22 +65,28 @@ def measure(parent: Path, rounds: int, trials: int, uri: str | None) -> list[tup
     """Seconds without and with tracking, of each round."""
     times = []
     for number in range(rounds):
-        plain = search(new_folder(parent, trials, uri))
-        folder = new_folder(parent, trials, uri)
-        open_experiment(MlflowConfig(tracking_uri=uri), folder)
-        tracked = search(folder, "--mlflow-tracking")
+        took = {}
+        for is_tracked in (False, True) if number % 2 == 0 else (True, False):
+            folder = new_folder(parent, trials, uri)
+            if is_tracked:
+                open_experiment(MlflowConfig(tracking_uri=uri), folder)
+            took[is_tracked] = search(folder, *["--mlflow-tracking"] * is_tracked)
+        plain, tracked = took[False], took[True]
         times.append((plain, tracked))
         print(f"round {number}: {plain:6.2f} s without, {tracked:6.2f} s with tracking")
     return times
 
 
 def report(times: Sequence[tuple[float, float]]) -> bool:
-    """Print the medians; whether the goal is reached."""
-    plain, tracked = (statistics.median(column) for column in zip(*times, strict=True))
-    cost = tracked / plain - 1
-    verdict = "reached" if cost < GOAL else "missed"
-    print(f"medians: {plain:.2f} s, {tracked:.2f} s: {cost:+.1%}; goal below {GOAL:.0%}: {verdict}")
-    return cost < GOAL
+    """Print medians and the fastest; whether the medians reach the goal."""
+    costs = {}
+    for name, choose in (("fastest", min), ("medians", statistics.median)):
+        plain, tracked = (choose(column) for column in zip(*times, strict=True))
+        costs[name] = tracked / plain - 1
+        print(f"{name}: {plain:.2f} s, {tracked:.2f} s: {costs[name]:+.1%}")
+    reached = costs["medians"] < GOAL
+    print(f"goal, medians below {GOAL:.0%}: {'reached' if reached else 'missed'}")
+    return reached
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.cli import one_line_errors
+from twotower.common.places import repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
@@ -15,7 +16,7 @@ from twotower.search.location import StudyLocation
 from twotower.search.results import SearchOutputs
 from twotower.search.run import Watcher, run_search
 from twotower.search.trial import TrialRecord
-from twotower.tracking import Tracker, repository_root
+from twotower.tracking import Tracker
 from twotower.tracking.study import finished_trial, summary_metrics, track_study
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"

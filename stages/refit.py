@@ -1,17 +1,17 @@
 """Stage refit: best and default hyperparameters on train + validation, scored on test."""
 
-import os
 from pathlib import Path
 
 from twotower.assessment.summary import summary
 from twotower.common.cli import one_line_errors
+from twotower.common.places import decompositions_folder, repository_root
 from twotower.config import load_config
 from twotower.refit import read_search, refit
 
 
 def main() -> None:
     """Run the stage in the current directory."""
-    kept = Path(os.environ.get("DVC_ROOT", ".")) / ".hpo" / "spectral"
+    kept = decompositions_folder(repository_root())
     search = read_search(Path("hpo_results.json"))
     assessment = refit(load_config(), search, decompositions=kept)
     for line in summary(assessment):

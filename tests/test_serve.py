@@ -77,6 +77,9 @@ def test_without_a_model_nothing_is_served(tmp_path: Path) -> None:
     write_model(tmp_path / "m", [[1.0]], LINE, [])
     with pytest.raises(ArtifactError, match=r"has no index; set refit\.index"):
         serve.main(["--artifacts", str(tmp_path / "m"), "--approximate"])
+    (tmp_path / "m" / "best_model.pth").write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match=r"best_model\.pth is not the file that"):
+        serve.main(["--artifacts", str(tmp_path / "m")])
     assert load_artifacts(tmp_path / "m").meta["format_version"] == 2
 
 
@@ -87,7 +90,11 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "flags", [["--port", "-1"], ["--workers", "0"], ["--max-k", "0"], ["--poll", "-1"]]
+    "flags",
+    [
+        *(["--port", "-1"], ["--port", "65536"], ["--workers", "0"]),
+        *(["--max-k", "0"], ["--poll", "-1"]),
+    ],
 )
 def test_impossible_flags_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -8,10 +8,9 @@ begins, and data/last_run.json, the profile of data/prepared/, with which the gu
 the next data. Both belong into git.
 """
 
-import argparse
 from pathlib import Path
 
-from twotower.common.cli import one_line_errors, say
+from twotower.common.cli import command_parser, one_line_errors, say
 from twotower.common.files import write_json
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.ingest.guard import LAST_RUN, profile, write_last_run
@@ -47,11 +46,7 @@ def reset() -> None:
 
 def main() -> None:
     """Run the command in the current directory."""
-    parser = argparse.ArgumentParser(
-        prog="python -m twotower.retraining",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("twotower.retraining", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("start", help="before the new data comes")
     command.add_argument(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from twotower.artifacts import ARTIFACTS, load_artifacts
+from twotower.artifacts import ARTIFACTS, load_artifacts, verify_artifacts
 from twotower.common.cli import one_line_errors
 from twotower.common.errors import ConfigError
 
@@ -21,7 +21,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="folder of the model")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
-    parser.add_argument("--port", type=_natural, default=8000, help="0: any that is free")
+    parser.add_argument("--port", type=_port, default=8000, help="0: any that is free")
     parser.add_argument("--workers", type=_positive, default=1, help="processes")
     parser.add_argument("--poll", type=_seconds, default=2.0,
                         help="seconds between looks for another model; 0: never")  # fmt: skip
@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
         raise ConfigError(msg) from None
-    artifacts = load_artifacts(asked.artifacts)  # here, so that its error is one line
+    # Here, so that an error is one line: workers would end with tracebacks, and be started again.
+    artifacts = load_artifacts(asked.artifacts)
+    verify_artifacts(asked.artifacts)
     if asked.approximate:
         artifacts.index()
     options = ServeOptions(
@@ -68,16 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _positive(text: str) -> int:
-    return _at_least(int(text), 1)
+    value = int(text)
+    if value < 1:
+        msg = f"must be at least 1, got {text}"
+        raise argparse.ArgumentTypeError(msg)
+    return value
 
 
-def _natural(text: str) -> int:
-    return _at_least(int(text), 0)
-
-
-def _at_least(value: int, least: int) -> int:
-    if value < least:
-        msg = f"must be at least {least}, got {value}"
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**16:
+        msg = f"must be from 0 to 65535, got {text}"
         raise argparse.ArgumentTypeError(msg)
     return value
 

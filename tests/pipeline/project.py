@@ -1,4 +1,4 @@
-"""A repository of its own: the project's code, a tiny shop, fast parameters."""
+"""A repository of its own: the project's code, and a tiny shop or the sample data."""
 
 import hashlib
 import os
@@ -15,7 +15,8 @@ import yaml
 
 from tests.conftest import REPOSITORY
 
-NOT_COPIED = ("benchmarks/", "data/sample/", "docs/", "dvc.lock", "metrics/", "tests/")
+NOT_COPIED = ("benchmarks/", "docs/", "dvc.lock", "metrics/", "tests/")
+SAMPLE = "data/sample/"
 N_TRIALS = 4
 UNSOLD = 3
 SHOP = Path("data/shop")
@@ -167,12 +168,8 @@ class Project:
 
 def create(root: Path) -> Project:
     """A repository with one commit: code, parameters and the shop, without any result."""
-    for name in _project_files():
-        target = root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, target)
+    project = _copied(root, *NOT_COPIED, SAMPLE)
     write_shop(root / SHOP)
-    project = Project(root)
     params = yaml.safe_load(project.read("params.yaml"))
     merged = {
         name: section | FAST.get(name, {}) for name, section in params.items() if name in FAST
@@ -184,15 +181,26 @@ def create(root: Path) -> Project:
     return project
 
 
-def _project_files() -> list[str]:
-    """What git tracks, or would after `git add`."""
+def create_sample(root: Path) -> Project:
+    """The same with the sample data and the parameters that go with it."""
+    project = _copied(root, *NOT_COPIED)
+    project.git("init", "--quiet")
+    project.commit("The sample data")
+    return project
+
+
+def _copied(root: Path, *but: str) -> Project:
+    """A folder with what git tracks here, or would after `git add`."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, check=True, encoding="utf-8"
     ).stdout.splitlines()
-    return [
-        name for name in listed if not name.startswith(NOT_COPIED) and (REPOSITORY / name).is_file()
-    ]
+    for name in listed:
+        if not name.startswith(but) and (REPOSITORY / name).is_file():
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, target)
+    return Project(root)
 
 
 def write_shop(folder: Path, num_users: int = 40, num_items: int = 30, per_user: int = 15) -> None:

@@ -1,7 +1,9 @@
-"""From tracked trials to a served model and back: what the docs tell a user to do."""
+"""From tracked trials of the sample data to a served model and back, as the docs tell a user."""
 
 import json
+import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +14,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.pipeline.project import Project, id_of
+from tests.pipeline.project import Project, create_sample
 from tests.pipeline.servers import Server, free_port, post, running
 
-TRIALS = 30
+TRIALS = 12
+"""Enough that the server is killed when one is logged, long before the last begins."""
+USER, NOBODY = 42, 999_999
 
 
 @contextmanager
@@ -62,44 +66,74 @@ def _patient_environment() -> Iterator[None]:
 
 
 @pytest.mark.timeout(1800)
-def test_from_tracked_trials_to_a_served_model(unsearched: Project) -> None:
-    project, port = unsearched, free_port()
+def test_from_tracked_trials_to_a_served_model(tmp_path: Path) -> None:
+    project, port = create_sample(tmp_path / "shop"), free_port()
     uri = f"http://127.0.0.1:{port}"
-    project.set("mlflow.enabled", True)
-    project.set("mlflow.tracking_uri", uri)
-    project.set("hpo.n_trials", TRIALS)
+    for key, value in {
+        "mlflow.enabled": True,
+        "mlflow.tracking_uri": uri,
+        "hpo.n_trials": TRIALS,
+        "refit.seeds": 1,
+        "visualize.static": "never",
+    }.items():
+        project.set(key, value)
 
-    with tracking_server(project, port) as server:
-        search = project.start("dvc", "repro")
-        while len(runs(uri)[1]) < 2:
-            assert search.poll() is None, search.communicate()[0]
-            time.sleep(0.05)
-        server.kill()
-    output, _ = search.communicate()
-    assert search.returncode == 0, output
-    assert "MLflow lacks" in output
-    assert json.loads(project.read("hpo_results.json"))["n_trials"] == TRIALS
+    _searched_while_the_server_dies(project, uri, port)
 
     with tracking_server(project, port):
         _synced(project, uri)
-        _registered_and_promoted(project)
+        _registered_and_promoted(project, uri)
         _served(project, uri)
         _worse_model_is_refused(project, uri)
 
 
+def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> None:
+    with tracking_server(project, port) as server:
+        pipeline = project.start("dvc", "repro")
+        while len(runs(uri)[1]) < 2:  # the first is there, whole
+            assert pipeline.poll() is None, pipeline.communicate()[0]
+            time.sleep(0.05)
+        server.kill()
+    output, _ = pipeline.communicate()
+    assert pipeline.returncode == 0, output
+    assert "MLflow cannot be written, the search goes on and keeps every trial" in output
+    lacking = re.search(r"MLflow lacks (\d+) trials?; once the server answers", output)
+    assert lacking is not None, output
+    assert 0 < int(lacking[1]) < TRIALS
+    assert "MLflow lacks the plots" in output
+    assert json.loads(project.read("hpo_results.json"))["n_trials"] == TRIALS
+
+
 def _synced(project: Project, uri: str) -> None:
+    there = {n for n, run in runs(uri)[1].items() if run.info.status == "FINISHED"}  # whole
     output = project.run("python", "-m", "twotower.tracking", "sync")
-    assert f"of {TRIALS} trials in experiment two-tower" in output
+    assert f"logged {TRIALS - len(there)} of {TRIALS} trials in experiment two-tower" in output
     (search,), trials = runs(uri)
     assert sorted(trials) == list(range(TRIALS))
+    assert there <= set(trials)
     assert search.info.status == "FINISHED"
+    best = json.loads(project.read("hpo_results.json"))["best_trial"]
+    assert search.data.metrics["best_value"] == best["value"]
+    winner = trials[best["number"]]
+    assert winner.data.tags["mlflow.parentRunId"] == search.info.run_id
+    assert winner.data.tags["twotower.state"] == "COMPLETE"
+    assert winner.data.params["epochs"] == str(best["params"]["epochs"])
+    assert winner.data.metrics["recall_at_10"] == best["value"]
     client = MlflowClient(uri)
     uploaded = {file.path for file in client.list_artifacts(search.info.run_id)}
     assert {"hpo_results.json", "hpo_trials.csv", "plots"} <= uploaded
+    losses = client.get_metric_history(winner.info.run_id, "epoch/loss")
+    assert [loss.step for loss in losses] == list(range(1, best["params"]["epochs"] + 1))
+    assert search.data.tags["mlflow.source.git.commit"] == project.git("rev-parse", "HEAD").strip()
+    assert {entry.dataset.name for entry in search.inputs.dataset_inputs} == {"train", "validation"}
 
 
-def _registered_and_promoted(project: Project) -> None:
+def _registered_and_promoted(project: Project, uri: str) -> None:
     assert registry(project, "register")[0] == 0
+    (version,) = MlflowClient(uri).search_model_versions("name = 'two-tower'")
+    metrics = MlflowClient(uri).get_run(version.run_id).data.metrics
+    tested = json.loads(project.read("metrics/test.json"))["optimized"]["recall_at_10"]
+    assert math.isclose(metrics["test/optimized/recall_at_10"], tested)
     status, output = registry(project, "promote")
     assert status == 0, output
     assert "version 1 of two-tower is the champion: it is the first" in output
@@ -107,13 +141,13 @@ def _registered_and_promoted(project: Project) -> None:
 
 def _served(project: Project, uri: str) -> None:
     with model_server(project, uri, free_port()) as server:
-        users = {"dataframe_records": [{"user_id": id_of(7)}, {"user_id": "nobody"}]}
+        users = {"dataframe_records": [{"user_id": USER}, {"user_id": NOBODY}]}
         status, answer = post(f"{server.url}/invocations", users | {"params": {"k": 3}})
         assert status == 200, answer
         known, unknown = answer["predictions"]
-        assert (known["user_id"], known["source"]) == (id_of(7), "model")
-        assert (unknown["user_id"], unknown["source"]) == ("nobody", "popularity")
-        assert known["items"] == _items_of(project.path(".artifacts_best"), id_of(7), 3)
+        assert (known["user_id"], known["source"]) == (USER, "model")
+        assert (unknown["user_id"], unknown["source"]) == (NOBODY, "popularity")
+        assert known["items"] == _items_of(project.path(".artifacts_best"), USER, 3)
         assert known["scores"] == sorted(known["scores"], reverse=True)
         assert len(set(unknown["items"])) == 3
         status, answer = post(f"{server.url}/invocations", users | {"params": {"k": 0}})
@@ -121,7 +155,7 @@ def _served(project: Project, uri: str) -> None:
         assert "k must be a whole number of at least 1" in answer["message"]
 
 
-def _items_of(folder: Path, user: str, k: int) -> list[str]:
+def _items_of(folder: Path, user: int, k: int) -> list[int | str]:
     from twotower import Recommender
 
     return list(Recommender.load(folder, mmap=False).recommend([user], k).item_ids[0])
@@ -131,6 +165,7 @@ def _worse_model_is_refused(project: Project, uri: str) -> None:
     results = json.loads(project.read("hpo_results.json"))
     results["best_params"] |= {"lr": 0.0001, "epochs": 1}
     project.path("hpo_results.json").write_text(json.dumps(results), encoding="utf-8")
+    project.set("refit.score_test", False)  # the comparison scores it anyway
     project.stage("refit")
     assert registry(project, "register")[0] == 0
     status, output = registry(project, "promote")

@@ -1,6 +1,7 @@
 """Models are registered, compared and promoted."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tests.conftest import events
 from tests.registry.conftest import Workspace
@@ -74,8 +76,9 @@ def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
     assert shop.number_of(CHAMPION) == 2
     assert shop.promotion(3)["promoted"] is False
 
+    assert not third.forced
     forced = shop.promote(force=True)
-    assert forced.promoted
+    assert (forced.promoted, forced.forced) == (True, True)
     assert shop.number_of(CHAMPION) == 3
     assert shop.registry.by_number(3).tags[FORCED_TAG] == third.reason
     assert shop.promote(number=2).promoted  # back again
@@ -170,6 +173,30 @@ def test_data_of_another_run_is_refused(shop: Shop) -> None:
         shop.promote()
     with pytest.raises(RegistryError, match="was not trained on the prepared data"):
         shop.register(folder)
+
+
+def test_without_prepared_data_nothing_is_compared(shop: Shop) -> None:
+    shop.register(shop.workspace.model("champion", POOR))
+    shop.promote()
+    shop.register(shop.workspace.model("candidate", GOOD))
+    (shop.workspace.prepared / "test.parquet").unlink()
+    with pytest.raises(RegistryError, match=r"test\.parquet: .*; run dvc pull or dvc repro"):
+        shop.promote()
+
+
+def test_a_champion_that_the_store_has_lost_can_be_replaced_by_force(shop: Shop) -> None:
+    shop.register(shop.workspace.model("champion", POOR))
+    shop.promote()
+    kept = shop.registry._client.get_model_version_download_uri("shop", "1")
+    shutil.rmtree(local_file_uri_to_path(kept))
+    shop.register(shop.workspace.model("candidate", GOOD))
+    with pytest.raises(TrackingError, match=r"version 2 is not promoted: .* --force promotes"):
+        shop.promote()
+    assert shop.number_of(CHAMPION) == 1
+    forced = shop.promote(force=True)
+    assert (forced.promoted, forced.forced) == (True, True)
+    assert shop.number_of(CHAMPION) == 2
+    assert FORCED_TAG in shop.registry.by_number(2).tags
 
 
 def test_a_damaged_folder_is_refused(shop: Shop) -> None:

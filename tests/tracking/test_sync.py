@@ -10,7 +10,7 @@ from mlflow.entities import Run
 
 from twotower.common.errors import TrackingError
 from twotower.config import Config, parse_config
-from twotower.search.identity import build_identity, provenance
+from twotower.search.identity import Fingerprint, build_identity, provenance
 from twotower.search.location import StudyLocation
 from twotower.search.propose import distributions
 from twotower.search.results import SearchOutputs
@@ -47,13 +47,19 @@ def record(number: int, digest: str) -> TrialRecord:
 class Repository:
     """A live study with some trials in its database and some that wait in files."""
 
-    def __init__(self, root: Path, count: int = 3) -> None:
+    def __init__(
+        self, root: Path, count: int = 3, code: Fingerprint | None = None, *, mixed: bool = False
+    ) -> None:
         self.root = root
         self.outputs = SearchOutputs(
             root / "hpo_study.db", root / "hpo_results.json", root / "trials.csv"
         )
         self.location = StudyLocation(
-            root / ".hpo", self.outputs.snapshot, build_identity(config(), DATA), provenance()
+            root / ".hpo",
+            self.outputs.snapshot,
+            build_identity(config(), DATA),
+            code or provenance(),
+            mixed=mixed,
         )
         self.said: list[str] = []
         with open_study(self.location, config().hpo, self.said.append) as study:
@@ -86,15 +92,24 @@ class Repository:
 
     def finish(self) -> None:
         best = {"number": 2, "value": 0.2, "metrics": {"recall_at_10": 0.2}}
-        results = {"identity": self.location.identity.digest, "n_trials": 3, "best_trial": best}
+        results = {
+            "identity": self.location.identity.digest,
+            "provenance": {"mixed": False, **self.location.provenance.values},
+            "n_trials": 3,
+            "best_trial": best,
+        }
         self.outputs.results.write_text(json.dumps(results), encoding="utf-8")
 
 
-def runs(root: Path) -> tuple[Run, dict[int, Run]]:
+def all_runs(root: Path) -> list[Run]:
     client = MlflowClient(tracking_uri=store_uri(None, root))
     experiment = client.get_experiment_by_name("tests")
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def runs(root: Path) -> tuple[Run, dict[int, Run]]:
+    found = all_runs(root)
     (search,) = [run for run in found if "twotower.trial" not in run.data.tags]
     trials = [run for run in found if "twotower.trial" in run.data.tags]
     numbered = {int(run.data.tags["twotower.trial"]): run for run in trials}
@@ -157,6 +172,34 @@ def test_trials_of_a_database_that_nobody_names_come_from_the_snapshot(root: Pat
     (repository.location.folder / "study.db").unlink()
     assert repository.sync() == 4
     assert sorted(runs(root)[1]) == repository.numbers
+
+
+def test_results_belong_to_the_code_that_made_them(root: Path) -> None:
+    """The same study, searched before and after a change of the code."""
+    before = Repository(root, code=Fingerprint({**provenance().values, "code": "of before"}))
+    before.track()
+    after = Repository(root)
+    after.track()
+    after.finish()
+    assert after.sync() == 8
+    status = {
+        run.data.tags["twotower.version.code"]: (run.info.status, "best_value" in run.data.metrics)
+        for run in all_runs(root)
+        if "twotower.trial" not in run.data.tags
+    }
+    code = after.location.provenance.values["code"]
+    assert status == {"of before": ("KILLED", False), code: ("FINISHED", True)}
+
+
+def test_a_study_that_may_be_mixed_and_is_not_is_its_snapshots(root: Path) -> None:
+    repository = Repository(root, mixed=True)
+    repository.track()
+    repository.snapshot(3)
+    repository.finish()
+    assert repository.sync() == 4
+    search, trials = runs(root)
+    assert sorted(trials) == repository.numbers
+    assert search.info.status == "FINISHED"
 
 
 def test_a_running_search_logs_itself(root: Path) -> None:

@@ -39,9 +39,15 @@ def test_not_if_tracking_is_off(repository: Repository) -> None:
     assert show(repository, enabled=False) == []
 
 
-def test_not_to_the_run_of_another_study(repository: Repository) -> None:
-    repository.outputs.results.write_text(json.dumps({"identity": "f" * 64}), encoding="utf-8")
-    assert show(repository) == []
+def test_not_to_the_run_of_another_study(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = json.loads(repository.outputs.results.read_text(encoding="utf-8"))
+    other_code = results["provenance"] | {"code": "changed"}
+    for other in ({"identity": "f" * 64}, {"provenance": other_code}):
+        repository.outputs.results.write_text(json.dumps(results | other), encoding="utf-8")
+        assert show(repository) == []
+    assert capsys.readouterr().err == ""
 
 
 def test_a_failure_costs_one_warning(

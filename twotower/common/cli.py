@@ -1,5 +1,6 @@
 """What every command line shares: one line for a user's mistake, a traceback for a bug."""
 
+import argparse
 import errno
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,15 @@ NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 def say(line: str) -> None:
     """A line of a command's own output."""
     print(line)  # noqa: T201
+
+
+def command_parser(module: str, text: str | None) -> argparse.ArgumentParser:
+    """Parser of `python -m module`, which shows the module's docstring as it is."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 @contextmanager

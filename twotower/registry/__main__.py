@@ -8,7 +8,6 @@
 Exit status of promote: 0 if the version is the champion now, 3 if the champion stays, 1 for errors.
 """
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any
 
 from twotower.artifacts import ARTIFACTS, load_artifacts
 from twotower.artifacts.folder import verify_artifacts
-from twotower.common.cli import one_line_errors, say
+from twotower.common.cli import command_parser, one_line_errors, say
 from twotower.common.errors import RegistryError
+from twotower.common.places import repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.registry.registry import CANDIDATE, MODEL_TAG, Registry, version_tags
 from twotower.registry.rows import training_frame
-from twotower.tracking.store import repository_root
 
 METRICS = Path("metrics/test.json")
 STAYS = 3
@@ -82,17 +81,14 @@ def promote_version(config: Config, registry: Registry, number: int | None, *, f
     if decision.comparison is not None:
         say(str(decision.comparison))
     verdict = "is the champion" if decision.promoted else "stays a candidate"
+    verdict += ", by force" * decision.forced
     say(f"version {decision.version} of {registry.name} {verdict}: {decision.reason}")
     return 0 if decision.promoted else STAYS
 
 
 def main() -> int:
     """Run the command in the current directory."""
-    parser = argparse.ArgumentParser(
-        prog="python -m twotower.registry",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("twotower.registry", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("register", help="a model folder as a new version, the candidate")
     command = commands.add_parser("promote", help="the candidate to champion, if it is better")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twotower.common.errors import RegistryError
+from twotower.common.errors import RegistryError, TrackingError
 from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
@@ -33,12 +33,14 @@ class Decision:
         promoted: whether it is the champion now.
         reason: why, in one line.
         comparison: with the champion of before; None if there was none, or it was impossible.
+        forced: whether it was promoted although the reason speaks against it.
     """
 
     version: int
     promoted: bool
     reason: str
     comparison: Comparison | None = None
+    forced: bool = False
 
 
 def promote(
@@ -61,6 +63,7 @@ def promote(
     Raises:
         RegistryError: if there is no candidate, the data here is not its data, or a test row is in
             the training data of one of the models.
+        TrackingError: if the store does not answer, or has lost one of the models.
     """
     candidate = _candidate(registry, number)
     champion = registry.by_alias(CHAMPION)
@@ -71,12 +74,13 @@ def promote(
         return Decision(version, promoted=True, reason="it is the champion already")
     try:
         comparison = _compare(config, registry, candidate, champion, prepared)
-    except RegistryError as error:
-        if not force:
+    except (RegistryError, TrackingError) as error:
+        if force:
+            return _promote(registry, candidate, champion, str(error), forced=True)
+        if isinstance(error, RegistryError):
             _record(registry, candidate, {"promoted": False, "reason": str(error)})
-            msg = f"version {version} is not promoted: {error}; --force promotes it nevertheless"
-            raise RegistryError(msg) from None
-        return _promote(registry, candidate, champion, str(error), forced=True)
+        msg = f"version {version} is not promoted: {error}; --force promotes it nevertheless"
+        raise type(error)(msg) from None
     if comparison.p_value < config.mlflow.alpha:
         reason = f"it beats version {champion.version}"
         return _promote(registry, candidate, champion, reason, comparison)
@@ -150,7 +154,8 @@ def _promote(
     if forced:
         registry.tag(candidate, {FORCED_TAG: reason})
     registry.set_alias(CHAMPION, candidate)
-    return Decision(int(candidate.version), promoted=True, reason=reason, comparison=comparison)
+    version = int(candidate.version)
+    return Decision(version, promoted=True, reason=reason, comparison=comparison, forced=forced)
 
 
 def _record(registry: Registry, version: "ModelVersion", values: Mapping[str, Any]) -> None:

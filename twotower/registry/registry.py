@@ -147,8 +147,16 @@ def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
 
 
 def data_digest(prepared: Path) -> str:
-    """Digest of all splits of prepared data."""
-    digests = {name: sha256_file(prepared / f"{name}.parquet") for name in SPLITS}
+    """Digest of all splits of prepared data.
+
+    Raises:
+        RegistryError: if there is none.
+    """
+    try:
+        digests = {name: sha256_file(prepared / f"{name}.parquet") for name in SPLITS}
+    except OSError as error:
+        msg = f"{error.filename}: {error.strerror}; run dvc pull or dvc repro"
+        raise RegistryError(msg) from None
     return sha256_text(json_text(digests, indent=None))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.errors import SearchError
+from twotower.common.places import decompositions_folder, live_folder
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
 from twotower.search.confirm import Confirmation
@@ -67,10 +68,10 @@ def run_search(
         DataError: if the prepared data is missing.
     """
     outputs = outputs or SearchOutputs()
-    objective = Objective(prepared, config, root / ".hpo" / "spectral")
+    objective = Objective(prepared, config, decompositions_folder(root))
     first = read_warm_start(warm_start, config)
     location = StudyLocation(
-        root / ".hpo",
+        live_folder(root),
         outputs.snapshot,
         build_identity(config, fingerprint(prepared), first.trials),
         provenance(config.hpo.sampler.type),

@@ -206,12 +206,13 @@ class Recommender:
             query.vectors[known], candidates, width, query.seen.select(known)
         )
         source = [query.source] * len(items)
-        ranking = self._popular.ranking(mask)
-        for row in np.flatnonzero(~has_vector):
-            low, high = query.seen.offsets[row : row + 2]
-            top, counts = self._popular.first(ranking, width, query.seen.items[low:high])
-            items[row, : len(top)], scores[row, : len(top)] = top, counts
-            source[row] = "popularity"
+        if len(known) < len(items):
+            ranking = self._popular.ranking(mask)
+            for row in np.flatnonzero(~has_vector):
+                low, high = query.seen.offsets[row : row + 2]
+                top, counts = self._popular.first(ranking, width, query.seen.items[low:high])
+                items[row, : len(top)], scores[row, : len(top)] = top, counts
+                source[row] = "popularity"
         return Recommendations(
             query.asked, query.asked_name, items, scores, source, self.artifacts.item_ids
         )

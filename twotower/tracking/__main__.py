@@ -6,21 +6,17 @@ Finished trials of every tracked study in `.hpo/`, and of `hpo_study.db`, are lo
 missing; nothing is logged twice.
 """
 
-import argparse
 from typing import Any
 
-from twotower.common.cli import one_line_errors, say
+from twotower.common.cli import command_parser, one_line_errors, say
+from twotower.common.places import repository_root
 from twotower.config import load_config
-from twotower.tracking.store import COMMAND_PATIENCE, configure_environment, repository_root
+from twotower.tracking.store import COMMAND_PATIENCE, configure_environment
 
 
 def main() -> None:
     """Run the command in the current directory."""
-    parser = argparse.ArgumentParser(
-        prog="python -m twotower.tracking",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("twotower.tracking", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("sync", help="log the trials that MLflow lacks")
     command.add_argument("--tracking-uri", help="another MLflow store than the search was told of")

@@ -5,19 +5,23 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from twotower.common.errors import TrackingError
 from twotower.common.files import write_text
+from twotower.common.places import live_folder
 from twotower.config.outputs import MlflowConfig
 from twotower.tracking.records import SearchInfo
 
 NOTE = "tracking.json"
 LOCK = "tracking.lock"
+MIXED = "-mixed"
+"""End of the key of a study that may hold trials of several provenances."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,31 @@ def read_note(folder: Path) -> TrackedStudy:
         raise TrackingError(msg) from None
 
 
-def tracked_folders(root: Path, identity: str = "") -> Iterator[Path]:
+def tracked_folders(root: Path) -> Iterator[Path]:
     """Folders of the tracked live studies of a repository, the latest first.
 
     Args:
         root: of the repository.
-        identity: digest; empty: studies of every identity.
     """
-    notes = (root / ".hpo").glob(f"{identity[:16] or '*'}/*/{NOTE}")
+    notes = live_folder(root).glob(f"*/*/{NOTE}")
     yield from (note.parent for note in sorted(notes, key=_age))
+
+
+def version_tags(provenance: Mapping[str, object]) -> dict[str, str]:
+    """Code, libraries and CPU capability of a study, as tags."""
+    return {f"twotower.version.{name}": str(value) for name, value in provenance.items()}
+
+
+def is_result_of(results: Mapping[str, Any], study: TrackedStudy) -> bool:
+    """Whether a results file of the search is that of the study, whose code may be another.
+
+    A study that `hpo.on_drift: resume` keeps apart need not be mixed.
+    """
+    tags, versions = study.search.tags, dict(results["provenance"])
+    if versions.pop("mixed") and not study.search.key.endswith(MIXED):
+        return False
+    wanted = version_tags(versions) | {"twotower.identity": results["identity"]}
+    return wanted.items() <= tags.items()
 
 
 def _age(note: Path) -> tuple[float, str]:

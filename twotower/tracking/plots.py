@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from twotower.common.places import repository_root
 from twotower.config.outputs import MlflowConfig
-from twotower.tracking.journal import read_note, tracked_folders
-from twotower.tracking.store import repository_root
+from twotower.tracking.journal import is_result_of, read_note, tracked_folders
 from twotower.tracking.tracker import CLOSE_SECONDS, SYNC, call_within, explain
 
 
@@ -29,10 +29,10 @@ def show_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
 
 
 def _upload(root: Path, results: Path, folder: Path) -> None:
-    identity = json.loads(results.read_text(encoding="utf-8"))["identity"]
-    for study in tracked_folders(root, identity):
-        from twotower.tracking.mlflow_run import SearchRun
+    drawn = json.loads(results.read_text(encoding="utf-8"))
+    for tracked in map(read_note, tracked_folders(root)):
+        if is_result_of(drawn, tracked):
+            from twotower.tracking.mlflow_run import SearchRun
 
-        tracked = read_note(study)
-        SearchRun(tracked.config, root, tracked.search).upload([folder])
-        return
+            SearchRun(tracked.config, root, tracked.search).upload([folder])
+            return

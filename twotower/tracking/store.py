@@ -40,11 +40,6 @@ def configure_environment(patience: Mapping[str, str] = PATIENCE) -> None:
         os.environ.setdefault(name, value)
 
 
-def repository_root() -> Path:
-    """Where the default store is: $DVC_ROOT, so that `dvc exp run --temp` does not lose it."""
-    return Path(os.environ.get("DVC_ROOT", "."))
-
-
 def store_uri(tracking_uri: str | None, root: Path) -> str:
     """The URI of the store.
 

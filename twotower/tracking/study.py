@@ -11,7 +11,7 @@ from twotower.search.identity import Fingerprint
 from twotower.search.location import StudyLocation
 from twotower.search.trial import CONSTANT_TIME, TrialRecord
 from twotower.tracking.git import git_tags
-from twotower.tracking.journal import LOCK, TrackedStudy, write_note
+from twotower.tracking.journal import LOCK, TrackedStudy, version_tags, write_note
 from twotower.tracking.records import FinishedTrial, SearchInfo, TrackedDataset, Tracker
 from twotower.tracking.tracker import start_tracker, warn
 
@@ -71,7 +71,7 @@ def search_info(
             "twotower.data": sha256_text(json_text(data, indent=None)),
             "twotower.identity": identity.digest,
             "twotower.provenance": provenance.digest,
-            **{f"twotower.version.{k}": str(v) for k, v in provenance.values.items()},
+            **version_tags(provenance.values),
             **git_tags(),
         },
         datasets=[

@@ -18,7 +18,14 @@ from twotower.search.results import SearchOutputs
 from twotower.search.snapshot import read_snapshot
 from twotower.search.storage import Storage, parse_storage, sqlite_storage
 from twotower.search.trial import TrialRecord
-from twotower.tracking.journal import LOCK, TrackedStudy, read_note, tracked_folders
+from twotower.tracking.journal import (
+    LOCK,
+    MIXED,
+    TrackedStudy,
+    is_result_of,
+    read_note,
+    tracked_folders,
+)
 from twotower.tracking.mlflow_run import SearchRun
 from twotower.tracking.records import SearchInfo
 from twotower.tracking.study import finished_trial, search_info, summary_metrics
@@ -76,8 +83,7 @@ def sync(
         tracked = found.tracked if where is None else replace(found.tracked, config=where)
         study = replace(found, tracked=tracked)
         files = [outputs.results, outputs.trials, PLOTS]
-        identity = tracked.search.tags["twotower.identity"]
-        ours = results if results and results["identity"] == identity else None
+        ours = results if results and is_result_of(results, tracked) else None
         total += _sync_study(study, root, ours, [f for f in files if f.exists()], say)
     return total
 
@@ -113,7 +119,7 @@ def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
         last = max((record.finished for record in study.records), default=0)
         run.finish(files, summary_metrics(results), last)
     else:
-        run.stop("KILLED", "the search ended before its results were written")
+        run.stop("KILLED", "its results are not here: it was killed, or another search came since")
     return run.num_logged - before
 
 
@@ -123,13 +129,18 @@ def _studies(config: Config, root: Path, outputs: SearchOutputs) -> Iterator[_St
     for folder in tracked_folders(root):
         tracked = read_note(folder)
         records = _records(folder, tracked.study_name, config, root)
-        if copy is not None and copy.tracked.search.key == tracked.search.key:
+        if copy is not None and _is_copy(copy.tracked.search, tracked.search):
             # The search may have kept its trials in a database that params.yaml does not name.
             records = {record.number: record for record in copy.records} | records
             copy = None
         yield _Study(tracked, [records[number] for number in sorted(records)], folder / LOCK)
     if copy is not None:
         yield copy
+
+
+def _is_copy(copy: SearchInfo, live: SearchInfo) -> bool:
+    """Whether the snapshot is of a live study; one that may be mixed need not be."""
+    return live.key in (copy.key, copy.key + MIXED)
 
 
 def _snapshot(config: Config, path: Path) -> _Study | None:
@@ -147,7 +158,7 @@ def _snapshot_info(
 ) -> SearchInfo:
     provenance = Fingerprint(attributes["provenance"])
     mixed = any(record.provenance != provenance.digest for record in records)
-    version = provenance.digest[:12] + "-mixed" * mixed
+    version = provenance.digest[:12] + MIXED * mixed
     return search_info(study_name, Fingerprint(attributes["identity_values"]), provenance, version)
 
 
