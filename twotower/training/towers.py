@@ -142,15 +142,15 @@ class TwoTower(nn.Module):
             self.register_buffer("history_item_pooling", torch.from_numpy(history.item_pooling))
 
     def forward(
-        self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor
+        self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Vectors of training rows, before `finish`.
 
         Args:
             user_idx: [batch] int64.
             item_idx: [batch + extra] int64; the first are the positives of the rows.
-            pair_idx: [batch] int64 place of each row's pair in the history: a row's own item is
-                left out of what its user is known by.
+            pair_idx: [batch] int64 place of each row's pair in the history, needed where users
+                have one: a row's own item is left out of what its user is known by.
 
         Returns:
             [batch, dim] and [batch + extra, dim].
