@@ -188,6 +188,18 @@ def test_the_spread_over_seeds_begins_with_the_shipped_model(
     assert seeds["std"] == pytest.approx(np.std(seeds["values"], ddof=1))
 
 
+def test_a_closed_form_model_has_seeds_too(tmp_path: Path, prepared: Path) -> None:
+    closed = {"epochs": 0, "init": "spectral", "dim": 4}
+    kept = tmp_path / "decompositions"
+    refit(
+        config(), {"best_params": closed}, prepared, outputs(tmp_path / "out"), decompositions=kept
+    )
+    seeds = read(tmp_path / "out" / "intervals.json")["seeds"]["mrr"]
+    assert len(seeds["values"]) == 3
+    assert seeds["std"] < 0.05
+    assert len(list(kept.glob("*.npz"))) == 1, "only that of the model that is shipped"
+
+
 def test_more_seeds_change_neither_the_model_nor_its_metrics(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, prepared: Path
 ) -> None:

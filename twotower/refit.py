@@ -70,14 +70,14 @@ class _Data:
 
     def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
         model_config, train_config = with_hyperparameters(config.model, config.train, params)
-        seed = config.seed if seed is None else seed
+        seed = config.seed if seed is None else seed  # decompositions of others are not kept
         return fit(
             self.catalogue,
             self.encoded(),
             model_config,
             train_config,
             seed=seed,
-            decompositions=self.decompositions,
+            decompositions=self.decompositions if seed == config.seed else None,
         )
 
     def encoded(self) -> Interactions:
@@ -191,8 +191,8 @@ def _score_models(
     """Add the model, itself with other seeds, and the default one."""
     board.evaluations[MODEL] = _evaluate(board.task, model)
     board.seeds.append(board.evaluations[MODEL].summary())
-    _, train = with_hyperparameters(config.model, config.train, best_params)
-    for number in range(1, config.refit.seeds if train.epochs else 1):  # else nothing is random
+    # Without epochs too: the start's decomposition is randomised, and far from exact.
+    for number in range(1, config.refit.seeds):
         try:
             other = known.fit(config, best_params, derive_seed(config.seed, "refit", number))
             board.seeds.append(_evaluate(board.task, other).summary())

@@ -24,9 +24,12 @@ CONDITIONAL: dict[str, Any] = {
 
 
 def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
-    """Settings of a study; the space is that of params.yaml or one with conditions."""
+    """Settings of a study; the space is that of params.yaml or one with conditions.
+
+    The learning rate of trial 0 is pinned: another default is no other way to propose.
+    """
     space = {"search_space": CONDITIONAL} if conditional else {}
-    return parse_config({"hpo": {"sampler": sampler, **space, **hpo}})
+    return parse_config({"train": {"lr": 0.005}, "hpo": {"sampler": sampler, **space, **hpo}})
 
 
 def value_of(params: Params) -> float:

@@ -46,7 +46,7 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
         {"hpo": {"pruner": "median"}},
         {"hpo": {"pruner": {"type": "median", "n_warmup_steps": 3}}},
         {"hpo": {"fixed": {"temperature": 0.2}}},
-        {"hpo": {"fixed": {"lr": 0.005}}},
+        {"hpo": {"fixed": {"lr": 0.003}}},
         {"hpo": {"include_defaults": False}},
         {"hpo": {"objective": "mrr"}},
         {"hpo": {"search_space": {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}}},

@@ -296,7 +296,7 @@ def test_without_a_validation_split_the_defaults_stand(tmp_path: Path) -> None:
     run = Run(tmp_path, write_prepared(tmp_path / "prepared", splits), config())
     assert run.new == []
     assert run.results["best_trial"] is None
-    assert run.results["best_params"] == {"dim": 8, "epochs": 1, "lr": 0.005}
+    assert run.results["best_params"] == {"dim": 8, "epochs": 1, "lr": 0.003}
     assert "defaults stand" in run.said[0]
 
 

@@ -116,7 +116,7 @@ def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared:
     assert first["trials"][0]["number"] == results["best_trial"]["number"]
     assert first["trials"][0]["params"]["temperature"] == 0.1  # not searched
 
-    defaults = {"dim": 8, "epochs": 1, "lr": 0.005}
+    defaults = {"dim": 8, "epochs": 1, "lr": 0.003}
     chosen = [{k: trial["params"][k] for k in defaults} for trial in first["trials"]]
     found = read_warm_start(path, small()).trials
     assert found == [params for params in chosen if params != defaults]

@@ -6,7 +6,7 @@ import torch
 from tests.conftest import catalogue_of, events
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.training.towers import Tower, TwoTower, initialise, load_towers
+from twotower.training.towers import ID_START, Tower, TwoTower, initialise, load_towers
 
 FEATURES = Features(
     {
@@ -127,3 +127,20 @@ def test_initial_values_depend_on_the_seed_alone() -> None:
         vectors.append(model.vectors()[1])
     assert np.array_equal(vectors[0], vectors[1])
     assert not np.array_equal(vectors[0], vectors[2])
+
+
+@pytest.mark.parametrize(("features", "length"), [(True, ID_START), (False, 1.0)])
+def test_ids_start_short_beside_side_features(features, length) -> None:
+    catalogue = catalogue_of(events(seed=1), features=True)
+    model = TwoTower(catalogue, ModelConfig(dim=64, features=features))
+    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
+    initialise(model, *seen, seed=1)
+    lengths = {
+        name: parameter.square().sum(dim=1).mean().sqrt().item()
+        for name, parameter in model.named_parameters()
+        if "numeric" not in name
+    }
+    own = lengths.pop("item_tower.id_embedding.weight")
+    assert own == pytest.approx(length, rel=0.1)
+    # Users have no side features here: their ids are all that is known of them.
+    assert list(lengths.values()) == pytest.approx([1.0] * len(lengths), rel=0.2)

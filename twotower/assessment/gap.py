@@ -15,8 +15,9 @@ def gap(board: Scoreboard, search: Mapping[str, Any], rows: Rows) -> dict[str, A
     """Section `gap` of metrics/verdict.json.
 
     The validation score is that by which a trial was chosen among many, so it is too high; its
-    mean over fresh seeds is not; the test score has chosen nothing. Beside them is what else
-    changed: more rows to train on, and a later period.
+    mean over fresh seeds is so only by what choosing among the confirmed few adds; the test score
+    has chosen nothing. Beside them is what else changed: more rows to train on, and a later
+    period.
 
     Args:
         board: with the optimized model.

@@ -88,7 +88,7 @@ class TrainConfig(Section):
     """`softmax`: with the other items of the batch as negatives; `full_softmax`: with the whole
     catalogue, for small ones; `bilateral_softmax`: in-batch, without the positive among the
     negatives; `bpr`: against one random item each; `mse`: squared error of observed pairs."""
-    lr: PositiveFloat = 0.005
+    lr: PositiveFloat = 0.003
     epochs: NonNegativeInt = 5
     """Passes over the training rows; 0 leaves the model as it starts."""
     last_epoch: PositiveInt | None = None

@@ -61,7 +61,7 @@ def fit(
     use_threads(train_config.threads)
     device = resolve_device(train_config.device)
     num_users, num_items = len(catalogue.users), len(catalogue.items)
-    history = History.of(interactions, num_users, num_items, model_config)
+    history = _history(interactions, num_users, num_items, model_config)
     popularity = popularity_addend(interactions, num_items, model_config)
     model = TwoTower(catalogue, model_config, history, popularity)
     initialise(
@@ -70,17 +70,26 @@ def fit(
         seen_items=_seen(interactions.item_idx, num_items),
         seed=derive_seed(seed, "initialise"),
     )
-    if model_config.init == "spectral":
+    if history is not None and model_config.init == "spectral":
         svd_seed, threads = derive_seed(seed, "spectral"), train_config.threads
         items = spectral_items(
             history, model_config, seed=svd_seed, threads=threads, folder=decompositions
         )
         start_at(model, items, history)
     model.to(device)
-    rows = _Rows(interactions, history, device)
+    rows = _Rows(interactions, num_items, history, device)
     step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
     _train(step, seed, on_epoch)
     return model.eval()
+
+
+def _history(
+    interactions: Interactions, num_users: int, num_items: int, config: ModelConfig
+) -> History | None:
+    """Of the training rows; None where neither the start nor a tower asks for it: it sorts them."""
+    if config.init == "random" and config.user_tower == "id":
+        return None
+    return History.of(interactions, num_users, num_items, config)
 
 
 def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
@@ -124,18 +133,26 @@ def schedule_factor(schedule: str, progress: float) -> float:
 class _Rows:
     """Interactions as tensors on the training device."""
 
-    def __init__(self, interactions: Interactions, history: History, device: str) -> None:
+    def __init__(
+        self, interactions: Interactions, num_items: int, history: History | None, device: str
+    ) -> None:
         self.user_idx = torch.from_numpy(interactions.user_idx).to(device)
         self.item_idx = torch.from_numpy(interactions.item_idx).to(device)
-        self.pair_idx = torch.from_numpy(history.pair_of_row).to(device)
+        self.pair_idx = (
+            None if history is None else torch.from_numpy(history.pair_of_row).to(device)
+        )
         self.weight = torch.from_numpy(interactions.weight).to(device)
-        self.num_items = history.num_items
-        counts = np.bincount(interactions.item_idx, minlength=history.num_items)
+        self.num_items = num_items
+        counts = np.bincount(interactions.item_idx, minlength=num_items)
         self.frequency = torch.from_numpy(counts / len(interactions)).to(device)
         self.target = self.weight / self.weight.max().clamp(min=torch.finfo(torch.float32).tiny)
 
     def __len__(self) -> int:
         return len(self.user_idx)
+
+    def pairs(self, batch: Tensor) -> Tensor | None:
+        """[batch] place of each row's pair in the history; None without a history."""
+        return None if self.pair_idx is None else self.pair_idx[batch]
 
     def batches(self, batch_size: int, shuffle: torch.Generator) -> Iterator[Tensor]:
         """Row numbers of each batch of one epoch, all rows once, in a new order."""
@@ -164,7 +181,7 @@ class _Step:
 
     def __call__(self, batch: Tensor) -> Tensor:
         item_idx = self._candidates(self.rows.item_idx[batch])
-        users, pairs = self.rows.user_idx[batch], self.rows.pair_idx[batch]
+        users, pairs = self.rows.user_idx[batch], self.rows.pairs(batch)
         query, candidate = self.model(users, item_idx, pairs)
         loss = self._loss(batch, item_idx, self.model.finish(query), self.model.finish(candidate))
         if self.config.weight_decay:

@@ -17,6 +17,8 @@ from twotower.training.history import History, unit_mean_length
 
 VECTOR_BLOCK = 4096
 """Entities encoded at a time. Constant, because the shape of a product can change its bits."""
+ID_START = 0.1
+"""Length at which an id's embedding starts beside side features, which start at 1."""
 
 
 class Tower(nn.Module):
@@ -52,7 +54,8 @@ class Tower(nn.Module):
                     numeric.append(column.values)
         self.numeric = nn.Linear(len(numeric), dim, bias=False) if numeric else None
         self._buffer("numeric_values", np.stack(numeric, axis=1) if numeric else np.empty((0, 0)))
-        known = use_id or bool(features.columns)
+        self.has_features = bool(features.columns)
+        known = use_id or self.has_features
         widths = [dim, *config.hidden, dim] if config.hidden and known else []
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
@@ -153,15 +156,15 @@ class TwoTower(nn.Module):
             self.register_buffer("popularity", start)
 
     def forward(
-        self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor
+        self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Vectors of training rows, before `finish`.
 
         Args:
             user_idx: [batch] int64.
             item_idx: [batch + extra] int64; the first are the positives of the rows.
-            pair_idx: [batch] int64 place of each row's pair in the history: a row's own item is
-                left out of what its user is known by.
+            pair_idx: [batch] int64 place of each row's pair in the history, needed where users
+                have one: a row's own item is left out of what its user is known by.
 
         Returns:
             [batch, dim] and [batch + extra, dim].
@@ -275,6 +278,10 @@ def _encode_all(encode: Callable[[Tensor], Tensor], tower: Tower) -> Tensor:
 def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: int) -> None:
     """Draw all parameters anew from one seed.
 
+    Embeddings start at a mean squared length of 1, but those of ids beside side features at the
+    length ID_START: a few rows hardly move an id, and what it drew by chance would hide what its
+    features say.
+
     Args:
         model: changed in place.
         seen_users: [num_users] bool, whether training sees the user; others start at zero.
@@ -284,16 +291,19 @@ def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: in
     generator = torch.Generator().manual_seed(seed)
     for tower, seen in ((model.user_tower, seen_users), (model.item_tower, seen_items)):
         scale = tower.dim**-0.5
+        ids = tower.id_embedding.weight if tower.id_embedding is not None else None
         for name, parameter in tower.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif name.startswith("layers."):
                 nn.init.kaiming_uniform_(parameter, nonlinearity="relu", generator=generator)
             else:
-                nn.init.normal_(parameter, 0.0, scale, generator=generator)
-        if tower.id_embedding is not None:
+                beside = tower.has_features and parameter is ids
+                std = ID_START * scale if beside else scale
+                nn.init.normal_(parameter, 0.0, std, generator=generator)
+        if ids is not None:
             with torch.no_grad():
-                tower.id_embedding.weight[~seen] = 0.0
+                ids[~seen] = 0.0
 
 
 @torch.no_grad()
