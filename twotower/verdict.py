@@ -14,8 +14,10 @@ The first of these that holds:
 3. `no better than random`: random is not beaten, and it can be told: there are enough users to
    find a lift of half of random's mean with probability POWER if there were one, or the upper
    bound of the difference is below that lift.
-4. `no better than popularity`: the same with popularity, and a lift of a tenth of its mean.
-5. `too little data to tell`: it cannot be told; with the number of users that would be enough.
+4. `no better than popularity`: random is beaten, popularity is not, and the same holds for it with
+   a lift of a tenth of its mean.
+5. `too little data to tell`: of the first of the two that is not beaten it cannot be told; with the
+   number of users that would be enough.
 
 Sources: Berger, Technometrics 1982 (intersection-union); `twotower.statistics` names those of the
 tests.

@@ -8,7 +8,8 @@ from twotower.config.load import hyperparameters
 from twotower.search.propose import propose
 from twotower.search.trial import Params, TrialRecord
 
-DEFAULTS = hyperparameters(Config().model, Config().train)
+DEFAULTS = hyperparameters(Config().model, Config().train) | {"lr": 0.005}
+"""Trial 0, of a learning rate of its own: another default is no other way to propose."""
 SAMPLERS = ("tpe", "random", "gp", "cmaes")
 CONDITIONAL: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
@@ -24,12 +25,9 @@ CONDITIONAL: dict[str, Any] = {
 
 
 def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
-    """Settings of a study; the space is that of params.yaml or one with conditions.
-
-    The learning rate of trial 0 is pinned: another default is no other way to propose.
-    """
+    """Settings of a study; the space is that of params.yaml or one with conditions."""
     space = {"search_space": CONDITIONAL} if conditional else {}
-    return parse_config({"train": {"lr": 0.005}, "hpo": {"sampler": sampler, **space, **hpo}})
+    return parse_config({"hpo": {"sampler": sampler, **space, **hpo}})
 
 
 def value_of(params: Params) -> float:
