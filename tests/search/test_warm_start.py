@@ -12,6 +12,7 @@ from tests.search.test_run import config as small
 from tests.search.test_run import digests, outputs
 from twotower.common.errors import SearchError
 from twotower.config import Config
+from twotower.config.load import hyperparameters
 from twotower.search.identity import build_identity
 from twotower.search.propose import propose
 from twotower.search.run import Watcher, run_search
@@ -38,7 +39,8 @@ def test_no_file_is_no_trials(tmp_path: Path) -> None:
 
 
 def test_trials_fit_the_space_or_are_left_out_aloud(tmp_path: Path) -> None:
-    defaults = {name: DEFAULTS[name] for name in BEST}
+    everything = hyperparameters(Config().model, Config().train)
+    defaults = {name: everything[name] for name in BEST}
     path = stored(
         tmp_path / "warm.json",
         BEST | {"loss": "mse", "a_removed_one": 1},

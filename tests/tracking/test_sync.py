@@ -143,7 +143,7 @@ def test_identity_of_data_and_code(root: Path) -> None:
     assert tags["twotower.provenance"] == repository.location.provenance.digest
     assert len(tags["twotower.data"]) == 64
     assert len(tags["mlflow.source.git.commit"]) == 40  # of this checkout
-    assert search.data.params["train.lr"] == "0.005"
+    assert search.data.params["train.lr"] == str(config().train.lr)
     datasets = {entry.dataset.name: entry.dataset for entry in search.inputs.dataset_inputs}
     assert sorted(datasets) == ["train", "validation"]
     assert json.loads(datasets["train"].profile) == {"num_rows": 700}
