@@ -46,7 +46,7 @@ def history_vectors(artifacts: Artifacts, histories: Sequence[IntArray]) -> Floa
 
 def tower_width(artifacts: Artifacts) -> int:
     """Leading dimensions that come from the towers: all, or all but that of the popularity."""
-    dim = artifacts.item_vecs.shape[1]
+    dim: int = artifacts.item_vecs.shape[1]
     return dim - 1 if artifacts.meta["model"].get("popularity_weight") else dim
 
 
