@@ -9,21 +9,27 @@ from twotower.training.towers import TwoTower
 
 UNTIL_STOPPED = 100_000
 """Epochs: training ends with the budget, or with patience."""
-SPECTRAL: Setting = {"init": "spectral", "user_exponent": 0.4}
-ITEMS: tuple[Setting, ...] = (
-    {"item_exponent": 0.5, "popularity_exponent": 0.5},
-    {"item_exponent": 0.3, "popularity_exponent": 0.1},
-)
-TRAINED = {"dim": 64, "batch_size": 2048, "epochs": UNTIL_STOPPED, "popularity_weight": 0.3}
+CLOSED: Setting = {"init": "spectral", "similarity": "dot", "epochs": 0}
+TRAINED: Setting = {
+    "init": "spectral", "similarity": "cosine", "epochs": UNTIL_STOPPED, "dim": 64,
+    "batch_size": 2048,
+}  # fmt: skip
+
+
+def _exponents(user: float, item: float, popularity: float) -> Setting:
+    return {"user_exponent": user, "item_exponent": item, "popularity_exponent": popularity}
+
+
+WIDE = _exponents(0.4, 0.5, 0.5), _exponents(0.4, 0.3, 0.1)
+SMALL = _exponents(0.3, 0.2, 0.0)
 GRID: tuple[Setting, ...] = (
-    *(
-        {**SPECTRAL, "similarity": "dot", "epochs": 0, "dim": dim, **items}
-        for dim in (64, 256, 1024)
-        for items in ITEMS
-    ),
-    {**SPECTRAL, **TRAINED, **ITEMS[0], "lr": 0.015, "temperature": 0.1},
-    {**SPECTRAL, **TRAINED, **ITEMS[1], "lr": 0.005, "temperature": 0.2},
-)
+    *({**CLOSED, "dim": dim, **exponents} for dim in (256, 1024) for exponents in WIDE),
+    {**CLOSED, "dim": 64, **SMALL},
+    {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
+     "popularity_weight": 0.3},
+    {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
+    {**TRAINED, **SMALL, "lr": 0.002, "temperature": 0.2},
+)  # fmt: skip
 
 
 def two_tower(name: str, grid: tuple[Setting, ...]) -> Method:
