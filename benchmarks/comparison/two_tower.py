@@ -28,7 +28,7 @@ GRID: tuple[Setting, ...] = (
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3},
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
-    {**TRAINED, **SMALL, "lr": 0.002, "temperature": 0.2},
+    {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2, "user_tower": "both"},
 )  # fmt: skip
 
 
