@@ -1,3 +1,5 @@
+import pytest
+
 from tests.plots.search_files import random_trials, trial
 from twotower.plots.history import draw_history
 
@@ -53,6 +55,26 @@ def test_the_best_trial_is_spelled_out(search):
     assert box.text == (
         "<b>Best: trial 0</b><br>Recall@10 0.1235<br>loss = &lt;mse&gt;<br>lr = 0.01"
     )
+
+
+@pytest.mark.parametrize(("mean", "shown"), [(0.21, "mean 0.21"), (None, "failed")])
+def test_a_trial_that_fresh_seeds_chose_is_not_called_the_best(search, mean, shown):
+    rows = [trial(0.3, lr=0.1), trial(0.25, lr=0.01)]
+    trials = [{"number": 0, "mean": 0.2}, {"number": 1, "mean": mean}]
+    confirm = {"chosen": 1, "seeds": 3, "trials": trials}
+    drawn = draw_history(search(rows, best_trial={"number": 1}, confirm=confirm))
+
+    (star,) = [trace for name, trace in traces(drawn).items() if name.startswith("Chosen")]
+    (box,) = drawn.figure.layout.annotations
+    assert (star.name, star.y) == ("Chosen by fresh seeds (trial 1)", (0.25,))
+    assert not any(name.startswith("Best (") for name in traces(drawn))
+    assert box.text == (
+        f"<b>Chosen: trial 1</b><br>Recall@10 0.25<br>3 fresh seeds: {shown}<br>lr = 0.01"
+    )
+
+
+def test_a_confirmation_that_chose_nothing_leaves_the_best(search):
+    assert "Best (trial 0)" in traces(draw_history(search([trial(0.3, lr=0.1)], confirm=None)))
 
 
 def test_without_random_and_defaults(search):

@@ -64,6 +64,17 @@ def test_lower_is_better_turns_order_and_colours(search):
     assert drawn.figure.data[-1].marker.reversescale
 
 
+def test_a_trial_that_fresh_seeds_chose_is_on_top(search):
+    confirm = {"chosen": 1, "seeds": 3, "trials": [{"number": 1, "mean": 0.19}]}
+    rows = [trial(0.3, lr=0.001), trial(0.2, lr=0.1)]
+    shown = lines(draw_parallel(search(rows, best_trial={"number": 1}, confirm=confirm)))
+
+    assert [line.name for line in shown if line.showlegend] == [
+        "Chosen by fresh seeds (trial 1: 0.2)"
+    ]
+    assert shown[-1].showlegend
+
+
 def test_a_space_of_single_values_and_uneven_steps(search):
     space = {
         "dim": {"type": "int", "low": 8, "high": 8},

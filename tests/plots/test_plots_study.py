@@ -122,6 +122,14 @@ def test_a_best_trial_of_another_search(tmp_path):
         files.read()
 
 
+def test_a_chosen_trial_that_was_not_confirmed(tmp_path):
+    confirm = {"chosen": 1, "seeds": 3, "trials": [{"number": 0, "mean": 0.1}]}
+    files = write_search(tmp_path, random_trials(2), confirm=confirm)
+
+    with pytest.raises(DataError, match=r"confirm\.chosen: .*trial 1 is not among"):
+        files.read()
+
+
 def test_an_unknown_kind_of_parameter(tmp_path):
     files = write_search(tmp_path, [], {"x": {"type": "odd"}})
 

@@ -54,6 +54,11 @@ def value_text(value: Any) -> str:
     return html.escape(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…")
 
 
+def best_label(search: Search) -> str:
+    """What the refitted trial is called: fresh seeds may choose another than the highest."""
+    return "Chosen by fresh seeds" if search.confirmed else "Best"
+
+
 def plural(count: int, noun: str) -> str:
     """Count and noun, e.g. 1 trial, 1,200 users."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -148,7 +148,8 @@ def _add_marks(figure: Any, search: Search) -> None:
     best = search.best
     if best is None:
         return
-    figure.add_trace(_mark(best, f"Best (trial {best.number})", "star", chart.BEST, 17))
+    name = f"{chart.best_label(search)} (trial {best.number})"
+    figure.add_trace(_mark(best, name, "star", chart.BEST, 17))
     figure.add_annotation(
         x=1.015, y=1, xref="paper", yref="paper", xanchor="left", yanchor="top",
         align="left", showarrow=False, text=_best_text(search, best),
@@ -171,9 +172,14 @@ def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> 
 
 
 def _best_text(search: Search, best: FrozenTrial) -> str:
-    value = f"{chart.metric_label(search.objective)} {chart.value_text(best.value)}"
+    word = "Chosen" if search.confirmed else "Best"
+    values = [f"{chart.metric_label(search.objective)} {chart.value_text(best.value)}"]
+    if search.confirmed:
+        mean = search.confirmed.mean
+        fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"
+        values.append(f"{search.confirmed.seeds} fresh seeds: {fresh}")
     params = [f"{key} = {chart.value_text(val)}" for key, val in sorted(best.params.items())]
-    return "<br>".join([f"<b>Best: trial {best.number}</b>", value, *params])
+    return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *params])
 
 
 def _set_axes(figure: Any, search: Search, label: str) -> None:

@@ -212,23 +212,24 @@ def _lines(search: Search, axes: Sequence[Axis]) -> list[Any]:
     order = [index for index in worst_first if index not in best] + best
     return [
         _line(completed[index], index, axes, chart.BEST if index in best else colors[index],
-              is_best=index in best)
+              chart.best_label(search) if index in best else None)
         for index in order
     ]  # fmt: skip
 
 
 def _line(
-    trial: FrozenTrial, index: int, axes: Sequence[Axis], color: str, *, is_best: bool
+    trial: FrozenTrial, index: int, axes: Sequence[Axis], color: str, label: str | None
 ) -> Any:
+    """A line through all axes; one with a label is drawn thick, and is in the legend."""
     return go.Scatter(
         x=list(range(len(axes))),
         y=[axis.heights[index] for axis in axes],
         customdata=[[axis.label, axis.texts[index]] for axis in axes],
         mode="lines",
-        line={"color": color, "width": 4 if is_best else 2},
-        opacity=1 if is_best else 0.75,
-        name=f"Best (trial {trial.number}: {chart.value_text(trial.value)})",
-        showlegend=is_best,
+        line={"color": color, "width": 4 if label else 2},
+        opacity=1 if label else 0.75,
+        name=f"{label or 'Other'} (trial {trial.number}: {chart.value_text(trial.value)})",
+        showlegend=bool(label),
         hovertemplate=f"Trial {trial.number}<br>%{{customdata[0]}} = %{{customdata[1]}}"
         "<extra></extra>",
     )

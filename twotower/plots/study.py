@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from twotower.common.errors import DataError
 from twotower.common.files import canonical
 from twotower.config.space import ParameterSpace
+from twotower.plots.confirmed import Confirmed
 
 PARAM_PREFIX = "params_"
 STATES = {state.name: state for state in (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)}
@@ -38,6 +39,9 @@ class Search:
     random: float | None
     """Expected objective of a random ranking under the same masks."""
     best: FrozenTrial | None
+    """The trial that was refitted: of the highest value, or the one that fresh seeds chose."""
+    confirmed: Confirmed | None
+    """What fresh seeds say of `best`; None if they did not choose it."""
     defaults: FrozenTrial | None
     """Trial 0, if it was the configured defaults and completed."""
     finished: bool
@@ -66,6 +70,7 @@ class _Results(BaseModel):
     search_space: dict[str, ParameterSpace]
     include_defaults: bool
     complete: bool = True
+    confirm: Confirmed | None = None
     split: str = "validation"
     num_users: int | None = None
     random: dict[str, FiniteFloat | None] = Field(default_factory=dict)
@@ -94,6 +99,7 @@ def read_search(results_file: Path, trials_file: Path) -> Search:
         num_users=results.num_users,
         random=results.random.get(results.objective),
         best=_find_best(results.best_trial, trials, results_file, trials_file),
+        confirmed=results.confirm,
         defaults=trials[0] if results.include_defaults and _has_value(trials[:1]) else None,
         finished=results.complete,
     )
