@@ -51,6 +51,35 @@ def test_a_copy_of_a_reference_does_not_beat_it() -> None:
     assert found.comparisons["default"].p_value == 1.0
 
 
+def test_the_luck_of_a_seed_beats_nothing() -> None:
+    per_user = shop(optimized=0.3, random=0.2, popularity=0.2)
+    rng = np.random.default_rng(1)
+    lucky = verdict(per_user, seed=1, resamples=1000)
+    assert lucky.text == BEATS
+    others = np.mean([per_user["optimized"], *(hits(rng, 0.16, 400) for _ in range(2))], axis=0)
+    found = verdict(per_user, seed=1, resamples=1000, over_seeds=others)
+    assert found.text == "no better than random"
+    one = found.comparisons["random"]
+    assert one.p_value == lucky.comparisons["random"].p_value <= ALPHA
+    assert not one.beaten
+    assert one.over_seeds is not None
+    assert one.over_seeds.p_value > ALPHA
+
+
+def test_seeds_that_agree_change_nothing() -> None:
+    per_user = shop(optimized=0.5, random=0.05, popularity=0.1, ease=0.3)
+    found = verdict(per_user, seed=1, resamples=1000, over_seeds=per_user["optimized"])
+    assert found.text == BEATS
+    assert found.comparisons["ease"].over_seeds is not None
+
+
+def test_lucky_seeds_do_not_help_a_model_that_beats_nothing() -> None:
+    per_user = shop(optimized=0.2, random=0.2, popularity=0.2)
+    high = hits(np.random.default_rng(2), 0.5, 400)
+    found = verdict(per_user, seed=1, resamples=1000, over_seeds=high)
+    assert found.text == judge(per_user).text
+
+
 def test_noise_is_no_better_than_random() -> None:
     found = judge(shop(optimized=0.2, random=0.2, popularity=0.2, item_knn=0.4))
     assert found.text == "no better than random"

@@ -190,12 +190,12 @@ def _score_models(
 ) -> None:
     """Add the model, itself with other seeds, and the default one."""
     board.evaluations[MODEL] = _evaluate(board.task, model)
-    board.seeds.append(board.evaluations[MODEL].summary())
+    board.seeds.append(board.evaluations[MODEL])
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
         try:
             other = known.fit(config, best_params, derive_seed(config.seed, "refit", number))
-            board.seeds.append(_evaluate(board.task, other).summary())
+            board.seeds.append(_evaluate(board.task, other))
         except TrainingError:
             board.num_diverged += 1
     # The width of the decomposition belongs to the search space, and so to both models.

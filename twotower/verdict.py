@@ -3,7 +3,9 @@
 A reference is beaten if the model's mean is above its mean by both of two one-sided tests at
 level ALPHA: a paired randomisation test, and a bootstrap over users whose lower bound is above 0.
 The first claims too much where nearly all users score highly, the second where few users score at
-all; together they claim too much in neither case.
+all; together they claim too much in neither case. Where the model was trained with several seeds,
+each user's mean over them has to pass both tests as well: a model that is good by the luck of its
+seed beats nothing.
 
 The first of these that holds:
 
@@ -25,7 +27,7 @@ tests.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +63,8 @@ class Comparison:
         lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided; NaN for one user.
         upper_bound: likewise.
         p_value: of the paired test that the true difference is at most 0.
-        beaten: whether both say that it is above 0.
+        beaten: whether both say that it is above 0, of the model and of its mean over seeds.
+        over_seeds: the same of each user's mean over the training seeds; None with one seed.
     """
 
     difference: float
@@ -69,6 +72,7 @@ class Comparison:
     upper_bound: float
     p_value: float
     beaten: bool
+    over_seeds: "Comparison | None" = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def verdict(
     per_user: Mapping[str, FloatArray],
     *,
     seed: int,
+    over_seeds: FloatArray | None = None,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -113,6 +118,8 @@ def verdict(
         per_user: by scorer, [n] the metric of each user, in [0, 1] and in the same order: the
             model under MODEL, `random` (each user's expectation), `popularity`, and any others.
         seed: of the resamples.
+        over_seeds: [n] the model's metric of each user, its mean over training seeds; None if
+            there is one seed only.
         alpha: level of every test.
         resamples: of every test.
 
@@ -125,6 +132,12 @@ def verdict(
     model = np.asarray(per_user[MODEL], dtype=np.float64)
     references = {name: per_user[name] for name in sorted(per_user) if name != MODEL}
     comparisons = _compare(model, references, seed, alpha, resamples)
+    if over_seeds is not None:
+        means = _compare(over_seeds, references, seed, alpha, resamples)
+        comparisons = {
+            name: replace(one, beaten=one.beaten and means[name].beaten, over_seeds=means[name])
+            for name, one in comparisons.items()
+        }
     standing = [name for name, comparison in comparisons.items() if not comparison.beaten]
     if not standing:
         return Verdict(BEATS, None, None, len(model), comparisons)
@@ -132,9 +145,13 @@ def verdict(
     if floor is None:
         best = max(standing, key=lambda name: float(np.mean(references[name])))
         return Verdict(SIGNAL.format(reference=best), best, None, len(model), comparisons)
+    if over_seeds is not None and comparisons[floor].p_value <= alpha:
+        model = over_seeds  # it is they that do not beat it
     mean = max(float(np.mean(per_user[name])) for name in ("random", floor))
     needed = _needed(model, per_user[floor], mean, LIFTS[floor] * mean, alpha)
-    excluded = comparisons[floor].upper_bound < LIFTS[floor] * mean and _has_hits(model)
+    judged = comparisons[floor]
+    judged = judged.over_seeds if model is over_seeds and judged.over_seeds else judged
+    excluded = judged.upper_bound < LIFTS[floor] * mean and _has_hits(model)
     if excluded or (needed is not None and needed <= len(model)):
         return Verdict(NO_BETTER.format(reference=floor), floor, None, len(model), comparisons)
     return Verdict(TOO_LITTLE, floor, needed, len(model), comparisons)

@@ -51,7 +51,7 @@ def board(
     made = Scoreboard(Task(rows, wanted, objective, KS))
     for name, values in scores.items():
         made.evaluations[name] = evaluate(Fixed(values), wanted, KS)
-    made.seeds.append(made.evaluations["optimized"].summary())
+    made.seeds.append(made.evaluations["optimized"])
     return made
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 
 from tests.assessment.boards import board, interactions, lists, rows_of, target
@@ -24,7 +26,8 @@ def assessment() -> Assessment:
     made = board(wanted, KNOWN, "recall_at_1", optimized=right, popularity=wrong, item_knn=right)
     made.settings["item_knn"] = Choice({"k": 100, "shrink": 5})
     made.failures["ease"] = "the catalogue is too large"
-    made.seeds.append({**made.seeds[0], "recall_at_1": 0.5})
+    halves = {metric: values / 2 for metric, values in made.seeds[0].per_user.items()}
+    made.seeds.append(replace(made.seeds[0], per_user=halves))
     search = {"best_trial": {"value": 0.8}, "random": {"recall_at_1": 0.25}, "num_users": 3}
     rows = rows_of(KNOWN, 40, 4, train=TEST, validation=KNOWN, test=TEST)
     return assess(made, rows, catalogue_of(FRAME), FRAME, search, seed=1)
@@ -37,7 +40,7 @@ def test_what_is_printed() -> None:
         "optimized", "item_knn", "popularity", "ease", "random",
     ]  # fmt: skip
     assert lines[1].split(maxsplit=1)[1] == "1.0000  [1.0000, 1.0000]"
-    assert lines[2].endswith("not beaten (p 1)  k 100, shrink 5")
+    assert lines[2].endswith("not beaten (p 1, 1 over seeds)  k 100, shrink 5")
     assert "beaten (p 0.0001)" in lines[3]
     assert lines[4] == "  ease        left out: the catalogue is too large"
     assert lines[6] == (

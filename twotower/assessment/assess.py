@@ -114,7 +114,11 @@ def advice(later_share: float | None) -> str | None:
 def _verdict(board: Scoreboard, seed: int) -> dict[str, Any]:
     values = board.per_user(board.task.objective)
     itself = values.keys() - {MODEL, *board.rivals()}
-    found = verdict({name: v for name, v in values.items() if name not in itself}, seed=seed)
+    found = verdict(
+        {name: v for name, v in values.items() if name not in itself},
+        seed=seed,
+        over_seeds=board.over_seeds(board.task.objective),
+    )
     return {
         "alpha": ALPHA,
         "comparisons": {name: asdict(one) for name, one in found.comparisons.items()},

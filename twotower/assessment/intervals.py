@@ -47,8 +47,9 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
 def seed_spread(board: Scoreboard) -> dict[str, dict[str, Any]]:
     """Values, mean and standard deviation over the training seeds, by metric."""
     spread: dict[str, dict[str, Any]] = {}
-    for metric in board.seeds[0]:
-        values = [means[metric] for means in board.seeds]
+    summaries = [found.summary() for found in board.seeds]
+    for metric in summaries[0]:
+        values = [means[metric] for means in summaries]
         std = stdev(values) if len(values) > 1 else None
         spread[metric] = {"mean": fmean(values), "std": std, "values": values}
     return spread

@@ -43,7 +43,7 @@ class Scoreboard:
         evaluations: by name of the scorer; random, which is an expectation, is not among them.
         settings: what validation chose for a reference.
         failures: why a scorer has no evaluation.
-        seeds: mean metrics of the optimized model for each training seed, the first its own.
+        seeds: of the optimized model for each training seed, the first its own.
         num_diverged: further seeds with which the training diverged.
         default_differs: whether the default model is another than the optimized one.
     """
@@ -52,7 +52,7 @@ class Scoreboard:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     settings: dict[str, Choice] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
-    seeds: list[dict[str, float]] = field(default_factory=list)
+    seeds: list[Evaluation] = field(default_factory=list)
     num_diverged: int = 0
     default_differs: bool = True
 
@@ -63,6 +63,13 @@ class Scoreboard:
         """[num_users] of one metric by scorer, random included."""
         values = {name: found.per_user[metric] for name, found in self.evaluations.items()}
         return values | {RANDOM: self.random[metric]}
+
+    def over_seeds(self, metric: str) -> FloatArray | None:
+        """[num_users] the optimized model's mean over its training seeds; None if there is one."""
+        if len(self.seeds) < 2:
+            return None
+        mean: FloatArray = np.mean([found.per_user[metric] for found in self.seeds], axis=0)
+        return mean
 
     def all_per_user(self) -> dict[str, dict[str, FloatArray]]:
         """[num_users] by scorer and metric, random included."""
