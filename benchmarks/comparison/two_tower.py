@@ -20,10 +20,11 @@ def _exponents(user: float, item: float, popularity: float) -> Setting:
     return {"user_exponent": user, "item_exponent": item, "popularity_exponent": popularity}
 
 
-WIDE = _exponents(0.4, 0.5, 0.5), _exponents(0.4, 0.3, 0.1)
+LARGE = _exponents(0.4, 0.3, 0.1)
 SMALL = _exponents(0.3, 0.2, 0.0)
 GRID: tuple[Setting, ...] = (
-    *({**CLOSED, "dim": dim, **exponents} for dim in (256, 1024) for exponents in WIDE),
+    *({**CLOSED, "dim": dim, **LARGE} for dim in (256, 640, 1024)),
+    {**CLOSED, "dim": 1024, **_exponents(0.4, 0.5, 0.5)},
     {**CLOSED, "dim": 64, **SMALL},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3},
