@@ -49,7 +49,7 @@ def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {
         "data.root": arguments.data_root,
         "hpo.n_trials": arguments.n_trials,
-        "hpo.storage": None if arguments.storage == SNAPSHOT_URL else arguments.storage,
+        "hpo.storage": arguments.storage,
         "hpo.study_name": arguments.study_name,
         "hpo.timeout": arguments.timeout,
         "mlflow.enabled": arguments.mlflow_tracking or None,
@@ -104,8 +104,9 @@ def main() -> None:
     config = load_config(overrides=overrides(arguments))
     if arguments.data_root is not None:
         from twotower.ingest import prepare
+        from twotower.ingest.report import summary
 
-        prepare(config, PREPARED, Path("metrics/data.json"))
+        print(summary(prepare(config, PREPARED, Path("metrics/data.json"))))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
     watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)

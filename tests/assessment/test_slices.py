@@ -108,3 +108,5 @@ def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: Rows) ->
     }
     # Without what is masked, users 0, 1 and 2 have ranks 2 to 4, 3 and 4, 2 and 4.
     assert bias["random"]["mean_popularity_rank"] == pytest.approx((3 + 3.5 + 3) / 3)
+    # Of each other item there is a user with two candidates, who is shown both; 0 is masked.
+    assert bias["random"]["coverage_at_2"] == pytest.approx(0.75)

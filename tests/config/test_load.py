@@ -41,6 +41,10 @@ def test_integral_floats_are_the_same_study() -> None:
     plain = parse_config(space(dim=INT))
     written = parse_config(space(dim=INT | {"low": 8.0, "step": "8"}))
     assert plain == written
+    sizes = {"type": "categorical", "choices": [128, 256], "only_if": {"dim": 32}}
+    floats = sizes | {"choices": [128.0, 256.0], "only_if": {"dim": 32.0}}
+    plain, written = (parse_config(space(dim=INT, batch_size=it)) for it in (sizes, floats))
+    assert repr(plain) == repr(written)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,10 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(batch_size={"type": "categorical", "choices": []}), ["batch_size.choices"]),
         (space(batch_size={"type": "categorical", "choices": [256, 256]}), ["distinct"]),
         (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
+        (
+            space(hidden={"type": "categorical", "choices": [[]]}),
+            ["search_space.hidden.choices: a choice must be a number, text, true or false"],
+        ),
         (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
         ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral"]),
         ({"model": {"init": "spectral", "hidden": [8]}}, ["model", "needs hidden: []"]),

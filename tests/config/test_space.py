@@ -128,6 +128,9 @@ def test_a_default_counts_only_where_trial_0_has_the_parameter() -> None:
         config({"lr": LR, "temperature": narrow})
     config({"lr": LR, "temperature": narrow | {"only_if": {"similarity": "dot"}}})
     config({"lr": LR, "temperature": narrow}, {"temperature": 0.1})
+    for name in ("history_half_life", "patience"):  # which are null, so that nothing is done
+        with pytest.raises(ConfigError, match="the default None lies outside"):
+            config({name: {"type": "int", "low": 1, "high": 9}})
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.ingest.conftest import INTERACTIONS
+from twotower.common.errors import DataError
 from twotower.common.seeds import derive_seed
 
 STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
@@ -112,6 +116,40 @@ def test_multi_valued_from_parquet_lists(shop):
     shop.run()
     tags = shop.catalogue().items.features.columns["tags"]
     assert (tags.categories, tags.offsets.tolist()) == (("a", "b", "c"), [0, 0, 1, 3])
+
+
+def test_parquet_text_may_be_views(shop):
+    text, tags = pa.string_view(), pa.list_(pa.string_view())
+    shop.bare("")
+    (shop.root / "interactions.csv").unlink()
+    log = {"user_id": ["a", "a", "b", "b"], "item_id": ["x", "y", "x", "y"], "event": ["view"] * 4}
+    pq.write_table(
+        pa.table({name: pa.array(cells, text) for name, cells in log.items()}),
+        shop.root / "interactions.parquet",
+    )
+    items = {"item_id": pa.array(["x", "y"], text), "tags": pa.array([["b", "a"], None], tags)}
+    pq.write_table(pa.table(items), shop.root / "items.parquet")
+    shop.data["items"] = {"features": {"tags": "multi_valued"}}
+    shop.run()
+    assert set(shop.everything()["user_id"]) == {"a", "b"}
+    assert shop.catalogue().items.features.columns["tags"].categories == ("a", "b")
+    log["event"][2] = "look"
+    pq.write_table(
+        pa.table({name: pa.array(cells, text) for name, cells in log.items()}),
+        shop.root / "interactions.parquet",
+    )
+    with pytest.raises(DataError, match=r"row 3 \('look'\)"):
+        shop.run()
+
+
+def test_a_cell_may_be_long(shop):
+    long = "x" * 200_000
+    shop.write("items.csv", f"item_id,category,price,text\n10,a,1,{long}\n11,b,2,y\n12,b,2,\n")
+    shop.write("interactions.csv", INTERACTIONS + '1,"12",2024-02-01,view\n')
+    assert shop.run()["rows"]["total"] == 7
+    shop.write("items.csv", f'item_id,category,price,text\n10,a,1,"{long}\n"\n11,b,x,y\n12,b,2,\n')
+    with pytest.raises(DataError, match=r"line 4 \('x'\)"):
+        shop.run()
 
 
 def test_only_ids_and_declared_features_leave(shop):
@@ -227,14 +265,36 @@ def test_file_order_is_time_order_without_timestamps(shop):
     assert set(shop.everything()["timestamp"]) == {0}
 
 
-def test_repeats_are_merged_before_the_split(shop):
+def test_repeats_are_merged_within_a_split(shop):
     shop.data["repeats"] = "merge"
     report = shop.run()
+    assert report["merged_rows"] == 0  # (1, 10) is viewed in train and bought in test
+    shop.split = {"validation": 0, "test": 0.1}
+    shop.write("interactions.csv", INTERACTIONS + "1,12,2024-02-01,view\n")
+    report = shop.run()
     assert report["merged_rows"] == 1
-    # (1, 10): view 1 + purchase 4, at the time of the purchase; user 1 has two events left.
-    assert rows(shop.read("train")) == [[1, 11, 2], [2, 11, 1]]
-    assert rows(shop.read("test")) == [[1, 10, 5], [2, 10, 1]]
-    assert shop.read("test")["timestamp"].tolist()[0] == NEW_YEAR + 2 * DAY
+    # view 1 + purchase 4, at the time of the purchase
+    assert rows(shop.read("train")) == [[1, 11, 2], [1, 10, 5], [2, 11, 1], [2, 12, 3]]
+    assert shop.read("train")["timestamp"].tolist()[1] == NEW_YEAR + 2 * DAY
+
+
+def test_a_repeat_in_the_test_split_leaves_the_training_rows(shop):
+    shop.data["repeats"] = "merge"
+    for last in (10, 14):
+        shop.bare(f"user,item\n1,10\n1,11\n1,12\n1,{last}\n2,14\n2,10\n")
+        shop.run()
+        assert shop.read("train")["item_id"].tolist() == [10, 11, 14]
+        assert shop.read("test")["item_id"].tolist() == [last, 10]
+
+
+def test_fractions_of_a_second_order_events(shop):
+    times = ["2024-01-01T10:00:00.900", "2024-01-01T10:00:00.100", "2024-01-01T10:00:00"]
+    lines = [f"1,{10 + number},{time}" for number, time in enumerate(times)]
+    shop.bare("\n".join(["user,item,timestamp", *lines, f"2,10,{times[0]}", ""]))
+    shop.run()
+    assert shop.read("train")["item_id"].tolist()[0] == 12
+    assert shop.read("test")["item_id"].tolist()[0] == 10
+    assert set(shop.everything()["timestamp"]) == {NEW_YEAR + 10 * 3600}
 
 
 def test_leave_last_out(shop):

@@ -1,6 +1,7 @@
 """`python stages/hpo.py` by hand: each flag does what --help says."""
 
 import json
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -32,13 +33,15 @@ def test_by_hand_and_in_steps_gives_the_bytes_of_dvc(
 def test_data_root_is_prepared_first_and_the_snapshot_has_the_study_name(project: Project) -> None:
     write_shop(project.path("data/other"), num_users=20)
     snapshot = "sqlite:///hpo_study.db"
+    project.set("hpo.storage", "sqlite:///elsewhere.db")  # which the flag overrides
     arguments = ["--data-root", "data/other", "--storage", snapshot, "--study-name", "other-shop"]
     output = project.stage("hpo", "--n-trials", "2", *arguments)
-    assert "20 users, " in output
+    assert re.search(r"^  train: \d+ rows, 20 users", output, re.MULTILINE)
     assert json.loads(project.read("metrics/data.json"))["users"]["total"] == 20
     url = f"sqlite:///{project.path('hpo_study.db').as_posix()}"
     assert len(optuna.load_study(study_name="other-shop", storage=url).trials) == 2
     assert len(list(project.root.glob(".hpo/*/*/study.db"))) == 2
+    assert not project.path("elsewhere.db").exists()
 
 
 def test_storage_and_mlflow_hold_the_trials_and_change_no_byte(

@@ -3,13 +3,20 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from twotower.statistics import exact
-from twotower.statistics.bootstrap import Method, bootstrap_interval, bootstrap_intervals
+from twotower.statistics.bootstrap import Method, bootstrap_intervals
+
+
+def bootstrap_interval(values: np.ndarray, **options: Any) -> tuple[float, float]:
+    """That of a single metric."""
+    low, high = bootstrap_intervals(values.reshape(-1, 1), **options)
+    return float(low[0]), float(high[0])
 
 
 def recall_like(seed: int, count: int) -> np.ndarray:

@@ -157,6 +157,13 @@ def test_callback_sees_the_model_and_can_stop() -> None:
     assert [epoch for epoch, _ in seen] == [1, 2]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_two_fits_on_cuda_give_the_same_bytes() -> None:
+    for model, train in MODELS:
+        on_gpu = train.model_copy(update={"device": "cuda"})
+        assert digest(model, on_gpu) == digest(model, on_gpu)
+
+
 def test_unseen_ids_keep_their_zero_embedding() -> None:
     bigger = CATALOGUE.extend(SPLITS["train"].head(1).assign(user_id=10**6, item_id=10**6))
     model = fit(bigger, bigger.encode(SPLITS["train"]), ModelConfig(dim=8), TrainConfig(), seed=1)

@@ -94,7 +94,7 @@ class Scoreboard:
         for name, choice in self.settings.items():
             if choice.setting:
                 found[name]["setting"] = dict(choice.setting)
-        random = {metric: float(values.mean()) for metric, values in self.random.items()}
+        random = self.task.target.random(self.task.ks)
         failures = {name: {"failure": why} for name, why in self.failures.items()}
         return found | failures | {RANDOM: random}
 

@@ -185,7 +185,7 @@ def popularity_bias(board: Scoreboard, rows: Rows) -> dict[str, Mapping[str, flo
         By scorer: `coverage_at_k`, the share of the catalogue that somebody is shown;
         `mean_popularity_rank` of what is shown, from 1, the item with the most training rows;
         `top_tenth_share`, of what is shown, that is among the most popular tenth of the items.
-        For random it is what is to be expected; its coverage is left out.
+        For random it is what is to be expected.
     """
     k = cut_off(board)
     counts = rows.item_counts()
@@ -206,6 +206,7 @@ def popularity_bias(board: Scoreboard, rows: Rows) -> dict[str, Mapping[str, flo
     target = board.task.target
     users, masked = target.masked.rows(0, len(target))
     report[RANDOM] = {
+        **target.random_coverage((k,)),
         "mean_popularity_rank": _expected(ranks, users, masked, target.num_candidates),
         "top_tenth_share": _expected(popular, users, masked, target.num_candidates),
     }

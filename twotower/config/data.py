@@ -123,7 +123,7 @@ class DataConfig(Section):
     repeats: Literal["keep", "merge"] = "keep"
     """Repeated (user, item) pairs: keep every row, or one row with weights summed, latest time.
 
-    Merged before the split is made; where it is given, within each of its parts.
+    Merged within each split, so that no held-out row takes one away from training.
     """
     event_weights: dict[Text, PositiveFloat] = Field(
         default_factory=lambda: {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}

@@ -23,6 +23,8 @@ Number = Annotated[float, AfterValidator(round_float)]
 """As every tracked file will show it, so that what is reported is what was tried."""
 MAX_GRID = 100_000
 """Values of a stepped range that are worth telling apart."""
+
+
 Choice = bool | int | Number | str
 
 
@@ -30,7 +32,20 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Choices = Annotated[tuple[Choice, ...], Field(min_length=1)]
+def _plain(values: Any) -> Any:
+    """Integral floats as integers: 128.0 and 128 are the same choice, and so the same study."""
+    if not isinstance(values, list | tuple):
+        return values
+    for value in values:
+        if not isinstance(value, bool | int | float | str):
+            msg = f"a choice must be a number, text, true or false, got {value!r}"
+            raise ValueError(msg)
+    return [
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
+    ]
+
+
+Choices = Annotated[tuple[Choice, ...], Field(min_length=1), BeforeValidator(_plain)]
 Condition = Annotated[Choices, BeforeValidator(_as_list)]
 
 
@@ -139,7 +154,7 @@ def contains(space: ParameterSpace, value: Any) -> bool:
     """Whether a trial can try this value."""
     if isinstance(space, CategoricalSpace):
         return value in space.choices
-    if isinstance(value, bool | str) or not space.low <= value <= space.high:
+    if value is None or isinstance(value, bool | str) or not space.low <= value <= space.high:
         return False
     steps: float = (value - space.low) / space.step if space.step else 0.0
     return abs(steps - round(steps)) < 1e-8

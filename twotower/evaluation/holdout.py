@@ -69,9 +69,22 @@ class EvaluationSet:
             ks=ks,
         )
 
+    def random_coverage(self, ks: tuple[int, ...]) -> dict[str, float]:
+        """Share of the catalogue that random rankings show to somebody, to be expected."""
+        if not len(self):
+            return {}
+        masked = self.masked.rows(0, len(self))
+        return {
+            f"coverage_at_{k}": metrics.random_coverage(
+                self.num_candidates, *masked, self.num_items, k
+            )
+            for k in ks
+        }
+
     def random(self, ks: tuple[int, ...]) -> dict[str, float]:
         """Mean metrics to be expected of a random ranking under the same masks."""
-        return {name: float(values.mean()) for name, values in self.random_per_user(ks).items()}
+        means = {name: float(values.mean()) for name, values in self.random_per_user(ks).items()}
+        return means | self.random_coverage(ks)
 
 
 def evaluation_set(

@@ -89,6 +89,33 @@ def random_expectation(
     return expected
 
 
+def random_coverage(
+    num_candidates: IntArray,
+    masked_users: IntArray,
+    masked_items: IntArray,
+    num_items: int,
+    k: int,
+) -> float:
+    """Expected share of the catalogue that uniformly random rankings show to somebody.
+
+    Args:
+        num_candidates: [num_users] catalogue items that are not masked.
+        masked_users: [num_masked] the user of each masked pair.
+        masked_items: [num_masked] the item of each masked pair.
+        num_items: size of the catalogue.
+        k: cut-off.
+
+    Source: user u, who has n_u candidates, is shown each of them with probability
+    min(k, n_u) / n_u; an item is missed by all with the product of the complements.
+    """
+    share = np.minimum(k, num_candidates) / np.maximum(num_candidates, 1)
+    certain = share == 1.0  # whose complement has no logarithm
+    missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
+    log_missed = missed.sum() - np.bincount(masked_items, missed[masked_users], num_items)
+    sure = certain.sum() - np.bincount(masked_items, certain[masked_users], num_items)
+    return float(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
+
+
 def _row_sums(values: NDArray[Any]) -> FloatArray:
     sums: FloatArray = np.add.reduce(values, axis=1, dtype=np.float64)
     return sums

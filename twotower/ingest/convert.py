@@ -120,11 +120,11 @@ def as_numbers(column: pa.ChunkedArray, where: str) -> FloatArray:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
-def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[IntArray, BoolArray]:
-    """Times as whole seconds since 1970, UTC; fractions are cut off, no zone means UTC.
+def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArray]:
+    """Times as seconds since 1970, UTC, to the microsecond; no zone means UTC.
 
     Returns:
-        [num_rows] int64 (0 where invalid) and [num_rows] whether the value is valid: not
+        [num_rows] float64 (0 where invalid) and [num_rows] whether the value is valid: not
         missing, readable, of the kind (number or date) of most rows, and from 1900 to 2199.
 
     Raises:
@@ -141,17 +141,16 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[IntArray, BoolArray
         if pc.sum(is_date, min_count=0).as_py() > np.isfinite(numbers).sum():
             # Without the pattern, pandas would read "now" and "today" as the time of the run.
             numbers = _parse_dates(pc.if_else(is_date, text, None))
-    seconds = np.floor(numbers)
-    valid = (seconds >= FIRST_SECOND) & (seconds <= LAST_SECOND)
-    return np.where(valid, seconds, 0).astype(np.int64), valid
+    valid = (numbers >= FIRST_SECOND) & (numbers < LAST_SECOND + 1)
+    return np.where(valid, numbers, 0.0), valid
 
 
 def _parse_dates(text: pa.ChunkedArray) -> FloatArray:
     """[num_rows] seconds since 1970, NaN where `text` is null or no date."""
     values: Any = text.to_pandas()
     dates = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
-    seconds = dates.dt.tz_localize(None).to_numpy("datetime64[s]").astype(np.int64)
-    return np.where(dates.notna(), seconds, np.nan)
+    stamps = dates.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    return np.where(dates.notna(), stamps / 1e6, np.nan)
 
 
 def _is_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -23,7 +23,7 @@ class EventLog:
     """All usable interactions.
 
     Attributes:
-        frame: user_id, item_id (int64 or string), timestamp (int64 seconds UTC, 0 without),
+        frame: user_id, item_id (int64 or string), timestamp (float64 seconds UTC, 0 without),
             weight (float64, >= 0), split (int8 position in SPLITS, -1: not given); file order.
         files: names of the raw files, in the order of their rows.
         has_timestamps: whether there is a time column.

@@ -32,7 +32,7 @@ class ParquetSource:
     def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """See Source.load; columns keep their types."""
         try:
-            return self._file.read(columns=list(columns)), 0
+            return _plain_text(self._file.read(columns=list(columns))), 0
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
 
@@ -46,3 +46,15 @@ class ParquetSource:
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(f"{self.path}: damaged, or not Parquet: {' '.join(str(error).split())}")
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """Text in views, as Polars writes it, as plain strings, on which every kernel works."""
+    fields = [field.with_type(_without_views(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(_without_views(kind.value_type))
+    return pa.string() if pa.types.is_string_view(kind) else kind

@@ -62,9 +62,10 @@ def prepare(
     _check_times(config, log)
     frame = in_time_order(frame)
     num_rows = len(frame)
+    frame = frame.assign(split=_labels(frame, config))
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
-    splits = _split(frame, config)
+    splits = _parts(frame)
     if last_run is not None:
         check_data(splits, last_run, config.guard)
     catalogue = Catalogue(
@@ -113,17 +114,20 @@ def sample_users(
 
 
 def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows by user id, then timestamp, then their order in the files."""
+    """The rows by user id, then time, then their order in the files; times as whole seconds."""
     codes, _ = pd.factorize(frame["user_id"], sort=True)
     order = time_order(codes.astype(np.int64), frame["timestamp"].to_numpy())
-    return frame.iloc[order].reset_index(drop=True)
+    ordered = frame.iloc[order].reset_index(drop=True)
+    return ordered.assign(timestamp=np.floor(ordered["timestamp"]).astype(np.int64))
 
 
 def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each (user, item) pair: its latest, with the weights of all summed.
+    """One row for each (user, item) pair of a split: its latest, with the weights of all summed.
+
+    Rows of different splits stay apart: a held-out row must not take one away from training.
 
     Args:
-        frame: in time order; where a split is given, rows of different splits stay apart.
+        frame: in time order, with user_id, item_id, weight and split.
     """
     key = ["split", "user_id", "item_id"]
     weight = frame.groupby(key, sort=False)["weight"].transform("sum")
@@ -162,9 +166,8 @@ def _check_times(config: Config, log: EventLog) -> None:
         raise DataError(msg)
 
 
-def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
-    labels = _labels(frame, config)
-    splits = {name: frame[labels == number] for number, name in enumerate(SPLITS)}
+def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
     if splits["train"].empty:
         msg = "split: no usable row belongs to the training split"
         raise DataError(msg)

@@ -73,6 +73,31 @@ def data_report(
     }
 
 
+def summary(report: Mapping[str, Any]) -> str:
+    """What a person wants to know of a report at once; the rest is in metrics/data.json."""
+    rows, users, items = report["rows"], report["users"], report["items"]
+    lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
+    for name in SPLITS:
+        cold = report["cold"].get(name)
+        rest = f", {cold['rows']} of them with a user or item unknown to train" if cold else ""
+        lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
+    for name, read in report["read"].items():
+        if read["dropped"]["total"]:
+            lines.append(f"  dropped {read['dropped']['total']} of {read['rows']} rows of {name}")
+        if read.get("blanked_cells"):
+            lines.append(f"  {read['blanked_cells']} unreadable numbers of {name} count as missing")
+    for name, features in report["features"].items():
+        if features["left_out"]:
+            lines.append(f"  {name} have no column for {', '.join(features['left_out'])}")
+    if report["merged_rows"]:
+        lines.append(f"  merged {report['merged_rows']} repeated rows")
+    if report["sampled_out_users"]:
+        lines.append(f"  sampled out {report['sampled_out_users']} users")
+    if report["source"]["order"] == "file":
+        lines.append("  no timestamps: file order counts as time order")
+    return "\n".join(lines)
+
+
 def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _Rows]:
     """Each split, and "total": all of them."""
     users = pd.factorize(pd.concat([splits[name]["user_id"] for name in SPLITS]))[0]

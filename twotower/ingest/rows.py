@@ -41,7 +41,7 @@ class Rows:
         roles: column of each role that the file has.
         user: [num_rows] int64 or string ids, not yet settled as integers or text.
         item: likewise.
-        timestamp: [num_rows] int64 seconds since 1970, UTC; 0 without a time column.
+        timestamp: [num_rows] float64 seconds since 1970, UTC; 0 without a time column.
         weight: [num_rows] float64, >= 0; 1 without event and weight columns.
         split: [num_rows] int8 position in SPLITS, or UNSPLIT.
         num_read: rows in the file.
@@ -52,7 +52,7 @@ class Rows:
     roles: Mapping[str, str]
     user: pa.ChunkedArray
     item: pa.ChunkedArray
-    timestamp: NDArray[np.int64]
+    timestamp: NDArray[np.float64]
     weight: NDArray[np.float64]
     split: NDArray[np.int8]
     num_read: int
@@ -124,9 +124,9 @@ class _Reader:
             self._require(np.asarray(known.to_numpy()), role, f"unknown_{role}", expected)
         return ids
 
-    def timestamps(self) -> NDArray[np.int64]:
+    def timestamps(self) -> NDArray[np.float64]:
         if "timestamp" not in self.roles:
-            return np.zeros(len(self.check.valid), dtype=np.int64)
+            return np.zeros(len(self.check.valid))
         seconds, valid = as_seconds(self.columns["timestamp"], self._where("timestamp"))
         self._require(valid, "timestamp", "bad_timestamp", SECONDS_RULE)
         return seconds

@@ -1,6 +1,7 @@
 """Which event goes to which split: pure functions on arrays."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,7 @@ def cutoff_split(timestamps: IntArray, validation: float, test: float) -> Labels
     return labels
 
 
-def time_order(users: IntArray, timestamps: IntArray) -> IntArray:
+def time_order(users: IntArray, timestamps: NDArray[Any]) -> IntArray:
     """[num_rows] row numbers by user, then time, then row number."""
     return np.lexsort((timestamps, users)).astype(np.int64)
 

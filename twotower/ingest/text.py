@@ -14,6 +14,7 @@ from twotower.ingest.source import IntArray, check_header
 
 BLOCK_BYTES = 1 << 24
 """Bytes parsed at once; no row may be longer."""
+csv.field_size_limit(BLOCK_BYTES)  # Python's own limit is 128 KiB
 
 
 def decode(data: bytes, path: Path, encoding: str) -> bytes:

@@ -13,32 +13,6 @@ Method = Literal["bca", "percentile"]
 """Bias-corrected and accelerated, for metrics, which are skewed; percentile, for differences."""
 
 
-def bootstrap_interval(
-    values: FloatArray,
-    *,
-    seed: int,
-    level: float = 0.95,
-    resamples: int = 10_000,
-    method: Method = "bca",
-) -> tuple[float, float]:
-    """Confidence interval of the mean over users of one metric; see `bootstrap_intervals`.
-
-    Args:
-        values: [n] one value a user.
-        seed: of the resamples.
-        level: share of such intervals that hold the true mean.
-        resamples: number of them.
-        method: see Method.
-
-    Raises:
-        ValueError: if there is no value, or one is not finite.
-    """
-    low, high = bootstrap_intervals(
-        np.reshape(values, (-1, 1)), seed=seed, level=level, resamples=resamples, method=method
-    )
-    return float(low[0]), float(high[0])
-
-
 def bootstrap_intervals(
     values: FloatArray,
     *,
