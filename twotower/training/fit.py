@@ -22,6 +22,7 @@ from twotower.training.loss import (
     sampled_softmax,
     squared_error,
 )
+from twotower.training.optimizer import LazyAdam
 from twotower.training.popularity import popularity_addend
 from twotower.training.spectral import spectral_items
 from twotower.training.towers import TwoTower, initialise, start_at
@@ -226,13 +227,13 @@ class _Step:
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
-    """Adam; for the id embeddings a lazy one that touches only the rows of the batch."""
+    """Adam; for the id embeddings the lazy one that touches only the rows of the batch."""
     towers = (model.user_tower, model.item_tower)
     tables = [t.id_embedding.weight for t in towers if t.id_embedding is not None]
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
     optimizers: list[torch.optim.Optimizer] = []
     if tables:
-        optimizers.append(torch.optim.SparseAdam(tables, lr=lr))
+        optimizers.append(LazyAdam(tables, lr=lr))
     if others:
         optimizers.append(torch.optim.Adam(others, lr=lr))
     return optimizers
