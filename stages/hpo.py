@@ -104,9 +104,10 @@ def main() -> None:
     config = load_config(overrides=overrides(arguments))
     if arguments.data_root is not None:
         from twotower.ingest import prepare
+        from twotower.ingest.guard import LAST_RUN
         from twotower.ingest.report import summary
 
-        print(summary(prepare(config, PREPARED, Path("metrics/data.json"))))
+        print(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
     watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)

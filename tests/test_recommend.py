@@ -163,6 +163,17 @@ def test_impossible_requests_leave_what_was_there(run: Run, folder: Path) -> Non
     assert not list(folder.parent.glob(".tmp-*"))
     with pytest.raises(ConfigError, match=r"written as \.csv or \.parquet"):
         run("--users", "all", out="recs.json")
+    (folder.parent / "recs.csv").mkdir()
+    with pytest.raises(ConfigError, match=r"recs\.csv: is a folder"):
+        run("--users", "all", out="recs.csv")
+
+
+def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = [[1.0] * 8, [0.5] * 8, [0.0] * 8]
+    model = Recommender.load(write_model(tmp_path / "wide", vectors, vectors, [(0, 1)]))
+    monkeypatch.setattr(batch, "CHUNK", 16)
+    answers = batch.Batch(model.artifacts.user_ids, k=1).answers(model)
+    assert [len(found) for found in answers] == [2, 1]
 
 
 def test_the_module_is_a_command(

@@ -26,7 +26,7 @@ def test_the_workflow_runs_the_job() -> None:
 def test_the_documented_steps_are_those_of_the_job() -> None:
     job = JOB.read_text(encoding="utf-8")
     document = (REPOSITORY / "docs" / "retraining.md").read_text(encoding="utf-8")
-    steps = ["dvc pull prepare hpo refit", "dvc repro", "dvc metrics diff --md", "dvc push"]
+    steps = ["dvc pull", "dvc repro", "dvc metrics diff --md", "dvc push"]
     steps += [f"python -m twotower.{step}" for step in ("retraining start", "tracking sync")]
     steps += ["python -m twotower.registry register"]
     for step in steps:

@@ -13,11 +13,13 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tests.conftest import events
 from tests.registry.conftest import Workspace
-from twotower.common.errors import ArtifactError, RegistryError, TrackingError
+from twotower.artifacts import META
+from twotower.common.errors import ArtifactError, RegistryError, TrackingError, UnfairTestError
 from twotower.config.outputs import MlflowConfig
-from twotower.registry.__main__ import register
+from twotower.registry.__main__ import UNFAIR, fetch, promote_version, register
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
 from twotower.registry.registry import CANDIDATE, CHAMPION, Registry
+from twotower.serving.live import LiveModel
 
 GOOD, POOR = 0.9, 0.1
 
@@ -133,7 +135,7 @@ def test_a_champion_that_knows_the_test_rows_is_no_opponent(shop: Shop) -> None:
     shop.promote()
     shop.register(model("candidate", GOOD))
     known = "60 of 60 test rows are in the training data of version 1"
-    with pytest.raises(RegistryError, match=f"version 2 is not promoted: {known}; --force"):
+    with pytest.raises(UnfairTestError, match=f"version 2 is not promoted: {known}; --force"):
         shop.promote()
     assert shop.number_of(CHAMPION) == 1
     assert shop.promote(force=True).promoted
@@ -221,3 +223,54 @@ def test_a_store_that_cannot_be_reached_is_one_line(
     with pytest.raises(TrackingError, match="MLflow's registry cannot be used") as raised:
         Registry(MlflowConfig(tracking_uri="http://user:secret@127.0.0.1:9"), tmp_path)
     assert "secret" not in str(raised.value)
+
+
+def test_what_cannot_be_compared_has_a_status_of_its_own(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shop.workspace.model
+    shop.register(model("all", POOR, trained_on=("train", "validation", "test")))
+    shop.promote()
+    shop.register(model("candidate", GOOD))
+    data = shop.workspace.root / "data"
+    data.mkdir()
+    shop.workspace.prepared.rename(data / "prepared")
+    monkeypatch.chdir(shop.workspace.root)
+    status = promote_version(shop.workspace.config, shop.registry, None, force=False)
+    assert status == UNFAIR
+    assert "error: version 2 is not promoted: 60 of 60 test rows" in capsys.readouterr().out
+
+
+def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
+    model, out = shop.workspace.model, tmp_path / "served"
+    with pytest.raises(RegistryError, match="shop has no champion"):
+        fetch(shop.registry, out)
+    shop.register(model("champion", GOOD))
+    shop.promote()
+    assert fetch(shop.registry, out) == 1
+    before = LiveModel(out).served.version
+    shop.register(model("worse", POOR))
+    assert not shop.promote().promoted
+    stamp = (out / META).stat().st_mtime_ns
+    assert fetch(shop.registry, out) == 1
+    assert (out / META).stat().st_mtime_ns == stamp  # not even replaced
+    live = LiveModel(out)
+    assert live.served.version == before
+    shop.promote(force=True)
+    assert fetch(shop.registry, out) == 2
+    assert live.refresh()
+
+
+def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) -> None:
+    shop.register(shop.workspace.model("champion", GOOD))
+    shop.promote()
+    precious = tmp_path / "thesis" / "chapter.txt"
+    precious.parent.mkdir()
+    precious.write_text("1")
+    with pytest.raises(RegistryError, match="thesis is no model folder: it is not replaced"):
+        fetch(shop.registry, precious.parent)
+    assert precious.read_text() == "1"
+    damaged = shop.workspace.model("damaged", POOR)
+    (damaged / "item_vecs.npy").write_bytes(b"")
+    fetch(shop.registry, damaged)
+    LiveModel(damaged)

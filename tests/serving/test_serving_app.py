@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 from fastapi.testclient import TestClient
 
 from twotower.serving.app import ServeOptions, create_app
-from twotower.serving.live import LiveModel
+from twotower.serving.live import LiveModel, Served
 
 
 def client_of(folder: Path, **options: Any) -> TestClient:
@@ -26,6 +26,37 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = write_model(tmp_path_factory.mktemp("app") / "m", [[1.0], [-1.0]], LINE, seen)
     with client_of(folder, max_k=50, max_batch=4, max_body=2000) as client:
         yield client
+
+
+class Swapping(LiveModel):
+    """A model that another one replaces between any two looks."""
+
+    def __init__(self, folder: Path, other: Path) -> None:
+        self._both = [LiveModel(folder).served, LiveModel(other).served]
+        super().__init__(folder)
+
+    @property
+    def served(self) -> Served:
+        self._both.reverse()
+        return self._both[0]
+
+
+def test_an_answer_is_of_the_model_that_it_names(tmp_path: Path) -> None:
+    folders = [
+        write_model(tmp_path / name, [[sign], [-sign]], LINE, [(0, 0)])
+        for name, sign in (("a", 1.0), ("b", -1.0))
+    ]
+    asked, want = {"user_ids": [100]}, {}
+    for folder in folders:
+        with client_of(folder) as client:
+            answer = client.post("/recommend", json=asked).json()
+            want[answer["model"]] = answer
+    assert len(want) == 2
+    options = ServeOptions(artifacts=folders[0], poll=0)
+    with TestClient(create_app(options, Swapping(*folders))) as client:
+        for _ in range(3):
+            answer = client.post("/recommend", json=asked).json()
+            assert answer == want[answer["model"]]
 
 
 def test_health(client: TestClient) -> None:

@@ -1,7 +1,9 @@
 """What MLflow lacks after a search is logged later, once."""
 
+import hashlib
 import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from filelock import FileLock
@@ -17,7 +19,9 @@ from twotower.search.results import SearchOutputs
 from twotower.search.snapshot import write_snapshot
 from twotower.search.study import open_study
 from twotower.search.trial import TrialRecord
-from twotower.tracking.journal import LOCK
+from twotower.tracking import study
+from twotower.tracking.journal import LOCK, NOTE
+from twotower.tracking.mlflow_run import COMMIT_TAG
 from twotower.tracking.store import store_uri
 from twotower.tracking.study import finished_trial, track_study
 from twotower.tracking.sync import sync
@@ -62,10 +66,10 @@ class Repository:
             mixed=mixed,
         )
         self.said: list[str] = []
-        with open_study(self.location, config().hpo, self.said.append) as study:
+        with open_study(self.location, config().hpo, self.said.append) as live:
             for number in range(count):
-                study.add(record(number, self.location.provenance.digest))
-            study.add(record(count + 1, self.location.provenance.digest))  # one still runs
+                live.add(record(number, self.location.provenance.digest))
+            live.add(record(count + 1, self.location.provenance.digest))  # one still runs
         self.numbers = [*range(count), count + 1]
 
     def sync(self, **mlflow: object) -> int:
@@ -221,3 +225,57 @@ def test_a_server_that_is_still_down_is_one_error(root: Path) -> None:
             config(tracking_uri="http://127.0.0.1:9").mlflow,
             repository.outputs,
         )
+
+
+def test_the_code_is_that_of_the_search_and_not_of_the_sync(root: Path) -> None:
+    repository = Repository(root)
+    repository.snapshot(3)
+    repository.sync()
+    assert COMMIT_TAG not in runs(root)[0].data.tags  # nobody knows it
+    with mock.patch.object(study, "git_tags", return_value={COMMIT_TAG: "first"}):
+        repository.track(0)
+    with mock.patch.object(study, "git_tags", return_value={COMMIT_TAG: "later"}):
+        repository.track(0)
+    repository.sync()
+    assert runs(root)[0].data.tags[COMMIT_TAG] == "first"
+
+
+def test_the_store_of_the_environment_is_remembered_without_credentials(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
+    repository.track(0)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert repository.sync() == 3
+    assert "in experiment tests of sqlite:///" in repository.said[-1]
+    assert repository.said[-1].endswith("other.db")
+    assert (root / "other.db").exists()
+    assert MlflowClient(tracking_uri=store_uri(None, root)).get_experiment_by_name("tests") is None
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    repository.track()
+    note = (repository.location.folder / NOTE).read_text(encoding="utf-8")
+    assert "127.0.0.1:9" in note
+    assert "secret" not in note
+
+
+def test_plots_of_another_search_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    (root / "plots").mkdir()
+    (root / "plots" / "hpo_history.html").write_text("drawn")
+    repository = Repository(root)
+    repository.track()
+    repository.finish()
+    client = MlflowClient(tracking_uri=store_uri(None, root))
+
+    def uploaded(results_drawn: bytes) -> set[str]:
+        digest = hashlib.md5(results_drawn, usedforsecurity=False).hexdigest()
+        deps = [{"path": "hpo_results.json", "md5": digest}]
+        lock = {"stages": {"visualize": {"deps": deps}}}
+        (root / "dvc.lock").write_text(json.dumps(lock))
+        repository.sync()
+        return {file.path for file in client.list_artifacts(runs(root)[0].info.run_id)}
+
+    assert "plots" not in uploaded(b"of another search")
+    assert "plots" in uploaded(repository.outputs.results.read_bytes())

@@ -8,6 +8,7 @@ TwoTowerError
 ├── ArtifactError     a folder that is not a model
 ├── TrackingError     an MLflow store that does not answer
 ├── RegistryError     a model that cannot be registered, compared or promoted
+│   └── UnfairTestError   two models of which one has seen the test rows
 └── RequestError      a question that a model cannot answer
 """
 
@@ -42,6 +43,10 @@ class TrackingError(TwoTowerError):
 
 class RegistryError(TwoTowerError):
     """A model cannot be registered, compared or promoted."""
+
+
+class UnfairTestError(RegistryError):
+    """Two models cannot be compared on test rows that one of them was trained on."""
 
 
 class RequestError(TwoTowerError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twotower.common.errors import RegistryError, TrackingError
+from twotower.common.errors import RegistryError, TrackingError, UnfairTestError
 from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
@@ -61,8 +61,8 @@ def promote(
         force: promote whatever speaks against it; that is recorded at the version.
 
     Raises:
-        RegistryError: if there is no candidate, the data here is not its data, or a test row is in
-            the training data of one of the models.
+        RegistryError: if there is no candidate, or the data here is not its data.
+        UnfairTestError: if a test row is in the training data of one of the models.
         TrackingError: if the store does not answer, or has lost one of the models.
     """
     candidate = _candidate(registry, number)
@@ -133,7 +133,7 @@ def _check_unseen(
             f"{count:,} of {len(splits['test']):,} test rows are in the training data of "
             f"version {version.version}"
         )
-        raise RegistryError(msg)
+        raise UnfairTestError(msg)
 
 
 def _promote(

@@ -118,7 +118,8 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
     @app.post("/recommend", response_model=RecommendResponse, responses=REFUSED)
     def recommend(asked: RecommendRequest) -> JSONResponse:
         """The best items for each user, or for each history of a new user."""
-        served, model = live.served, live.served.recommender
+        served = live.served
+        model = served.recommender
         options.check(asked.k, len(asked.user_ids or asked.histories or ()))
         given = ItemFilter(asked.allowed, asked.blocked)
         if asked.user_ids is not None:

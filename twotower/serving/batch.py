@@ -20,7 +20,7 @@ from twotower.serving.recommender import Recommender
 from twotower.serving.results import Recommendations
 
 CHUNK = 2**18
-"""Recommendations held at a time; with Parquet, a row group."""
+"""Recommendations, or numbers of user vectors, held at a time; with Parquet, a row group."""
 FORMATS = (".csv", ".parquet")
 
 
@@ -42,7 +42,9 @@ class Batch:
 
     def answers(self, model: Recommender) -> Iterator[Recommendations]:
         """The recommendations, a chunk of users at a time; at least one chunk."""
-        step = max(1, CHUNK // min(max(self.k, 1), model.num_items))
+        # A user costs the recommendations, and a vector.
+        shown = min(max(self.k, 1), model.num_items)
+        step = max(1, CHUNK // max(shown, model.artifacts.item_vecs.shape[1]))
         for start in range(0, max(len(self.users), 1), step):
             users = self.users[start : start + step]
             if self.histories is None:
@@ -68,11 +70,14 @@ def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
         The number of users by source.
 
     Raises:
-        ConfigError: if the file is of another kind.
+        ConfigError: if the file is of another kind, or a folder.
         RequestError: if an id is of the wrong type or k below 1; nothing is written.
     """
     if out.suffix.lower() not in FORMATS:
         msg = f"{out}: recommendations are written as {' or '.join(FORMATS)}"
+        raise ConfigError(msg)
+    if out.is_dir():
+        msg = f"{out}: is a folder; name a file"
         raise ConfigError(msg)
     sources: Counter[str] = Counter()
     schema = _schema(model, batch)

@@ -17,7 +17,8 @@ TRIAL_TAG = "twotower.trial"
 STATE_TAG = "twotower.state"
 FAILURE_TAG = "twotower.failure"
 PARENT_TAG = "mlflow.parentRunId"
-COMMIT_TAG = "mlflow.source.git.commit"
+COMMIT_TAG, DIRTY_TAG = "mlflow.source.git.commit", "twotower.git.dirty"
+CODE_TAGS = {COMMIT_TAG, DIRTY_TAG}
 CONTEXT_TAG = "mlflow.data.context"
 
 MAX_METRICS = 1000
@@ -66,7 +67,10 @@ class SearchRun:
                 self._experiment, tags=tags, run_name=self._search.study_name
             )
             run_id = str(run.info.run_id)
-        tags = {**self._search.tags, SEARCH_TAG: self._search.key}
+        known = found[0].data.tags if found else {}
+        code = known.keys() & CODE_TAGS  # of the search that opened it
+        own = {name: tag for name, tag in self._search.tags.items() if name not in code}
+        tags = {**own, SEARCH_TAG: self._search.key}
         self._client.log_batch(run_id, tags=_tags(tags))
         params = _params(self._search.params)
         for start in range(0, len(params), MAX_PARAMS):

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from twotower.config.outputs import MlflowConfig
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 SILENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -47,11 +49,16 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
         tracking_uri: as configured; None: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
         root: folder of a SQLite file that is named by a relative path.
     """
-    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    uri = tracking_uri or os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
     prefix, separator, path = uri.partition("sqlite:///")
     if prefix or not separator:
         return uri
     return f"sqlite:///{(root.absolute() / path).as_posix()}"
+
+
+def without_credentials(uri: str | None) -> str | None:
+    """The URI without user and password."""
+    return uri and re.sub(r"://[^/]*@", "://", uri)
 
 
 def import_store(config: MlflowConfig, root: Path) -> None:

@@ -1,7 +1,9 @@
 """A study and its trials as the tracker shows them."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from twotower.search.trial import CONSTANT_TIME, TrialRecord
 from twotower.tracking.git import git_tags
 from twotower.tracking.journal import LOCK, TrackedStudy, version_tags, write_note
 from twotower.tracking.records import FinishedTrial, SearchInfo, TrackedDataset, Tracker
+from twotower.tracking.store import TRACKING_URI, without_credentials
 from twotower.tracking.tracker import start_tracker, warn
 
 DATASETS = {"train": "training", "validation": "validation"}
@@ -36,9 +39,12 @@ def track_study(
     search = search_info(
         config.hpo.study_name, location.identity, location.provenance, location.version, counts
     )
+    search = replace(search, tags={**search.tags, **git_tags()})
     name, objective = location.study_name(config.hpo), config.hpo.objective
+    uri = without_credentials(config.mlflow.tracking_uri or os.environ.get(TRACKING_URI))
+    where = config.mlflow.model_copy(update={"tracking_uri": uri})
     try:
-        write_note(location.folder, TrackedStudy(name, objective, config.mlflow, search))
+        write_note(location.folder, TrackedStudy(name, objective, where, search))
     except OSError as error:  # what cannot be noted can still be logged
         warn(error)
     return start_tracker(config.mlflow, root, search, location.folder / LOCK)
@@ -51,7 +57,7 @@ def search_info(
     version: str,
     counts: Mapping[str, int] | None = None,
 ) -> SearchInfo:
-    """What identifies a study, its data and its code.
+    """What identifies a study, its data and the versions that compute it.
 
     Args:
         study_name: name of its run.
@@ -72,7 +78,6 @@ def search_info(
             "twotower.identity": identity.digest,
             "twotower.provenance": provenance.digest,
             **version_tags(provenance.values),
-            **git_tags(),
         },
         datasets=[
             TrackedDataset(

@@ -1,11 +1,14 @@
 """Logs what MLflow lacks: trials of tracked searches that it could not be told of."""
 
+import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from twotower.common.errors import SearchError, TrackingError
@@ -28,6 +31,7 @@ from twotower.tracking.journal import (
 )
 from twotower.tracking.mlflow_run import SearchRun
 from twotower.tracking.records import SearchInfo
+from twotower.tracking.store import TRACKING_URI, store_uri, without_credentials
 from twotower.tracking.study import finished_trial, search_info, summary_metrics
 from twotower.tracking.tracker import explain
 
@@ -66,8 +70,8 @@ def sync(
         root: of the repository.
         say: told what was done.
         where: store and experiment in place of those that the searches were told of.
-        outputs: results and snapshot of the search; what of them and of `plots/` is there is
-            uploaded.
+        outputs: results and snapshot of the search; what of them is there is uploaded, and
+            `plots/`, if DVC knows that they were made of these results.
 
     Returns:
         Number of trials that were logged.
@@ -78,11 +82,12 @@ def sync(
     """
     outputs = outputs or SearchOutputs()
     results = _read_results(outputs.results)
+    drawn = _is_drawn(outputs.results, root)
     total = 0
     for found in _studies(config, root, outputs):
-        tracked = found.tracked if where is None else replace(found.tracked, config=where)
+        tracked = replace(found.tracked, config=where or _store(found.tracked.config, config))
         study = replace(found, tracked=tracked)
-        files = [outputs.results, outputs.trials, PLOTS]
+        files = [outputs.results, outputs.trials, *([PLOTS] if drawn else [])]
         ours = results if results and is_result_of(results, tracked) else None
         total += _sync_study(study, root, ours, [f for f in files if f.exists()], say)
     return total
@@ -102,11 +107,30 @@ def _sync_study(study: _Study, root: Path, results: Any, files: list[Path], say:
     except Exception as error:
         msg = f"MLflow cannot be written: {explain(error)}"
         raise TrackingError(msg) from None
+    shown = without_credentials(store_uri(tracked.config.tracking_uri, root))
     say(
         f"{name}: logged {logged} of {len(study.records)} trials in experiment "
-        f"{tracked.config.experiment}" + ("" if logged else "; MLflow lacked none")
+        f"{tracked.config.experiment} of {shown}" + ("" if logged else "; MLflow lacked none")
     )
     return logged
+
+
+def _store(noted: MlflowConfig, config: Config) -> MlflowConfig:
+    """Where a search was tracked; a note holds no credentials, which the store of now may have."""
+    uri = config.mlflow.tracking_uri or os.environ.get(TRACKING_URI)
+    same = without_credentials(uri) == noted.tracking_uri
+    return noted.model_copy(update={"tracking_uri": uri}) if same else noted
+
+
+def _is_drawn(results: Path, root: Path) -> bool:
+    """Whether the plots were made of these results, as the lock of the pipeline has it."""
+    try:
+        stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        deps = {entry["path"]: entry["md5"] for entry in stages["visualize"]["deps"]}
+        digest = hashlib.md5(results.read_bytes(), usedforsecurity=False).hexdigest()
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return False
+    return deps.get(results.name) == digest
 
 
 def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
