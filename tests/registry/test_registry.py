@@ -14,9 +14,9 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from tests.conftest import events
 from tests.registry.conftest import Workspace
 from twotower.artifacts import META
-from twotower.common.errors import ArtifactError, RegistryError, TrackingError, UnfairTestError
+from twotower.common.errors import ArtifactError, ComparisonError, RegistryError, TrackingError
 from twotower.config.outputs import MlflowConfig
-from twotower.registry.__main__ import UNFAIR, fetch, promote_version, register
+from twotower.registry.__main__ import INCOMPARABLE, fetch, promote_version, register
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
 from twotower.registry.registry import CANDIDATE, CHAMPION, Registry
 from twotower.serving.live import LiveModel
@@ -135,7 +135,7 @@ def test_a_champion_that_knows_the_test_rows_is_no_opponent(shop: Shop) -> None:
     shop.promote()
     shop.register(model("candidate", GOOD))
     known = "60 of 60 test rows are in the training data of version 1"
-    with pytest.raises(UnfairTestError, match=f"version 2 is not promoted: {known}; --force"):
+    with pytest.raises(ComparisonError, match=f"version 2 is not promoted: {known}; --force"):
         shop.promote()
     assert shop.number_of(CHAMPION) == 1
     assert shop.promote(force=True).promoted
@@ -237,7 +237,7 @@ def test_what_cannot_be_compared_has_a_status_of_its_own(
     shop.workspace.prepared.rename(data / "prepared")
     monkeypatch.chdir(shop.workspace.root)
     status = promote_version(shop.workspace.config, shop.registry, None, force=False)
-    assert status == UNFAIR
+    assert status == INCOMPARABLE
     assert "error: version 2 is not promoted: 60 of 60 test rows" in capsys.readouterr().out
 
 

@@ -8,7 +8,7 @@ TwoTowerError
 ├── ArtifactError     a folder that is not a model
 ├── TrackingError     an MLflow store that does not answer
 ├── RegistryError     a model that cannot be registered, compared or promoted
-│   └── UnfairTestError   two models of which one has seen the test rows
+│   └── ComparisonError   models that nothing can tell apart: one has seen the test rows, say
 └── RequestError      a question that a model cannot answer
 """
 
@@ -45,8 +45,8 @@ class RegistryError(TwoTowerError):
     """A model cannot be registered, compared or promoted."""
 
 
-class UnfairTestError(RegistryError):
-    """Two models cannot be compared on test rows that one of them was trained on."""
+class ComparisonError(RegistryError):
+    """Two models cannot be compared: one was trained on test rows, or there are none to score."""
 
 
 class RequestError(TwoTowerError):

@@ -7,7 +7,7 @@
     python -m twotower.registry list
 
 Exit status of promote: 0 if the version is the champion now, 3 if the champion stays, 4 if the two
-cannot be compared because one was trained on test rows, 1 for other errors.
+cannot be compared (one was trained on test rows, say), 1 for other errors.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 from twotower.artifacts import ARTIFACTS, META, load_artifacts
 from twotower.artifacts.folder import verify_artifacts
 from twotower.common.cli import command_parser, one_line_errors, say
-from twotower.common.errors import RegistryError, TwoTowerError, UnfairTestError
+from twotower.common.errors import ComparisonError, RegistryError, TwoTowerError
 from twotower.common.files import atomic_folder, sha256_file
 from twotower.common.places import repository_root
 from twotower.config import Config, load_config
@@ -29,7 +29,7 @@ from twotower.registry.registry import CANDIDATE, CHAMPION, MODEL_TAG, Registry,
 from twotower.registry.rows import training_frame
 
 METRICS = Path("metrics/test.json")
-STAYS, UNFAIR = 3, 4
+STAYS, INCOMPARABLE = 3, 4
 """Exit statuses of promote."""
 
 
@@ -123,9 +123,9 @@ def promote_version(config: Config, registry: Registry, number: int | None, *, f
 
     try:
         decision = promote(config, registry, number, force=force)
-    except UnfairTestError as error:
+    except ComparisonError as error:
         say(f"error: {error}")
-        return UNFAIR
+        return INCOMPARABLE
     if decision.comparison is not None:
         say(str(decision.comparison))
     verdict = "is the champion" if decision.promoted else "stays a candidate"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from twotower.artifacts import Artifacts
-from twotower.common.errors import RegistryError, RequestError
+from twotower.common.errors import ComparisonError, RequestError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.prepared import Catalogue, read_catalogue
@@ -73,7 +73,7 @@ class ServedScorer:
             catalogue: users and items by the indices of the evaluation set.
 
         Raises:
-            RegistryError: if the model's ids are of another type.
+            ComparisonError: if the model's ids are of another type.
         """
         self._artifacts = artifacts
         try:
@@ -81,7 +81,7 @@ class ServedScorer:
             items = artifacts.item_ids.encode(catalogue.items.vocabulary.ids)
         except RequestError as error:
             msg = f"the models cannot be compared: {error}"
-            raise RegistryError(msg) from None
+            raise ComparisonError(msg) from None
         known = items >= 0
         self._unknown = torch.from_numpy(~known)
         vectors = np.zeros((len(items), artifacts.item_vecs.shape[1]), dtype=np.float32)
@@ -118,14 +118,14 @@ def compare(
         prepared: its folder.
 
     Raises:
-        RegistryError: if nothing can be compared.
+        ComparisonError: if nothing can be compared.
     """
     history = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
     catalogue = read_catalogue(prepared / "vocabulary").extend(history)
     target = evaluation_set(catalogue, history, splits["test"], config.evaluate)
     if not len(target):
         msg = "the models cannot be compared: no user of the test split has a new item to find"
-        raise RegistryError(msg)
+        raise ComparisonError(msg)
     metric, ks = config.hpo.objective, config.evaluate.ks
     scores = [
         evaluate(ServedScorer(model, catalogue), target, ks).per_user[metric]

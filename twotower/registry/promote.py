@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twotower.common.errors import RegistryError, TrackingError, UnfairTestError
+from twotower.common.errors import ComparisonError, RegistryError, TrackingError
 from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
@@ -62,7 +62,8 @@ def promote(
 
     Raises:
         RegistryError: if there is no candidate, or the data here is not its data.
-        UnfairTestError: if a test row is in the training data of one of the models.
+        ComparisonError: if a test row is in the training data of one of the models, or no user can
+            be scored.
         TrackingError: if the store does not answer, or has lost one of the models.
     """
     candidate = _candidate(registry, number)
@@ -133,7 +134,7 @@ def _check_unseen(
             f"{count:,} of {len(splits['test']):,} test rows are in the training data of "
             f"version {version.version}"
         )
-        raise UnfairTestError(msg)
+        raise ComparisonError(msg)
 
 
 def _promote(
