@@ -46,6 +46,7 @@ def write_model(
     items: list[Any] | None = None,
     similarity: str = "dot",
     history: tuple[np.ndarray, float] | None = None,
+    history_decay: float = 0.0,
     popularity_weight: float = 0.0,
 ) -> Path:
     """Write a model folder; `seen` holds (user index, item index) of each training row."""
@@ -61,7 +62,8 @@ def write_model(
     rows = Interactions(pairs[:, 0], pairs[:, 1], zeros.astype(np.float32), zeros.astype(np.int64))
     pooled, exponent = history or (None, None)
     model_meta = {"similarity": similarity, "user_exponent": exponent}
-    meta = {"model": model_meta | {"popularity_weight": popularity_weight}}
+    model_meta |= {"popularity_weight": popularity_weight, "history_decay": history_decay}
+    meta = {"model": model_meta}
     model: Any = Given(user_vecs, item_vecs, pooled)
     write_artifacts(folder, model, catalogue, rows, meta)
     return folder

@@ -147,6 +147,17 @@ def test_histories_of_which_nothing_is_known_get_popular_items(make: Make) -> No
     assert found.asked == [0, 1, 2, 3]
 
 
+def test_the_latest_item_of_a_history_counts_most(make: Make) -> None:
+    pooled = np.eye(3, dtype=np.float32)
+    model = make([[1.0, 0.0, 0.0]], np.eye(3), [], history=(pooled, 1.0), history_decay=0.5)
+    # 1000 comes last again, before it 1001: weights 1 and 1/2, over two items.
+    found = model.recommend_from_history([1000, 99, 1001, 1000], k=2, exclude_seen=False)
+    assert answers(found) == [(0, [1000, 1001], [0.5, 0.25], "history")]
+    other = model.recommend_from_history([1000, 1001], k=2, exclude_seen=False)
+    assert answers(other) == [(0, [1001, 1000], [0.5, 0.25], "history")]
+    assert model.recommend_from_history([1002, 1000, 1001], k=3).item_ids == [[]]
+
+
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_a_pooling_tower_serves_new_users_as_it_did_its_own(make: Make, similarity: str) -> None:
     rng = np.random.default_rng(0)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,9 @@ ROWS = Interactions(
 )
 
 
-def history(**model) -> History:
+def history(rows: Interactions = ROWS, **model) -> History:
     config = ModelConfig(user_exponent=0, item_exponent=0, popularity_exponent=0, **model)
-    return History.of(ROWS, num_users=3, num_items=4, config=config)
+    return History.of(rows, num_users=3, num_items=4, config=config)
 
 
 def test_pairs_are_distinct_and_weigh_what_their_rows_do() -> None:
@@ -40,3 +42,18 @@ def test_an_item_loses_weight_with_the_time_before_the_latest_one() -> None:
     found = history(history_half_life=2)
     assert found.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
     assert found.weight.tolist() == [2, 4, 4]
+
+
+def test_an_item_loses_weight_with_each_later_event() -> None:
+    # User 0 has item 2 on days 0 and 2, and item 1 on day 4: two, one and no later events.
+    found = history(history_decay=0.5)
+    assert found.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
+    assert found.weight.tolist() == [2, 4, 4]
+
+
+def test_events_of_one_second_are_equally_late() -> None:
+    rows = replace(ROWS, timestamp=np.zeros(4, dtype=np.int64))
+    assert history(rows, history_decay=0.5).pooling.tolist() == history().pooling.tolist()
+    # User 0's rows 0 and 3 are of one second, before row 2.
+    rows = replace(ROWS, timestamp=np.array([1, 1, 4, 1]) * DAY)
+    assert history(rows, history_decay=0.5).pooling == pytest.approx([2, 1 / 2 + 3 / 2, 4])

@@ -7,13 +7,15 @@ seen_offsets.npy, seen_items.npy
                                seen_items[seen_offsets[u]:seen_offsets[u + 1]], ascending; int64
 item_counts.npy                [num_items] int64 training rows of each item: its popularity
 history_item_vecs.npy          only if the user tower pools a history: [num_items, dim] float32;
-                               a user with the n distinct items H has the vector
-                               n^-user_exponent * sum of the rows H, of length 1 for the cosine
+                               a user with the distinct items h_1 … h_n, in order of time, has
+                               the vector n^-user_exponent * sum of
+                               (1 - history_decay)^(n - i) * row h_i, of length 1 for the cosine
 index.usearch                  only if refit.index asks for it: an approximate index of item_vecs
 vocabulary/                    ids in the order of the vectors, and side features
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
-                               `history.user_exponent`, and `files`: SHA-256 of all other files
+                               section `history` with these two, and `files`: SHA-256 of all
+                               other files
 """
 
 import json

@@ -53,7 +53,8 @@ def write_artifacts(
     pooled = model.history_item_vectors()
     if pooled is not None:
         arrays["history_item_vecs"] = pooled
-        meta = {**meta, "history": {"user_exponent": meta["model"]["user_exponent"]}}
+        pooling = {key: meta["model"][key] for key in ("user_exponent", "history_decay")}
+        meta = {**meta, "history": pooling}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         msg = "the final model's vectors are not finite: it is not written"
         raise TrainingError(msg)

@@ -39,6 +39,9 @@ class ModelConfig(Section):
     history_half_life: PositiveFloat | None = None
     """Days after which an item of a history weighs half as much as the user's latest; null: time
     does not matter."""
+    history_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of its weight that an item of a history loses with each later event of the user; 0:
+    their order does not matter. Events of one second weigh alike."""
     init: Literal["random", "spectral"] = "random"
     """Where training starts: at random vectors, or at a truncated singular value decomposition of
     the interactions, which is a model by itself (`train.epochs: 0`)."""

@@ -137,7 +137,8 @@ class Recommender:
         """The best items for users that the model does not know.
 
         Args:
-            histories: the items of each user; repeated and unknown ones count once and not at all.
+            histories: the items of each user, the latest one last; of repeated ones the last
+                counts, unknown ones do not. The order matters to models with `history_decay`.
             k: items a user, at least 1; beyond the catalogue, all of it.
             exclude_seen: whether the items of the history are left out.
             filter: items that may be recommended (see `Filter`); None: all.
@@ -150,11 +151,12 @@ class Recommender:
         Raises:
             RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
         """
-        known = [np.unique(self.artifacts.item_ids.encode(items)) for items in histories]
-        known = [items[items >= 0] for items in known]
+        known = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
         vectors = history_vectors(self.artifacts, known)
         source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
-        seen = item_lists(known) if exclude_seen else empty_lists(len(known))
+        seen = empty_lists(len(known))
+        if exclude_seen:
+            seen = item_lists([np.sort(items) for items in known])
         query = _Query(list(range(len(known))), "history", source, vectors, seen)
         return self._answer(query, k, filter)
 
@@ -246,6 +248,13 @@ class _Query:
     source: Source
     vectors: FloatArray
     seen: ItemLists
+
+
+def _distinct(items: IntArray) -> IntArray:
+    """The distinct known items (not -1), in the order in which each comes last."""
+    backwards = items[items >= 0][::-1]
+    _, first = np.unique(backwards, return_index=True)
+    return backwards[np.sort(first)][::-1]
 
 
 def _empty(rows: int, width: int) -> tuple[IntArray, FloatArray]:

@@ -36,7 +36,7 @@ def read_histories(path: Path, *, integers: bool) -> tuple[list[Id], list[list[I
     """Users and the items of each, from the columns user_id and item_id of CSV or Parquet.
 
     Args:
-        path: .csv or .parquet, a row an interaction, in any order.
+        path: .csv or .parquet, a row an interaction; those of a user in order of time.
         integers: whether the item ids are to be integers.
 
     Returns:

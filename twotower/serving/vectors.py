@@ -24,18 +24,22 @@ def user_vectors(artifacts: Artifacts, users: IntArray) -> FloatArray:
 def history_vectors(artifacts: Artifacts, histories: Sequence[IntArray]) -> FloatArray:
     """[len(histories), dim] vectors of users with these distinct items; zeros for an empty list.
 
-    The model's own pooling of histories if it has one, otherwise the mean of the item vectors; of
-    length 1 where the model compares by cosine, as the vectors of its users are.
+    The model's own pooling of histories if it has one, in which older items may weigh less than
+    those after them, otherwise the mean of the item vectors; of length 1 where the model compares
+    by cosine, as the vectors of its users are.
     """
     width = tower_width(artifacts)
     vectors = np.zeros((len(histories), width), dtype=np.float64)
     pooled = artifacts.history_item_vecs
-    exponent = 1.0 if pooled is None else float(artifacts.meta["history"]["user_exponent"])
+    exponent, decay = 1.0, 0.0
+    if pooled is not None:
+        stored = artifacts.meta["history"]
+        exponent, decay = float(stored["user_exponent"]), float(stored.get("history_decay", 0.0))
     addends = artifacts.item_vecs if pooled is None else pooled
     for row, items in enumerate(histories):
         if len(items):
-            total = addends[items, :width].sum(axis=0, dtype=np.float64)
-            vectors[row] = total * len(items) ** -exponent
+            weights = (1 - decay) ** np.arange(len(items) - 1, -1, -1)
+            vectors[row] = weights @ addends[items, :width] * len(items) ** -exponent
     if artifacts.meta["model"]["similarity"] == "cosine":
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, lengths, out=vectors, where=lengths > 0)

@@ -216,8 +216,9 @@ class TwoTower(nn.Module):
     def history_item_vectors(self) -> NDArray[np.float32] | None:
         """[num_items, dim] what each item adds to a user; None if the tower pools no history.
 
-        A new user's vector, but for side features, is their sum over the user's n items, divided by
-        n ** user_exponent, and then `finish`. Where the last dimension is the popularity, it is 0.
+        A new user's vector, but for side features, is their sum over the user's n items, each
+        times (1 - history_decay) ** (items after it), divided by n ** user_exponent, and then
+        `finish`. Where the last dimension is the popularity, it is 0.
         """
         if not self.pools_history:
             return None
