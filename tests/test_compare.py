@@ -106,6 +106,12 @@ def test_a_tag_an_experiment_and_the_workspace(
     assert found.metrics["recall_at_10"].tolist() == recall.tolist()
 
 
+@pytest.mark.parametrize("revision", ["weak", "workspace"])
+def test_from_a_folder_below_the_root(repository: Repository, revision: str) -> None:
+    below = read_user_metrics(revision, repository=str(repository.file.parent))
+    assert below.metrics["mrr"].tolist() == repository.read(revision).metrics["mrr"].tolist()
+
+
 def test_another_scorer(repository: Repository) -> None:
     assert set(repository.read("weak", scorer="popularity").metrics) == {"recall_at_10"}
     with pytest.raises(DataError, match="no test metrics of ease; there are optimized, popularity"):
@@ -139,6 +145,7 @@ def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None
     ("revision", "path", "message"),
     [
         ("nowhere", PER_USER.as_posix(), "nowhere: no such Git revision or experiment"),
+        ("", PER_USER.as_posix(), "a revision is empty"),
         ("weak", "metrics/absent.parquet", "metrics/absent.parquet is missing, or neither"),
         ("weak", "metrics/per_user.parquet.dvc", "damaged or not of the refit stage"),
     ],

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,36 @@ def test_as_many_users_as_were_asked_for_are_enough() -> None:
     needed = judge(shop(users=60, **rates)).users_needed
     assert needed is not None
     assert judge(shop(users=2 * needed, **rates)).text == "no better than random"
+
+
+@pytest.mark.parametrize("users", [30, 60])
+def test_a_lift_that_there_is_no_room_for_is_not_asked_for(users: int) -> None:
+    """Over random's 0.9 a lift of half of it is impossible, and half of what is missing is not."""
+    per_user = shop(users=users, optimized=0.0, random=0.9, popularity=0.0)
+    per_user["optimized"] = np.arange(users) % 15 < 14
+    found = judge(per_user)
+    assert (found.text, found.reference) == (TOO_LITTLE, "random")
+    # A spread of 14 / 15: (1.645 + 0.842)² · 14 / 15² / 0.05² users.
+    assert found.users_needed == pytest.approx(154, rel=0.05)
+
+
+def test_where_every_ranking_is_perfect_none_is_better() -> None:
+    perfect = dict.fromkeys(("optimized", "random", "popularity"), np.ones(20))
+    assert judge(perfect).text == "no better than random"
+
+
+def test_what_stands_in_the_way_is_asked_how_many_users_it_needs() -> None:
+    """The bootstrap alone keeps the model from random; its other seeds are perfect."""
+    per_user = shop(users=80, optimized=0.0, random=0.9, popularity=0.0)
+    per_user["optimized"] = np.arange(80) % 20 < 19
+    found = verdict(per_user, seed=1, resamples=1000, over_seeds=np.ones(80))
+    one = found.comparisons["random"]
+    assert one.p_value <= ALPHA
+    assert one.lower_bound <= 0
+    assert one.over_seeds is not None
+    assert one.over_seeds.beaten
+    assert found == replace(judge(per_user), comparisons=found.comparisons)
+    assert found.text == TOO_LITTLE
 
 
 def test_nobody_found_anything() -> None:

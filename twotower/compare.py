@@ -177,9 +177,13 @@ def _open(revision: str, path: str, repository: str) -> BytesIO:
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
 
+    if not revision:  # which DVC takes for the workspace
+        msg = "a revision is empty; the files as they are here are called workspace"
+        raise DataError(msg)
     rev = None if revision == WORKSPACE else revision
     try:
-        with DVCFileSystem(repository, rev=rev).open(path, "rb") as handle:
+        # From the root of the repository, wherever in it the command is run.
+        with DVCFileSystem(repository, rev=rev).open(f"/{path}", "rb") as handle:
             return BytesIO(handle.read())
     except SCMError as error:
         msg = f"{revision}: no such Git revision or experiment: {error}"

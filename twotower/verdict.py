@@ -15,9 +15,10 @@ The first of these that holds:
    reference with the highest mean among those that are not.
 3. `no better than random`: random is not beaten, and it can be told: there are enough users to
    find a lift of half of random's mean with probability POWER if there were one, or the upper
-   bound of the difference is below that lift.
+   bound of the difference is not above that lift. Above a mean of 0.5 the lift is half of what is
+   missing to 1, as there is no room for more.
 4. `no better than popularity`: random is beaten, popularity is not, and the same holds for it with
-   a lift of a tenth of its mean.
+   a lift of a tenth.
 5. `too little data to tell`: of the first of the two that is not beaten it cannot be told; with the
    number of users that would be enough.
 
@@ -44,7 +45,8 @@ POWER = 0.8
 RESAMPLES = 10_000
 MODEL = "optimized"
 LIFTS = {"random": 0.5, "popularity": 0.1}
-"""What a model must beat to have signal, and which lift over it would be worth finding."""
+"""What a model must beat to have signal, and which lift over it would be worth finding: a share
+of its mean, or of what that lacks to 1 where this is less."""
 MIN_HITS = 10
 """Users with a metric above 0 that it takes to know their spread."""
 
@@ -131,12 +133,12 @@ def verdict(
         raise ValueError(msg)
     model = np.asarray(per_user[MODEL], dtype=np.float64)
     references = {name: per_user[name] for name in sorted(per_user) if name != MODEL}
-    comparisons = _compare(model, references, seed, alpha, resamples)
+    shipped = comparisons = _compare(model, references, seed, alpha, resamples)
     if over_seeds is not None:
         means = _compare(over_seeds, references, seed, alpha, resamples)
         comparisons = {
             name: replace(one, beaten=one.beaten and means[name].beaten, over_seeds=means[name])
-            for name, one in comparisons.items()
+            for name, one in shipped.items()
         }
     standing = [name for name, comparison in comparisons.items() if not comparison.beaten]
     if not standing:
@@ -145,13 +147,13 @@ def verdict(
     if floor is None:
         best = max(standing, key=lambda name: float(np.mean(references[name])))
         return Verdict(SIGNAL.format(reference=best), best, None, len(model), comparisons)
-    if over_seeds is not None and comparisons[floor].p_value <= alpha:
-        model = over_seeds  # it is they that do not beat it
+    judged = shipped[floor]
+    if over_seeds is not None and judged.beaten:  # it is the mean over seeds that does not beat it
+        model, judged = over_seeds, means[floor]
     mean = max(float(np.mean(per_user[name])) for name in ("random", floor))
-    needed = _needed(model, per_user[floor], mean, LIFTS[floor] * mean, alpha)
-    judged = comparisons[floor]
-    judged = judged.over_seeds if model is over_seeds and judged.over_seeds else judged
-    excluded = judged.upper_bound < LIFTS[floor] * mean and _has_hits(model)
+    lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
+    needed = _needed(model, per_user[floor], mean, lift, alpha)
+    excluded = judged.upper_bound <= lift and _has_hits(model)
     if excluded or (needed is not None and needed <= len(model)):
         return Verdict(NO_BETTER.format(reference=floor), floor, None, len(model), comparisons)
     return Verdict(TOO_LITTLE, floor, needed, len(model), comparisons)

@@ -15,7 +15,7 @@ FRAME = pd.DataFrame(
 )
 
 
-def assessment() -> Assessment:
+def assessment(num_diverged: int = 0) -> Assessment:
     wanted = target(
         lists(*([(user + 1) % 4] for user in range(40))),
         lists(*([user % 4] for user in range(40))),
@@ -26,6 +26,7 @@ def assessment() -> Assessment:
     made = board(wanted, KNOWN, "recall_at_1", optimized=right, popularity=wrong, item_knn=right)
     made.settings["item_knn"] = Choice({"k": 100, "shrink": 5})
     made.failures["ease"] = "the catalogue is too large"
+    made.num_diverged = num_diverged
     halves = {metric: values / 2 for metric, values in made.seeds[0].per_user.items()}
     made.seeds.append(replace(made.seeds[0], per_user=halves))
     search = {"best_trial": {"value": 0.8}, "random": {"recall_at_1": 0.25}, "num_users": 3}
@@ -52,6 +53,31 @@ def test_what_is_printed() -> None:
     )
     assert lines[8].startswith("note: 72% of the training rows are later")
     assert lines[-1] == "verdict: signal, but item_knn is as good or better"
+
+
+def line_of(assessment: Assessment, start: str) -> str:
+    return next(line for line in summary(assessment) if line.strip().startswith(start))
+
+
+def test_seeds_with_which_the_training_diverged_are_counted() -> None:
+    line = line_of(assessment(num_diverged=2), "validation")
+    assert line.endswith("deviation 0.3536; with 2 further training seeds it diverged")
+
+
+def test_a_model_that_is_the_default_one_says_so() -> None:
+    same = assessment()
+    same.metrics["default"] = same.metrics["optimized"]
+    same.verdict["left_out"]["default"] = "the same hyperparameters"
+    assert line_of(same, "default").endswith("1.0000  the same hyperparameters")
+
+
+def test_where_the_bootstrap_alone_stands_in_the_way_it_is_named() -> None:
+    known = assessment()
+    comparison = known.verdict["comparisons"]["popularity"]
+    comparison |= {"beaten": False, "lower_bound": 0.0, "p_value": 0.03}
+    comparison["over_seeds"] |= {"p_value": 0.05}
+    want = "not beaten (p 0.03, 0.05 over seeds, but the bootstrap's lower bound is not above 0)"
+    assert line_of(known, "popularity").endswith(want)
 
 
 def test_what_is_printed_without_scores() -> None:

@@ -17,7 +17,7 @@ def summary(assessment: Assessment) -> Iterator[str]:
     users = assessment.verdict["num_users"]
     yield f"test {objective} over {users:,} users, with 95 % intervals:"
     yield from _scores(assessment, objective)
-    yield from _gap(assessment.verdict["gap"])
+    yield from _gap(assessment.verdict["gap"], assessment.intervals["seeds_diverged"])
     if advice := assessment.slices["advice"]:
         yield f"note: {advice}"
     yield f"verdict: {assessment.verdict['sentence']}"
@@ -39,7 +39,9 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         if ends := assessment.intervals["intervals"].get(name):
             parts.append("[{:.4f}, {:.4f}]".format(*ends[objective]))
         if comparison := assessment.verdict["comparisons"].get(name):
-            parts.append(_beaten(comparison))
+            parts.append(_beaten(comparison, assessment.verdict["alpha"]))
+        elif same := assessment.verdict["left_out"].get(name):
+            parts.append(same)
         if setting := section.get("setting"):
             parts.append(", ".join(f"{key} {value:g}" for key, value in setting.items()))
         yield "  ".join(parts)
@@ -49,17 +51,19 @@ def _is_scorer(section: Any) -> bool:
     return isinstance(section, dict) and ("mrr" in section or "failure" in section)
 
 
-def _beaten(comparison: Mapping[str, Any]) -> str:
-    """The shipped model's p-value, and that over seeds where it is what stands in the way."""
+def _beaten(comparison: Mapping[str, Any], alpha: float) -> str:
+    """The shipped model's p-value; if it is not beaten, that over seeds and what else there is."""
     if comparison["beaten"]:
         return f"beaten (p {comparison['p_value']:.2g})"
-    p_values = [f"p {comparison['p_value']:.2g}"]
+    why = [f"p {comparison['p_value']:.2g}"]
     if over_seeds := comparison["over_seeds"]:
-        p_values.append(f"{over_seeds['p_value']:.2g} over seeds")
-    return f"not beaten ({', '.join(p_values)})"
+        why.append(f"{over_seeds['p_value']:.2g} over seeds")
+    if all(one["p_value"] <= alpha for one in (comparison, over_seeds) if one):
+        why.append("but the bootstrap's lower bound is not above 0")
+    return f"not beaten ({', '.join(why)})"
 
 
-def _gap(gap: Mapping[str, Any]) -> Iterator[str]:
+def _gap(gap: Mapping[str, Any], num_diverged: int) -> Iterator[str]:
     """From the score that chose the trial to the score that chose nothing."""
     validation, test = gap["validation"], gap["test"]
     steps = [f"validation {validation['value']:.4f}"] if validation else []
@@ -67,7 +71,7 @@ def _gap(gap: Mapping[str, Any]) -> Iterator[str]:
         mean = "failed" if confirmed["mean"] is None else f"{confirmed['mean']:.4f}"
         steps.append(f"confirmed with fresh seeds {mean}")
     steps.append(f"test {test['value']:.4f}")
-    yield " -> ".join(steps) + _seeds(gap["seeds"])
+    yield " -> ".join(steps) + _seeds(gap["seeds"], num_diverged)
     if validation:
         changes = [f"{test['training_rows']:,} training rows, not {validation['training_rows']:,}"]
         if gap["later_by_days"] is not None:
@@ -77,8 +81,11 @@ def _gap(gap: Mapping[str, Any]) -> Iterator[str]:
         yield f"  between validation and test: {'; '.join(changes)}"
 
 
-def _seeds(seeds: Mapping[str, Any]) -> str:
-    if seeds["std"] is None:
-        return ""
-    count, mean, std = len(seeds["values"]), seeds["mean"], seeds["std"]
-    return f"; {count} training seeds: mean {mean:.4f}, standard deviation {std:.4f}"
+def _seeds(seeds: Mapping[str, Any], num_diverged: int) -> str:
+    said = ""
+    if seeds["std"] is not None:
+        count, mean, std = len(seeds["values"]), seeds["mean"], seeds["std"]
+        said = f"; {count} training seeds: mean {mean:.4f}, standard deviation {std:.4f}"
+    if num_diverged:
+        said += f"; with {num_diverged} further training seed{'s' * (num_diverged > 1)} it diverged"
+    return said
