@@ -134,8 +134,8 @@ def test_a_lift_that_there_is_no_room_for_is_not_asked_for(users: int) -> None:
     per_user["optimized"] = np.arange(users) % 15 < 14
     found = judge(per_user)
     assert (found.text, found.reference) == (TOO_LITTLE, "random")
-    # A spread of 14 / 15: (1.645 + 0.842)² · 14 / 15² / 0.05² users.
-    assert found.users_needed == pytest.approx(154, rel=0.05)
+    # 95 % hits have a variance of 0.95 · 0.05; (1.645 + 0.842)² · 0.0475 / 0.05² users.
+    assert found.users_needed == pytest.approx(118, rel=0.05)
 
 
 def test_where_every_ranking_is_perfect_none_is_better() -> None:
@@ -144,17 +144,17 @@ def test_where_every_ranking_is_perfect_none_is_better() -> None:
 
 
 def test_what_stands_in_the_way_is_asked_how_many_users_it_needs() -> None:
-    """The bootstrap alone keeps the model from random; its other seeds are perfect."""
-    per_user = shop(users=80, optimized=0.0, random=0.9, popularity=0.0)
-    per_user["optimized"] = np.arange(80) % 20 < 19
-    found = verdict(per_user, seed=1, resamples=1000, over_seeds=np.ones(80))
-    one = found.comparisons["random"]
+    """The bootstrap alone keeps the model from popularity; its other seeds are perfect."""
+    per_user = {"random": np.zeros(100), "popularity": np.full(100, 0.8)}
+    per_user["optimized"] = np.where(np.arange(100) < 86, 1.0, 0.0)
+    found = verdict(per_user, seed=1, resamples=1000, over_seeds=np.ones(100))
+    one = found.comparisons["popularity"]
     assert one.p_value <= ALPHA
     assert one.lower_bound <= 0
     assert one.over_seeds is not None
     assert one.over_seeds.beaten
     assert found == replace(judge(per_user), comparisons=found.comparisons)
-    assert found.text == TOO_LITTLE
+    assert (found.text, found.reference) == (TOO_LITTLE, "popularity")
 
 
 def test_nobody_found_anything() -> None:
@@ -219,6 +219,25 @@ def test_without_a_popularity_list_in_the_way_it_seldom_claims_any() -> None:
         per_user = shop(users=60, seed=seed, optimized=0.85, random=0.85, popularity=0.0)
         claims += judge(per_user, seed=seed, resamples=300).text == BEATS
     assert claims <= 14
+
+
+@pytest.mark.parametrize(("users", "rate"), [(5, 0.8), (20, 0.97), (60, 0.97), (150, 0.98)])
+def test_where_misses_are_too_rare_to_be_seen_it_seldom_claims_any(users: int, rate: float) -> None:
+    """Of 20 users with 97 % hits, all have one in 54 % of the cases."""
+    claims = 0
+    for seed in range(150):
+        per_user = shop(users=users, seed=seed, optimized=rate, random=rate, popularity=0.0)
+        claims += judge(per_user, seed=seed, resamples=300).text == BEATS
+    assert claims <= 14
+
+
+def test_hits_of_everyone_beat_random_where_that_would_be_a_wonder() -> None:
+    perfect = {"optimized": np.ones(12), "popularity": np.zeros(12)}
+    assert judge({**perfect, "random": np.full(12, 0.7)}).text == BEATS  # 0.7 ** 12 = 0.014
+    found = judge({**perfect, "random": np.full(12, 0.9)})  # 0.9 ** 12 = 0.28
+    assert found.text == TOO_LITTLE
+    assert found.comparisons["random"].p_value == pytest.approx(0.9**12)
+    assert found.users_needed == pytest.approx(118, rel=0.05)
 
 
 def test_it_imports_no_torch() -> None:

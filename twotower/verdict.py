@@ -3,9 +3,11 @@
 A reference is beaten if the model's mean is above its mean by both of two one-sided tests at
 level ALPHA: a paired randomisation test, and a bootstrap over users whose lower bound is above 0.
 The first claims too much where nearly all users score highly, the second where few users score at
-all; together they claim too much in neither case. Where the model was trained with several seeds,
-each user's mean over them has to pass both tests as well: a model that is good by the luck of its
-seed beats nothing.
+all; together they claim too much in neither case. Random is an expectation: where too few users
+fall short of it to know how often that happens, a bound that holds for any values in [0, 1] takes
+the place of the first test if it is larger. Where the model was trained with several seeds, each
+user's mean over them has to pass the tests as well: a model that is good by the luck of its seed
+beats nothing.
 
 The first of these that holds:
 
@@ -35,6 +37,7 @@ from numpy.typing import NDArray
 
 from twotower.common.seeds import derive_seed
 from twotower.statistics.bootstrap import bootstrap_intervals
+from twotower.statistics.bounded import bounded_p_value
 from twotower.statistics.paired import paired_tests
 from twotower.statistics.power import users_needed
 
@@ -47,8 +50,8 @@ MODEL = "optimized"
 LIFTS = {"random": 0.5, "popularity": 0.1}
 """What a model must beat to have signal, and which lift over it would be worth finding: a share
 of its mean, or of what that lacks to 1 where this is less."""
-MIN_HITS = 10
-"""Users with a metric above 0 that it takes to know their spread."""
+MIN_SEEN = 10
+"""Users with a metric above 0, or with one below random's, that it takes to know how many are."""
 
 BEATS = "beats every reference"
 SIGNAL = "signal, but {reference} is as good or better"
@@ -64,7 +67,7 @@ class Comparison:
         difference: of the means, model - reference.
         lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided; NaN for one user.
         upper_bound: likewise.
-        p_value: of the paired test that the true difference is at most 0.
+        p_value: of the test that the true difference is at most 0.
         beaten: whether both say that it is above 0, of the model and of its mean over seeds.
         over_seeds: the same of each user's mean over the training seeds; None with one seed.
     """
@@ -152,7 +155,10 @@ def verdict(
         model, judged = over_seeds, means[floor]
     mean = max(float(np.mean(per_user[name])) for name in ("random", floor))
     lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
-    needed = _needed(model, per_user[floor], mean, lift, alpha)
+    differences = model - per_user[floor]
+    if not _has_hits(model) or (floor == "random" and not _falls_short(model, per_user[floor])):
+        differences = _widest(mean + lift, len(model))
+    needed = _needed(differences, lift, alpha)
     excluded = judged.upper_bound <= lift and _has_hits(model)
     if excluded or (needed is not None and needed <= len(model)):
         return Verdict(NO_BETTER.format(reference=floor), floor, None, len(model), comparisons)
@@ -165,6 +171,9 @@ def _compare(
     differences = np.stack([model - values for values in references.values()], axis=1)
     flips, draws = derive_seed(seed, "verdict", "flips"), derive_seed(seed, "verdict", "draws")
     p_values = paired_tests(differences, seed=flips, resamples=resamples)
+    place = list(references).index("random")
+    if not _falls_short(model, references["random"]):
+        p_values[place] = max(p_values[place], bounded_p_value(model, references["random"]))
     lows, highs = bootstrap_intervals(
         differences, seed=draws, level=1 - 2 * alpha, resamples=resamples
     )
@@ -181,21 +190,27 @@ def _compare(
     }
 
 
-def _needed(
-    model: FloatArray, reference: FloatArray, mean: float, lift: float, alpha: float
-) -> int | None:
-    """Users at which that lift over a reference of that mean would be found."""
+def _needed(differences: FloatArray, lift: float, alpha: float) -> int | None:
+    """Users at which that lift would be found, with differences as spread as these."""
     if lift == 0:
         return None
-    if _has_hits(model):
-        differences = model - reference
-        shifted = differences - differences.mean() + lift
-    else:  # the largest spread that values in [0, 1] with such a mean can have
-        spread = math.sqrt(max(0.0, (mean + lift) * (1 - mean - lift)))
-        shifted = lift + spread * np.tile([-1.0, 1.0], len(model))
-    return users_needed(shifted, alpha=alpha, power=POWER)
+    return users_needed(differences - differences.mean() + lift, alpha=alpha, power=POWER)
+
+
+def _widest(mean: float, count: int) -> FloatArray:
+    """[2 · count] with the largest spread that values in [0, 1] with such a mean can have."""
+    spread = math.sqrt(max(0.0, mean * (1 - mean)))
+    return spread * np.tile([-1.0, 1.0], count)
 
 
 def _has_hits(model: FloatArray) -> bool:
-    """Whether the spread of the values says something of what it would be with a lift."""
-    return int(np.count_nonzero(model)) >= MIN_HITS
+    """Whether enough users score to know how often that happens."""
+    return int(np.count_nonzero(model)) >= MIN_SEEN
+
+
+def _falls_short(model: FloatArray, random: FloatArray) -> bool:
+    """Whether enough users score less than random's expectation to know how often that happens.
+
+    Differences from an expectation are as skewed as the metric is; those of two scorers are not.
+    """
+    return int(np.count_nonzero(model < random)) >= MIN_SEEN
