@@ -138,8 +138,10 @@ def test_a_lift_that_there_is_no_room_for_is_not_asked_for(users: int) -> None:
     assert found.users_needed == pytest.approx(118, rel=0.05)
 
 
-def test_where_every_ranking_is_perfect_none_is_better() -> None:
-    perfect = dict.fromkeys(("optimized", "random", "popularity"), np.ones(20))
+@pytest.mark.parametrize("users", [1, 2, 20])
+def test_where_every_ranking_is_perfect_none_is_better(users: int) -> None:
+    perfect = dict.fromkeys(("optimized", "random", "popularity"), np.ones(users))
+    perfect["random"] = np.full(users, 1 - 1e-15)  # as sums of fractions come out
     assert judge(perfect).text == "no better than random"
 
 

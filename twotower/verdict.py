@@ -17,7 +17,7 @@ The first of these that holds:
    reference with the highest mean among those that are not.
 3. `no better than random`: random is not beaten, and it can be told: there are enough users to
    find a lift of half of random's mean with probability POWER if there were one, or the upper
-   bound of the difference is not above that lift. Above a mean of 0.5 the lift is half of what is
+   bound of the difference is below that lift. Above a mean of 0.5 the lift is half of what is
    missing to 1, as there is no room for more.
 4. `no better than popularity`: random is beaten, popularity is not, and the same holds for it with
    a lift of a tenth.
@@ -159,8 +159,9 @@ def verdict(
     if not _has_hits(model) or (floor == "random" and not _falls_short(model, per_user[floor])):
         differences = _widest(mean + lift, len(model))
     needed = _needed(differences, lift, alpha)
-    excluded = judged.upper_bound <= lift and _has_hits(model)
-    if excluded or (needed is not None and needed <= len(model)):
+    excluded = judged.upper_bound < lift and _has_hits(model)
+    perfect = mean > 1 - 1e-9  # whatever the order, everything is found
+    if perfect or excluded or (needed is not None and needed <= len(model)):
         return Verdict(NO_BETTER.format(reference=floor), floor, None, len(model), comparisons)
     return Verdict(TOO_LITTLE, floor, needed, len(model), comparisons)
 
