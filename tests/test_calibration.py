@@ -37,3 +37,10 @@ def test_the_planted_lift_is_that_of_many_users() -> None:
         error = found[name].std() / np.sqrt(20_000)
         assert found[name].mean() == pytest.approx(value, abs=4 * error), name
         assert found[name].mean() > calibration.expectation(calibration.rankings()[0])[name]
+
+
+def test_the_bounds_are_those_of_as_many_seeds() -> None:
+    assert calibration.most_claims(1000) == 0.067
+    assert calibration.covered(1000) == (0.931, 0.967)
+    low, high = calibration.covered(150)
+    assert (low, high) == pytest.approx((135 / 150, 148 / 150))
