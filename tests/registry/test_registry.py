@@ -14,7 +14,13 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from tests.conftest import events
 from tests.registry.conftest import Workspace
 from twotower.artifacts import META
-from twotower.common.errors import ArtifactError, ComparisonError, RegistryError, TrackingError
+from twotower.common.errors import (
+    ArtifactError,
+    ComparisonError,
+    ConfigError,
+    RegistryError,
+    TrackingError,
+)
 from twotower.config.outputs import MlflowConfig
 from twotower.registry.__main__ import INCOMPARABLE, fetch, promote_version, register
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
@@ -201,6 +207,39 @@ def test_a_champion_that_the_store_has_lost_can_be_replaced_by_force(shop: Shop)
     assert FORCED_TAG in shop.registry.by_number(2).tags
 
 
+def test_a_candidate_that_the_store_has_lost_is_not_promoted_even_by_force(shop: Shop) -> None:
+    shop.register(shop.workspace.model("champion", POOR))
+    shop.promote()
+    shop.register(shop.workspace.model("candidate", GOOD))
+    kept = shop.registry._client.get_model_version_download_uri("shop", "2")
+    shutil.rmtree(local_file_uri_to_path(kept))
+    with pytest.raises(TrackingError, match="MLflow's registry cannot be used"):
+        shop.promote(force=True)
+    assert shop.number_of(CHAMPION) == 1
+
+
+@pytest.mark.parametrize("champions", [0, 1])
+def test_a_champion_that_comes_during_the_comparison_is_not_overwritten(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, champions: int
+) -> None:
+    shop.register(shop.workspace.model("old", POOR))
+    for _ in range(champions):
+        shop.promote()
+    shop.register(shop.workspace.model("candidate", GOOD))
+    other = shop.register(shop.workspace.model("other", GOOD - 0.1))
+    download = shop.registry.download
+
+    def meanwhile(*arguments: Any) -> Any:
+        shop.registry.set_alias(CHAMPION, shop.registry.by_number(other))
+        return download(*arguments)
+
+    monkeypatch.setattr(shop.registry, "download", meanwhile)
+    with pytest.raises(RegistryError, match="another champion meanwhile: run promote again"):
+        shop.promote(number=2)
+    assert shop.number_of(CHAMPION) == other
+    assert PROMOTION_TAG not in shop.registry.by_number(2).tags
+
+
 def test_a_damaged_folder_is_refused(shop: Shop) -> None:
     folder = shop.workspace.model("model", GOOD)
     (folder / "item_vecs.npy").write_bytes(b"")
@@ -269,6 +308,8 @@ def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) ->
     precious.write_text("1")
     with pytest.raises(RegistryError, match="thesis is no model folder: it is not replaced"):
         fetch(shop.registry, precious.parent)
+    with pytest.raises(ConfigError, match=r"chapter\.txt is a file, so nothing can be put there"):
+        fetch(shop.registry, precious / "served")
     assert precious.read_text() == "1"
     damaged = shop.workspace.model("damaged", POOR)
     (damaged / "item_vecs.npy").write_bytes(b"")

@@ -61,7 +61,8 @@ def promote(
         force: promote whatever speaks against it; that is recorded at the version.
 
     Raises:
-        RegistryError: if there is no candidate, or the data here is not its data.
+        RegistryError: if there is no candidate, the data here is not its data, or another version
+            has become champion meanwhile.
         ComparisonError: if a test row is in the training data of one of the models, or no user can
             be scored.
         TrackingError: if the store does not answer, or has lost one of the models.
@@ -70,6 +71,8 @@ def promote(
     champion = registry.by_alias(CHAMPION)
     version = int(candidate.version)
     if champion is None:
+        _check_readable(registry, candidate)
+        _check_still(registry, None)
         return _promote(registry, candidate, None, "it is the first champion: there was none")
     if champion.version == candidate.version:
         return Decision(version, promoted=True, reason="it is the champion already")
@@ -77,11 +80,13 @@ def promote(
         comparison = _compare(config, registry, candidate, champion, prepared)
     except (RegistryError, TrackingError) as error:
         if force:
+            _check_readable(registry, candidate)
             return _promote(registry, candidate, champion, str(error), forced=True)
         if isinstance(error, RegistryError):
             _record(registry, candidate, {"promoted": False, "reason": str(error)})
         msg = f"version {version} is not promoted: {error}; --force promotes it nevertheless"
         raise type(error)(msg) from None
+    _check_still(registry, champion)
     if comparison.p_value < config.mlflow.alpha:
         reason = f"it beats version {champion.version}"
         return _promote(registry, candidate, champion, reason, comparison)
@@ -122,6 +127,20 @@ def _compare(
             _check_unseen(version, splits, trained_on)
             models.append(artifacts)
         return compare(config, models[1], models[0], splits, prepared)
+
+
+def _check_readable(registry: Registry, candidate: "ModelVersion") -> None:
+    """Not even by force: a champion that the store has lost can be served by nobody."""
+    with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
+        registry.download(candidate, Path(folder))
+
+
+def _check_still(registry: Registry, champion: "ModelVersion | None") -> None:
+    """A comparison takes a while, and says nothing about a champion that came in the meantime."""
+    now = registry.by_alias(CHAMPION)
+    if (now and now.version) != (champion and champion.version):
+        msg = f"{registry.name} has got another champion meanwhile: run promote again"
+        raise RegistryError(msg)
 
 
 def _check_unseen(
