@@ -121,6 +121,8 @@ def test_nobody_is_an_empty_file_with_columns(run: Run, folder: Path) -> None:
         ("u.csv", "id\n1\n", "cannot read user_id"),
         ("u.csv", "user_id\n1\nx\n", "row 2: user_id: the model's ids are integers, got 'x'"),
         ("u.txt", "1\n\n2\n", "row 2 has no user_id"),
+        ("u.txt", "1\n10_1\n", "row 2: user_id: the model's ids are integers, got '10_1'"),
+        ("u.txt", "0101\n", "row 1: user_id: the model's ids are integers, got '0101'"),
         ("u.parquet", "nonsense", "cannot read user_id"),
     ],
 )
@@ -166,6 +168,8 @@ def test_impossible_requests_leave_what_was_there(run: Run, folder: Path) -> Non
     (folder.parent / "recs.csv").mkdir()
     with pytest.raises(ConfigError, match=r"recs\.csv: is a folder"):
         run("--users", "all", out="recs.csv")
+    with pytest.raises(ConfigError, match=r"recs\.parquet is a file, so nothing can be put there"):
+        run("--users", "all", out="recs.parquet/recs.csv")
 
 
 def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

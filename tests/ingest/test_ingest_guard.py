@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -104,9 +105,10 @@ def test_data_that_lost_its_times(last_run: Path) -> None:
         check_data(untimed, last_run, GuardConfig())
 
 
-def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "last_run.json"
-    path.write_text('{"rows": "many"}', encoding="utf-8")
+@pytest.mark.parametrize("damage", [{"rows": "many"}, {"rows": 0}])
+def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any) -> None:
+    path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(whole | damage), encoding="utf-8")
     with pytest.raises(DataError, match="not a profile of the last run's data"):
         check_data(data(), path, GuardConfig())
 

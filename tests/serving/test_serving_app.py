@@ -127,7 +127,7 @@ def test_similar(client: TestClient) -> None:
         ('{"user_ids": [100], "topk": 3}', "topk: Extra inputs are not permitted"),
         ('{"user_ids": [100], "allowed": ["x"]}', "item ids of this model are integers"),
         ('{"user_ids": [100], "exclude_seen": "yes"}', "exclude_seen"),
-        ("{", "JSON"),
+        ("{", "the body is no JSON, from character 1 on"),
         ("", "required"),
         ("[]", "dictionary"),
     ],

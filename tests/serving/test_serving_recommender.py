@@ -68,7 +68,8 @@ def test_impossible_lengths_are_refused(small: Recommender, k: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", [["100"], [100.0], [float("nan")], [None], [True], [b"100"], "100",
-                                 100, [2**70], pd.Series([100.0]), [[100]]])  # fmt: skip
+                                 100, [2**70], pd.Series([100.0]), [[100]], np.array(100),
+                                 np.array([None])])  # fmt: skip
 def test_ids_of_another_type_are_refused(small: Recommender, bad: Any) -> None:
     for ask in (small.recommend, small.recommend_from_history, small.similar_items):
         with pytest.raises(RequestError, match="ids"):
@@ -80,7 +81,8 @@ def test_ids_of_another_type_are_refused(small: Recommender, bad: Any) -> None:
 def test_ids_come_in_any_container(small: Recommender) -> None:
     want = small.recommend([100, 7]).item_ids
     for ids in (np.array([100, 7]), np.array([100, 7], np.uint8), pd.Series([100, 7]),
-                pd.Index([100, 7]), (user for user in (100, 7)), {100: "a", 7: "b"}):  # fmt: skip
+                pd.Index([100, 7]), pd.Series([np.int64(100), 7], dtype=object),
+                (user for user in (100, 7)), {100: "a", 7: "b"}):  # fmt: skip
         assert small.recommend(ids).item_ids == want
 
 
@@ -215,6 +217,14 @@ def test_frame(small: Recommender) -> None:
         "score": [-2, -3, 3, 1],
         "source": ["model", "model", "popularity", "popularity"],
     }
+
+
+def test_ids_stay_integers_in_a_frame_without_rows(small: Recommender) -> None:
+    nothing = small.recommend([101], filter=ItemFilter(allowed=[])).to_frame()
+    assert nothing["item_id"].dtype == np.int64
+    both = pd.concat([nothing, small.recommend([101], k=1).to_frame()])
+    assert both["item_id"].tolist() == [1001]
+    assert both["item_id"].dtype == np.int64
 
 
 def test_a_replaced_folder_does_not_change_an_open_model(tmp_path: Path) -> None:

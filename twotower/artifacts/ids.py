@@ -95,10 +95,11 @@ class IdColumn:
         Raises:
             RequestError: naming the first that is not.
         """
-        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        scalar = isinstance(ids, str | bytes) or (isinstance(ids, np.ndarray) and not ids.ndim)
+        if scalar or not isinstance(ids, Iterable):
             msg = f"expected a list of {self.name} ids, got {ids!r}"
             raise RequestError(msg)
-        if isinstance(ids, np.ndarray | pd.Series | pd.Index):
+        if isinstance(ids, np.ndarray | pd.Series | pd.Index) and ids.dtype != object:
             values = ids.tolist()
         else:
             values = [value.item() if isinstance(value, np.generic) else value for value in ids]

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from twotower.common.errors import ConfigError
+
 
 def repository_root() -> Path:
     """The repository: $DVC_ROOT, so that `dvc exp run --temp` keeps nothing in its workspace."""
@@ -17,3 +19,15 @@ def live_folder(root: Path) -> Path:
 def decompositions_folder(root: Path) -> Path:
     """Folder of the spectral starts that search and refit share."""
     return live_folder(root) / "spectral"
+
+
+def check_place(path: Path) -> None:
+    """Refuse to write below a file.
+
+    Raises:
+        ConfigError: naming the file that is no folder.
+    """
+    for above in path.parents:
+        if above.is_file():
+            msg = f"{path}: {above} is a file, so nothing can be put there"
+            raise ConfigError(msg)

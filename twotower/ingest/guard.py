@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
@@ -30,7 +30,7 @@ class DataProfile:
     """What there is to know of the interactions of a run, all splits together.
 
     Attributes:
-        rows: number of them.
+        rows: number of them, at least 1.
         users: number of distinct users.
         items: likewise.
         first: time of the first event, seconds since 1970, UTC; None for data without times.
@@ -39,7 +39,7 @@ class DataProfile:
         item_hashes: likewise.
     """
 
-    rows: int
+    rows: PositiveInt
     users: int
     items: int
     first: int | None

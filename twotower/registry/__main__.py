@@ -22,7 +22,7 @@ from twotower.artifacts.folder import verify_artifacts
 from twotower.common.cli import command_parser, one_line_errors, say
 from twotower.common.errors import ComparisonError, RegistryError, TwoTowerError
 from twotower.common.files import atomic_folder, sha256_file
-from twotower.common.places import repository_root
+from twotower.common.places import check_place, repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.registry.registry import CANDIDATE, CHAMPION, MODEL_TAG, Registry, version_tags
@@ -71,7 +71,9 @@ def fetch(registry: Registry, out: Path) -> int:
 
     Raises:
         RegistryError: if there is no champion, it cannot be read, or `out` is something else.
+        ConfigError: if `out` is below a file.
     """
+    check_place(out)
     champion = registry.by_alias(CHAMPION)
     if champion is None:
         msg = f"{registry.name} has no champion; run python -m twotower.registry promote first"

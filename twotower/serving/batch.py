@@ -16,6 +16,7 @@ from tqdm import tqdm
 from twotower.artifacts import Id, IdColumn
 from twotower.common.errors import ConfigError
 from twotower.common.files import atomic_write
+from twotower.common.places import check_place
 from twotower.serving.recommender import Recommender
 from twotower.serving.results import Recommendations
 
@@ -70,7 +71,7 @@ def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
         The number of users by source.
 
     Raises:
-        ConfigError: if the file is of another kind, or a folder.
+        ConfigError: if the file is of another kind, a folder, or below a file.
         RequestError: if an id is of the wrong type or k below 1; nothing is written.
     """
     if out.suffix.lower() not in FORMATS:
@@ -79,6 +80,7 @@ def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
     if out.is_dir():
         msg = f"{out}: is a folder; name a file"
         raise ConfigError(msg)
+    check_place(out)
     sources: Counter[str] = Counter()
     schema = _schema(model, batch)
     with (

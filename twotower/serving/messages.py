@@ -106,6 +106,8 @@ class Problem(BaseModel):
 def explain(errors: Any) -> str:
     """The first of pydantic's errors in one line, without what the client sent."""
     problem = errors[0]
+    if problem["type"] == "json_invalid":
+        return f"the body is no JSON, from character {problem['loc'][-1]} on"
     # A union puts the names of its members into the location; the client did not write those.
     parts = [part for part in problem["loc"] if part != "body" and "[" not in str(part)]
     where = ".".join(str(part) for part in parts if part not in ("int", "str"))

@@ -1,5 +1,6 @@
 """Files that say whom to recommend for."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pyarrow.parquet as pq
 
 from twotower.artifacts import Id
 from twotower.common.errors import DataError
+
+INTEGER = r"(0|-?[1-9][0-9]*)"
+"""Text that an integer prints as; int() also takes 4_2 and 042, which are other ids."""
 
 
 def read_ids(path: Path, column: str, *, integers: bool) -> list[Id]:
@@ -94,9 +98,8 @@ def _typed(path: Path, values: list[Any], column: str, *, integers: bool) -> lis
         if not integers or path.suffix.lower() == ".parquet":
             ids.append(value)  # typed: the model refuses those of another type than its own
             continue
-        try:
-            ids.append(int(value))
-        except ValueError:
+        if re.fullmatch(INTEGER, value) is None:
             msg = f"{path}: row {row}: {column}: the model's ids are integers, got {value!r}"
-            raise DataError(msg) from None
+            raise DataError(msg)
+        ids.append(int(value))
     return ids

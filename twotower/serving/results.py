@@ -74,11 +74,13 @@ class Recommendations:
         """A line for each recommended item: `asked_name`, rank (from 1), item_id, score, source."""
         filled = self.item_idx >= 0
         of = np.repeat(np.arange(len(self)), self.counts)
+        kind = np.int64 if self.item_ids_of.integers else str  # an empty column would be float
+        items = self.item_ids_of.decode(self.item_idx[filled])
         return pd.DataFrame(
             {
                 self.asked_name: pd.Series(list(self.asked)).take(of).to_numpy(),
                 "rank": np.nonzero(filled)[1] + 1,
-                "item_id": self.item_ids_of.decode(self.item_idx[filled]),
+                "item_id": pd.Series(items, dtype=kind),
                 "score": self.scores[filled],
                 "source": pd.Series(list(self.source), dtype=str).take(of).to_numpy(),
             }
