@@ -57,6 +57,18 @@ def test_the_weekly_job(author: Project, tmp_path: Path, monkeypatch: pytest.Mon
     author.dvc("pull", "--quiet")
     assert author.digests("data/shop") == cron.digests("data/shop")
     assert author.dvc("status", "--quiet") == ""
+    _registry_is_down(cron)
+
+
+def _registry_is_down(cron: Project) -> None:
+    """Hours of training are kept; the job fails all the same."""
+    before = cron.git("rev-parse", "HEAD")
+    down = ["MLFLOW_TRACKING_URI=http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0"]
+    job = cron.start("env", *down, "bash", ".ci/retrain")
+    output, _ = job.communicate()
+    assert job.returncode == 1, output
+    assert "MLflow's registry cannot be used" in output
+    assert cron.git("rev-parse", "HEAD") == cron.git("rev-parse", "@{upstream}") != before
 
 
 def _shop(project: Project) -> str:
