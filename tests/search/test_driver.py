@@ -1,6 +1,5 @@
 """The driver against workers that finish, die and dawdle as a test tells them to."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -141,25 +140,64 @@ def test_a_trial_that_kills_every_worker_fails_and_the_study_goes_on(
     assert workers.begun.count(5) == 2
 
 
+class Clock:
+    """The driver's time, in seconds: it passes while trials run on, not while a disk is slow."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("twotower.search.dispatch.time", clock)
+    return clock
+
+
 class Slow(Scripted):
     """Never finishes the trials from `stuck` on by itself."""
 
-    def __init__(self, stuck: int) -> None:
+    def __init__(self, stuck: int, clock: Clock) -> None:
         super().__init__(1)
-        self._stuck = stuck
+        self._stuck, self._clock = stuck, clock
 
     def finish_one(self) -> None:
         if self._running[0][0].number < self._stuck:
             super().finish_one()
+        else:
+            self._clock.now += 0.4
+
+
+class FirstIsSlow(Scripted):
+    """Finishes trial 0 after three seconds, and the others at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(2)
+        self._clock = clock
+
+    def submit(self, task: TrialTask) -> Future[TrialRecord]:
+        future: Future[TrialRecord] = Future()
+        if task.number == 0:
+            self._running.append((task, future))
+        else:
+            future.set_result(execute(task, objective))
+        return future
+
+    def finish_one(self) -> None:
+        self._clock.now += 1
+        if self._clock.now >= 3:
+            super().finish_one()
 
 
 def test_grace_time_cuts_what_still_runs(
-    tmp_path: Path, finish_when_the_driver_waits: Active
+    tmp_path: Path, finish_when_the_driver_waits: Active, clock: Clock
 ) -> None:
     active = finish_when_the_driver_waits
-    began = time.monotonic()
-    cut = run(tmp_path, Slow(stuck=2), active, timeout=0.5, timeout_grace=0.2)
-    assert time.monotonic() - began < 5
+    cut = run(tmp_path, Slow(2, clock), active, timeout=0.5, timeout_grace=0.2)
+    assert 0.7 < clock.now < 1.5
     assert [record.number for record in cut.records] == [0, 1]
     assert not cut.complete
     whole = run(tmp_path, Scripted(2), active)
@@ -168,7 +206,7 @@ def test_grace_time_cuts_what_still_runs(
 
 
 def test_a_spent_budget_is_a_prefix_even_when_later_trials_are_done(
-    tmp_path: Path, finish_when_the_driver_waits: Active
+    tmp_path: Path, finish_when_the_driver_waits: Active, clock: Clock
 ) -> None:
     active = finish_when_the_driver_waits
     settings = config()
@@ -176,10 +214,19 @@ def test_a_spent_budget_is_a_prefix_even_when_later_trials_are_done(
     with study_in(tmp_path, settings) as study:
         study.add(want[0])
         study.add(want[2])  # as after a kill: trial 1 was still running
-    cut = run(tmp_path, Slow(stuck=0), active, timeout=1e-9, timeout_grace=0.0)
+    cut = run(tmp_path, Slow(0, clock), active, timeout=1e-9, timeout_grace=0.0)
     assert [record.number for record in cut.records] == [0]
     assert not cut.complete
     assert essence(run(tmp_path, Scripted(2), active)) == want
+
+
+def test_grace_time_cuts_anything_but_the_first_trial(
+    tmp_path: Path, finish_when_the_driver_waits: Active, clock: Clock
+) -> None:
+    workers = FirstIsSlow(clock)
+    cut = run(tmp_path, workers, finish_when_the_driver_waits, timeout=0.5, timeout_grace=0.0)
+    assert [record.number for record in cut.records] == [0, 1, 2, 3]
+    assert not cut.complete
 
 
 def test_all_trials_failing_is_an_error(

@@ -13,12 +13,14 @@ from tests.search.test_database import record
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text
 from twotower.config.search import HpoConfig
+from twotower.search.database import TrialDatabase
 from twotower.search.identity import Fingerprint
 from twotower.search.location import StudyLocation
 from twotower.search.pending import PendingTrials
 from twotower.search.propose import distributions
 from twotower.search.snapshot import write_snapshot
 from twotower.search.study import open_study
+from twotower.search.trial import Distributions, TrialRecord
 
 SPACE = distributions(HpoConfig().search_space)
 
@@ -132,6 +134,51 @@ def test_what_resume_has_mixed_is_seen_by_no_other_setting(tmp_path: Path) -> No
     fill(new, 1)
     assert numbers(mixed, HpoConfig(on_drift="resume")) == [0, 1, 2]
     assert numbers(new, HpoConfig(on_drift="error")) == [0]
+
+
+def cut_import(
+    where: StudyLocation, config: HpoConfig, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill while trial `at` was taken over."""
+
+    class Killed(BaseException): ...
+
+    whole = TrialDatabase.append
+
+    def append(self: TrialDatabase, record: TrialRecord, distributions: Distributions) -> None:
+        if record.number == at:
+            raise Killed
+        whole(self, record, distributions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialDatabase, "append", append)
+        with pytest.raises(Killed):
+            numbers(where, config)
+
+
+@pytest.mark.parametrize("source", ["snapshot", "live"])
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_taking_over_goes_on_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, at: int
+) -> None:
+    old = location(tmp_path, code="old")
+    snapshot(old, 5) if source == "snapshot" else fill(old, 5)
+    mixed, resume = location(tmp_path, code="new", mixed=True), HpoConfig(on_drift="resume")
+    cut_import(mixed, resume, at, monkeypatch)
+    assert numbers(mixed, resume) == [0, 1, 2, 3, 4]
+    other = HpoConfig(study_name="other", on_drift="error")
+    cut_import(old, other, at, monkeypatch)
+    assert numbers(old, other) == [0, 1, 2, 3, 4]
+
+
+def test_a_mixed_study_does_not_go_on_with_another_history(tmp_path: Path) -> None:
+    new, mixed = location(tmp_path, code="new"), location(tmp_path, code="new", mixed=True)
+    fill(location(tmp_path, code="old"), 2)
+    assert numbers(mixed, HpoConfig(on_drift="resume")) == [0, 1]
+    snapshot(new, 4)
+    said: list[str] = []
+    assert numbers(mixed, HpoConfig(on_drift="resume"), said.append) == [0, 1]
+    assert said == []
 
 
 def test_resumed_trials_keep_their_origin(tmp_path: Path) -> None:

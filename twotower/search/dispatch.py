@@ -54,8 +54,7 @@ class Dispatcher:
         Args:
             next_task: the next one; None while there is none, which a result may change.
             keep: told of each result.
-            begun: whether there is any result; however small the budget is, one trial is better
-                than an error.
+            begun: whether what cannot be done without is there; until then no budget ends.
         """
         self._fill(next_task, begun)
         while self._running:

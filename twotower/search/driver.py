@@ -82,7 +82,7 @@ class Search:
         Raises:
             SearchError: if no trial completed.
         """
-        self.dispatcher.run(self._next, self._keep, lambda: bool(self._study.records))
+        self.dispatcher.run(self._next, self._keep, lambda: 0 in self._study.records)
         return self._result()
 
     def _next(self) -> TrialTask | None:

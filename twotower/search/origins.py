@@ -1,6 +1,6 @@
 """Trials of the same study that are stored elsewhere: in the snapshot, or by other code."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from twotower.common.errors import SearchError
 from twotower.config.search import HpoConfig
@@ -15,30 +15,32 @@ Trials = list[TrialRecord]
 
 
 def stored_elsewhere(
-    location: StudyLocation, config: HpoConfig, say: Say, *, committed: int, known: int
+    location: StudyLocation, config: HpoConfig, say: Say, live: Mapping[int, TrialRecord]
 ) -> Trials:
     """Trials 0..n-1 of this identity that the live study may take over.
 
+    They are those of one study, of which the live one is the beginning: a search that was killed
+    while it took them over goes on with that, and two histories never mix.
+
     Args:
         location: of the live study.
-        config: `on_drift`, `storage` and `study_name` count.
+        config: `n_trials`, `on_drift`, `storage` and `study_name` count.
         say: told what the user should know.
-        committed: number of trials in the live study's database.
-        known: the same, with those that wait in files: where there are any, what to do about
+        live: finished trials of the live study by number; where there are any, what to do about
             drift was decided when they were made.
 
     Raises:
         SearchError: if the trials were made by other code, libraries or CPU capability and
             `on_drift` is `error`, or if the snapshot cannot be read.
     """
-    snapshot = _snapshot(location, say, needed=not committed)
-    found = [snapshot, *(_siblings(location, config, say) if not committed else ())]
-    ours: Trials = max(
-        (trials for trials in found if _made_by_us(trials, location)), key=len, default=[]
-    )
-    drifted = snapshot or max(found, key=len)
-    if ours or known or not drifted:
+    snapshot = _snapshot(location, say, needed=0 not in live)
+    wanted = any(number not in live for number in range(config.n_trials))
+    found = [snapshot, *(_siblings(location, config, say) if wanted else ())]
+    found = [trials for trials in found if _goes_on(trials, live)]
+    ours = max((trials for trials in found if _made_by_us(trials, location)), key=len, default=[])
+    if ours or not found or (live and config.on_drift != "resume"):
         return ours
+    drifted = snapshot if snapshot in found else max(found, key=len)
     what = f"{len(drifted)} stored trials were made by other code, libraries or CPU capability"
     if config.on_drift == "error":
         msg = f"{what}; hpo.on_drift: new starts a new study, resume continues the old one"
@@ -48,6 +50,14 @@ def stored_elsewhere(
         return drifted
     say(f"{what}: starting a new study (the old one is kept; hpo.on_drift: resume continues it)")
     return []
+
+
+def _goes_on(trials: Trials, live: Mapping[int, TrialRecord]) -> bool:
+    """Whether these are the trials of the live study, and others."""
+    there = [trial for trial in trials if trial.number in live]
+    return len(there) < len(trials) and all(
+        trial.without_times() == live[trial.number].without_times() for trial in there
+    )
 
 
 def _made_by_us(trials: Trials, location: StudyLocation) -> bool:

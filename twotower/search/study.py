@@ -104,8 +104,7 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
         }
     )
     study = LiveStudy(PendingTrials(location.trials), database, distributions(config.search_space))
-    counts = {"committed": study.committed, "known": len(study.records)}
-    study.take_over(stored_elsewhere(location, config, say, **counts))
+    study.take_over(stored_elsewhere(location, config, say, study.records))
     return study
 
 
