@@ -71,7 +71,17 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
         (
             space(hidden={"type": "categorical", "choices": [[]]}),
-            ["search_space.hidden.choices: a choice must be a number, text, true or false"],
+            ["search_space.hidden.choices: a choice must be a finite number, text, true or false"],
+        ),
+        (space(dim=INT | {"low": True}), ["search_space.dim.low: must be a number, got True"]),
+        (space(lr=FLOAT | {"high": True}), ["search_space.lr.high: must be a number, got True"]),
+        (
+            space(lr={"type": "categorical", "choices": [0.003, float("inf")]}),
+            ["search_space.lr.choices: a choice must be a finite number", "got inf"],
+        ),
+        (
+            space(spectral_rank={"type": "int", "low": 1, "high": 64}),
+            ["search_space.spectral_rank", "at least dim, 32, got 1"],
         ),
         (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
         ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral"]),
@@ -126,6 +136,27 @@ def test_file_problems(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_config(tmp_path / "bad.yaml")
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("hpo:\n  n_trials: 3\n  workers: 2\n  n_trials: 4\n")
+    with pytest.raises(ConfigError, match="n_trials is given twice, line 4, column 3"):
+        load_config(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hpo:\n  storage: postgresql://me:s3cret@host/db: x",
+        'hpo:\n  storage: "postgresql://me:s3cret@host/db',
+        'hpo:\n  storage: ["postgresql://me:it\'s s3cret@host/db"]',
+    ],
+)
+def test_no_message_shows_a_password(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "params.yaml")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:

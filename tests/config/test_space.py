@@ -102,6 +102,11 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
             ["lr.only_if.dim", "does not contain 4"],
         ),
         (
+            {"temperature": TEMPERATURE | {"only_if": {"lr": 0.01}}, "lr": LR},
+            {},
+            ["temperature.only_if.lr", "continuous range, and never 0.01"],
+        ),
+        (
             {"loss": LOSS | {"only_if": {"logq": True}}, "logq": LOGQ, "lr": LR},
             {},
             ["round in a circle: logq, loss"],
@@ -111,6 +116,8 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
         ({"lr": LR}, {"loss": "mae"}, ["hpo.fixed.loss", "mae"]),
         ({"lr": LR}, {"epochs": -1}, ["hpo.fixed.epochs", "greater than or equal to 0"]),
         ({"lr": LR}, {"epochs": 2.5}, ["hpo.fixed.epochs", "2.5"]),
+        ({"lr": LR}, {"dim": None}, ["hpo.fixed.dim: must be a finite number", "got None"]),
+        ({"lr": LR}, {"dim": "nan"}, ["hpo.fixed.dim: must be a finite number", "got nan"]),
         ({"lr": LR}, {"threads": 2}, ["hpo.fixed.threads", "not a hyperparameter"]),
     ],
 )

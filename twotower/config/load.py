@@ -1,7 +1,7 @@
 """Reads params.yaml, whole, into a Config."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,9 @@ class Config(Section):
             if space is not None and not contains(space, value):
                 msg = f"{where}: the search space of {parent} does not contain {value!r}"
                 raise ValueError(msg)
+            if isinstance(space, FloatSpace) and not space.step and space.low < space.high:
+                msg = f"{where}: {parent} is searched over a continuous range, and never {value!r}"
+                raise ValueError(msg)
 
     def _check_kind(self, where: str, name: str, space: ParameterSpace) -> None:
         used = hyperparameters(self.model, self.train)[name]
@@ -174,8 +177,8 @@ def with_hyperparameters(
             sections.append(type(section).model_validate(section.model_dump() | own))
         except ValidationError as error:
             problem = error.errors()[0]
-            name = str(problem["loc"][0])
-            place = where if where.rpartition(".")[2] == name else f"{where}: {name}"
+            name = str(next(iter(problem["loc"]), ""))  # none where two values disagree
+            place = f"{where}: {name}" if name not in ("", where.rpartition(".")[2]) else where
             msg = f"{place}: {_explain(problem)}"
             raise ConfigError(msg) from None
     return sections[0], sections[1]
@@ -226,9 +229,12 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
         ConfigError: naming the file and every key that breaks a rule, one a line.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        raw = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - a safe one
     except FileNotFoundError:
         msg = f"{path}: no such file; run this from the root of the repository"
+        raise ConfigError(msg) from None
+    except yaml.MarkedYAMLError as error:
+        msg = f"{path}: not valid YAML: {_problem(error)}"
         raise ConfigError(msg) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
@@ -237,6 +243,29 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     for key, value in (overrides or {}).items():
         _override(raw, key, value)
     return parse_config(raw, source=str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice; PyYAML takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    msg = f"{key.value} is given twice"
+                    raise yaml.constructor.ConstructorError(
+                        problem=msg, problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What and where, without the line itself: it may hold a password."""
+    mark = error.problem_mark or error.context_mark
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{error.problem or error.context}{place}"
 
 
 def parse_config(raw: Any, source: str = "params.yaml") -> Config:
@@ -276,5 +305,5 @@ def _explain(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("value_error", "missing", "extra_forbidden"):
         return str(message)
-    given = re.sub(r"://[^\s'\"]*@|password=[^\s'\"&]*", "***", repr(problem["input"]))
+    given = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(problem["input"]))
     return f"{message}, got {given}"

@@ -1,5 +1,6 @@
 """Section `hpo`: what is searched, and how it is explored."""
 
+import contextlib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,6 +21,7 @@ from twotower.config.space import (
     FloatSpace,
     IntSpace,
     ParameterSpace,
+    is_plain,
 )
 
 
@@ -136,15 +138,17 @@ TAGS = ("int", "float", "categorical", "tpe", "random", "gp", "cmaes", "none", "
 """Values of `type`; they are in the location of an error, and in no key of the user's file."""
 
 
-def _number(value: Any) -> Any:
-    """A number that YAML or `dvc exp run -S` has made text of."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def _pinned(value: Any) -> Any:
+    """Also a number that YAML or `dvc exp run -S` has made text of."""
+    with contextlib.suppress(ValueError):
+        value = float(value) if isinstance(value, str) else value
+    if not isinstance(value, list | tuple) and not is_plain(value):
+        msg = f"must be a finite number, text, true or false, or a list, got {value!r}"
+        raise ValueError(msg)
+    return value
 
 
-FixedValue = Annotated[Choice | tuple[PositiveInt, ...], BeforeValidator(_number)]
+FixedValue = Annotated[Choice | tuple[PositiveInt, ...], BeforeValidator(_pinned)]
 
 
 class DaskConfig(Section):

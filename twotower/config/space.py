@@ -1,5 +1,6 @@
 """The search space: ranges, choices, and when a hyperparameter is searched at all."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -19,13 +20,30 @@ from pydantic import (
 from twotower.common.files import DIGITS, round_float
 from twotower.config.base import Section
 
+
+def _not_a_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        msg = f"must be a number, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
 Number = Annotated[float, AfterValidator(round_float)]
 """As every tracked file will show it, so that what is reported is what was tried."""
+OnlyNumber = BeforeValidator(_not_a_truth_value)
+"""True is 1 to Python; at the end of a range it is a mistake."""
 MAX_GRID = 100_000
 """Values of a stepped range that are worth telling apart."""
 
 
 Choice = bool | int | Number | str
+
+
+def is_plain(value: Any) -> bool:
+    """Whether it is a finite number, text, true or false."""
+    return isinstance(value, bool | int | str) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
 
 
 def _as_list(value: Any) -> Any:
@@ -37,8 +55,8 @@ def _plain(values: Any) -> Any:
     if not isinstance(values, list | tuple):
         return values
     for value in values:
-        if not isinstance(value, bool | int | float | str):
-            msg = f"a choice must be a number, text, true or false, got {value!r}"
+        if not is_plain(value):
+            msg = f"a choice must be a finite number, text, true or false, got {value!r}"
             raise ValueError(msg)
     return [
         int(value) if isinstance(value, float) and value.is_integer() else value for value in values
@@ -65,9 +83,9 @@ class IntSpace(_Space):
     """Integers low, low + step, …, high."""
 
     type: Literal["int"]
-    low: int
-    high: int
-    step: PositiveInt = 1
+    low: Annotated[int, OnlyNumber]
+    high: Annotated[int, OnlyNumber]
+    step: Annotated[PositiveInt, OnlyNumber] = 1
     log: bool = False
 
     @model_validator(mode="after")
@@ -86,9 +104,9 @@ class FloatSpace(_Space):
     """Real numbers from low to high, both included."""
 
     type: Literal["float"]
-    low: Number
-    high: Number
-    step: PositiveFloat | None = None
+    low: Annotated[Number, OnlyNumber]
+    high: Annotated[Number, OnlyNumber]
+    step: Annotated[PositiveFloat | None, OnlyNumber] = None
     log: bool = False
 
     @model_validator(mode="after")

@@ -37,7 +37,9 @@ def stored_elsewhere(
     wanted = any(number not in live for number in range(config.n_trials))
     found = [snapshot, *(_siblings(location, config, say) if wanted else ())]
     found = [trials for trials in found if _goes_on(trials, live)]
-    ours = max((trials for trials in found if _made_by_us(trials, location)), key=len, default=[])
+    ours: Trials = max(
+        (trials for trials in found if _made_by_us(trials, location)), key=len, default=[]
+    )
     if ours or not found or (live and config.on_drift != "resume"):
         return ours
     drifted = snapshot if snapshot in found else max(found, key=len)

@@ -81,7 +81,8 @@ def propose(
     with same_arithmetic():
         trial = study.ask()
         params = _choose(trial, searched, space)
-    return Proposal(params, canonical(study.trials[-1].system_attrs))
+    [*_, asked] = study.get_trials(deepcopy=False)
+    return Proposal(params, canonical(asked.system_attrs))
 
 
 def _choose(trial: optuna.Trial, searched: Searched, space: Distributions) -> Params:
@@ -103,7 +104,9 @@ def _shadow(
             if not isinstance(trial, TrialRecord):
                 msg = f"trial {number} was asked for before trial {earlier} has finished"
                 raise TypeError(msg)
-            yield trial.without_times().to_optuna(space)
+            finished = trial.without_times().to_optuna(space)
+            finished.user_attrs = {}  # no sampler reads them, and Optuna copies every one
+            yield finished
         else:
             yield create_trial(
                 state=TrialState.RUNNING,
