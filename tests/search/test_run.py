@@ -76,6 +76,18 @@ def test_worker_processes_give_the_same_bytes(
     assert Run(tmp_path, prepared, config(workers=workers)).digests == straight.digests
 
 
+def test_what_a_killed_search_shared_with_its_workers_is_deleted(
+    straight: Run, tmp_path: Path, prepared: Path
+) -> None:
+    Run(tmp_path, prepared, config(n_trials=2))
+    [database] = (tmp_path / ".hpo").glob("*/*/study.db")
+    left = database.with_name("workers") / "objective"
+    left.parent.mkdir()
+    left.write_text("of a search that was killed")
+    assert Run(tmp_path, prepared, config(workers=1)).digests == straight.digests
+    assert not left.parent.exists()
+
+
 def test_more_workers_than_the_window_holds_are_capped_aloud(
     tmp_path: Path, prepared: Path
 ) -> None:

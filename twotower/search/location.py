@@ -5,6 +5,7 @@
                                             unless hpo.storage names another database
 .hpo/<identity>/<provenance>/trials/0007.json
     written first, whole or not at all; a trial counts as soon as it is there
+.hpo/<identity>/<provenance>/workers/       what local workers share while they run
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class StudyLocation:
     def trials(self) -> Path:
         """Folder of finished trials that are not in the database yet."""
         return self.folder / "trials"
+
+    @property
+    def workers(self) -> Path:
+        """Folder of what local workers share."""
+        return self.folder / "workers"
 
     @property
     def own_storage(self) -> Storage:

@@ -90,7 +90,7 @@ def run_search(
         confirmation = _confirmation(config, location, watcher)
         if confirmation and not missing:
             missing = confirmation.missing(_wanted(config, study))
-        with open_workers(config, objective, missing, watcher.say) as workers:
+        with open_workers(config, objective, missing, watcher.say, location.workers) as workers:
             digest = location.provenance.digest
             search = Search(config, study, workers, digest, watcher.trial, warm_start=first.trials)
             result = search.run()

@@ -149,7 +149,7 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
     objective: Any = Noting(tmp_path)
     with (
         pytest.raises(ConfigError, match=r"needs distributed: pip install 'twotower\[dask\]'"),
-        open_workers(config(executor="dask", workers=1), objective, 1, print),
+        open_workers(config(executor="dask", workers=1), objective, 1, print, tmp_path),
     ):
         pass
 

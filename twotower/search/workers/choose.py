@@ -1,6 +1,6 @@
 """The workers that params.yaml asks for."""
 
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +18,9 @@ from twotower.search.workers.serial import SerialWorkers
 
 
 @contextmanager
-def open_workers(config: Config, objective: Objective, trials: int, say: Say) -> Iterator[Workers]:
+def open_workers(
+    config: Config, objective: Objective, trials: int, say: Say, folder: Path
+) -> Iterator[Workers]:
     """Workers as section `hpo` asks; they end when the search does.
 
     Args:
@@ -26,6 +28,7 @@ def open_workers(config: Config, objective: Objective, trials: int, say: Say) ->
         objective: what the workers run.
         trials: that are to be run; for none at all no worker is started or waited for.
         say: told what the user should know.
+        folder: for what local workers share while they run; no other search uses it.
 
     Raises:
         ConfigError: if a package is missing.
@@ -42,14 +45,25 @@ def open_workers(config: Config, objective: Objective, trials: int, say: Say) ->
     if count == 0:
         yield SerialWorkers(objective)
         return
-    with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
-        path = Path(folder) / "objective"
-        joblib.dump(objective, path)
+    with _shared(objective, folder) as path:
         local = LocalWorkers(partial(load_objective, path), count)
         try:
             yield local
         finally:
             local.stop()
+
+
+@contextmanager
+def _shared(objective: Objective, folder: Path) -> Iterator[Path]:
+    """The objective as a file; a search that is killed leaves it, and the next one deletes it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        path = folder / "objective"
+        joblib.dump(objective, path)
+        yield path
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
