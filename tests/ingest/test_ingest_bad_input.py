@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -41,16 +43,22 @@ def setting(section: str, **values: Any) -> Callable[[Any], None]:
     return lambda shop: getattr(shop, section).update(values)
 
 
-def parquet(frame: pd.DataFrame) -> bytes:
+def parquet(frame: pd.DataFrame, **columns: pa.Array) -> bytes:
+    """Columns that pandas has no type for are given by name."""
+    table = pa.Table.from_pandas(frame)
+    for name, column in columns.items():
+        table = table.append_column(name, column)
     buffer = io.BytesIO()
-    frame.to_parquet(buffer)
+    pq.write_table(table, buffer)
     return buffer.getvalue()
 
 
-def parquet_instead(frame: pd.DataFrame, damage: Callable[[bytes], bytes] = bytes) -> Any:
+def parquet_instead(
+    frame: pd.DataFrame, damage: Callable[[bytes], bytes] = bytes, **columns: pa.Array
+) -> Any:
     def change(shop: Any) -> None:
         (shop.root / "interactions.csv").unlink()
-        shop.write("interactions.parquet", damage(parquet(frame)))
+        shop.write("interactions.parquet", damage(parquet(frame, **columns)))
 
     return change
 
@@ -111,6 +119,18 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         write(LOG, HEADER.encode() + b"1,10,2024-01-01,view\n1,caf\xe9,2024-01-01,view\n"),
         [LOG, "line 3", "0xe9", "offset 58", "utf-8", "data.encoding"],
     ),
+    "encoding not for files": (
+        setting("data", encoding="punycode"),
+        ["users.csv", "data.encoding: 'punycode' cannot decode"],
+    ),
+    "encoding with a zero byte": (setting("data", encoding="utf\08"), ["data.encoding", "null"]),
+    "half a surrogate pair": (
+        lambda shop: (
+            edit(LOG, "click", "+2AA-")(shop),
+            setting("data", encoding="utf-7")(shop),
+        ),
+        [LOG, "line 3", r"'\ud800'", "data.encoding is utf-7"],
+    ),
     "unknown encoding": (setting("data", encoding="klingon"), ["data.encoding", "klingon"]),
     "zero byte": (edit(LOG, "view", "vi\0w"), [LOG, "line 2", "zero byte"]),
     "too many fields": (
@@ -140,6 +160,10 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         setting("data", interactions={"columns": {"item": "sku"}}),
         [LOG, "no column 'sku'", "data.interactions.columns.item"],
     ),
+    "one column for users and items": (
+        setting("data", interactions={"columns": {"user": "item_id"}}),
+        [LOG, "data.interactions.columns", "the item are both column 'item_id'"],
+    ),
     "two candidates": (
         edit(LOG, "event", "fecha"),
         [LOG, "could be the timestamp: timestamp, fecha", "data.interactions.columns.timestamp"],
@@ -167,6 +191,14 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     "milliseconds": (
         write(LOG, HEADER + "1,10,1704067200000,view\n2,11,1704067200000,view\n"),
         [LOG, "divide milliseconds by 1000", "2 rows do not: line 2 ('1704067200000'), line 3"],
+    ),
+    "time beyond the calendar": (
+        parquet_instead(PAIRS, timestamp=pa.array([0, 2**62, 0], pa.timestamp("us"))),
+        ["interactions.parquet", "'timestamp'", "row 2 ('<value out of range: 4"],
+    ),
+    "bytes in a view": (
+        parquet_instead(PAIRS, rating=pa.array([b"1", b"x", b"2"], pa.binary_view())),
+        ["interactions.parquet", "'rating' must be a number", "row 2 (b'x')"],
     ),
     "unknown event": (
         edit(LOG, "click", "share"),
@@ -235,6 +267,10 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         setting("split", strategy="given", files={"test": LOG}),
         ["split.files.train"],
     ),
+    "given file for two splits": (
+        setting("split", strategy="given", files={"train": LOG, "test": f"./{LOG}"}),
+        ["split.files", f"./{LOG} is the file of both train and test"],
+    ),
     "given file missing": (
         setting("split", strategy="given", files={"train": LOG, "test": "t.csv"}),
         ["t.csv: no such file", "split.files.test"],
@@ -286,6 +322,15 @@ def test_bad_weight(shop, cell):
     message = str(caught.value)
     assert "'rating' must be a number from 0" in message
     assert f"line 3 ({cell!r})" in message
+
+
+def test_rows_that_all_weigh_nothing(shop):
+    shop.bare("user,item,rating\n1,10,0\n1,11,0\n2,10,1e-60\n2,11,5\n")
+    shop.split = {"validation": 0, "test": 0.5}
+    with pytest.raises(TwoTowerError, match=r"columns\.weight: every training row weighs 0"):
+        shop.run()
+    shop.split = {"validation": 0, "test": 0}
+    assert shop.run()["rows"]["train"] == 4
 
 
 def test_no_separator_and_no_extension(shop):

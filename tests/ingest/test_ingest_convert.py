@@ -138,6 +138,13 @@ def test_parquet_times(unit, zone):
     assert (got.tolist(), valid.tolist()) == ([MIDNIGHT, 0], [True, False])
 
 
+@pytest.mark.parametrize("far", [2**63 - 1, 2**62, -(2**62), -(2**63) + 1])
+@pytest.mark.parametrize("unit", ["ms", "us"])
+def test_far_parquet_times_do_not_come_round_to_near_ones(unit, far):
+    got, valid = as_seconds(column([far, 0], pa.timestamp(unit)), "f")
+    assert (got.tolist(), valid.tolist()) == ([0, 0], [False, True])
+
+
 def test_parquet_dates_and_numbers():
     assert as_seconds(column([dt.date(2024, 1, 1)]), "f")[0].tolist() == [MIDNIGHT]
     assert as_seconds(column([MIDNIGHT]), "f")[0].tolist() == [MIDNIGHT]

@@ -17,6 +17,8 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
 FeatureKind = Literal["categorical", "multi_valued", "numeric"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+LARGEST_WEIGHT = 1e30
+"""Of one row, so that a sum over many rows still fits a float32."""
 
 
 def _unescape_tab(value: Any) -> Any:
@@ -125,7 +127,7 @@ class DataConfig(Section):
 
     Merged within each split, so that no held-out row takes one away from training.
     """
-    event_weights: dict[Text, PositiveFloat] = Field(
+    event_weights: dict[Text, Annotated[float, Field(gt=0, le=LARGEST_WEIGHT)]] = Field(
         default_factory=lambda: {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
     )
     """Weight of each event type; usual English and Spanish spellings of these four are known."""

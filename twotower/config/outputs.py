@@ -20,8 +20,8 @@ class MlflowConfig(Section):
     enabled: bool = False
     tracking_uri: str | None = None
     """null: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the repository."""
-    experiment: str = "two-tower"
-    model: str = "two-tower"
+    experiment: Annotated[str, Field(min_length=1)] = "two-tower"
+    model: Annotated[str, Field(min_length=1)] = "two-tower"
     """Name of the registered model."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """A model becomes champion if the paired test against the champion has a p-value below it."""

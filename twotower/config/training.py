@@ -117,15 +117,15 @@ class TrainConfig(Section):
 class EvaluateConfig(Section):
     """Section `evaluate`: how a ranking is scored."""
 
-    ks: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (5, 10, 20)
+    ks: tuple[PositiveInt, ...] = (5, 10, 20)
     exclude_seen: bool = True
     """Whether items of a user's training history are taken out of the ranking."""
 
     @field_validator("ks")
     @classmethod
     def _ascending(cls, ks: tuple[int, ...]) -> tuple[int, ...]:
-        if list(ks) != sorted(set(ks)):
-            msg = f"must be ascending and distinct, got {list(ks)}"
+        if not ks or list(ks) != sorted(set(ks)):
+            msg = f"must be one or more numbers, ascending and distinct, got {list(ks)}"
             raise ValueError(msg)
         return ks
 

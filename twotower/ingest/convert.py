@@ -131,9 +131,10 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArr
         DataError: if the type is neither numeric, nor text, nor a time.
     """
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        # The cast to microseconds keeps what int64 can hold of every unit.
-        stamps = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        numbers = np.asarray(stamps.cast(pa.float64(), safe=False).to_numpy()) / 1e6
+        # Far times overflow as microseconds, and no unit overflows as seconds.
+        whole, micros = (_count(column, unit) for unit in ("s", "us"))
+        near = (whole >= FIRST_SECOND) & (whole <= LAST_SECOND)
+        numbers = np.where(near, micros / 1e6, np.nan)
     else:
         numbers = as_numbers(column, where)
         text = pc.utf8_trim_whitespace(as_text(column, where))
@@ -143,6 +144,12 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArr
             numbers = _parse_dates(pc.if_else(is_date, text, None))
     valid = (numbers >= FIRST_SECOND) & (numbers < LAST_SECOND + 1)
     return np.where(valid, numbers, 0.0), valid
+
+
+def _count(column: pa.ChunkedArray, unit: str) -> FloatArray:
+    """[num_rows] times as a number of units since 1970, NaN where null."""
+    stamps = column.cast(pa.timestamp(unit), safe=False).cast(pa.int64())
+    return np.asarray(stamps.cast(pa.float64(), safe=False).to_numpy())
 
 
 def _parse_dates(text: pa.ChunkedArray) -> FloatArray:

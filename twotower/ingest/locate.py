@@ -1,5 +1,6 @@
 """Where the interactions are: files, and the columns in them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from twotower.common.errors import ConfigError, DataError
@@ -23,7 +24,8 @@ def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[
 
     Raises:
         DataError: if a file is missing.
-        ConfigError: if the strategy is `given` and the split is not, or twice.
+        ConfigError: if the strategy is `given` and the split is not, or twice, or two splits are
+            one file.
     """
     if split.strategy == "given":
         named = {name: getattr(split.files, name) for name in SPLITS}
@@ -34,11 +36,7 @@ def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[
             if not named["train"]:
                 msg = "split.files.train: split.strategy given needs a file of training rows"
                 raise ConfigError(msg)
-            return [
-                (SPLITS.index(name), named_file(root, file, f"split.files.{name}"))
-                for name, file in named.items()
-                if file
-            ]
+            return _given_files(root, named)
     path = find_file(root, "interactions", data.interactions.file)
     if path is None:
         usual = ", ".join(f"{stem}.csv" for stem in FILES["interactions"])
@@ -50,11 +48,25 @@ def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[
     return [(UNSPLIT, path)]
 
 
+def _given_files(root: Path, named: Mapping[str, str | None]) -> list[tuple[int, Path]]:
+    files: list[tuple[int, Path]] = []
+    for name, file in named.items():
+        if file is None:
+            continue
+        path = named_file(root, file, f"split.files.{name}")
+        for other, earlier in files:
+            if path.samefile(earlier):
+                msg = f"split.files: {file} is the file of both {SPLITS[other]} and {name}"
+                raise ConfigError(msg)
+        files.append((SPLITS.index(name), path))
+    return files
+
+
 def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> dict[str, str]:
     """Column of each role that the file has: user, item, timestamp, event, weight, split.
 
     Raises:
-        DataError: if a column is missing, or several could be the one.
+        DataError: if a column is missing, several could be the one, or users and items share one.
     """
     prefix = "data.interactions.columns"
     columns = data.interactions.columns
@@ -62,6 +74,9 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
         "user": require_column(source, "user", columns.user, f"{prefix}.user"),
         "item": require_column(source, "item", columns.item, f"{prefix}.item"),
     }
+    if roles["user"] == roles["item"]:
+        msg = f"{source.path}: {prefix}: the user and the item are both column {roles['user']!r}"
+        raise DataError(msg)
     for role in ("timestamp", "event", "weight"):
         found = find_column(source, role, getattr(columns, role), f"{prefix}.{role}")
         if found is not None:

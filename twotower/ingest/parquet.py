@@ -49,7 +49,7 @@ class ParquetSource:
 
 
 def _plain_text(table: pa.Table) -> pa.Table:
-    """Text in views, as Polars writes it, as plain strings, on which every kernel works."""
+    """Views, as Polars writes text, as plain strings or bytes, on which every kernel works."""
     fields = [field.with_type(_without_views(field.type)) for field in table.schema]
     return table.cast(pa.schema(fields))
 
@@ -57,4 +57,6 @@ def _plain_text(table: pa.Table) -> pa.Table:
 def _without_views(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return pa.list_(_without_views(kind.value_type))
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
     return pa.string() if pa.types.is_string_view(kind) else kind

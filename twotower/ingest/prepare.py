@@ -171,6 +171,12 @@ def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if splits["train"].empty:
         msg = "split: no usable row belongs to the training split"
         raise DataError(msg)
+    if not splits["train"]["weight"].astype(np.float32).any():
+        msg = (
+            "data.interactions.columns.weight: every training row weighs 0, so there is nothing "
+            "to learn; name another column, or false to let all rows weigh 1"
+        )
+        raise DataError(msg)
     return splits
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twotower.config.data import DataConfig
+from twotower.config.data import LARGEST_WEIGHT, DataConfig
 from twotower.ingest.convert import (
     SECONDS_RULE,
     as_ids,
@@ -24,8 +24,6 @@ from twotower.ingest.split import GIVEN_NAMES
 from twotower.ingest.tables import SideTable
 from twotower.ingest.validate import RowCheck
 
-LARGEST_WEIGHT = 1e30
-"""So that a sum over many rows still fits a float32."""
 UNSPLIT = -1
 """Label of a row whose split is not given."""
 

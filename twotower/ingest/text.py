@@ -36,6 +36,9 @@ def decode(data: bytes, path: Path, encoding: str) -> bytes:
             f"{encoding} text; set data.encoding to the file's encoding (e.g. latin-1)"
         )
         raise DataError(msg) from None
+    except ValueError as error:  # codecs that are not for files, and a name with a zero byte
+        msg = f"{path}: data.encoding: {encoding!r} cannot decode this file: {error}"
+        raise DataError(msg) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         msg = (
@@ -44,8 +47,21 @@ def decode(data: bytes, path: Path, encoding: str) -> bytes:
         )
         raise DataError(msg)
     is_utf8 = codecs.lookup(encoding).name in ("utf-8", "ascii")
-    data = data if is_utf8 else text.removeprefix("\ufeff").encode()
+    if not is_utf8:
+        data = _encode(text.removeprefix("\ufeff"), path, encoding)
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
+def _encode(text: str, path: Path, encoding: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        line = text[: error.start].count("\n") + 1
+        msg = (
+            f"{path}: line {line}: half a surrogate pair, {text[error.start]!r}, is no text; "
+            f"data.encoding is {encoding}: is it right?"
+        )
+        raise DataError(msg) from None
 
 
 class TextSource:

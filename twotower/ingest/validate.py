@@ -112,10 +112,12 @@ class RowCheck:
     ) -> str:
         first = broken[:SHOWN]
         places = self._source.places(first)
-        cells = values.take(pa.array(first)).to_pylist()
+        cells = values.take(pa.array(first))
+        if pa.types.is_timestamp(cells.type):  # Python's own end in the year 9999
+            cells = cells.cast(pa.string())
         shown = [
             f"{self._source.place} {place} ({_shorten(cell)})"
-            for place, cell in zip(places, cells, strict=True)
+            for place, cell in zip(places, cells.to_pylist(), strict=True)
         ]
         return (
             f"{self._source.path}: column {column!r} {expected}; {_rows(len(broken))} not: "
