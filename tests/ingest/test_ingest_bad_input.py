@@ -347,24 +347,35 @@ def test_blank_id_in_an_adjacency_list(shop):
         shop.run()
 
 
+def run_stage(shop: Any, encoding: str) -> subprocess.CompletedProcess[str]:
+    (shop.folder / "params.yaml").write_text(yaml.safe_dump(shop.params()))
+    return subprocess.run(
+        [sys.executable, STAGE],
+        cwd=shop.folder,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        encoding=encoding,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     "case", ["no folder", "undecodable byte", "too many fields", "bad timestamp", "damaged Parquet"]
 )
 def test_the_stage_exits_with_one_line(shop, case):
     change, words = BAD[case]
     change(shop)
-    (shop.folder / "params.yaml").write_text(yaml.safe_dump(shop.params()))
-    done = subprocess.run(
-        [sys.executable, STAGE],
-        cwd=shop.folder,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run_stage(shop, "utf-8")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert [word for word in words if word not in done.stderr] == []
     assert not shop.output.exists()
+
+
+def test_the_stage_can_say_what_the_output_has_no_letters_for(shop):
+    shop.data["items"]["features"]["色"] = {"kind": "categorical", "optional": True}
+    done = run_stage(shop, "ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"items have no column for \u8272" in done.stdout

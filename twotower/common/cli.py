@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,12 @@ def command_parser(module: str, text: str | None) -> argparse.ArgumentParser:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a user's mistake or a full disk into one line and status 1, Ctrl-C into one and 130."""
+    """Turn a user's mistake or a full disk into one line and status 1, Ctrl-C into one and 130.
+
+    Letters that the output's encoding lacks (a pipe on Windows has few) are escaped, as on stderr.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except TwoTowerError as error:
