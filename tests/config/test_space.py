@@ -118,7 +118,7 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
         ({"lr": LR}, {"epochs": 2.5}, ["hpo.fixed.epochs", "2.5"]),
         ({"lr": LR}, {"dim": None}, ["hpo.fixed.dim: must be a finite number", "got None"]),
         ({"lr": LR}, {"dim": "nan"}, ["hpo.fixed.dim: must be a finite number", "got nan"]),
-        ({"lr": LR}, {"patience": None}, ["hpo.fixed.patience: must be a finite number", "got None"]),
+        ({"lr": LR}, {"patience": None}, ["hpo.fixed.patience", "got None"]),
         ({"lr": LR}, {"threads": 2}, ["hpo.fixed.threads", "not a hyperparameter"]),
     ],
 )
