@@ -43,12 +43,26 @@ def test_the_best_setting_on_validation_is_chosen(reference: Reference) -> None:
     assert reference.obstacle(rows) == ""
     choice = choose(reference, rows, target, "ndcg_at_10", KS)
     values = {
-        tuple(setting.items()): evaluate(reference.fit(rows, setting), target, KS).summary()
-        for setting in reference.grid
+        tuple(setting.items()): evaluate(scorer, target, KS).summary()["ndcg_at_10"]
+        for setting, scorer in reference.candidates(rows)
     }
-    best = max(value["ndcg_at_10"] for value in values.values())
-    assert values[tuple(choice.setting.items())]["ndcg_at_10"] == best
-    assert choice.validation == (best if len(reference.grid) > 1 else None)
+    best = max(values.values())
+    assert values[tuple(choice.setting.items())] == best
+    assert choice.validation == (best if len(values) > 1 else None)
+    again = reference.scorer(rows, choice.setting)
+    assert evaluate(again, target, KS).summary()["ndcg_at_10"] == best
+
+
+def test_histories_may_decay_where_there_are_times() -> None:
+    rows, _ = small()
+    for reference in REFERENCES:
+        decays = [setting.get("decay") for setting, _ in reference.candidates(rows)]
+        if reference.name in ("item_knn", "ease"):
+            assert decays == [None, 0.1, 0.3] * 4
+            timeless = [s for s, _ in reference.candidates(without_times(rows))]
+            assert timeless == list(reference.grid)
+        else:
+            assert set(decays) == {None}
 
 
 def test_of_equal_settings_the_first_is_chosen() -> None:
@@ -87,7 +101,8 @@ def test_structure_is_found() -> None:
     rows, target = small()
     values = {}
     for reference in REFERENCES:
-        scorer = reference.fit(rows, choose(reference, rows, target, "recall_at_10", KS).setting)
+        chosen = choose(reference, rows, target, "recall_at_10", KS)
+        scorer = reference.scorer(rows, chosen.setting)
         values[reference.name] = evaluate(scorer, target, KS).summary()["recall_at_10"]
     popular = max(values["popularity"], values["recency_popularity"])
     assert min(values["item_knn"], values["ease"]) > popular

@@ -113,6 +113,6 @@ def score_references(board: Scoreboard, train: TrainingRows, validation: Evaluat
             board.failures[reference.name] = why
             continue
         choice = choose(reference, train, validation, task.objective, task.ks)
-        scorer = reference.fit(task.known, choice.setting)
+        scorer = reference.scorer(task.known, choice.setting)
         board.settings[reference.name] = choice
         board.evaluations[reference.name] = evaluate(scorer, task.target, task.ks)

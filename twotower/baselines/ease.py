@@ -7,14 +7,14 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from twotower.baselines.histories import histories
+from twotower.baselines.histories import HistoryScorer, histories
 from twotower.data.interactions import Interactions
 
 MAX_ITEMS = 10_000
 """Size of the catalogue up to which the matrix, in float64, takes less than 2 GB and a minute."""
 
 
-class EASE:
+class EASE(HistoryScorer):
     """Scores items by a ridge regression of each item on all others of the history.
 
     B = I - P / diag(P) with P = (XᵀX + l2 · I)⁻¹ and X the histories.

@@ -1,4 +1,7 @@
-"""Who has interacted with what, as a sparse matrix."""
+"""Who has interacted with what, as a sparse matrix, and what scores by it."""
+
+from copy import copy
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +12,41 @@ from twotower.data.interactions import Interactions
 IntArray = NDArray[np.int64]
 
 
-def histories(interactions: Interactions, num_users: int, num_items: int) -> csr_array:
-    """[num_users, num_items] float32: 1 where a user has interacted with an item.
+class HistoryScorer:
+    """A scorer that is fitted to histories, and scores by the history of each user."""
 
-    Repeats and weights count once: what is to be found is whether, not how often.
+    _histories: csr_array
+
+    def decayed(self, interactions: Interactions, decay: float) -> Self:
+        """The same, where what a user did last counts most; nothing is fitted again.
+
+        Args:
+            interactions: those that it was fitted to, with times.
+            decay: share of an item's weight that each later row of the user takes, in [0, 1).
+        """
+        other = copy(self)
+        num_users, num_items = self._histories.shape
+        other._histories = histories(interactions, num_users, num_items, decay)
+        return other
+
+
+def histories(
+    interactions: Interactions, num_users: int, num_items: int, decay: float = 0.0
+) -> csr_array:
+    """[num_users, num_items] float32: what an item weighs in the history of a user; 0 if absent.
+
+    Repeats and weights count once: what is to be found is whether, not how often. An item weighs
+    (1 - decay) ** n, n being the user's rows later than its last one.
+
+    Args:
+        interactions: all within the catalogue.
+        num_users: size of the catalogue.
+        num_items: likewise.
+        decay: in [0, 1).
     """
-    lists = interactions.distinct_items(num_users, num_items)
-    ones = np.ones(len(lists.items), dtype=np.float32)
-    return csr_array((ones, lists.items, lists.offsets), shape=(num_users, num_items))
+    keys = interactions.user_idx * num_items + interactions.item_idx
+    pairs, pair_of_row = np.unique(keys, return_inverse=True)
+    weights = np.zeros(len(pairs), dtype=np.float32)
+    np.maximum.at(weights, pair_of_row, (1 - decay) ** interactions.later_rows(num_users))
+    offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
+    return csr_array((weights, pairs % max(num_items, 1), offsets), shape=(num_users, num_items))

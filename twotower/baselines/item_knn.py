@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
-from twotower.baselines.histories import histories
+from twotower.baselines.histories import HistoryScorer, histories
 from twotower.data.interactions import Interactions
 
 FloatArray = NDArray[np.float32]
@@ -18,7 +18,7 @@ BLOCK_ITEMS = 512
 """Items whose neighbours are sought at a time: their co-occurrences are what takes memory."""
 
 
-class ItemKNN:
+class ItemKNN(HistoryScorer):
     """Scores an item by its similarity to those items of the history that are its neighbours.
 
     The similarity of two items is c / (sqrt(n · m) + shrink), with c the weight of the users of

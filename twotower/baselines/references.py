@@ -4,17 +4,20 @@
 |---|---|---|
 | popularity | none | never |
 | recency_popularity | half_life (days): 1, 7, 30, 180 | where no row has a time |
-| item_knn | (k, shrink): (100, 0), (100, 5), (500, 0), (500, 5) | never |
-| ease | l2: 30, 100, 300, 1000 | beyond EASE's limit of items |
+| item_knn | (k, shrink): (100, 0), (100, 5), (500, 0), (500, 5); each with every decay | never |
+| ease | l2: 30, 100, 300, 1000; each with every decay | beyond EASE's limit of items |
 
-The grids were fixed before any was scored on a test split, span what the literature reports as
-best on small and on large data, and are the same for every data set.
+The decays, 0, 0.1 and 0.3, are those of `HistoryScorer`: the model may weigh what a user did last
+(`model.history_decay`), so the references may, too. Where no row has a time there is only 0. The
+grids were fixed before any was scored on a test split, span what the literature reports as best on
+small and on large data, and are the same for every data set.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from twotower.baselines.ease import EASE, MAX_ITEMS
+from twotower.baselines.histories import HistoryScorer
 from twotower.baselines.item_knn import ItemKNN
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity, has_times
@@ -24,6 +27,8 @@ from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer
 
 Setting = Mapping[str, float]
+DECAYS = (0.1, 0.3)
+"""Of histories, beside none."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,9 @@ class Reference:
 
     Attributes:
         name: its section in metrics/test.json.
-        grid: settings to choose from; the middle one where there is nothing to choose by.
-        fit: makes a scorer of rows and a setting.
+        grid: settings to choose from; the middle one where there is nothing to choose by. To those
+            of a `HistoryScorer` a `decay` may be added.
+        fit: makes a scorer of rows and a setting of the grid.
         obstacle: why it cannot be fitted on these rows; empty if it can.
     """
 
@@ -50,6 +56,22 @@ class Reference:
     grid: tuple[Setting, ...]
     fit: Callable[[TrainingRows, Setting], Scorer]
     obstacle: Callable[[TrainingRows], str] = lambda _: ""
+
+    def candidates(self, rows: TrainingRows) -> Iterator[tuple[Setting, Scorer]]:
+        """Every setting, with and without a decay of histories, and its scorer."""
+        for setting in self.grid:
+            scorer = self.fit(rows, setting)
+            yield setting, scorer
+            if isinstance(scorer, HistoryScorer) and has_times(rows.interactions):
+                for decay in DECAYS:
+                    yield {**setting, "decay": decay}, scorer.decayed(rows.interactions, decay)
+
+    def scorer(self, rows: TrainingRows, setting: Setting) -> Scorer:
+        """The scorer of one of the settings of `candidates`."""
+        scorer = self.fit(rows, {key: setting[key] for key in setting if key != "decay"})
+        if "decay" in setting and isinstance(scorer, HistoryScorer):
+            return scorer.decayed(rows.interactions, setting["decay"])
+        return scorer
 
 
 def _item_knn(rows: TrainingRows, setting: Setting) -> Scorer:
@@ -90,7 +112,7 @@ class Choice:
     """The setting of a reference that is used.
 
     Attributes:
-        setting: one of its grid.
+        setting: one of its candidates.
         validation: the objective on the validation split; None where nothing was chosen.
     """
 
@@ -105,7 +127,7 @@ def choose(
     objective: str,
     ks: tuple[int, ...],
 ) -> Choice:
-    """The setting of the grid that ranks the validation split best; of equal ones the first.
+    """The candidate that ranks the validation split best; of equal ones the first.
 
     Args:
         reference: without an obstacle.
@@ -117,8 +139,8 @@ def choose(
     if not len(validation) or len(reference.grid) == 1:
         return Choice(reference.grid[len(reference.grid) // 2])
     values = [
-        evaluate(reference.fit(train, setting), validation, ks).summary()[objective]
-        for setting in reference.grid
+        (evaluate(scorer, validation, ks).summary()[objective], setting)
+        for setting, scorer in reference.candidates(train)
     ]
-    best = max(range(len(values)), key=lambda place: (values[place], -place))
-    return Choice(reference.grid[best], values[best])
+    value, setting = max(values, key=lambda pair: pair[0])  # the first of equal ones
+    return Choice(setting, value)

@@ -66,6 +66,18 @@ class Interactions:
         offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
         return ItemLists(offsets, pairs % max(num_items, 1))
 
+    def later_rows(self, num_users: int) -> IntArray:
+        """[num_rows] rows of the same user with a later second; all users must be known."""
+        order = np.lexsort((self.timestamp, self.user_idx))
+        users, seconds = self.user_idx[order], self.timestamp[order]
+        # A group is what a user did within one second.
+        begins = np.append(True, (np.diff(users) != 0) | (np.diff(seconds) != 0))[: len(order)]
+        group_ends = np.append(np.flatnonzero(begins)[1:], len(order))
+        user_ends = np.cumsum(np.bincount(users, minlength=num_users))
+        later = np.empty(len(order), dtype=np.int64)
+        later[order] = user_ends[users] - group_ends[np.cumsum(begins) - 1]
+        return later
+
 
 def concatenate(*parts: Interactions) -> Interactions:
     """The rows of all parts, in order."""

@@ -54,7 +54,7 @@ class History:
         users, items = pairs // num_items, pairs % num_items
         weight = _sums(pair_of_row, interactions.weight, len(pairs))
         recency = _recency(interactions, num_users, config.history_half_life)
-        recency *= (1 - config.history_decay) ** _later_rows(interactions, num_users)
+        recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
         recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
         exponent = config.item_exponent + config.popularity_exponent
@@ -107,16 +107,3 @@ def _recency(
     np.maximum.at(latest, interactions.user_idx, interactions.timestamp)
     age = latest[interactions.user_idx] - interactions.timestamp
     return np.asarray(np.exp2(-age / (half_life * SECONDS_A_DAY)))
-
-
-def _later_rows(interactions: Interactions, num_users: int) -> NDArray[np.int64]:
-    """[num_rows] rows of the same user with a later second."""
-    order = np.lexsort((interactions.timestamp, interactions.user_idx))
-    users, seconds = interactions.user_idx[order], interactions.timestamp[order]
-    # A group is what a user did within one second.
-    begins = np.append(True, (np.diff(users) != 0) | (np.diff(seconds) != 0))
-    group_ends = np.append(np.flatnonzero(begins)[1:], len(order))
-    user_ends = np.cumsum(np.bincount(users, minlength=num_users))
-    later = np.empty(len(order), dtype=np.int64)
-    later[order] = user_ends[users] - group_ends[np.cumsum(begins) - 1]
-    return later
