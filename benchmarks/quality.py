@@ -31,14 +31,14 @@ from benchmarks.comparison.datasets import load_dataset
 from benchmarks.comparison.plot import draw, write_plot
 from benchmarks.comparison.problem import Method
 from benchmarks.comparison.tuning import Effort, Result, measure
-from benchmarks.comparison.two_tower import GRID, two_tower
+from benchmarks.comparison.two_tower import GRID, TIMED_GRID, two_tower
 from twotower.common.cli import one_line_errors
 
 OURS = "two_tower"
 GRID_SIZE = 8
 """Settings of every method that has something to set."""
 METHODS: tuple[Method, ...] = (
-    two_tower(OURS, GRID),
+    two_tower(OURS, GRID, TIMED_GRID),
     *references.METHODS,
     *implicit_models.METHODS,
     *lenskit_models.METHODS,

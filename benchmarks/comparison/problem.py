@@ -7,6 +7,7 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from twotower.baselines.histories import histories
+from twotower.baselines.recency import has_times
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.evaluation.ranking import Scorer
@@ -68,6 +69,8 @@ class Method:
         fit: see Fit.
         load: turns a problem into the method's own format, once and without the clock.
         obstacle: why it cannot run on a problem; empty if it can.
+        timed_grid: takes the place of `grid` where rows have times, of a method that can weigh what
+            a user did last; as large.
     """
 
     name: str
@@ -75,3 +78,8 @@ class Method:
     fit: Fit
     load: Callable[[Problem], Any] = lambda _: None
     obstacle: Callable[[Problem], str] = lambda _: ""
+    timed_grid: tuple[Setting, ...] = ()
+
+    def settings(self, problem: Problem) -> tuple[Setting, ...]:
+        """The grid for this problem."""
+        return self.timed_grid if self.timed_grid and has_times(problem.interactions) else self.grid

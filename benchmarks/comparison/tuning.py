@@ -97,7 +97,7 @@ def measure(method: Method, dataset: Dataset, effort: Effort, log: Callable[[str
 def tune(method: Method, problem: Problem, fold: Fold, budget: float) -> Iterator[Run]:
     """Each setting of the grid on validation, for at most `budget` seconds of training."""
     loaded = method.load(problem)
-    for setting in method.grid:
+    for setting in method.settings(problem):
         recorder = Recorder(
             lambda scorer: evaluate(scorer, fold.target, EVALUATE.ks).summary(), budget
         )
@@ -136,7 +136,7 @@ def warm_up(method: Method, effort: Effort) -> None:
     )
     catalogue = Catalogue(users, items)
     problem = Problem(catalogue, catalogue.encode(frame), effort.seed, effort.threads)
-    for setting in method.grid:
+    for setting in method.settings(problem):
         train(method, problem, setting, passes=1)
 
 

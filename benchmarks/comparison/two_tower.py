@@ -31,11 +31,26 @@ GRID: tuple[Setting, ...] = (
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2, "user_tower": "both"},
 )  # fmt: skip
+NARROW = _exponents(0.4, 0.3, 0.3)
+WIDE = _exponents(0.4, 0.5, 0.5)
+RECENT: Setting = {**CLOSED, "user_tower": "history"}
+TIMED_GRID: tuple[Setting, ...] = (
+    {**RECENT, "dim": 32, **NARROW, "history_decay": 0.2},
+    {**RECENT, "dim": 64, **NARROW, "history_decay": 0.1},
+    {**RECENT, "dim": 256, **NARROW, "history_decay": 0.2},
+    {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.2},
+    {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.5},
+    {**RECENT, "dim": 64, **SMALL, "history_decay": 0.0},
+    {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
+     "popularity_weight": 0.3, "history_decay": 0.2},
+    {**TRAINED, **NARROW, "lr": 0.0075, "temperature": 0.2, "popularity_weight": 0.1,
+     "history_decay": 0.2},
+)  # fmt: skip
 
 
-def two_tower(name: str, grid: tuple[Setting, ...]) -> Method:
-    """Our model under a name and with a grid of its own; hyperparameters not named are defaults."""
-    return Method(name, grid, _fit)
+def two_tower(name: str, grid: tuple[Setting, ...], timed_grid: tuple[Setting, ...] = ()) -> Method:
+    """Our model under a name and with grids of its own; hyperparameters not named are defaults."""
+    return Method(name, grid, _fit, timed_grid=timed_grid)
 
 
 def _fit(problem: Problem, _loaded: None, setting: Setting, on_pass: OnPass) -> VectorScorer:

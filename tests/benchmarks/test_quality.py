@@ -4,6 +4,7 @@ import csv
 import functools
 import itertools
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,8 +52,19 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_every_method_has_a_grid_of_the_same_size():
     for method in quality.METHODS:
-        assert len(method.grid) in (quality.GRID_SIZE, 1 if method.name == "popularity" else 8)
-        assert len({json.dumps(setting) for setting in method.grid}) == len(method.grid)
+        assert len(method.grid) == (1 if method.name == "popularity" else quality.GRID_SIZE)
+        assert len(method.timed_grid) in (0, quality.GRID_SIZE)
+        for grid in (method.grid, method.timed_grid):
+            assert len({json.dumps(setting) for setting in grid}) == len(grid)
+
+
+def test_what_a_user_did_last_counts_only_where_there_are_times(dataset):
+    timed = Effort(5, 1, 42).problem(dataset.tuning)
+    flat = replace(timed.interactions, timestamp=np.zeros_like(timed.interactions.timestamp))
+    timeless = replace(timed, interactions=flat)
+    for method in quality.METHODS:
+        assert method.settings(timed) == (method.timed_grid or method.grid)
+        assert method.settings(timeless) == method.grid
 
 
 def test_the_command(shop, tmp_path, capsys, monkeypatch):
