@@ -34,7 +34,7 @@ def test_comments_and_other_keys_stay(params: Path) -> None:
     lost = {comment for comment in comments if comment not in after}
     # Comments inside the old search space go with it.
     assert all("temperature: {type: float" in comment for comment in lost)
-    assert load_config(params).hpo.n_trials == 30
+    assert load_config(params).hpo.n_trials == 40
     assert load_config(params).split.strategy == "temporal"
 
 
