@@ -54,7 +54,8 @@ class History:
         users, items = pairs // num_items, pairs % num_items
         weight = _sums(pair_of_row, interactions.weight, len(pairs))
         recency = _recency(interactions, num_users, config.history_half_life)
-        recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
+        if config.history_decay:  # the rows are sorted for it
+            recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
         recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
         exponent = config.item_exponent + config.popularity_exponent
