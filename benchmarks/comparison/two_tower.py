@@ -10,6 +10,7 @@ from twotower.training.towers import TwoTower
 UNTIL_STOPPED = 100_000
 """Epochs: training ends with the budget, or with patience."""
 CLOSED: Setting = {"init": "spectral", "similarity": "dot", "epochs": 0}
+RIDGE: Setting = {**CLOSED, "init": "ridge"}
 TRAINED: Setting = {
     "init": "spectral", "similarity": "cosine", "epochs": UNTIL_STOPPED, "dim": 64,
     "batch_size": 2048,
@@ -21,26 +22,25 @@ def _exponents(user: float, item: float, popularity: float) -> Setting:
 
 
 LARGE = _exponents(0.4, 0.3, 0.1)
-SMALL = _exponents(0.3, 0.2, 0.0)
+NARROW = _exponents(0.4, 0.3, 0.3)
+WIDE = _exponents(0.4, 0.5, 0.5)
 GRID: tuple[Setting, ...] = (
     *({**CLOSED, "dim": dim, **LARGE} for dim in (256, 640, 1024)),
-    {**CLOSED, "dim": 1024, **_exponents(0.4, 0.5, 0.5)},
-    {**CLOSED, "dim": 64, **SMALL},
+    {**CLOSED, "dim": 1024, **WIDE},
+    {**RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.1},
+    {**RIDGE, "dim": 256, **NARROW, "ridge_penalty": 0.3},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3},
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
-    {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2, "user_tower": "both"},
 )  # fmt: skip
-NARROW = _exponents(0.4, 0.3, 0.3)
-WIDE = _exponents(0.4, 0.5, 0.5)
 RECENT: Setting = {**CLOSED, "user_tower": "history"}
 TIMED_GRID: tuple[Setting, ...] = (
-    {**RECENT, "dim": 32, **NARROW, "history_decay": 0.2},
-    {**RECENT, "dim": 64, **NARROW, "history_decay": 0.1},
-    {**RECENT, "dim": 256, **NARROW, "history_decay": 0.2},
+    {**RECENT, **RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.1, "history_decay": 0.1},
+    {**RECENT, **RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.3, "history_decay": 0.2},
+    {**RECENT, **RIDGE, "dim": 256, **NARROW, "ridge_penalty": 1.0, "history_decay": 0.2},
+    {**RECENT, "dim": 64, **NARROW, "history_decay": 0.2},
     {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.2},
     {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.5},
-    {**RECENT, "dim": 64, **SMALL, "history_decay": 0.0},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3, "history_decay": 0.2},
     {**TRAINED, **NARROW, "lr": 0.0075, "temperature": 0.2, "popularity_weight": 0.1,

@@ -15,8 +15,18 @@ from twotower.training.fit import fit
 TRAIN = split_by_time(events(seed=0))["train"].drop_duplicates(["user_id", "item_id"])
 
 
-@pytest.mark.parametrize(("similarity", "decay"), [("dot", 0.0), ("cosine", 0.0), ("cosine", 0.3)])
-def test_a_history_is_pooled_as_in_the_tower(tmp_path: Path, similarity: str, decay: float) -> None:
+@pytest.mark.parametrize(
+    ("init", "similarity", "decay"),
+    [
+        ("spectral", "dot", 0.0),
+        ("spectral", "cosine", 0.0),
+        ("spectral", "cosine", 0.3),
+        ("ridge", "dot", 0.3),
+    ],
+)
+def test_a_history_is_pooled_as_in_the_tower(
+    tmp_path: Path, init: str, similarity: str, decay: float
+) -> None:
     catalogue = catalogue_of(TRAIN)
     rows = catalogue.encode(TRAIN.assign(weight=np.float32(1)))
     config = ModelConfig.model_validate(
@@ -24,7 +34,7 @@ def test_a_history_is_pooled_as_in_the_tower(tmp_path: Path, similarity: str, de
             "dim": 8,
             "similarity": similarity,
             "user_tower": "history",
-            "init": "spectral",
+            "init": init,
             "user_exponent": 0.4,
             "item_exponent": 0.3,
             "history_decay": decay,

@@ -91,8 +91,10 @@ def test_integral_floats_are_the_same_study() -> None:
             ["search_space.spectral_rank", "at least dim, 32, got 1"],
         ),
         (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
-        ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral"]),
+        ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral or ridge"]),
         ({"model": {"init": "spectral", "hidden": [8]}}, ["model", "needs hidden: []"]),
+        ({"model": {"init": "ridge", "item_tower": "features"}}, ["init: ridge", "id or both"]),
+        ({"model": {"ridge_penalty": 0}}, ["model.ridge_penalty", "greater than 0"]),
         ({"model": {"item_tower": "features", "features": False}}, ["needs features: true"]),
         ({"model": {"dim": 8, "spectral_rank": 4}}, ["spectral_rank", "at least dim, 8, got 4"]),
         (

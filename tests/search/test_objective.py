@@ -1,6 +1,7 @@
 """What a trial is worth, and what refit is told to train."""
 
 import numpy as np
+import pytest
 
 from twotower.config import Config, parse_config
 from twotower.config.load import with_hyperparameters
@@ -62,10 +63,12 @@ def test_the_closed_form_model_is_scored_without_an_epoch(prepared) -> None:
     assert outcome.metrics["recall_at_10"] > 0
 
 
-def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path) -> None:
+@pytest.mark.parametrize("init", ["spectral", "ridge"])
+def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path, init) -> None:
     space = {"dim": {"type": "categorical", "choices": [4, 16]}}
     hpo = {"include_defaults": False, "search_space": space}
-    settings = config(model=SPECTRAL | {"dim": 4}, train={"epochs": 0}, hpo=hpo)
+    model = SPECTRAL | {"dim": 4, "init": init}
+    settings = config(model=model, train={"epochs": 0}, hpo=hpo)
     objective = Objective(prepared, settings, tmp_path / "kept")
     outcomes = {dim: objective({"dim": dim}) for dim in (4, 16)}
     assert len(list((tmp_path / "kept").glob("*.npz"))) == 1

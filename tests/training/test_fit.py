@@ -35,6 +35,10 @@ MODELS = [
         TrainConfig(epochs=2, uniform_negatives=5, weight_decay=0.01, schedule="linear"),
     ),
     (
+        ModelConfig(dim=8, user_tower="history", init="ridge", history_decay=0.2),
+        TrainConfig(epochs=2, batch_size=64),
+    ),
+    (
         ModelConfig(dim=8, item_tower="features"),
         TrainConfig(epochs=2, loss="bilateral_softmax"),
     ),

@@ -30,7 +30,7 @@ def test_by_hand(similarity, unit) -> None:
     assert popularity_addend(ITEMS, 3, config).tolist() == pytest.approx(want)
 
 
-@pytest.mark.parametrize("init", ["random", "spectral"])
+@pytest.mark.parametrize("init", ["random", "spectral", "ridge"])
 def test_a_heavy_weight_ranks_by_popularity(init) -> None:
     config = ModelConfig(dim=8, init=init, popularity_weight=1000.0)
     model = fit(CATALOGUE, ROWS, config, TrainConfig(epochs=1), seed=1)

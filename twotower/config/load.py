@@ -55,7 +55,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_start(self) -> "Config":
         if self.train.epochs == 0 and self.model.init == "random":
-            msg = "train.epochs: 0 leaves the model as it starts, which needs model.init: spectral"
+            msg = "train.epochs: 0 leaves the model as it starts: "
+            msg += "it needs model.init: spectral or ridge"
             raise ValueError(msg)
         return self
 
@@ -197,7 +198,7 @@ def derived_params(config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
     Spectral starts of all trials are cut from one decomposition, as wide as the search space.
     """
     model, _ = with_hyperparameters(config.model, config.train, params)
-    if model.init != "spectral" or model.spectral_rank is not None:
+    if model.init == "random" or model.spectral_rank is not None:
         return {}
     widths = [config.model.dim, model.dim]
     if "dim" in config.hpo.search_space:

@@ -42,9 +42,10 @@ class ModelConfig(Section):
     history_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of its weight that an item of a history loses with each later event of the user; 0:
     their order does not matter. Events of one second weigh alike."""
-    init: Literal["random", "spectral"] = "random"
-    """Where training starts: at random vectors, or at a truncated singular value decomposition of
-    the interactions, which is a model by itself (`train.epochs: 0`)."""
+    init: Literal["random", "spectral", "ridge"] = "random"
+    """Where training starts: at random vectors; at a truncated singular value decomposition of the
+    interactions; or at its users, with the item vectors that a ridge regression finds for them. The
+    last two are models by themselves (`train.epochs: 0`)."""
     user_exponent: Exponent = 0.5
     """Interactions are divided by the user's total weight to this power before decomposition and
     pooling."""
@@ -53,7 +54,11 @@ class ModelConfig(Section):
     singular_exponent: Exponent = 0.5
     """Power of the singular values in the product of a user's and an item's vector."""
     popularity_exponent: Exponent = 0.5
-    """Spectral item vectors are multiplied by the item's total weight to this power."""
+    """Spectral item vectors are multiplied by the item's total weight to this power; a ridge
+    regression finds their length itself."""
+    ridge_penalty: PositiveFloat = 0.1
+    """Penalty of the ridge regression, as a multiple of the mean squared user vector element times
+    the number of users."""
     popularity_weight: NonNegativeFloat = 0.0
     """Factor of the log of an item's total weight in the score, beside the inner product, or the
     cosine divided by the temperature. Above 0 it takes the place of the last of the `dim`
@@ -67,8 +72,8 @@ class ModelConfig(Section):
         if self.item_tower == "features" and not self.features:
             msg = "item_tower: features needs features: true"
             raise ValueError(msg)
-        if self.init == "spectral" and (self.hidden or self.item_tower == "features"):
-            msg = "init: spectral is the start of embeddings of ids: it needs hidden: [] and "
+        if self.init != "random" and (self.hidden or self.item_tower == "features"):
+            msg = f"init: {self.init} is the start of embeddings of ids: it needs hidden: [] and "
             raise ValueError(msg + "item_tower: id or both")
         if self.spectral_rank is not None and self.spectral_rank < self.dim:
             msg = f"spectral_rank: must be at least dim, {self.dim}, got {self.spectral_rank}"

@@ -24,6 +24,7 @@ from twotower.training.loss import (
 )
 from twotower.training.optimizer import LazyAdam
 from twotower.training.popularity import popularity_addend
+from twotower.training.ridge import ridge_items
 from twotower.training.spectral import spectral_items
 from twotower.training.towers import TwoTower, initialise, start_at
 
@@ -57,7 +58,7 @@ def fit(
             sections ask for, or nothing is to be trained.
     """
     if train_config.epochs == 0 and model_config.init == "random":
-        msg = "epochs: 0 leaves the model as it starts, which needs init: spectral"
+        msg = "epochs: 0 leaves the model as it starts: it needs init: spectral or ridge"
         raise TrainingError(msg)
     use_threads(train_config.threads)
     device = resolve_device(train_config.device)
@@ -71,12 +72,15 @@ def fit(
         seen_items=_seen(interactions.item_idx, num_items),
         seed=derive_seed(seed, "initialise"),
     )
-    if history is not None and model_config.init == "spectral":
+    if history is not None and model_config.init != "random":
         svd_seed, threads = derive_seed(seed, "spectral"), train_config.threads
-        items = spectral_items(
+        spectral = spectral_items(
             history, model_config, seed=svd_seed, threads=threads, folder=decompositions
         )
-        start_at(model, items, history)
+        items = spectral
+        if model_config.init == "ridge":
+            items = ridge_items(spectral, history, model_config, threads=threads)
+        start_at(model, items, history, in_history=spectral)
     model.to(device)
     rows = _Rows(interactions, num_items, history, device)
     step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
@@ -227,9 +231,11 @@ class _Step:
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
-    """Adam; for the id embeddings the lazy one that touches only the rows of the batch."""
-    towers = (model.user_tower, model.item_tower)
-    tables = [t.id_embedding.weight for t in towers if t.id_embedding is not None]
+    """Adam; for embeddings of ids the lazy one that touches only the rows of the batch."""
+    embeddings = (
+        model.user_tower.id_embedding, model.item_tower.id_embedding, model.history_embedding
+    )  # fmt: skip
+    tables = [embedding.weight for embedding in embeddings if embedding is not None]
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
     optimizers: list[torch.optim.Optimizer] = []
     if tables:

@@ -104,8 +104,8 @@ def _bags(offsets: Tensor, idx: Tensor) -> tuple[Tensor, Tensor]:
 class TwoTower(nn.Module):
     """Two towers whose vectors are compared by inner product, or by cosine.
 
-    A user tower with history adds to what it knows of the user the weighted sum of the item tower's
-    vectors of the user's items.
+    A user tower with history adds to what it knows of the user the weighted sum of vectors of the
+    user's items: the item tower's, or with `init: ridge` those of a table of its own.
     """
 
     def __init__(
@@ -149,6 +149,10 @@ class TwoTower(nn.Module):
             self.register_buffer("history_items", torch.from_numpy(history.lists.items))
             self.register_buffer("history_pooling", torch.from_numpy(history.pooling))
             self.register_buffer("history_item_pooling", torch.from_numpy(history.item_pooling))
+        own_table = self.pools_history and config.init == "ridge"
+        self.history_embedding = (
+            nn.Embedding(len(items), config.width, sparse=True) if own_table else None
+        )
         self.adds_popularity = config.popularity_weight > 0
         if self.adds_popularity:
             zeros = torch.zeros(len(items))
@@ -176,15 +180,23 @@ class TwoTower(nn.Module):
         distinct, place = _distinct(torch.cat([item_idx, items]), self.item_tower.num_entities)
         vectors = self.item_tower(distinct)
         candidate = vectors[place[: len(item_idx)]]
+        positive = candidate[: len(query)]
+        if self.history_embedding is not None:
+            vectors = self.history_embedding(distinct)
+            positive = vectors[place[: len(query)]]
         pooled = _pool(vectors, place[len(item_idx) :], pooling, starts)
         own = self.get_buffer("history_pooling")[pair_idx].unsqueeze(1)
-        return query + pooled - own * candidate[: len(query)], candidate
+        return query + pooled - own * positive, candidate
 
     def _bags_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Items of each user's history, their pooling, and where each user's begin."""
         places, starts = _bags(self.get_buffer("history_offsets"), user_idx)
         items, pooling = self.get_buffer("history_items"), self.get_buffer("history_pooling")
         return items[places], pooling[places], starts
+
+    def _in_history(self, items: Tensor) -> Tensor:
+        """[num_items, dim] vectors of the items in a history, given those of the item tower."""
+        return items if self.history_embedding is None else self.history_embedding.weight
 
     def finish(self, vectors: Tensor) -> Tensor:
         """[count, dim] vectors as they are compared: of length 1 for the cosine."""
@@ -199,10 +211,11 @@ class TwoTower(nn.Module):
         dimension is the popularity of an item, and 1 for a user of whom something is known.
         """
         items = _encode_all(self.item_tower, self.item_tower)
+        in_history = self._in_history(items)
 
         def queries(user_idx: Tensor) -> Tensor:
             known = self.user_tower(user_idx)
-            pooled = _pool(items, *self._bags_of(user_idx)) if self.pools_history else 0.0
+            pooled = _pool(in_history, *self._bags_of(user_idx)) if self.pools_history else 0.0
             return self.finish(known + pooled)
 
         users, items = _encode_all(queries, self.user_tower), self.finish(items)
@@ -222,8 +235,8 @@ class TwoTower(nn.Module):
         """
         if not self.pools_history:
             return None
-        items = _encode_all(self.item_tower, self.item_tower)
-        pooled = items * self.get_buffer("history_item_pooling").unsqueeze(1)
+        in_history = self._in_history(_encode_all(self.item_tower, self.item_tower))
+        pooled = in_history * self.get_buffer("history_item_pooling").unsqueeze(1)
         vectors: NDArray[np.float32] = (
             nn.functional.pad(pooled, (0, int(self.adds_popularity))).cpu().numpy()
         )
@@ -308,8 +321,13 @@ def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: in
 
 
 @torch.no_grad()
-def start_at(model: TwoTower, items: NDArray[np.float32], history: History) -> None:
-    """Start at given item vectors, and at the users that they pool to.
+def start_at(
+    model: TwoTower,
+    items: NDArray[np.float32],
+    history: History,
+    in_history: NDArray[np.float32],
+) -> None:
+    """Start at given item vectors, and at the users that the items of their histories pool to.
 
     Side features add nothing at the start. Beside a pooled history, so does the user's id.
 
@@ -317,6 +335,8 @@ def start_at(model: TwoTower, items: NDArray[np.float32], history: History) -> N
         model: without hidden layers; changed in place.
         items: [num_items, dim] float32.
         history: of the training rows.
+        in_history: [num_items, dim] float32 vectors of the items in a history; `items` where the
+            model has no table for them.
     """
     for parameter in model.parameters():
         nn.init.zeros_(parameter)
@@ -325,9 +345,11 @@ def start_at(model: TwoTower, items: NDArray[np.float32], history: History) -> N
         msg = "only embeddings of ids can start at given vectors"
         raise ValueError(msg)
     table.weight.copy_(torch.from_numpy(items))
+    if model.history_embedding is not None:
+        model.history_embedding.weight.copy_(torch.from_numpy(in_history))
     users = model.user_tower.id_embedding
     if users is not None and not model.pools_history:
-        users.weight.copy_(torch.from_numpy(_pooled(items, history)))
+        users.weight.copy_(torch.from_numpy(_pooled(in_history, history)))
 
 
 def _pooled(items: NDArray[np.float32], history: History) -> NDArray[np.float32]:

@@ -1,0 +1,108 @@
+"""Item vectors by ridge regression on the users' vectors, each user's own item left out.
+
+With x_u the spectral vector of user u, a sum over the items in the user's history, the vector of
+item i minimises
+
+    sum over users u of (R_ui - <x_u without i, w>)^2 + penalty * |w|^2
+
+so that an item is to be told from the other items of those who have it, as in training by gradient.
+For each item only the rows of its own users differ from the common regression, which makes its
+Gram matrix a rank-two update of the common one: one factorisation serves all items.
+
+Sources: regression of each item on the others: Ning and Karypis, "SLIM", ICDM 2011; Steck,
+"Embarrassingly shallow autoencoders for sparse data", WWW 2019; on low-rank users: Sedhain et al.,
+"On the effectiveness of linear models for one-class collaborative filtering", AAAI 2016.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twotower.config.training import ModelConfig
+from twotower.training.history import History, unit_mean_length
+from twotower.training.spectral import normalised
+
+FloatArray = NDArray[np.float32]
+ITEM_BLOCK = 4096
+"""Items solved for at a time. Constant, because the shape of a product can change its bits."""
+
+
+def ridge_items(
+    in_history: FloatArray, history: History, config: ModelConfig, *, threads: int
+) -> FloatArray:
+    """Item vectors that a ridge regression finds for the users that their histories pool to.
+
+    What a user did last weighs no more than the rest here: a target may lie anywhere in a history.
+
+    Args:
+        in_history: [num_items, dim] float32 vectors of the items in a history; dimensions that are
+            0 throughout stay so.
+        history: of the training rows.
+        config: section `model`.
+        threads: that the linear algebra may use; other counts give other bytes.
+
+    Returns:
+        [num_items, dim] float32, of mean length 1; 0 for an item without rows.
+    """
+    from scipy.linalg import cho_factor
+    from threadpoolctl import threadpool_limits
+
+    target = history.matrix()
+    # The weight of each item in each user, as in `History.pooling` without recency.
+    exponents = config.user_exponent, config.item_exponent + config.popularity_exponent
+    pooling = normalised(target, *exponents)
+    with threadpool_limits(threads, user_api="blas"):
+        users = pooling @ in_history
+        gram = (users.T @ users).astype(np.float64)
+        used = np.count_nonzero(gram.diagonal())
+        penalty = config.ridge_penalty * np.trace(gram) / max(used, 1) or 1.0
+        factor = cho_factor(gram + penalty * np.eye(len(gram)), lower=True)
+        columns = target.tocsc(), pooling.tocsc()
+        blocks = [
+            _solve(factor, users, in_history[start : start + ITEM_BLOCK], *(
+                matrix[:, start : start + ITEM_BLOCK] for matrix in columns
+            ))
+            for start in range(0, history.num_items, ITEM_BLOCK)
+        ]  # fmt: skip
+    return unit_mean_length(np.concatenate(blocks))
+
+
+def _solve(
+    factor: Any, users: FloatArray, own: FloatArray, target: Any, pooling: Any
+) -> FloatArray:
+    """[block, dim] solutions of a block of items.
+
+    User u without item i is x_u - o_ui a_i, so that with s_i = sum of o_ui x_u and n_i = sum of
+    o_ui^2 the Gram matrix of item i is G - s_i a_i' - a_i s_i' + n_i a_i a_i'. Woodbury's identity
+    inverts it by a system of two unknowns, y and z.
+
+    Args:
+        factor: of Cholesky, of G with the penalty.
+        users: [num_users, dim] x.
+        own: [block, dim] a.
+        target: [num_users, block] sparse R.
+        pooling: [num_users, block] sparse o.
+    """
+    from scipy.linalg import cho_solve
+
+    a = own.astype(np.float64)
+    s = (pooling.T @ users).astype(np.float64)
+    n = _column_sums(pooling * pooling)
+    right = (target.T @ users).astype(np.float64) - _column_sums(target * pooling)[:, None] * a
+    solved = cho_solve(factor, np.concatenate([right, a, s]).T).T
+    of_right, of_a, of_s = np.split(solved, 3)
+
+    def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.einsum("ij,ij->i", left, right))
+
+    aa, cross, ss = dot(a, of_a), dot(a, of_s) - 1, dot(s, of_s) - n
+    ar, sr = dot(a, of_right), dot(s, of_right)
+    determinant = aa * ss - cross**2
+    y, z = (ss * ar - cross * sr) / determinant, (aa * sr - cross * ar) / determinant
+    solutions: FloatArray = (of_right - y[:, None] * of_a - z[:, None] * of_s).astype(np.float32)
+    return solutions
+
+
+def _column_sums(matrix: Any) -> NDArray[np.float64]:
+    return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
