@@ -28,7 +28,7 @@ GRID: tuple[Setting, ...] = (
     *({**CLOSED, "dim": dim, **LARGE} for dim in (256, 640, 1024)),
     {**CLOSED, "dim": 1024, **WIDE},
     {**RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.1},
-    {**RIDGE, "dim": 256, **NARROW, "ridge_penalty": 0.3},
+    {**RIDGE, "dim": 512, **NARROW, "ridge_penalty": 0.3},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3},
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
