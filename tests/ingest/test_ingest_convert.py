@@ -151,3 +151,17 @@ def test_parquet_dates_and_numbers():
     assert as_seconds(column([MIDNIGHT * 1000]), "f")[1].tolist() == [False]
     with pytest.raises(DataError, match="type time32"):
         as_seconds(column([dt.time(1)], pa.time32("s")), "f")
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.int64(), pa.float64()])
+def test_dates_without_hyphens(type_):
+    days = pa.array(["19991231", "20240229", None]).cast(type_)
+    got, valid = as_seconds(pa.chunked_array([days]), "f")
+    assert got.tolist() == [946_598_400.0, 1_709_164_800.0, 0.0]
+    assert valid.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("other", [20240230, 18991231, 22000101, 5, 20240101.5])
+def test_numbers_that_are_not_all_dates_are_seconds(other):
+    got, _ = as_seconds(column([20240131.0, float(other)]), "f")
+    assert got.tolist() == [20240131.0, other]

@@ -17,7 +17,7 @@ from twotower.assessment.scored import Scoreboard
 from twotower.assessment.slices import popularity_bias, slices
 from twotower.common.files import write_json
 from twotower.data.prepared import Catalogue
-from twotower.verdict import ALPHA, MODEL, verdict
+from twotower.verdict import ALPHA, BEATS, MODEL, Verdict, verdict
 
 LATER_SHARE = 0.1
 """Share of training rows later than the average test event above which a cutoff is advised."""
@@ -111,6 +111,12 @@ def advice(later_share: float | None) -> str | None:
     )
 
 
+def _unfitted(found: Verdict, board: Scoreboard) -> str:
+    """Which references a claim to beat every one of them does not speak of."""
+    missing = ", ".join(sorted(board.failures)) if found.text == BEATS else ""
+    return f" (left out: {missing})" if missing else ""
+
+
 def _verdict(board: Scoreboard, seed: int) -> dict[str, Any]:
     values = board.per_user(board.task.objective)
     itself = values.keys() - {MODEL, *board.rivals()}
@@ -127,7 +133,7 @@ def _verdict(board: Scoreboard, seed: int) -> dict[str, Any]:
         "objective": board.task.objective,
         "reference": found.reference,
         "scored": True,
-        "sentence": found.sentence,
+        "sentence": found.sentence + _unfitted(found, board),
         "users_needed": found.users_needed,
         "verdict": found.text,
     }

@@ -18,6 +18,8 @@ INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 """Text that an integer would print as: 007, +5, 1.0 and -0 are not."""
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+FIRST_DAY, LAST_DAY = 19000101, 21991231
+"""As dates without hyphens. Read as seconds they lie in August and September 1970."""
 FIRST_SECOND, LAST_SECOND = -2_208_988_800, 7_258_118_399
 """1900-01-01 and the last second of 2199: milliseconds since 1970 lie beyond."""
 SECONDS_RULE = (
@@ -123,6 +125,8 @@ def as_numbers(column: pa.ChunkedArray, where: str) -> FloatArray:
 def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArray]:
     """Times as seconds since 1970, UTC, to the microsecond; no zone means UTC.
 
+    Numbers are seconds, unless all of them are dates such as 20240131.
+
     Returns:
         [num_rows] float64 (0 where invalid) and [num_rows] whether the value is valid: not
         missing, readable, of the kind (number or date) of most rows, and from 1900 to 2199.
@@ -142,8 +146,25 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArr
         if pc.sum(is_date, min_count=0).as_py() > np.isfinite(numbers).sum():
             # Without the pattern, pandas would read "now" and "today" as the time of the run.
             numbers = _parse_dates(pc.if_else(is_date, text, None))
+        else:
+            numbers = _as_days(numbers)
     valid = (numbers >= FIRST_SECOND) & (numbers < LAST_SECOND + 1)
     return np.where(valid, numbers, 0.0), valid
+
+
+def _as_days(numbers: FloatArray) -> FloatArray:
+    """Seconds since 1970 if all numbers are dates such as 20240131; else the numbers."""
+    known = np.isfinite(numbers)
+    values = numbers[known]
+    if not len(values) or values.min() < FIRST_DAY or values.max() > LAST_DAY or (values % 1).any():
+        return numbers
+    text = pd.Series(values.astype(np.int64).astype(str))
+    days = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
+    if days.isna().any():
+        return numbers
+    seconds = numbers.copy()
+    seconds[known] = days.to_numpy("datetime64[s]").astype(np.int64)
+    return seconds
 
 
 def _count(column: pa.ChunkedArray, unit: str) -> FloatArray:
