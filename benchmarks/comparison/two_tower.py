@@ -34,11 +34,12 @@ GRID: tuple[Setting, ...] = (
     {**TRAINED, **_exponents(0.3, 0.3, 0.1), "lr": 0.002, "temperature": 0.2},
 )  # fmt: skip
 RECENT: Setting = {**CLOSED, "user_tower": "history"}
+SHORT: Setting = {**RIDGE, "dim": 64, "singular_exponent": 1.0}
 TIMED_GRID: tuple[Setting, ...] = (
-    {**RECENT, **RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.1, "history_decay": 0.1},
-    {**RECENT, **RIDGE, "dim": 64, **NARROW, "ridge_penalty": 0.3, "history_decay": 0.2},
-    {**RECENT, **RIDGE, "dim": 256, **NARROW, "ridge_penalty": 1.0, "history_decay": 0.2},
-    {**RECENT, "dim": 64, **NARROW, "history_decay": 0.2},
+    {**RECENT, **SHORT, **NARROW, "ridge_penalty": 0.1, "history_decay": 0.1},
+    {**RECENT, **SHORT, **NARROW, "ridge_penalty": 0.3, "history_decay": 0.2},
+    {**RECENT, **SHORT, **NARROW, "item_exponent": 0.2, "ridge_penalty": 0.1, "history_decay": 0.1},
+    {**RECENT, **RIDGE, "dim": 256, **NARROW, "ridge_penalty": 0.5, "history_decay": 0.4},
     {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.2},
     {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.5},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
