@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,15 @@ def test_dimensions_of_zeros_change_nothing() -> None:
     wide = ridge_items(padded, history_of(config), config, threads=1)
     assert np.allclose(wide[:, :6], narrow, atol=1e-6)
     assert not wide[:, 6:].any()
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e28])
+def test_the_scale_of_weights_changes_nothing(scale) -> None:
+    config = config_of()
+    want = ridge_items(IN_HISTORY, history_of(config), config, threads=1)
+    scaled = replace(ROWS, weight=(ROWS.weight * scale).astype(np.float32))
+    history = History.of(scaled, len(CATALOGUE.users), NUM_ITEMS, config)
+    assert np.allclose(ridge_items(IN_HISTORY, history, config, threads=1), want, atol=1e-5)
 
 
 def test_users_are_those_of_the_decomposition() -> None:

@@ -49,14 +49,15 @@ def ridge_items(
     from threadpoolctl import threadpool_limits
 
     target = history.matrix()
+    target = target / max(target.data.max(), np.float32(1e-30))  # no order depends on their scale
     # The weight of each item in each user, as in `History.pooling` without recency.
     exponents = config.user_exponent, config.item_exponent + config.popularity_exponent
     pooling = normalised(target, *exponents)
     with threadpool_limits(threads, user_api="blas"):
         users = pooling @ in_history
         gram = (users.T @ users).astype(np.float64)
-        used = np.count_nonzero(gram.diagonal())
-        penalty = config.ridge_penalty * np.trace(gram) / max(used, 1) or 1.0
+        used = max(1, np.count_nonzero(gram.diagonal()))
+        penalty = config.ridge_penalty * np.trace(gram) / used or 1.0  # nobody is known: all are 0
         factor = cho_factor(gram + penalty * np.eye(len(gram)), lower=True)
         columns = target.tocsc(), pooling.tocsc()
         blocks = [
