@@ -108,12 +108,13 @@ def test_a_history_serves_users_that_training_never_saw() -> None:
     assert np.allclose(users[first], users[second], atol=1e-5)
 
 
-def test_own_item_is_left_out_of_the_history() -> None:
+@pytest.mark.parametrize("init", ["random", "ridge"])
+def test_own_item_is_left_out_of_the_history(init) -> None:
     """A user with one item has nothing to be known by while that item is to be found."""
     rows = SPLITS["train"].drop_duplicates("user_id")
     catalogue = catalogue_of(rows)
     interactions = catalogue.encode(rows)
-    config = ModelConfig(dim=8, user_tower="history")
+    config = ModelConfig(dim=8, user_tower="history", init=init)
     history = History.of(interactions, len(catalogue.users), len(catalogue.items), config)
     model = TwoTower(catalogue, config, history)
     indices = interactions.user_idx, interactions.item_idx, history.pair_of_row

@@ -10,7 +10,7 @@ from twotower.training import ridge
 from twotower.training.fit import fit
 from twotower.training.history import History
 from twotower.training.ridge import ridge_items
-from twotower.training.towers import TwoTower, load_towers
+from twotower.training.towers import load_towers
 
 TRAIN = split_by_time(events(seed=0))["train"]
 CATALOGUE = catalogue_of(TRAIN, features=True)
@@ -105,20 +105,6 @@ def test_an_item_without_rows_has_no_vector() -> None:
     _, items = fit(CATALOGUE, interactions, config_of(), CLOSED_FORM, seed=1).vectors()
     assert not items[missing].any()
     assert np.isfinite(items).all()
-
-
-def test_own_item_is_left_out_of_the_history_in_training() -> None:
-    """A user with one item has nothing to be known by while that item is to be found."""
-    rows = TRAIN.drop_duplicates("user_id")
-    catalogue = catalogue_of(rows)
-    interactions = catalogue.encode(rows)
-    config = config_of(user_tower="history")
-    history = History.of(interactions, len(catalogue.users), len(catalogue.items), config)
-    model = TwoTower(catalogue, config, history)
-    indices = interactions.user_idx, interactions.item_idx, history.pair_of_row
-    query, _ = model(*(torch.from_numpy(array) for array in indices))
-    assert torch.allclose(query, torch.zeros_like(query), atol=1e-6)
-    assert np.abs(model.vectors()[0]).sum(axis=1).min() > 0
 
 
 def test_training_moves_both_tables() -> None:
