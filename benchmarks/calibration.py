@@ -23,18 +23,16 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from twotower.assessment.statistics.bootstrap import bootstrap_intervals
+from twotower.assessment.statistics.paired import paired_intervals
+from twotower.assessment.verdict import verdict
 from twotower.baselines import Popularity
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 from twotower.evaluation import metrics
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import VectorScorer
-from twotower.statistics.bootstrap import bootstrap_intervals
-from twotower.statistics.paired import paired_intervals
-from twotower.verdict import verdict
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 K = 10
 METRIC = f"recall_at_{K}"
@@ -85,8 +83,8 @@ class Shop:
         world: that it is drawn from.
     """
 
-    chosen: IntArray
-    counts: IntArray
+    chosen: Int64Array
+    counts: Int64Array
     world: World
 
     @classmethod
@@ -99,7 +97,7 @@ class Shop:
         counts = rng.integers(world.train[0], world.train[1], world.num_users, endpoint=True)
         return cls(np.argsort(-keys, axis=1)[:, :most], counts, world)
 
-    def matrix(self, extra: int) -> FloatArray:
+    def matrix(self, extra: int) -> Float64Array:
         """[num_users, num_items] 1 where a user's history, and `extra` more items, has the item."""
         seen = np.arange(self.chosen.shape[1]) < (self.counts + extra)[:, None]
         matrix = np.zeros((self.world.num_users, self.world.num_items))
@@ -113,19 +111,19 @@ class Shop:
         return evaluation_target(after - before, before)
 
 
-def evaluation_target(relevant: FloatArray, masked: FloatArray) -> EvaluationSet:
+def evaluation_target(relevant: Float64Array, masked: Float64Array) -> EvaluationSet:
     """An evaluation set from two [num_users, num_items] matrices of 0 and 1."""
     lists = [_interactions(m).distinct_items(*m.shape) for m in (relevant, masked)]
     users = np.arange(len(relevant))
     return EvaluationSet(users, lists[0], lists[0].counts, lists[1], relevant.shape[1], 0, 0)
 
 
-def _interactions(matrix: FloatArray) -> Interactions:
+def _interactions(matrix: Float64Array) -> Interactions:
     users, items = np.nonzero(matrix)
     return Interactions(users, items, np.ones(len(users), np.float32), np.zeros(len(users), int))
 
 
-def spectral_models(matrix: FloatArray) -> dict[tuple[int, float], VectorScorer]:
+def spectral_models(matrix: Float64Array) -> dict[tuple[int, float], VectorScorer]:
     """Two towers without a gradient step, for each candidate: singular vectors of the history."""
     users, items = matrix.sum(axis=1), np.maximum(matrix.sum(axis=0), 0.5)
     normal = matrix / np.sqrt(users)[:, None] / np.sqrt(items)
@@ -179,7 +177,7 @@ NUM_RELEVANT = np.arange(1, 6)
 """Relevant items of a user, each number as likely."""
 
 
-def rankings() -> tuple[IntArray, IntArray]:
+def rankings() -> tuple[Int64Array, Int64Array]:
     """Two orders of the catalogue; the second begins with more of the frequent segments."""
     tops = ((0, 1, 2, 3, 4, 5, 6, 7, 8, 9), (0, 0, 0, 1, 1, 1, 2, 3, 4, 5))
     orders = []
@@ -190,7 +188,7 @@ def rankings() -> tuple[IntArray, IntArray]:
     return orders[0], orders[1]
 
 
-def expectation(order: IntArray) -> dict[str, float]:
+def expectation(order: Int64Array) -> dict[str, float]:
     """True mean of each metric under a ranking, over the users that could be drawn.
 
     Of m relevant items from a segment of 50, h of which are in the top 10: each of the top ranks in
@@ -229,12 +227,12 @@ def users_of_segments(num_users: int, rng: np.random.Generator) -> EvaluationSet
 class FixedRanking:
     """The same order of the catalogue for everyone."""
 
-    def __init__(self, order: IntArray) -> None:
+    def __init__(self, order: Int64Array) -> None:
         scores = np.empty(len(order), np.float32)
         scores[order] = -np.arange(len(order))
         self._scores = torch.from_numpy(scores)
 
-    def scores(self, user_idx: IntArray) -> torch.Tensor:
+    def scores(self, user_idx: Int64Array) -> torch.Tensor:
         """[batch, num_items] float32, every row the same."""
         return self._scores.repeat(len(user_idx), 1)
 

@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.search.server import Server, running
+from tests.search.store.server import Server, running
 
 REPOSITORY = Path(__file__).parent.parent
 FILES = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")

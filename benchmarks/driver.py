@@ -13,14 +13,14 @@ from pathlib import Path
 from statistics import median
 
 from twotower.config import Config, parse_config
-from twotower.config.load import hyperparameters, searched
+from twotower.config.params import hyperparameters, searched
 from twotower.search.execute import TrialTask, execute
 from twotower.search.identity import Fingerprint
-from twotower.search.location import StudyLocation
 from twotower.search.objective import Outcome
-from twotower.search.propose import distributions, propose
-from twotower.search.snapshot import write_snapshot
-from twotower.search.study import LiveStudy, open_study
+from twotower.search.proposals.propose import distributions, propose
+from twotower.search.store.live_study import LiveStudy, open_study
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import Params, TrialRecord
 
 PROPOSALS = 7

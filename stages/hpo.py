@@ -7,17 +7,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from twotower.common.cli import one_line_errors
-from twotower.common.places import repository_root
+from twotower.common.console import one_line_errors
+from twotower.common.paths import repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
-from twotower.search.location import StudyLocation
-from twotower.search.results import SearchOutputs
-from twotower.search.run import Watcher, run_search
+from twotower.search.outputs import SearchOutputs
+from twotower.search.run import SearchListener, run_search
+from twotower.search.store.location import StudyLocation
 from twotower.search.trial import TrialRecord
 from twotower.tracking import Tracker
-from twotower.tracking.study import finished_trial, summary_metrics, track_study
+from twotower.tracking.study_info import finished_trial, summary_metrics, track_study
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"
 
@@ -110,7 +110,7 @@ def main() -> None:
         print(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
-    watcher = Watcher(reporter.console.say, reporter.start, reporter.trial)
+    watcher = SearchListener(reporter.console.say, reporter.start, reporter.trial)
     try:
         results = run_search(
             config, root, watcher, outputs=outputs, add_trials=arguments.add_trials or 0

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from twotower.assessment.summary import summary
-from twotower.common.cli import one_line_errors
-from twotower.common.places import decompositions_folder, repository_root
+from twotower.common.console import one_line_errors
+from twotower.common.paths import decompositions_folder, repository_root
 from twotower.config import load_config
 from twotower.refit import read_search, refit
 

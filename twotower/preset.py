@@ -12,10 +12,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from twotower.common.cli import one_line_errors
+from twotower.common.console import one_line_errors
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
-from twotower.config.load import PARAMS, load_config, parse_config
+from twotower.config.params import PARAMS, load_config, parse_config
 
 WIDTH = 100
 """Columns after which a line is broken."""

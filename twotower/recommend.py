@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twotower.artifacts import ARTIFACTS, Id, IdColumn
-from twotower.common.cli import one_line_errors
+from twotower.common.console import one_line_errors
 from twotower.serving import Recommender
 from twotower.serving.batch import Batch, write_batch
 from twotower.serving.requests import read_histories, read_ids

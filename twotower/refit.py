@@ -10,14 +10,15 @@ import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import Assessment, assess, unscored
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import DEFAULT, Scoreboard, Task, score_references
-from twotower.baselines.references import TrainingRows
+from twotower.assessment.encoded_splits import EncodedSplits
+from twotower.assessment.scoreboard import DEFAULT, Scoreboard, Task, score_references
+from twotower.assessment.verdict import MODEL
+from twotower.baselines.table import TrainingRows
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.load import hyperparameters, with_hyperparameters
+from twotower.config.params import hyperparameters, with_hyperparameters
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
 from twotower.evaluation.evaluate import Evaluation, evaluate
@@ -26,7 +27,6 @@ from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
-from twotower.verdict import MODEL
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _assess(
     choosing = evaluation_set(train.catalogue, train.rows, validation, config.evaluate)
     score_references(board, train.training_rows(), choosing)
     encode = known.catalogue.encode
-    rows = Rows(
+    rows = EncodedSplits(
         train=encode(there.splits["train"]),
         validation=encode(validation),
         test=encode(test),

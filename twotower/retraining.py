@@ -10,7 +10,7 @@ the next data. Both belong into git.
 
 from pathlib import Path
 
-from twotower.common.cli import command_parser, one_line_errors, say
+from twotower.common.console import command_parser, one_line_errors, say
 from twotower.common.files import write_json
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.ingest.guard import LAST_RUN, profile, write_last_run

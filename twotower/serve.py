@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twotower.artifacts import ARTIFACTS, load_artifacts, verify_artifacts
-from twotower.common.cli import one_line_errors
+from twotower.common.console import one_line_errors
 from twotower.common.errors import ConfigError
 
 

@@ -15,9 +15,9 @@ from twotower.config import Config, load_config, parse_config
 from twotower.config.training import EvaluateConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import SPLITS, Catalogue, read_catalogue, read_split
+from twotower.data.splits import TRAIN, random_split
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.ingest import prepare
-from twotower.ingest.split import TRAIN, random_split
 from twotower.ingest.tables import build_entities
 
 EVALUATE = EvaluateConfig(ks=(10, 20))

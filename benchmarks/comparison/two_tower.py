@@ -1,7 +1,7 @@
 """Our own model, by the same functions as the pipeline."""
 
 from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
-from twotower.config.load import with_hyperparameters
+from twotower.config.params import with_hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.fit import fit

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import Scoreboard, Task
-from twotower.baselines.references import TrainingRows
+from twotower.assessment.encoded_splits import EncodedSplits
+from twotower.assessment.scoreboard import Scoreboard, Task
+from twotower.baselines.table import TrainingRows
 from twotower.data.interactions import Interactions, ItemLists
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
@@ -55,8 +55,10 @@ def board(
     return made
 
 
-def rows_of(known: Interactions, num_users: int, num_items: int, **others: Interactions) -> Rows:
+def rows_of(
+    known: Interactions, num_users: int, num_items: int, **others: Interactions
+) -> EncodedSplits:
     """Known rows and, if given, those of the other splits."""
     nothing = interactions([])
     parts = {name: others.get(name, nothing) for name in ("train", "validation", "test")}
-    return Rows(known=known, num_users=num_users, num_items=num_items, **parts)
+    return EncodedSplits(known=known, num_users=num_users, num_items=num_items, **parts)

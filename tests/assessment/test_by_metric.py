@@ -3,7 +3,7 @@ import pytest
 
 from tests.assessment.boards import board, interactions, lists, target
 from twotower.assessment.by_metric import by_metric
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from tests.assessment.boards import board, interactions, lists, rows_of, target
+from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.gap import gap
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
 
 TRAIN = interactions([(0, 0), (1, 0)], [0, 2])
 VALIDATION = interactions([(0, 1), (1, 1)], [3, 5])
@@ -24,7 +24,7 @@ def scored() -> Scoreboard:
     return board(wanted, KNOWN, "recall_at_1", optimized=[[0, 0, 1, 0], [0, 0, 1, 0]])
 
 
-def rows() -> Rows:
+def rows() -> EncodedSplits:
     return rows_of(KNOWN, 2, 4, train=TRAIN, validation=VALIDATION, test=TEST)
 
 

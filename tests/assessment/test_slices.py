@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.assessment.boards import board, interactions, lists, rows_of, target
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.encoded_splits import EncodedSplits
+from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import COLD, cut_off, item_groups, popularity_bias, slices
 
 # Items 0, 1, 2 and 3 have 6, 3, 3 and 0 rows. Users 0, 1 and 2 have 2, 4 and 6 rows.
@@ -23,7 +23,7 @@ def scored() -> Scoreboard:
 
 
 @pytest.fixture
-def rows() -> Rows:
+def rows() -> EncodedSplits:
     return rows_of(KNOWN, 3, 4)
 
 
@@ -41,7 +41,7 @@ def test_no_item_is_in_a_group_below_one_that_is_less_popular(counts: list[int])
     assert all((group == COLD) == (count == 0) for group, count in zip(groups, counts, strict=True))
 
 
-def test_users_by_activity(scored: Scoreboard, rows: Rows) -> None:
+def test_users_by_activity(scored: Scoreboard, rows: EncodedSplits) -> None:
     found = slices(scored, rows, seed=1)
     activity = found["user_activity"]
     assert {name: group["training_rows"] for name, group in activity.items()} == {
@@ -60,7 +60,7 @@ def test_equally_active_users_stay_together(scored: Scoreboard) -> None:
     assert (name, group["num_users"]) == ("light", 3)
 
 
-def test_items_by_popularity_and_warmth(scored: Scoreboard, rows: Rows) -> None:
+def test_items_by_popularity_and_warmth(scored: Scoreboard, rows: EncodedSplits) -> None:
     found = slices(scored, rows, seed=1)
     popularity = found["item_popularity"]
     assert set(popularity) == {"middle", "tail"}  # nobody is to find item 0
@@ -78,7 +78,7 @@ def test_items_by_popularity_and_warmth(scored: Scoreboard, rows: Rows) -> None:
     assert cold["means"]["random"] == pytest.approx((0 + 1) / 2)
 
 
-def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard, rows: Rows) -> None:
+def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard, rows: EncodedSplits) -> None:
     found = slices(scored, rows, seed=1)
     groups = [
         group
@@ -98,7 +98,7 @@ def test_the_cut_off_is_that_of_the_objective(objective: str, k: int) -> None:
     assert cut_off(board(wanted, KNOWN, objective, optimized=MODEL)) == k
 
 
-def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: Rows) -> None:
+def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: EncodedSplits) -> None:
     bias = popularity_bias(scored, rows)
     # The model shows items 1 and 2, 2 and 3, 1 and 3, whose ranks are 2, 3 and 4.
     assert bias["optimized"] == {

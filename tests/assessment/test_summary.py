@@ -6,7 +6,7 @@ from tests.assessment.boards import board, interactions, lists, rows_of, target
 from tests.conftest import catalogue_of
 from twotower.assessment.assess import Assessment, advice, assess, unscored
 from twotower.assessment.summary import summary
-from twotower.baselines.references import Choice
+from twotower.baselines.table import Choice
 
 KNOWN = interactions([(user, user % 4) for user in range(40)], list(range(40)))
 TEST = interactions([(user, (user + 1) % 4) for user in range(40)], [10.0] * 40)

@@ -5,22 +5,22 @@ from tests.conftest import catalogue_of, events
 from twotower.baselines import ItemKNN, item_knn
 from twotower.data.interactions import Interactions
 
-FloatArray = np.ndarray
+Float64Array = np.ndarray
 
 
-def histories(matrix: list[list[int]] | FloatArray) -> Interactions:
+def histories(matrix: list[list[int]] | Float64Array) -> Interactions:
     users, items = np.nonzero(np.array(matrix))
     nothing = np.zeros(len(users))
     return Interactions(users, items, nothing.astype(np.float32), nothing.astype(np.int64))
 
 
-def scores_of(matrix: list[list[int]] | FloatArray, k: int, shrink: float = 0.0) -> FloatArray:
+def scores_of(matrix: list[list[int]] | Float64Array, k: int, shrink: float = 0.0) -> Float64Array:
     users, items = np.array(matrix).shape
     scorer = ItemKNN(histories(matrix), users, items, k=k, shrink=shrink)
     return scorer.scores(np.arange(users)).numpy()
 
 
-def naive(matrix: FloatArray, k: int, shrink: float) -> FloatArray:
+def naive(matrix: Float64Array, k: int, shrink: float) -> Float64Array:
     """The definition, item by item."""
     x = matrix.astype(np.float64)
     weight = 1 / np.sqrt(np.maximum(x.sum(axis=1), 1))

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from tests.plots.search_files import random_trials, trial, write_search
-from twotower.plots.study import Search
+from twotower.plots.search_files import DrawnSearch
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> Callable[..., Search]:
+def search(tmp_path: Path) -> Callable[..., DrawnSearch]:
     """Write and read a search: search(rows, space, **changes)."""
 
-    def build(rows: Sequence[dict[str, Any]], *args: Any, **changes: Any) -> Search:
+    def build(rows: Sequence[dict[str, Any]], *args: Any, **changes: Any) -> DrawnSearch:
         return write_search(tmp_path, rows, *args, **changes).read()
 
     return build
 
 
 @pytest.fixture
-def twenty(search: Callable[..., Search]) -> Search:
+def twenty(search: Callable[..., DrawnSearch]) -> DrawnSearch:
     """20 trials, one of them failed and one pruned."""
     rows = random_trials(20)
     rows[6] = trial(None, "FAIL", lr=0.1, dim=64, batch_size=128, loss="mse")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.files import write_csv, write_json
-from twotower.plots.study import Search, read_search
+from twotower.plots.search_files import DrawnSearch, read_search
 
 SPACE: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
@@ -32,7 +32,7 @@ class Files:
     def trials(self) -> Path:
         return self.folder / "metrics" / "hpo_trials.csv"
 
-    def read(self) -> Search:
+    def read(self) -> DrawnSearch:
         return read_search(self.results, self.trials)
 
 

@@ -8,11 +8,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.search.test_database import SPACE, record
-from tests.search.test_study import location
-from twotower.config.search import HpoConfig
-from twotower.search.snapshot import write_snapshot
-from twotower.search.study import open_study
+from tests.search.store.test_database import SPACE, record
+from tests.search.store.test_live_study import location
+from twotower.config.hpo import HpoConfig
+from twotower.search.store.live_study import open_study
+from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import TrialRecord
 
 

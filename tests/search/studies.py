@@ -4,8 +4,8 @@ from typing import Any
 
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
-from twotower.config.load import hyperparameters
-from twotower.search.propose import propose
+from twotower.config.params import hyperparameters
+from twotower.search.proposals.propose import propose
 from twotower.search.trial import Params, TrialRecord
 
 DEFAULTS = hyperparameters(Config().model, Config().train) | {"lr": 0.005}

@@ -13,15 +13,15 @@ from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import parse_config
-from twotower.config.search import ConfirmConfig, HpoConfig
+from twotower.config.hpo import ConfirmConfig, HpoConfig
 from twotower.search.confirm import Confirmation
 from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchResult
 from twotower.search.execute import TrialTask, execute
 from twotower.search.objective import Outcome
 from twotower.search.trial import Params, TrialRecord
-from twotower.search.workers.base import WorkerDiedError
 from twotower.search.workers.serial import SerialWorkers
+from twotower.search.workers.workers import WorkerDiedError
 
 SEEDS = [derive_seed(42, "confirm", n) for n in range(4)]
 # Trial 0 was lucky, trial 1 is the best of all seeds, trial 2 depends on its seed most.

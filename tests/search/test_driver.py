@@ -11,14 +11,14 @@ import pytest
 from twotower.common.errors import SearchError
 from twotower.common.files import round_float
 from twotower.config import Config, parse_config
-from twotower.search.driver import Search, SearchResult
+from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.execute import TrialTask, execute
 from twotower.search.identity import Fingerprint
-from twotower.search.location import StudyLocation
 from twotower.search.objective import Outcome
-from twotower.search.study import LiveStudy, open_study
+from twotower.search.store.live_study import LiveStudy, open_study
+from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Params, TrialRecord
-from twotower.search.workers.base import WorkerDiedError
+from twotower.search.workers.workers import WorkerDiedError
 
 
 def objective(params: Params) -> Outcome:
@@ -88,7 +88,7 @@ def run(folder: Path, workers: Any, active: list[Any], **hpo: Any) -> SearchResu
     settings = config(**hpo)
     active[:] = [workers] if isinstance(workers, Scripted) else []
     with study_in(folder, settings) as study:
-        return Search(settings, study, workers, "p", lambda _record: None).run()
+        return SearchDriver(settings, study, workers, "p", lambda _record: None).run()
 
 
 def essence(result: SearchResult) -> list[TrialRecord]:
@@ -249,5 +249,5 @@ def test_every_trial_is_told_of_once(tmp_path: Path, finish_when_the_driver_wait
 
     study: LiveStudy
     with study_in(tmp_path, settings) as study:
-        Search(settings, study, workers, "p", on_trial).run()
+        SearchDriver(settings, study, workers, "p", on_trial).run()
     assert sorted(told) == list(range(6))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from twotower.config import Config, parse_config
-from twotower.config.load import with_hyperparameters
+from twotower.config.params import with_hyperparameters
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.search.objective import Objective
-from twotower.search.results import best_params
+from twotower.search.outputs import best_params
 from twotower.search.trial import TrialRecord
 from twotower.training.fit import fit
 

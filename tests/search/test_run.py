@@ -17,8 +17,8 @@ from twotower.common.errors import SearchError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.search import objective as objective_module
-from twotower.search.results import SearchOutputs
-from twotower.search.run import Watcher, run_search
+from twotower.search.outputs import SearchOutputs
+from twotower.search.run import SearchListener, run_search
 
 SMALL: dict[str, Any] = {
     "model": {"dim": 8},
@@ -45,7 +45,7 @@ class Run:
     def __init__(self, root: Path, prepared: Path, settings: Config, **options: Any) -> None:
         self.said: list[str] = []
         self.new: list[int] = []
-        watcher = Watcher(
+        watcher = SearchListener(
             self.said.append, lambda *_: None, lambda record: self.new.append(record.number)
         )
         self.outputs = outputs(root)

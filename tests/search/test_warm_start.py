@@ -12,10 +12,10 @@ from tests.search.test_run import config as small
 from tests.search.test_run import digests, outputs
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.load import hyperparameters
+from twotower.config.params import hyperparameters
 from twotower.search.identity import build_identity
-from twotower.search.propose import propose
-from twotower.search.run import Watcher, run_search
+from twotower.search.proposals.propose import propose
+from twotower.search.run import SearchListener, run_search
 from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
 
 BEST = {"batch_size": 128, "dim": 16, "epochs": 7, "lr": 0.02}
@@ -109,7 +109,7 @@ def _record(number: int, params: dict[str, Any]) -> Any:
 
 def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared: Path) -> None:
     said: list[str] = []
-    watcher = Watcher(said.append, lambda *_: None, lambda _: None)
+    watcher = SearchListener(said.append, lambda *_: None, lambda _: None)
     last, path = outputs(tmp_path / "last"), tmp_path / "warm.json"
     results = run_search(small(), tmp_path / "last", watcher, prepared, last)
     assert write_warm_start(path, last.snapshot, top=2) == 2

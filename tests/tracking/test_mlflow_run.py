@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from twotower.common.places import repository_root
+from twotower.common.paths import repository_root
 from twotower.config.outputs import MlflowConfig
 from twotower.tracking import FinishedTrial, SearchInfo, start_tracker
 from twotower.tracking.mlflow_run import SearchRun, trial_metrics
@@ -50,7 +50,7 @@ def stored(root: Path) -> tuple[list[Run], dict[int, Run]]:
 def test_a_new_store_is_made_without_a_word(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
-from twotower.common.places import repository_root
+from twotower.common.paths import repository_root
 from twotower.config.outputs import MlflowConfig
 from twotower.tracking import FinishedTrial, SearchInfo, start_tracker
 tracker = start_tracker(MlflowConfig(enabled=True), Path("."), SearchInfo("0123", "study"))

@@ -13,17 +13,17 @@ from mlflow.entities import Run
 from twotower.common.errors import TrackingError
 from twotower.config import Config, parse_config
 from twotower.search.identity import Fingerprint, build_identity, provenance
-from twotower.search.location import StudyLocation
-from twotower.search.propose import distributions
-from twotower.search.results import SearchOutputs
-from twotower.search.snapshot import write_snapshot
-from twotower.search.study import open_study
+from twotower.search.outputs import SearchOutputs
+from twotower.search.proposals.propose import distributions
+from twotower.search.store.live_study import open_study
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import TrialRecord
-from twotower.tracking import study
+from twotower.tracking import study_info
 from twotower.tracking.journal import LOCK, NOTE
 from twotower.tracking.mlflow_run import COMMIT_TAG
 from twotower.tracking.store import store_uri
-from twotower.tracking.study import finished_trial, track_study
+from twotower.tracking.study_info import finished_trial, track_study
 from twotower.tracking.sync import sync
 
 DATA = dict.fromkeys(("train.parquet", "validation.parquet"), "ab" * 32)
@@ -232,9 +232,9 @@ def test_the_code_is_that_of_the_search_and_not_of_the_sync(root: Path) -> None:
     repository.snapshot(3)
     repository.sync()
     assert COMMIT_TAG not in runs(root)[0].data.tags  # nobody knows it
-    with mock.patch.object(study, "git_tags", return_value={COMMIT_TAG: "first"}):
+    with mock.patch.object(study_info, "git_tags", return_value={COMMIT_TAG: "first"}):
         repository.track(0)
-    with mock.patch.object(study, "git_tags", return_value={COMMIT_TAG: "later"}):
+    with mock.patch.object(study_info, "git_tags", return_value={COMMIT_TAG: "later"}):
         repository.track(0)
     repository.sync()
     assert runs(root)[0].data.tags[COMMIT_TAG] == "first"

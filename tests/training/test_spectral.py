@@ -6,7 +6,7 @@ from twotower.common.errors import TrainingError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.training.fit import fit
 from twotower.training.history import History
-from twotower.training.spectral import Problem, decompose, spectral_items
+from twotower.training.spectral import SpectralProblem, decompose, spectral_items
 
 TRAIN = split_by_time(events(seed=0))["train"]
 CATALOGUE = catalogue_of(TRAIN, features=True)
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_formula(user_tower) -> None:
 
 def test_dimensions_beyond_the_rank_are_zero() -> None:
     small = history(spectral())
-    found = decompose(Problem(small.matrix(), 0.5, 0.5, rank=200, seed=1, threads=1))
+    found = decompose(SpectralProblem(small.matrix(), 0.5, 0.5, rank=200, seed=1, threads=1))
     rank = np.linalg.matrix_rank(small.matrix().toarray())
     assert found.vectors.shape == (len(CATALOGUE.items), 200)
     assert not found.vectors[:, rank:].any()

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twotower.artifacts.ids import IdColumn
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError
 from twotower.common.files import sha256_file
 from twotower.data.interactions import ItemLists
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
     from twotower.training.towers import TwoTower
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
 
 ARTIFACTS = Path(".artifacts_best")
 META = "model_meta.json"
@@ -68,11 +67,11 @@ class Artifacts:
     """
 
     folder: Path
-    user_vecs: FloatArray
-    item_vecs: FloatArray
-    history_item_vecs: FloatArray | None
+    user_vecs: Float32Array
+    item_vecs: Float32Array
+    history_item_vecs: Float32Array | None
     seen: ItemLists
-    item_counts: IntArray
+    item_counts: Int64Array
     user_ids: IdColumn
     item_ids: IdColumn
     meta: Mapping[str, Any]

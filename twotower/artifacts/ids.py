@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Int64Array
 from twotower.common.errors import RequestError
 from twotower.data.vocabulary import Vocabulary
 
-IntArray = NDArray[np.int64]
 Id = int | str
 
 INT64 = np.iinfo(np.int64)
@@ -73,7 +72,7 @@ class IdColumn:
         """Every id, in index order."""
         return self[:]
 
-    def encode(self, ids: Iterable[Any]) -> IntArray:
+    def encode(self, ids: Iterable[Any]) -> Int64Array:
         """[len(ids)] index of each id; -1 for an id that the model does not know.
 
         Raises:
@@ -84,7 +83,7 @@ class IdColumn:
             return np.empty(0, np.int64)
         return self._vocabulary.encode(pd.Index(checked))
 
-    def decode(self, index: IntArray) -> list[Id]:
+    def decode(self, index: Int64Array) -> list[Id]:
         """The id at each index, which are all in range, as plain Python values."""
         ids: list[Id] = self._vocabulary.ids[index].tolist()
         return ids

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from twotower.assessment.by_metric import by_metric
+from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import popularity_bias, slices
+from twotower.assessment.verdict import ALPHA, BEATS, MODEL, Verdict, verdict
 from twotower.common.files import write_json
 from twotower.data.prepared import Catalogue
-from twotower.verdict import ALPHA, BEATS, MODEL, Verdict, verdict
 
 LATER_SHARE = 0.1
 """Share of training rows later than the average test event above which a cutoff is advised."""
@@ -63,7 +63,7 @@ def unscored(reason: str, catalogue: Catalogue) -> Assessment:
 
 def assess(
     board: Scoreboard,
-    rows: Rows,
+    rows: EncodedSplits,
     catalogue: Catalogue,
     held_out: pd.DataFrame,
     search: Mapping[str, Any],

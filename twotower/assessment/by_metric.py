@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
+from twotower.assessment.statistics.multiple import holm
+from twotower.assessment.statistics.paired import paired_tests
+from twotower.assessment.verdict import MODEL
 from twotower.common.seeds import derive_seed
-from twotower.statistics.multiple import holm
-from twotower.statistics.paired import paired_tests
-from twotower.verdict import MODEL
 
 
 def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.intervals import seed_spread
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import Scoreboard
-from twotower.verdict import MODEL
+from twotower.assessment.scoreboard import Scoreboard
+from twotower.assessment.verdict import MODEL
 
 DAY = 86_400.0
 
 
-def gap(board: Scoreboard, search: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+def gap(board: Scoreboard, search: Mapping[str, Any], rows: EncodedSplits) -> dict[str, Any]:
     """Section `gap` of metrics/verdict.json.
 
     The validation score is that by which a trial was chosen among many, so it is too high; its
@@ -64,7 +64,7 @@ def _chosen(search: Mapping[str, Any]) -> dict[str, Any] | None:
     return next((t for t in confirm["trials"] if t["number"] == confirm["chosen"]), None)
 
 
-def _later_by_days(rows: Rows) -> float | None:
+def _later_by_days(rows: EncodedSplits) -> float | None:
     """Days from the average validation event to the average test event; None without times."""
     if not (rows.timed and len(rows.validation) and len(rows.test)):
         return None

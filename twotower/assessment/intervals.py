@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from twotower.assessment.scored import Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
+from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.common.seeds import derive_seed
-from twotower.statistics.bootstrap import bootstrap_intervals
 
 LEVEL = 0.95
 RESAMPLES = 10_000

@@ -14,18 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, sha256_text
 from twotower.data.prepared import Catalogue
 from twotower.evaluation.holdout import EvaluationSet
-
-FloatArray = NDArray[np.float64]
 
 PER_USER = Path("metrics/per_user.parquet")
 DIGESTS = ("test_rows", "masks")
@@ -43,8 +40,8 @@ class PerUser:
     """
 
     users: "pd.Series[Any]"
-    num_relevant: NDArray[np.int64]
-    metrics: dict[str, dict[str, FloatArray]] = field(default_factory=dict)
+    num_relevant: Int64Array
+    metrics: dict[str, dict[str, Float64Array]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,7 +73,7 @@ def evaluated_digests(
 def per_user_table(
     catalogue: Catalogue,
     target: EvaluationSet,
-    metrics: Mapping[str, Mapping[str, FloatArray]],
+    metrics: Mapping[str, Mapping[str, Float64Array]],
     digests: Mapping[str, str],
 ) -> PerUser:
     """The content of the file.
@@ -139,7 +136,7 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
     except (pa.ArrowException, KeyError, AttributeError, OSError) as error:
         msg = f"{name}: damaged or not of the refit stage ({error}); run dvc repro -f -s refit"
         raise DataError(msg) from None
-    metrics: dict[str, dict[str, FloatArray]] = {}
+    metrics: dict[str, dict[str, Float64Array]] = {}
     for column in table.column_names[2:]:
         scorer, _, metric = column.partition(".")
         metrics.setdefault(scorer, {})[metric] = table[column].to_numpy()

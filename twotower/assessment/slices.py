@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.assessment.rows import Rows
-from twotower.assessment.scored import RANDOM, Scoreboard
+from twotower.assessment.encoded_splits import EncodedSplits
+from twotower.assessment.scoreboard import RANDOM, Scoreboard
+from twotower.assessment.statistics.multiple import holm
+from twotower.assessment.statistics.paired import paired_test
+from twotower.assessment.verdict import MODEL
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.evaluate import Evaluation
-from twotower.statistics.multiple import holm
-from twotower.statistics.paired import paired_test
-from twotower.verdict import MODEL
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 ACTIVITY = ("light", "medium", "heavy")
 POPULARITY = ("head", "middle", "tail")
@@ -37,11 +35,11 @@ class Slice:
         about: what the group is, as plain values.
     """
 
-    values: dict[str, FloatArray]
+    values: dict[str, Float64Array]
     about: dict[str, Any]
 
 
-def slices(board: Scoreboard, rows: Rows, seed: int) -> dict[str, Any]:
+def slices(board: Scoreboard, rows: EncodedSplits, seed: int) -> dict[str, Any]:
     """Sections `user_activity`, `item_popularity` and `warmth` of metrics/slices.json."""
     k = cut_off(board)
     found: dict[str, dict[str, Slice]] = {
@@ -86,7 +84,7 @@ def _describe(group: Slice, strongest: str) -> dict[str, Any]:
     }
 
 
-def _by_activity(board: Scoreboard, rows: Rows) -> dict[str, Slice]:
+def _by_activity(board: Scoreboard, rows: EncodedSplits) -> dict[str, Slice]:
     """Thirds of the users by their training rows; equally active ones stay together."""
     counts = rows.user_counts()[board.task.target.users]
     ends = np.quantile(counts, [1 / 3, 2 / 3], method="inverted_cdf")
@@ -102,7 +100,7 @@ def _by_activity(board: Scoreboard, rows: Rows) -> dict[str, Slice]:
     return groups
 
 
-def item_groups(counts: IntArray) -> IntArray:
+def item_groups(counts: Int64Array) -> Int64Array:
     """[num_items] place in POPULARITY: most popular items with a third of all rows, and so on.
 
     Items without rows are COLD.
@@ -118,7 +116,7 @@ def item_groups(counts: IntArray) -> IntArray:
     return groups
 
 
-def _by_item(board: Scoreboard, rows: Rows, k: int) -> dict[str, dict[str, Slice]]:
+def _by_item(board: Scoreboard, rows: EncodedSplits, k: int) -> dict[str, dict[str, Slice]]:
     """Slices of the relevant items, in two ways."""
     groups = item_groups(rows.item_counts())
     wanted = _wanted(board, groups)
@@ -148,7 +146,7 @@ def _by_item(board: Scoreboard, rows: Rows, k: int) -> dict[str, dict[str, Slice
     return report
 
 
-def _wanted(board: Scoreboard, groups: IntArray) -> IntArray:
+def _wanted(board: Scoreboard, groups: Int64Array) -> Int64Array:
     """[num_users, 4] relevant items of each group; those that the catalogue lacks are cold."""
     target = board.task.target
     wanted = _count(*target.relevant.rows(0, len(target)), groups, len(target))
@@ -156,29 +154,29 @@ def _wanted(board: Scoreboard, groups: IntArray) -> IntArray:
     return wanted
 
 
-def _hits(evaluation: Evaluation, groups: IntArray, k: int) -> FloatArray:
+def _hits(evaluation: Evaluation, groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] relevant items of each group among the top k."""
     users, ranks = np.nonzero(evaluation.hits[:, :k])
     found = _count(users, evaluation.top[users, ranks], groups, len(evaluation.hits))
     return found.astype(np.float64)
 
 
-def _random_hits(board: Scoreboard, wanted: IntArray, groups: IntArray, k: int) -> FloatArray:
+def _random_hits(board: Scoreboard, wanted: Int64Array, groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] the same, expected of a random ranking."""
     target = board.task.target
     rankable = _count(*target.relevant.rows(0, len(target)), groups, len(target))
     shown = np.minimum(k, target.num_candidates) / np.maximum(target.num_candidates, 1)
-    expected: FloatArray = np.minimum(rankable, wanted) * shown[:, None]
+    expected: Float64Array = np.minimum(rankable, wanted) * shown[:, None]
     return expected
 
 
-def _count(users: IntArray, items: IntArray, groups: IntArray, num_users: int) -> IntArray:
+def _count(users: Int64Array, items: Int64Array, groups: Int64Array, num_users: int) -> Int64Array:
     size = COLD + 1
     counts = np.bincount(users * size + groups[items], minlength=num_users * size)
     return counts.reshape(num_users, size)
 
 
-def popularity_bias(board: Scoreboard, rows: Rows) -> dict[str, Mapping[str, float]]:
+def popularity_bias(board: Scoreboard, rows: EncodedSplits) -> dict[str, Mapping[str, float]]:
     """How popular, and how varied, the top k of every scorer are.
 
     Returns:
@@ -214,7 +212,7 @@ def popularity_bias(board: Scoreboard, rows: Rows) -> dict[str, Mapping[str, flo
 
 
 def _expected(
-    values: NDArray[Any], users: IntArray, masked: IntArray, num_candidates: IntArray
+    values: NDArray[Any], users: Int64Array, masked: Int64Array, num_candidates: Int64Array
 ) -> float:
     """Mean over users of the mean over the items that are not masked."""
     hidden = np.bincount(users, values[masked], minlength=len(num_candidates))

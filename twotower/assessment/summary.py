@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twotower.assessment.assess import Assessment
-from twotower.assessment.scored import RANDOM
-from twotower.verdict import MODEL
+from twotower.assessment.scoreboard import RANDOM
+from twotower.assessment.verdict import MODEL
 
 
 def summary(assessment: Assessment) -> Iterator[str]:

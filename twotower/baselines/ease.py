@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from twotower.baselines.histories import HistoryScorer, histories
+from twotower.common.arrays import Float32Array, Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 
 MAX_ITEMS = 10_000
@@ -47,18 +47,18 @@ class EASE(HistoryScorer):
         with threadpool_limits(limits=1, user_api="blas"):
             self._weights = _weights(gram)
 
-    def scores(self, user_idx: NDArray[np.int64]) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32."""
-        scores: NDArray[np.float32] = self._histories[user_idx] @ self._weights
+        scores: Float32Array = self._histories[user_idx] @ self._weights
         return torch.from_numpy(scores)
 
 
-def _weights(gram: NDArray[np.float64]) -> NDArray[np.float32]:
+def _weights(gram: Float64Array) -> Float32Array:
     """[num_items, num_items] float32 weights; `gram`, positive definite, is overwritten."""
     factor, _ = dpotrf(gram, overwrite_a=1)
     inverse, _ = dpotri(factor, overwrite_c=1)  # its upper triangle; below is what was left there
     scale = -np.diag(inverse).astype(np.float32)
     upper = np.triu(inverse.astype(np.float32, order="C"), 1)
-    weights: NDArray[np.float32] = upper + upper.T
+    weights: Float32Array = upper + upper.T
     weights /= scale
     return weights

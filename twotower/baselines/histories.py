@@ -4,12 +4,9 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from twotower.data.interactions import Interactions
-
-IntArray = NDArray[np.int64]
 
 
 class HistoryScorer:

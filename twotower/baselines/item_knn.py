@@ -4,15 +4,12 @@ import itertools
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from twotower.baselines.histories import HistoryScorer, histories
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.data.interactions import Interactions
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 BLOCK_ITEMS = 512
 """Items whose neighbours are sought at a time: their co-occurrences are what takes memory."""
@@ -57,9 +54,9 @@ class ItemKNN(HistoryScorer):
         ]
         self._similar = vstack(blocks, format="csr").T.tocsr()
 
-    def scores(self, user_idx: NDArray[np.int64]) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32."""
-        scores: FloatArray = (self._histories[user_idx] @ self._similar).toarray()
+        scores: Float32Array = (self._histories[user_idx] @ self._similar).toarray()
         return torch.from_numpy(scores)
 
 
@@ -99,7 +96,7 @@ def _strongest(similarities: csr_array, k: int) -> csr_array:
     return csr_array((values[chosen], similarities.indices[chosen], ends), similarities.shape)
 
 
-def _largest(values: FloatArray, k: int) -> IntArray:
+def _largest(values: Float32Array, k: int) -> Int64Array:
     """Ascending positions of the k largest values above 0; of equal ones the first."""
     positions = np.arange(len(values))
     if len(values) > k:
@@ -107,5 +104,5 @@ def _largest(values: FloatArray, k: int) -> IntArray:
         above = np.flatnonzero(values > bar)
         level = np.flatnonzero(values == bar)[: k - len(above)]
         positions = np.sort(np.concatenate([above, level]))
-    large: IntArray = positions[values[positions] > 0]
+    large: Int64Array = positions[values[positions] > 0]
     return large

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from twotower.common.arrays import Int64Array
 from twotower.data.interactions import Interactions
 
 
@@ -15,6 +15,6 @@ class Popularity:
         counts = np.bincount(interactions.item_idx, minlength=num_items).astype(np.float32)
         self._counts = torch.from_numpy(counts)
 
-    def scores(self, user_idx: NDArray[np.int64]) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32, every row the same."""
         return self._counts.repeat(len(user_idx), 1)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from twotower.common.arrays import Int64Array
 from twotower.data.interactions import Interactions
 
 DAY = 86_400.0
@@ -31,7 +31,7 @@ class RecencyPopularity:
         _, places = np.unique(totals, return_inverse=True)
         self._places = torch.from_numpy(places.astype(np.float32))
 
-    def scores(self, user_idx: NDArray[np.int64]) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32, every row the same."""
         return self._places.repeat(len(user_idx), 1)
 

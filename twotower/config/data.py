@@ -11,7 +11,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from twotower.config.base import Section
+from twotower.config.section import Section
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]

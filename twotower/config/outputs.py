@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from twotower.config.base import Section
+from twotower.config.section import Section
 
 
 class VisualizeConfig(Section):

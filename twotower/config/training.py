@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.config.base import Section
+from twotower.config.section import Section
 
 Exponent = Annotated[float, Field(ge=0, le=2)]
 

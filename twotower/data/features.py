@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from twotower.common.arrays import Float32Array, Int64Array
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Categorical:
         categories: known values, sorted.
     """
 
-    codes: IntArray
+    codes: Int64Array
     categories: tuple[str, ...]
 
     def pad(self, count: int) -> "Categorical":
@@ -37,8 +36,8 @@ class MultiValued:
         categories: known values, sorted.
     """
 
-    codes: IntArray
-    offsets: IntArray
+    codes: Int64Array
+    offsets: Int64Array
     categories: tuple[str, ...]
 
     def pad(self, count: int) -> "MultiValued":
@@ -57,7 +56,7 @@ class Numeric:
         std: the same entities' standard deviation; 1 where all values are equal.
     """
 
-    values: NDArray[np.float32]
+    values: Float32Array
     mean: float
     std: float
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from twotower.common.arrays import Float32Array, Int64Array
 
 
 @dataclass(frozen=True)
@@ -18,21 +17,21 @@ class ItemLists:
         items: [total] int64; those of user u are items[offsets[u]:offsets[u + 1]], ascending.
     """
 
-    offsets: IntArray
-    items: IntArray
+    offsets: Int64Array
+    items: Int64Array
 
     @cached_property
-    def counts(self) -> IntArray:
+    def counts(self) -> Int64Array:
         """[num_users] number of distinct items of each user."""
         return np.diff(self.offsets)
 
-    def rows(self, start: int, stop: int) -> tuple[IntArray, IntArray]:
+    def rows(self, start: int, stop: int) -> tuple[Int64Array, Int64Array]:
         """(user - start, item) of every pair of users start..stop-1."""
         low, high = self.offsets[start], self.offsets[stop]
         users = np.repeat(np.arange(stop - start), self.counts[start:stop])
         return users, self.items[low:high]
 
-    def select(self, users: IntArray) -> "ItemLists":
+    def select(self, users: Int64Array) -> "ItemLists":
         """The lists of `users`, in that order."""
         counts = self.counts[users]
         offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -51,10 +50,10 @@ class Interactions:
         timestamp: [num_rows] int64 seconds since 1970, UTC; all 0 where the data has no times.
     """
 
-    user_idx: IntArray
-    item_idx: IntArray
-    weight: NDArray[np.float32]
-    timestamp: IntArray
+    user_idx: Int64Array
+    item_idx: Int64Array
+    weight: Float32Array
+    timestamp: Int64Array
 
     def __len__(self) -> int:
         return len(self.user_idx)
@@ -66,7 +65,7 @@ class Interactions:
         offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
         return ItemLists(offsets, pairs % max(num_items, 1))
 
-    def later_rows(self, num_users: int) -> IntArray:
+    def later_rows(self, num_users: int) -> Int64Array:
         """[num_rows] rows of the same user with a later second; all users must be known."""
         order = np.lexsort((self.timestamp, self.user_idx))
         users, seconds = self.user_idx[order], self.timestamp[order]

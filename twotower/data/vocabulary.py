@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from twotower.common.arrays import Int64Array
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def encode(self, ids: "pd.Series | pd.Index") -> IntArray:
+    def encode(self, ids: "pd.Series | pd.Index") -> Int64Array:
         """Index of each id; -1 for an id that the vocabulary lacks."""
         return self.ids.get_indexer(pd.Index(ids)).astype(np.int64)
 

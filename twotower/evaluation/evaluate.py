@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.evaluation import metrics
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer, rank
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -24,10 +22,10 @@ class Evaluation:
         hits: [num_rows, k] bool, whether the item is relevant.
     """
 
-    per_user: dict[str, FloatArray]
+    per_user: dict[str, Float64Array]
     coverage: dict[str, float]
-    top: NDArray[np.int64]
-    hits: NDArray[np.bool_]
+    top: Int64Array
+    hits: BoolArray
 
     def summary(self) -> dict[str, float]:
         """The mean of each metric over the users, and the coverage."""
@@ -57,7 +55,7 @@ def evaluate(scorer: Scorer, target: EvaluationSet, ks: tuple[int, ...]) -> Eval
     for block in rank(scorer, target, length):
         rows = slice(block.start, block.start + len(block.top))
         hits[rows], top[rows], first[rows] = block.hits, block.top, block.first_relevant
-    per_user: dict[str, FloatArray] = {}
+    per_user: dict[str, Float64Array] = {}
     for k in ks:
         per_user[f"recall_at_{k}"] = metrics.recall_at_k(hits[:, :k], target.num_relevant)
         per_user[f"ndcg_at_{k}"] = metrics.ndcg_at_k(hits[:, :k], target.num_relevant, k)

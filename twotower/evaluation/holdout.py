@@ -4,15 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.config.training import EvaluateConfig
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue
 from twotower.evaluation import metrics
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,9 @@ class EvaluationSet:
         num_users_cold: users with held-out rows and no history; left out.
     """
 
-    users: IntArray
+    users: Int64Array
     relevant: ItemLists
-    num_relevant: IntArray
+    num_relevant: Int64Array
     masked: ItemLists
     num_items: int
     num_users_nothing_new: int
@@ -54,11 +51,11 @@ class EvaluationSet:
         }
 
     @property
-    def num_candidates(self) -> IntArray:
+    def num_candidates(self) -> Int64Array:
         """[num_rows] items in each ranking."""
         return self.num_items - self.masked.counts
 
-    def random_per_user(self, ks: tuple[int, ...]) -> dict[str, FloatArray]:
+    def random_per_user(self, ks: tuple[int, ...]) -> dict[str, Float64Array]:
         """[num_rows] metrics to be expected of a random ranking under the same masks, by name."""
         if not len(self):
             return {}
@@ -131,6 +128,6 @@ def _below(lists: ItemLists, num_items: int) -> ItemLists:
     return _filter(lists, lists.items < num_items)
 
 
-def _filter(lists: ItemLists, keep: NDArray[np.bool_]) -> ItemLists:
+def _filter(lists: ItemLists, keep: BoolArray) -> ItemLists:
     kept = np.concatenate([[0], np.cumsum(keep)])
     return ItemLists(kept[lists.offsets], lists.items[keep])

@@ -5,40 +5,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 
 
-def recall_at_k(hits: NDArray[np.bool_], num_relevant: IntArray) -> FloatArray:
+def recall_at_k(hits: BoolArray, num_relevant: Int64Array) -> Float64Array:
     """Share of each user's relevant items among the top k.
 
     Args:
         hits: [num_users, k] whether the item at each rank is relevant.
         num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
     """
-    share: FloatArray = np.divide(_row_sums(hits), num_relevant)
+    share: Float64Array = np.divide(_row_sums(hits), num_relevant)
     return share
 
 
-def hit_rate_at_k(hits: NDArray[np.bool_]) -> FloatArray:
+def hit_rate_at_k(hits: BoolArray) -> Float64Array:
     """1 for each user with a relevant item among the top k, otherwise 0."""
     return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
-def discounts(k: int) -> FloatArray:
+def discounts(k: int) -> Float64Array:
     """[k] weight of each rank: 1 / log2(1 + rank)."""
-    ranks: FloatArray = np.arange(1.0, k + 1.0)
-    weights: FloatArray = np.reciprocal(np.log2(1.0 + ranks))
+    ranks: Float64Array = np.arange(1.0, k + 1.0)
+    weights: Float64Array = np.reciprocal(np.log2(1.0 + ranks))
     return weights
 
 
-def ideal_dcg(num_relevant: IntArray, k: int) -> FloatArray:
+def ideal_dcg(num_relevant: Int64Array, k: int) -> Float64Array:
     """[num_users] DCG@k of a ranking that starts with all relevant items."""
     totals = np.concatenate([[0.0], np.cumsum(discounts(k))])
     return totals[np.minimum(num_relevant, k)]
 
 
-def ndcg_at_k(hits: NDArray[np.bool_], num_relevant: IntArray, k: int) -> FloatArray:
+def ndcg_at_k(hits: BoolArray, num_relevant: Int64Array, k: int) -> Float64Array:
     """Binary NDCG of each user.
 
     Args:
@@ -51,15 +50,18 @@ def ndcg_at_k(hits: NDArray[np.bool_], num_relevant: IntArray, k: int) -> FloatA
     return _row_sums(hits * discounts(hits.shape[1])) / ideal_dcg(num_relevant, k)
 
 
-def reciprocal_rank(first_relevant: IntArray) -> FloatArray:
+def reciprocal_rank(first_relevant: Int64Array) -> Float64Array:
     """1 / rank of each user's best relevant item; 0 where the rank is 0 (none in the catalogue)."""
     ranks = np.maximum(first_relevant, 1)
     return np.where(first_relevant > 0, 1.0 / ranks, 0.0)
 
 
 def random_expectation(
-    num_candidates: IntArray, num_rankable: IntArray, num_relevant: IntArray, ks: tuple[int, ...]
-) -> dict[str, FloatArray]:
+    num_candidates: Int64Array,
+    num_rankable: Int64Array,
+    num_relevant: Int64Array,
+    ks: tuple[int, ...],
+) -> dict[str, Float64Array]:
     """Expected metrics of each user under a uniformly random ranking, in closed form.
 
     Args:
@@ -72,7 +74,7 @@ def random_expectation(
     C(n - i, r - 1) / i is C(n, r - 1) (H(n) - H(r - 1)), with H the harmonic numbers.
     """
     share = num_rankable / np.maximum(num_candidates, 1)
-    expected: dict[str, FloatArray] = {}
+    expected: dict[str, Float64Array] = {}
     for k in ks:
         shown = np.minimum(k, num_candidates)
         gains = np.concatenate([[0.0], np.cumsum(discounts(k))])
@@ -90,9 +92,9 @@ def random_expectation(
 
 
 def random_coverage(
-    num_candidates: IntArray,
-    masked_users: IntArray,
-    masked_items: IntArray,
+    num_candidates: Int64Array,
+    masked_users: Int64Array,
+    masked_items: Int64Array,
     num_items: int,
     k: int,
 ) -> float:
@@ -116,6 +118,6 @@ def random_coverage(
     return float(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
 
 
-def _row_sums(values: NDArray[Any]) -> FloatArray:
-    sums: FloatArray = np.add.reduce(values, axis=1, dtype=np.float64)
+def _row_sums(values: NDArray[Any]) -> Float64Array:
+    sums: Float64Array = np.add.reduce(values, axis=1, dtype=np.float64)
     return sums

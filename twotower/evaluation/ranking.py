@@ -6,14 +6,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.errors import TrainingError
 from twotower.data.interactions import ItemLists
 from twotower.evaluation.holdout import EvaluationSet
-
-IntArray = NDArray[np.int64]
 
 BLOCK_SCORES = 2**24
 """Scores held at a time. Constant, because the shape of a matrix product can change its bits."""
@@ -22,7 +20,7 @@ BLOCK_SCORES = 2**24
 class Scorer(Protocol):
     """Whatever can score the catalogue for a user: a model or a baseline."""
 
-    def scores(self, user_idx: IntArray) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32; a higher score ranks earlier."""
         ...
 
@@ -35,11 +33,11 @@ class VectorScorer:
         item_vecs: [num_items, dim] float32.
     """
 
-    def __init__(self, user_vecs: NDArray[np.float32], item_vecs: NDArray[np.float32]) -> None:
+    def __init__(self, user_vecs: Float32Array, item_vecs: Float32Array) -> None:
         self.user_vecs = torch.from_numpy(user_vecs)
         self.item_vecs = torch.from_numpy(item_vecs)
 
-    def scores(self, user_idx: IntArray) -> Tensor:
+    def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] inner products."""
         return self.user_vecs[torch.from_numpy(user_idx)] @ self.item_vecs.T
 
@@ -56,9 +54,9 @@ class RankedBlock:
     """
 
     start: int
-    top: IntArray
-    hits: NDArray[np.bool_]
-    first_relevant: IntArray
+    top: Int64Array
+    hits: BoolArray
+    first_relevant: Int64Array
 
 
 def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]:
@@ -127,7 +125,7 @@ def _pairs(lists: ItemLists, start: int, stop: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows), torch.from_numpy(items)
 
 
-def _first_relevant(scores: Tensor, pairs: tuple[Tensor, Tensor]) -> IntArray:
+def _first_relevant(scores: Tensor, pairs: tuple[Tensor, Tensor]) -> Int64Array:
     """Rank of each row's best relevant item, counting only the items before it; 0 without one."""
     rows, items = pairs
     values = scores[rows, items]

@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.errors import DataError
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 """Text that an integer would print as: 007, +5, 1.0 and -0 are not."""
@@ -105,7 +101,7 @@ def blank(column: pa.ChunkedArray) -> BoolArray:
     return _mask(column.is_null(nan_is_null=True))
 
 
-def as_numbers(column: pa.ChunkedArray, where: str) -> FloatArray:
+def as_numbers(column: pa.ChunkedArray, where: str) -> Float64Array:
     """[num_rows] float64; NaN where the value is missing or not a number.
 
     Raises:
@@ -122,7 +118,7 @@ def as_numbers(column: pa.ChunkedArray, where: str) -> FloatArray:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
-def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArray]:
+def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[Float64Array, BoolArray]:
     """Times as seconds since 1970, UTC, to the microsecond; no zone means UTC.
 
     Numbers are seconds, unless all of them are dates such as 20240131.
@@ -152,7 +148,7 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[FloatArray, BoolArr
     return np.where(valid, numbers, 0.0), valid
 
 
-def _as_days(numbers: FloatArray) -> FloatArray:
+def _as_days(numbers: Float64Array) -> Float64Array:
     """Seconds since 1970 if all numbers are dates such as 20240131; else the numbers."""
     known = np.isfinite(numbers)
     values = numbers[known]
@@ -167,13 +163,13 @@ def _as_days(numbers: FloatArray) -> FloatArray:
     return seconds
 
 
-def _count(column: pa.ChunkedArray, unit: str) -> FloatArray:
+def _count(column: pa.ChunkedArray, unit: str) -> Float64Array:
     """[num_rows] times as a number of units since 1970, NaN where null."""
     stamps = column.cast(pa.timestamp(unit), safe=False).cast(pa.int64())
     return np.asarray(stamps.cast(pa.float64(), safe=False).to_numpy())
 
 
-def _parse_dates(text: pa.ChunkedArray) -> FloatArray:
+def _parse_dates(text: pa.ChunkedArray) -> Float64Array:
     """[num_rows] seconds since 1970, NaN where `text` is null or no date."""
     values: Any = text.to_pandas()
     dates = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")

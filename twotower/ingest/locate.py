@@ -6,6 +6,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
+from twotower.ingest.event_rows import UNSPLIT
 from twotower.ingest.recognise import (
     FILES,
     find_column,
@@ -15,8 +16,7 @@ from twotower.ingest.recognise import (
     named_file,
     require_column,
 )
-from twotower.ingest.rows import UNSPLIT
-from twotower.ingest.source import Source
+from twotower.ingest.sources.source import Source
 
 
 def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[tuple[int, Path]]:

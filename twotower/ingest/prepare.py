@@ -7,27 +7,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.prepared import SPLITS, Catalogue, Entities, write_catalogue, write_split
-from twotower.ingest.guard import check_data
-from twotower.ingest.interactions import EventLog, load_interactions
-from twotower.ingest.report import data_report
-from twotower.ingest.split import (
+from twotower.data.splits import (
     cutoff_split,
     leave_last_out,
     random_split,
     temporal_split,
     time_order,
 )
+from twotower.ingest.event_log import EventLog, load_interactions
+from twotower.ingest.guard import check_data
+from twotower.ingest.report import data_report
+from twotower.ingest.row_check import describe
 from twotower.ingest.tables import SideTable, build_entities, load_table
-from twotower.ingest.validate import describe
-
-Labels = NDArray[np.int8]
 
 
 def prepare(
@@ -180,7 +178,7 @@ def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return splits
 
 
-def _labels(frame: pd.DataFrame, config: Config) -> Labels:
+def _labels(frame: pd.DataFrame, config: Config) -> Int8Array:
     split = config.split
     codes, ids = pd.factorize(frame["user_id"])
     users, timestamps = codes.astype(np.int64), frame["timestamp"].to_numpy()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twotower.common.errors import DataError
-from twotower.ingest.source import Source
+from twotower.ingest.sources.source import Source
 
 FILES = {
     "interactions": ("interactions", "interacciones"),

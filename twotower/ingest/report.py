@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Int64Array
 from twotower.data.prepared import SPLITS, Catalogue
-from twotower.ingest.interactions import EventLog
+from twotower.ingest.event_log import EventLog
 from twotower.ingest.tables import SideTable
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _CodedRows:
     """Rows of one or more splits, as numbers that are comparable between splits.
 
     Attributes:
@@ -26,10 +24,10 @@ class _Rows:
         timestamps: [num_rows] int64 seconds since 1970, UTC.
     """
 
-    users: IntArray
-    items: IntArray
-    pairs: IntArray
-    timestamps: IntArray
+    users: Int64Array
+    items: Int64Array
+    pairs: Int64Array
+    timestamps: Int64Array
 
     def __len__(self) -> int:
         return len(self.users)
@@ -98,17 +96,17 @@ def summary(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _Rows]:
+def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _CodedRows]:
     """Each split, and "total": all of them."""
     users = pd.factorize(pd.concat([splits[name]["user_id"] for name in SPLITS]))[0]
     items, distinct_items = pd.factorize(pd.concat([splits[name]["item_id"] for name in SPLITS]))
     pairs = users * len(distinct_items) + items
     timestamps = np.concatenate([splits[name]["timestamp"].to_numpy() for name in SPLITS])
-    total = _Rows(users, items, pairs, timestamps)
+    total = _CodedRows(users, items, pairs, timestamps)
     stops = np.cumsum([len(splits[name]) for name in SPLITS])
     starts = [0, *stops[:-1]]
     coded = {
-        name: _Rows(users[low:high], items[low:high], pairs[low:high], timestamps[low:high])
+        name: _CodedRows(users[low:high], items[low:high], pairs[low:high], timestamps[low:high])
         for name, low, high in zip(SPLITS, starts, stops, strict=True)
     }
     return {**coded, "total": total}
@@ -140,11 +138,11 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
     return report
 
 
-def _distinct(codes: IntArray) -> int:
+def _distinct(codes: Int64Array) -> int:
     return len(np.unique(codes))
 
 
-def _period(rows: _Rows) -> dict[str, str] | None:
+def _period(rows: _CodedRows) -> dict[str, str] | None:
     """The first and the last time of a split, in UTC."""
     if not len(rows):
         return None
@@ -153,7 +151,7 @@ def _period(rows: _Rows) -> dict[str, str] | None:
     return {"first": first, "last": last}
 
 
-def _cold(train: _Rows, held_out: _Rows) -> dict[str, int]:
+def _cold(train: _CodedRows, held_out: _CodedRows) -> dict[str, int]:
     """Users and items of a held-out split that train lacks, and the rows with either."""
     user = ~np.isin(held_out.users, train.users)
     item = ~np.isin(held_out.items, train.items)
@@ -165,7 +163,7 @@ def _cold(train: _Rows, held_out: _Rows) -> dict[str, int]:
 
 
 def _hidden(
-    train: _Rows, known_pairs: IntArray, held_out: _Rows, *, timed: bool
+    train: _CodedRows, known_pairs: Int64Array, held_out: _CodedRows, *, timed: bool
 ) -> dict[str, float | None]:
     """How far a held-out split is from a future that the model has not seen.
 

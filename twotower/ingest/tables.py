@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, TableConfig
 from twotower.data.features import Features
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.ingest.convert import as_ids, blank, settle_ids
-from twotower.ingest.features import RawFeature, encode_features, read_feature
-from twotower.ingest.read import open_source
+from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
+from twotower.ingest.open_source import open_source
 from twotower.ingest.recognise import (
     COLUMNS,
     FILES,
@@ -27,10 +27,8 @@ from twotower.ingest.recognise import (
     named_column,
     normalise,
 )
-from twotower.ingest.source import Source
-from twotower.ingest.validate import RowCheck
-
-BoolArray = NDArray[np.bool_]
+from twotower.ingest.row_check import RowCheck
+from twotower.ingest.sources.source import Source
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from twotower.plots.history import draw_history
-from twotower.plots.importance import draw_importance
-from twotower.plots.judged import read_verdict
+from twotower.plots.history_chart import draw_history
+from twotower.plots.importance_chart import draw_importance
 from twotower.plots.pages import write_pages
-from twotower.plots.parallel import draw_parallel
-from twotower.plots.static import BrowserError, remove_pictures, write_pictures
-from twotower.plots.study import Search, read_search
+from twotower.plots.parallel_chart import draw_parallel
+from twotower.plots.pictures import BrowserError, remove_pictures, write_pictures
+from twotower.plots.search_files import DrawnSearch, read_search
+from twotower.plots.verdict_line import read_verdict
 
-__all__ = ["BrowserError", "Search", "Written", "read_search", "write_plots"]
+__all__ = ["BrowserError", "DrawnSearch", "Written", "read_search", "write_plots"]
 
 
 @dataclass(frozen=True)

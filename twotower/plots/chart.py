@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from twotower.plots.study import Search
+from twotower.plots.search_files import DrawnSearch
 
 INK = "#1f2933"
 MUTED = "#6b7785"
@@ -41,7 +41,7 @@ def metric_label(objective: str) -> str:
     return words.get(name, name) + (f"@{k}" if k else "")
 
 
-def objective_label(search: Search) -> str:
+def objective_label(search: DrawnSearch) -> str:
     """Axis title of the objective, e.g. Validation Recall@10."""
     return f"{search.split.capitalize()} {metric_label(search.objective)}"
 
@@ -54,7 +54,7 @@ def value_text(value: Any) -> str:
     return html.escape(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…")
 
 
-def best_label(search: Search) -> str:
+def best_label(search: DrawnSearch) -> str:
     """What the refitted trial is called: fresh seeds may choose another than the highest."""
     return "Chosen by fresh seeds" if search.confirmed else "Best"
 
@@ -64,7 +64,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def evidence(search: Search) -> str:
+def evidence(search: DrawnSearch) -> str:
     """What the numbers of a chart rest on: split, users and trials, in one line."""
     counts = [
         f"{len(trials)} {word}"
@@ -109,7 +109,7 @@ def layout(title: str, subtitle: str) -> dict[str, Any]:
     }
 
 
-def why_no_history(search: Search) -> str:
+def why_no_history(search: DrawnSearch) -> str:
     """Why not even one trial can be drawn; empty if one can."""
     trials = search.study.get_trials(deepcopy=False)
     if not trials:
@@ -130,7 +130,7 @@ def why_no_history(search: Search) -> str:
     )
 
 
-def why_no_comparison(search: Search) -> str:
+def why_no_comparison(search: DrawnSearch) -> str:
     """Why trials cannot be compared with each other; empty if they can."""
     if reason := why_no_history(search):
         return reason

@@ -19,14 +19,14 @@ from typing import Any
 
 from twotower.artifacts import ARTIFACTS, META, load_artifacts
 from twotower.artifacts.folder import verify_artifacts
-from twotower.common.cli import command_parser, one_line_errors, say
+from twotower.common.console import command_parser, one_line_errors, say
 from twotower.common.errors import ComparisonError, RegistryError, TwoTowerError
 from twotower.common.files import atomic_folder, sha256_file
-from twotower.common.places import check_place, repository_root
+from twotower.common.paths import check_place, repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.registry.registry import CANDIDATE, CHAMPION, MODEL_TAG, Registry, version_tags
-from twotower.registry.rows import training_frame
+from twotower.registry.training_rows import training_frame
 
 METRICS = Path("metrics/test.json")
 STAYS, INCOMPARABLE = 3, 4

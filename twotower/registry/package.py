@@ -13,7 +13,7 @@ import pandas as pd
 
 import twotower
 from twotower.artifacts import Artifacts
-from twotower.registry import rows
+from twotower.registry import training_rows
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -38,12 +38,12 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
     with tempfile.TemporaryDirectory(prefix="twotower-") as name:
         folder = Path(name)
         shutil.copytree(artifacts.folder, folder / FOLDER)
-        rows.write_training_rows(folder / rows.FILE, trained_on)
+        training_rows.write_training_rows(folder / training_rows.FILE, trained_on)
         ignored = shutil.ignore_patterns("__pycache__")
         code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
         yield {
             "python_model": str(SERVED),
-            "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / rows.FILE)},
+            "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / training_rows.FILE)},
             "code_paths": [str(code)],
             "signature": signature(is_text=not artifacts.user_ids.integers),
             "input_example": (pd.DataFrame({"user_id": users}), DEFAULTS),

@@ -14,9 +14,9 @@ from twotower.common.errors import ComparisonError, RegistryError, TrackingError
 from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
-from twotower.registry.compare import Comparison, compare
+from twotower.registry.champion import ChampionComparison, compare
 from twotower.registry.registry import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
-from twotower.registry.rows import count_trained_on, row_hashes
+from twotower.registry.training_rows import count_trained_on, row_hashes
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -39,7 +39,7 @@ class Decision:
     version: int
     promoted: bool
     reason: str
-    comparison: Comparison | None = None
+    comparison: ChampionComparison | None = None
     forced: bool = False
 
 
@@ -114,7 +114,7 @@ def _compare(
     candidate: "ModelVersion",
     champion: "ModelVersion",
     prepared: Path,
-) -> Comparison:
+) -> ChampionComparison:
     if candidate.tags.get(DATA_TAG) != data_digest(prepared):
         msg = f"{prepared} does not hold the data of version {candidate.version}; run dvc checkout"
         raise RegistryError(msg)
@@ -161,7 +161,7 @@ def _promote(
     candidate: "ModelVersion",
     champion: "ModelVersion | None",
     reason: str,
-    comparison: Comparison | None = None,
+    comparison: ChampionComparison | None = None,
     *,
     forced: bool = False,
 ) -> Decision:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twotower.artifacts import Artifacts, load_artifacts
+from twotower.common.arrays import UInt64Array
 from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
 from twotower.common.files import json_text, sha256_file, sha256_text
 from twotower.config.outputs import MlflowConfig
 from twotower.data.prepared import SPLITS
-from twotower.registry import rows
+from twotower.registry import training_rows
 from twotower.registry.package import FOLDER, package
-from twotower.registry.rows import HashArray
 from twotower.tracking.git import git_tags
 from twotower.tracking.store import COMMAND_PATIENCE, open_experiment, store_uri
 from twotower.tracking.tracker import explain
@@ -112,7 +112,7 @@ class Registry:
         self.set_alias(CANDIDATE, version)
         return version
 
-    def download(self, version: "ModelVersion", folder: Path) -> tuple[Artifacts, HashArray]:
+    def download(self, version: "ModelVersion", folder: Path) -> tuple[Artifacts, UInt64Array]:
         """A version's model folder, and the ascending hashes of its training rows.
 
         Args:
@@ -130,7 +130,7 @@ class Registry:
         try:
             # Not mapped into memory: Windows deletes no file that is.
             artifacts = load_artifacts(local / FOLDER, mmap=False)
-            return artifacts, rows.read_training_rows(local / rows.FILE)
+            return artifacts, training_rows.read_training_rows(local / training_rows.FILE)
         except TwoTowerError as error:
             msg = f"version {version.version} of {self.name}: {error}"
             raise RegistryError(msg) from None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ConfigError
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.exact import Candidates, top_k
@@ -18,8 +18,6 @@ from twotower.retrieval.exact import Candidates, top_k
 if TYPE_CHECKING:
     from usearch.index import Index
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
 
 NEIGHBOURS = 16
 """Links of an item in the graph."""
@@ -33,7 +31,7 @@ QUERIES = 1000
 """Users at most that the recall is measured with."""
 
 
-def build_index(item_vecs: FloatArray) -> bytes:
+def build_index(item_vecs: Float32Array) -> bytes:
     """The file of an index for the largest inner products; the same vectors give the same bytes.
 
     Args:
@@ -79,8 +77,8 @@ class IndexSearch:
         self._searching = threading.Lock()
 
     def top_k(
-        self, queries: FloatArray, candidates: Candidates, k: int, masked: ItemLists
-    ) -> tuple[IntArray, FloatArray]:
+        self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
+    ) -> tuple[Int64Array, Float32Array]:
         """See `exact.top_k`, which answers what the index cannot: where few items may appear."""
         if candidates.allowed is not None or candidates.scale is not None:
             return top_k(queries, candidates, k, masked)
@@ -100,7 +98,7 @@ class IndexSearch:
         items[rest], scores[rest] = top_k(queries[rest], candidates, k, masked.select(rest))
         return items, scores
 
-    def _find(self, query: FloatArray, count: int, hidden: IntArray) -> IntArray | None:
+    def _find(self, query: Float32Array, count: int, hidden: Int64Array) -> Int64Array | None:
         """Of nearly the best items those that are not hidden, ascending; None if too many are."""
         if len(hidden) > LONG_HISTORY:
             return None
@@ -111,7 +109,7 @@ class IndexSearch:
 
 
 def index_recall(
-    index: "Index", user_vecs: FloatArray, item_vecs: FloatArray, k: int
+    index: "Index", user_vecs: Float32Array, item_vecs: Float32Array, k: int
 ) -> dict[str, Any]:
     """Share of the exact top k that the index finds, over evenly spaced users.
 

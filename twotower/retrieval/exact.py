@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.data.interactions import ItemLists
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
-BoolArray = NDArray[np.bool_]
 
 QUERIES = 64
 """Queries of one product."""
@@ -37,11 +33,11 @@ class Candidates:
         scale: [num_items] float32 that each item's scores are multiplied by; None: 1.
     """
 
-    vectors: FloatArray
+    vectors: Float32Array
     allowed: BoolArray | None = None
-    scale: FloatArray | None = None
+    scale: Float32Array | None = None
 
-    def scores(self, queries: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    def scores(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
         """Blocks of items: index of the first, and [num_queries, items] scores.
 
         Items that may not appear have -inf; blocks in which no item may appear are left out.
@@ -60,8 +56,8 @@ class Candidates:
 
 
 def top_k(
-    queries: FloatArray, candidates: Candidates, k: int, masked: ItemLists
-) -> tuple[IntArray, FloatArray]:
+    queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
+) -> tuple[Int64Array, Float32Array]:
     """The k items with the largest inner products with each query.
 
     Args:
@@ -101,7 +97,7 @@ class _Best:
         self.items = np.full((num_queries, k), -1, dtype=np.int64)
         self.scores = np.full((num_queries, k), -np.inf, dtype=np.float32)
 
-    def add(self, block: FloatArray, low: int) -> None:
+    def add(self, block: Float32Array, low: int) -> None:
         """Take in the scores of the items from `low` on; -inf never appears."""
         k = self.items.shape[1]
         # An equal score does not displace an earlier item: those came first by index.
@@ -125,7 +121,7 @@ class _Best:
         self.scores[places] = all_scores[order[first]]
 
 
-def _threshold(block: FloatArray, k: int) -> FloatArray | None:
+def _threshold(block: Float32Array, k: int) -> Float32Array | None:
     """[rows, 1] what the k best of each row reach at least, from a sample of the row.
 
     The k-th largest of some scores is never above the k-th largest of all.

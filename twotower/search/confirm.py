@@ -12,13 +12,13 @@ from statistics import stdev
 
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.search import ConfirmConfig
+from twotower.config.hpo import ConfirmConfig
 from twotower.search.confirmed import Confirmed, ConfirmedTrial
 from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchResult
 from twotower.search.execute import TrialTask
-from twotower.search.locking import Say
-from twotower.search.pending import PendingTrials
+from twotower.search.store.locks import Say
+from twotower.search.store.pending import PendingTrials
 from twotower.search.trial import TrialRecord, complete_by_value
 
 CHANGE_NOTHING = (

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from twotower.config.search import HpoConfig
+from twotower.config.hpo import HpoConfig
 from twotower.search.execute import TrialTask, given_up
 from twotower.search.trial import TrialRecord
-from twotower.search.workers.base import WorkerDiedError, Workers
+from twotower.search.workers.workers import WorkerDiedError, Workers
 
 WAKE = 1.0
 """Seconds after which idle workers are looked for even if no trial has finished: some join late."""

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.load import hyperparameters
+from twotower.config.params import hyperparameters
 from twotower.search.confirmed import Confirmed
 from twotower.search.dispatch import Dispatcher
 from twotower.search.execute import TrialTask
-from twotower.search.propose import Known, Proposal, propose
-from twotower.search.pruners import pruning_of
-from twotower.search.study import LiveStudy
+from twotower.search.proposals.propose import Known, Proposal, propose
+from twotower.search.proposals.pruners import pruning_of
+from twotower.search.store.live_study import LiveStudy
 from twotower.search.trial import Params, TrialRecord, best
-from twotower.search.workers.base import Workers
+from twotower.search.workers.workers import Workers
 
 OnTrial = Callable[[TrialRecord], None]
 
@@ -38,7 +38,7 @@ class SearchResult:
         return self.confirmed.chosen.trial if self.confirmed else best(self.records)
 
 
-class Search:
+class SearchDriver:
     """Fills a study up to `hpo.n_trials` trials.
 
     Trial n is handed out when trials 0..n - lookahead are finished. Which trials run at the same

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from twotower.common.errors import TwoTowerError
 from twotower.common.files import round_float
 from twotower.search.objective import Outcome, Report
-from twotower.search.pruners import EpochWatch, Pruning
+from twotower.search.proposals.pruners import EpochWatch, Pruning
 from twotower.search.trial import Params, State, TrialRecord
 
 

@@ -14,8 +14,8 @@ import torch
 import twotower
 from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
-from twotower.config.load import fixed_params, searched
-from twotower.search.propose import distributions
+from twotower.config.params import fixed_params, searched
+from twotower.search.proposals.propose import distributions
 from twotower.search.trial import Params
 from twotower.training.device import resolve_device
 
@@ -28,9 +28,9 @@ LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
 SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """What else some samplers compute with; Optuna does without greenlet, in another order."""
 OBJECTIVE_CODE = (
-    *("common/files.py", "common/seeds.py", "config/space.py", "data", "evaluation", "training"),
-    *(f"search/{name}.py" for name in ("cmaes", "execute", "objective", "propose")),
-    *(f"search/{name}.py" for name in ("pruners", "samplers")),
+    *("common/arrays.py", "common/files.py", "common/seeds.py", "config/search_space.py"),
+    *("data", "evaluation", "search/execute.py", "search/objective.py", "search/proposals"),
+    "training",
 )
 """What a trial depends on, inside the package."""
 

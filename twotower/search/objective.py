@@ -9,7 +9,7 @@ import joblib
 
 from twotower.common.files import round_float
 from twotower.config import Config
-from twotower.config.load import derived_params, fixed_params, with_hyperparameters
+from twotower.config.params import derived_params, fixed_params, with_hyperparameters
 from twotower.config.training import TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate

@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.errors import SearchError
-from twotower.common.places import decompositions_folder, live_folder
+from twotower.common.paths import decompositions_folder, live_folder
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
 from twotower.search.confirm import Confirmation
-from twotower.search.driver import Search, SearchResult
+from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
-from twotower.search.location import StudyLocation
-from twotower.search.locking import Say
 from twotower.search.objective import Objective
-from twotower.search.results import SearchOutputs, write_outputs
-from twotower.search.study import LiveStudy, open_study
+from twotower.search.outputs import SearchOutputs, write_outputs
+from twotower.search.store.live_study import LiveStudy, open_study
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.locks import Say
 from twotower.search.trial import TrialRecord
 from twotower.search.warm_start import WARM_START, WarmStart, read_warm_start
 from twotower.search.workers.choose import open_workers
 
 
 @dataclass(frozen=True)
-class Watcher:
+class SearchListener:
     """Who is told what, and when.
 
     Attributes:
@@ -41,7 +41,7 @@ class Watcher:
 def run_search(
     config: Config,
     root: Path,
-    watcher: Watcher,
+    watcher: SearchListener,
     prepared: Path = PREPARED,
     outputs: SearchOutputs | None = None,
     *,
@@ -92,7 +92,9 @@ def run_search(
             missing = confirmation.missing(_wanted(config, study))
         with open_workers(config, objective, missing, watcher.say, location.workers) as workers:
             digest = location.provenance.digest
-            search = Search(config, study, workers, digest, watcher.trial, warm_start=first.trials)
+            search = SearchDriver(
+                config, study, workers, digest, watcher.trial, warm_start=first.trials
+            )
             result = search.run()
             if confirmation and result.complete:
                 result = confirmation.run(result, search.dispatcher)
@@ -106,7 +108,7 @@ def _with_total(config: Config, study: LiveStudy, add_trials: int) -> Config:
     return config.model_copy(update={"hpo": hpo})
 
 
-def _announce_warm_start(first: WarmStart, path: Path, watcher: Watcher) -> None:
+def _announce_warm_start(first: WarmStart, path: Path, watcher: SearchListener) -> None:
     for line in first.left_out:
         watcher.say(line)
     if first.trials:
@@ -114,7 +116,9 @@ def _announce_warm_start(first: WarmStart, path: Path, watcher: Watcher) -> None
         watcher.say(f"{path}: {len(first.trials)} trial{plural} of an earlier study come first")
 
 
-def _confirmation(config: Config, location: StudyLocation, watcher: Watcher) -> Confirmation | None:
+def _confirmation(
+    config: Config, location: StudyLocation, watcher: SearchListener
+) -> Confirmation | None:
     if config.hpo.confirm is None:
         return None
     folder, digest = location.folder / "confirm", location.provenance.digest
@@ -131,7 +135,7 @@ def _announce(
     location: StudyLocation,
     objective: Objective,
     study: LiveStudy,
-    watcher: Watcher,
+    watcher: SearchListener,
 ) -> int:
     """Say how many trials are there already; returns how many are not."""
     total, there = config.hpo.n_trials, _wanted(config, study)

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from twotower.common.errors import SearchError
 from twotower.common.files import canonical, write_json
 from twotower.config import Config
-from twotower.config.load import hyperparameters, searched
-from twotower.config.space import Searched, contains
-from twotower.search.snapshot import read_snapshot
+from twotower.config.params import hyperparameters, searched
+from twotower.config.search_space import Searched, contains
+from twotower.search.store.snapshot import read_snapshot
 from twotower.search.trial import Params, TrialRecord
 
 WARM_START = Path("data/warm_start.json")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
 from twotower.serving.limits import BodyLimit
-from twotower.serving.live import LiveModel, Served, Watcher
+from twotower.serving.live import FolderWatcher, LiveModel, Served
 from twotower.serving.messages import (
     Health,
     Problem,
@@ -25,7 +25,7 @@ from twotower.serving.messages import (
     SimilarResponse,
     explain,
 )
-from twotower.serving.results import Recommendations
+from twotower.serving.recommendations import Recommendations
 
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""
@@ -82,7 +82,7 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        watcher = Watcher(live, options.poll) if options.poll else None
+        watcher = FolderWatcher(live, options.poll) if options.poll else None
         if watcher:
             watcher.start()
         yield

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from twotower.artifacts import Id, IdColumn
 from twotower.common.errors import ConfigError
 from twotower.common.files import atomic_write
-from twotower.common.places import check_place
+from twotower.common.paths import check_place
+from twotower.serving.recommendations import Recommendations
 from twotower.serving.recommender import Recommender
-from twotower.serving.results import Recommendations
 
 CHUNK = 2**18
 """Recommendations, or numbers of user vectors, held at a time; with Parquet, a row group."""

@@ -4,12 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.artifacts import Id, IdColumn
+from twotower.common.arrays import BoolArray
 from twotower.common.errors import RequestError
-
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Int64Array
 from twotower.data.interactions import ItemLists
-
-IntArray = NDArray[np.int64]
 
 
 def empty_lists(count: int) -> ItemLists:
@@ -15,13 +13,13 @@ def empty_lists(count: int) -> ItemLists:
     return ItemLists(np.zeros(count + 1, np.int64), np.empty(0, np.int64))
 
 
-def item_lists(rows: Sequence[IntArray]) -> ItemLists:
+def item_lists(rows: Sequence[Int64Array]) -> ItemLists:
     """The lists `rows`, each distinct and ascending."""
     offsets = np.cumsum([0, *map(len, rows)])
     return ItemLists(offsets, np.concatenate([np.empty(0, np.int64), *rows]))
 
 
-def lists_of_users(lists: ItemLists, users: IntArray) -> ItemLists:
+def lists_of_users(lists: ItemLists, users: Int64Array) -> ItemLists:
     """The lists of `users`; an unknown one (-1) has an empty list."""
     known = users >= 0
     chosen = lists.select(users[known])

@@ -110,7 +110,7 @@ class LiveModel:
             raise ArtifactError(msg) from None
 
 
-class Watcher:
+class FolderWatcher:
     """A thread that refreshes a live model from time to time, until it is stopped."""
 
     def __init__(self, model: LiveModel, seconds: float) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
-from twotower.serving.results import Source
+from twotower.serving.recommendations import Source
 
 AnyId = StrictInt | StrictStr
 """A number or a string, whatever the ids of the data are; never converted."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import RequestError
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.approximate import IndexSearch
@@ -18,7 +18,7 @@ from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
 from twotower.serving.lists import empty_lists, item_lists, lists_of_users
-from twotower.serving.results import Recommendations, Source
+from twotower.serving.recommendations import Recommendations, Source
 from twotower.serving.vectors import (
     history_vectors,
     inverse_lengths,
@@ -28,9 +28,6 @@ from twotower.serving.vectors import (
 
 if TYPE_CHECKING:
     from usearch.index import Index
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
 
 
 class Recommender:
@@ -230,12 +227,12 @@ class Recommender:
         return min(length, self.num_items)
 
     @property
-    def _tower_vecs(self) -> FloatArray:
+    def _tower_vecs(self) -> Float32Array:
         """[num_items, width] item vectors without their popularity."""
         return self.artifacts.item_vecs[:, : tower_width(self.artifacts)]
 
     @cached_property
-    def _inverse_lengths(self) -> FloatArray:
+    def _inverse_lengths(self) -> Float32Array:
         return inverse_lengths(self._tower_vecs)
 
 
@@ -246,17 +243,17 @@ class _Query:
     asked: Sequence[Id]
     asked_name: str
     source: Source
-    vectors: FloatArray
+    vectors: Float32Array
     seen: ItemLists
 
 
-def _distinct(items: IntArray) -> IntArray:
+def _distinct(items: Int64Array) -> Int64Array:
     """The distinct known items (not -1), in the order in which each comes last."""
     backwards = items[items >= 0][::-1]
     _, first = np.unique(backwards, return_index=True)
     return backwards[np.sort(first)][::-1]
 
 
-def _empty(rows: int, width: int) -> tuple[IntArray, FloatArray]:
+def _empty(rows: int, width: int) -> tuple[Int64Array, Float32Array]:
     """Items and scores of an answer that holds nothing yet."""
     return np.full((rows, width), -1), np.full((rows, width), np.nan, dtype=np.float32)

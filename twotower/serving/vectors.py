@@ -3,25 +3,22 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.artifacts import Artifacts
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
+from twotower.common.arrays import Float32Array, Int64Array
 
 BLOCK = 2**16
 """Items whose lengths are computed at a time."""
 
 
-def user_vectors(artifacts: Artifacts, users: IntArray) -> FloatArray:
+def user_vectors(artifacts: Artifacts, users: Int64Array) -> Float32Array:
     """[len(users), dim] vectors of users by index; zeros for an unknown one (-1)."""
     vectors = np.zeros((len(users), artifacts.item_vecs.shape[1]), dtype=np.float32)
     vectors[users >= 0] = artifacts.user_vecs[users[users >= 0]]
     return vectors
 
 
-def history_vectors(artifacts: Artifacts, histories: Sequence[IntArray]) -> FloatArray:
+def history_vectors(artifacts: Artifacts, histories: Sequence[Int64Array]) -> Float32Array:
     """[len(histories), dim] vectors of users with these distinct items; zeros for an empty list.
 
     The model's own pooling of histories if it has one, in which older items may weigh less than
@@ -54,11 +51,11 @@ def tower_width(artifacts: Artifacts) -> int:
     return dim - 1 if artifacts.meta["model"].get("popularity_weight") else dim
 
 
-def inverse_lengths(vectors: FloatArray) -> FloatArray:
+def inverse_lengths(vectors: Float32Array) -> Float32Array:
     """[len(vectors)] 1 / length of each vector; 0 for a vector of zeros."""
     lengths = np.empty(len(vectors), dtype=np.float32)
     for low in range(0, len(vectors), BLOCK):
         block = slice(low, low + BLOCK)
         lengths[block] = np.linalg.norm(vectors[block], axis=1)
-    inverse: FloatArray = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    inverse: Float32Array = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     return inverse

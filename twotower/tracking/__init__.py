@@ -1,8 +1,8 @@
 """Finished trials in MLflow, which is imported only where tracking is enabled."""
 
-from twotower.tracking.plots import show_plots
 from twotower.tracking.records import FinishedTrial, SearchInfo, Tracker
 from twotower.tracking.tracker import start_tracker
+from twotower.tracking.upload_plots import show_plots
 
 __all__ = [
     "FinishedTrial",

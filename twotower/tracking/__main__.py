@@ -8,8 +8,8 @@ missing; nothing is logged twice.
 
 from typing import Any
 
-from twotower.common.cli import command_parser, one_line_errors, say
-from twotower.common.places import repository_root
+from twotower.common.console import command_parser, one_line_errors, say
+from twotower.common.paths import repository_root
 from twotower.config import load_config
 from twotower.tracking.store import COMMAND_PATIENCE, configure_environment
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from twotower.common.errors import TrackingError
 from twotower.common.files import write_text
-from twotower.common.places import live_folder
+from twotower.common.paths import live_folder
 from twotower.config.outputs import MlflowConfig
 from twotower.tracking.records import SearchInfo
 

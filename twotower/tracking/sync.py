@@ -14,12 +14,12 @@ from filelock import FileLock, Timeout
 from twotower.common.errors import SearchError, TrackingError
 from twotower.config import Config
 from twotower.config.outputs import MlflowConfig
-from twotower.search.database import open_database
 from twotower.search.identity import Fingerprint
-from twotower.search.pending import PendingTrials
-from twotower.search.results import SearchOutputs
-from twotower.search.snapshot import read_snapshot
-from twotower.search.storage import Storage, parse_storage, sqlite_storage
+from twotower.search.outputs import SearchOutputs
+from twotower.search.store.database import open_database
+from twotower.search.store.pending import PendingTrials
+from twotower.search.store.snapshot import read_snapshot
+from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
 from twotower.search.trial import TrialRecord
 from twotower.tracking.journal import (
     LOCK,
@@ -32,7 +32,7 @@ from twotower.tracking.journal import (
 from twotower.tracking.mlflow_run import SearchRun
 from twotower.tracking.records import SearchInfo
 from twotower.tracking.store import TRACKING_URI, store_uri, without_credentials
-from twotower.tracking.study import finished_trial, search_info, summary_metrics
+from twotower.tracking.study_info import finished_trial, search_info, summary_metrics
 from twotower.tracking.tracker import explain
 
 PLOTS = Path("plots")

@@ -16,14 +16,14 @@ from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads
 from twotower.training.history import History
-from twotower.training.loss import (
+from twotower.training.losses import (
     bayesian_personalised_ranking,
     full_softmax,
     sampled_softmax,
     squared_error,
 )
 from twotower.training.optimizer import LazyAdam
-from twotower.training.popularity import popularity_addend
+from twotower.training.popularity_term import popularity_addend
 from twotower.training.ridge import ridge_items
 from twotower.training.spectral import spectral_items
 from twotower.training.towers import TwoTower, initialise, start_at
@@ -82,7 +82,7 @@ def fit(
             items = ridge_items(spectral, history, model_config, threads=threads)
         start_at(model, items, history, in_history=spectral)
     model.to(device)
-    rows = _Rows(interactions, num_items, history, device)
+    rows = _TrainingRows(interactions, num_items, history, device)
     step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
     _train(step, seed, on_epoch)
     return model.eval()
@@ -135,7 +135,7 @@ def schedule_factor(schedule: str, progress: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * progress)) if schedule == "cosine" else 1.0
 
 
-class _Rows:
+class _TrainingRows:
     """Interactions as tensors on the training device."""
 
     def __init__(
@@ -170,7 +170,7 @@ class _Step:
     """The loss of a batch, as the sections `model` and `train` ask for it."""
 
     model: TwoTower
-    rows: _Rows
+    rows: _TrainingRows
     model_config: ModelConfig
     config: TrainConfig
     seed: int

@@ -7,10 +7,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from twotower.common.arrays import Float32Array, Float64Array, Int64Array
 from twotower.config.training import ModelConfig
 from twotower.data.interactions import Interactions, ItemLists
 
-FloatArray = NDArray[np.float32]
 SECONDS_A_DAY = 86_400.0
 
 
@@ -30,10 +30,10 @@ class History:
     """
 
     lists: ItemLists
-    weight: FloatArray
-    pooling: FloatArray
-    item_pooling: FloatArray
-    pair_of_row: NDArray[np.int64]
+    weight: Float32Array
+    pooling: Float32Array
+    item_pooling: Float32Array
+    pair_of_row: Int64Array
     num_items: int
 
     @classmethod
@@ -69,7 +69,7 @@ class History:
             num_items=num_items,
         )
 
-    def item_totals(self) -> NDArray[np.float64]:
+    def item_totals(self) -> Float64Array:
         """[num_items] sum of the weights of each item's pairs."""
         return _sums(self.lists.items, self.weight, self.num_items)
 
@@ -79,28 +79,26 @@ class History:
         return scipy.sparse.csr_array((self.weight, self.lists.items, self.lists.offsets), shape)
 
 
-def _sums(idx: NDArray[np.int64], weight: NDArray[Any], count: int) -> NDArray[np.float64]:
+def _sums(idx: Int64Array, weight: NDArray[Any], count: int) -> Float64Array:
     """[count] sum of the weights of each index."""
     return np.asarray(np.bincount(idx, weight, count), dtype=np.float64)
 
 
-def power(totals: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+def power(totals: Float64Array, exponent: float) -> Float64Array:
     """Totals ** exponent; 0 where the total is 0."""
-    powers: NDArray[np.float64] = np.zeros(len(totals))
+    powers: Float64Array = np.zeros(len(totals))
     np.power(totals, exponent, out=powers, where=totals > 0)
     return powers
 
 
-def unit_mean_length(vectors: FloatArray) -> FloatArray:
+def unit_mean_length(vectors: Float32Array) -> Float32Array:
     """The vectors, divided by the mean length of those that are not 0."""
     lengths = np.linalg.norm(vectors, axis=1)
     mean = lengths[lengths > 0].mean() if lengths.any() else np.float32(1.0)
     return np.ascontiguousarray(vectors / mean)
 
 
-def _recency(
-    interactions: Interactions, num_users: int, half_life: float | None
-) -> NDArray[np.float64]:
+def _recency(interactions: Interactions, num_users: int, half_life: float | None) -> Float64Array:
     """[num_rows] 0.5 ** (time before the user's latest row / half-life)."""
     if half_life is None:
         return np.ones(len(interactions))

@@ -17,20 +17,19 @@ Sources: regression of each item on the others: Ning and Karypis, "SLIM", ICDM 2
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Float32Array, Float64Array
 from twotower.config.training import ModelConfig
 from twotower.training.history import History, unit_mean_length
 from twotower.training.spectral import normalised
 
-FloatArray = NDArray[np.float32]
 ITEM_BLOCK = 4096
 """Items solved for at a time. Constant, because the shape of a product can change its bits."""
 
 
 def ridge_items(
-    in_history: FloatArray, history: History, config: ModelConfig, *, threads: int
-) -> FloatArray:
+    in_history: Float32Array, history: History, config: ModelConfig, *, threads: int
+) -> Float32Array:
     """Item vectors that a ridge regression finds for the users that their histories pool to.
 
     What a user did last weighs no more than the rest here: a target may lie anywhere in a history.
@@ -70,8 +69,8 @@ def ridge_items(
 
 
 def _solve(
-    factor: Any, users: FloatArray, own: FloatArray, target: Any, pooling: Any
-) -> FloatArray:
+    factor: Any, users: Float32Array, own: Float32Array, target: Any, pooling: Any
+) -> Float32Array:
     """[block, dim] solutions of a block of items.
 
     User u without item i is x_u - o_ui a_i, so that with s_i = sum of o_ui x_u and n_i = sum of
@@ -94,16 +93,16 @@ def _solve(
     solved = cho_solve(factor, np.concatenate([right, a, s]).T).T
     of_right, of_a, of_s = np.split(solved, 3)
 
-    def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    def dot(left: Float64Array, right: Float64Array) -> Float64Array:
         return np.asarray(np.einsum("ij,ij->i", left, right))
 
     aa, cross, ss = dot(a, of_a), dot(a, of_s) - 1, dot(s, of_s) - n
     ar, sr = dot(a, of_right), dot(s, of_right)
     determinant = aa * ss - cross**2
     y, z = (ss * ar - cross * sr) / determinant, (aa * sr - cross * ar) / determinant
-    solutions: FloatArray = (of_right - y[:, None] * of_a - z[:, None] * of_s).astype(np.float32)
+    solutions: Float32Array = (of_right - y[:, None] * of_a - z[:, None] * of_s).astype(np.float32)
     return solutions
 
 
-def _column_sums(matrix: Any) -> NDArray[np.float64]:
+def _column_sums(matrix: Any) -> Float64Array:
     return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()

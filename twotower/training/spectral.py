@@ -20,14 +20,12 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 from filelock import FileLock
-from numpy.typing import NDArray
 
+from twotower.common.arrays import Float32Array
 from twotower.common.errors import TrainingError
 from twotower.common.files import atomic_write
 from twotower.config.training import ModelConfig
 from twotower.training.history import History, power, unit_mean_length
-
-FloatArray = NDArray[np.float32]
 
 OVERSAMPLES = 32
 """Dimensions that are computed and dropped, for the accuracy of the last ones that are kept."""
@@ -43,12 +41,12 @@ class Decomposition:
         values: [rank] float32 singular values, descending; 0 likewise.
     """
 
-    vectors: FloatArray
-    values: FloatArray
+    vectors: Float32Array
+    values: Float32Array
 
 
 @dataclass(frozen=True)
-class Problem:
+class SpectralProblem:
     """All that a decomposition depends on.
 
     Attributes:
@@ -83,7 +81,7 @@ class Problem:
 
 def spectral_items(
     history: History, config: ModelConfig, *, seed: int, threads: int, folder: Path | None
-) -> FloatArray:
+) -> Float32Array:
     """Item vectors of the closed-form model.
 
     Args:
@@ -101,13 +99,13 @@ def spectral_items(
     """
     rank = max(config.spectral_rank or 0, config.dim)
     exponents = config.user_exponent, config.item_exponent
-    found = _find(Problem(history.matrix(), *exponents, rank, seed, threads), folder)
+    found = _find(SpectralProblem(history.matrix(), *exponents, rank, seed, threads), folder)
     values = found.values[: config.width] ** np.float32(config.singular_exponent / 2)
     scale = power(history.item_totals(), config.popularity_exponent).astype(np.float32)
     return unit_mean_length(found.vectors[:, : config.width] * values * scale[:, None])
 
 
-def _find(problem: Problem, folder: Path | None) -> Decomposition:
+def _find(problem: SpectralProblem, folder: Path | None) -> Decomposition:
     """The decomposition from memory, from the folder, or computed and put there."""
     if folder is None:
         return decompose(problem)
@@ -130,7 +128,7 @@ def _load(path: Path) -> Decomposition:
         return Decomposition(arrays["vectors"], arrays["values"])
 
 
-def decompose(problem: Problem) -> Decomposition:
+def decompose(problem: SpectralProblem) -> Decomposition:
     """Randomised truncated singular value decomposition of the normalised matrix.
 
     Raises:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from twotower.common.arrays import Float32Array
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.interactions import ItemLists
@@ -113,7 +114,7 @@ class TwoTower(nn.Module):
         catalogue: Catalogue,
         config: ModelConfig,
         history: History | None = None,
-        popularity: NDArray[np.float32] | None = None,
+        popularity: Float32Array | None = None,
     ) -> None:
         """Build the towers, with torch's own random start.
 
@@ -203,7 +204,7 @@ class TwoTower(nn.Module):
         return nn.functional.normalize(vectors, dim=1) if self.normalise else vectors
 
     @torch.no_grad()
-    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def vectors(self) -> tuple[Float32Array, Float32Array]:
         """User vectors [num_users, dim] and item vectors [num_items, dim].
 
         Their inner products rank the items: for the cosine the vectors have length 1, and the
@@ -226,7 +227,7 @@ class TwoTower(nn.Module):
         return users.cpu().numpy(), items.cpu().numpy()
 
     @torch.no_grad()
-    def history_item_vectors(self) -> NDArray[np.float32] | None:
+    def history_item_vectors(self) -> Float32Array | None:
         """[num_items, dim] what each item adds to a user; None if the tower pools no history.
 
         A new user's vector, but for side features, is their sum over the user's n items, each
@@ -237,7 +238,7 @@ class TwoTower(nn.Module):
             return None
         in_history = self._in_history(_encode_all(self.item_tower, self.item_tower))
         pooled = in_history * self.get_buffer("history_item_pooling").unsqueeze(1)
-        vectors: NDArray[np.float32] = (
+        vectors: Float32Array = (
             nn.functional.pad(pooled, (0, int(self.adds_popularity))).cpu().numpy()
         )
         return vectors
@@ -323,9 +324,9 @@ def initialise(model: TwoTower, seen_users: Tensor, seen_items: Tensor, seed: in
 @torch.no_grad()
 def start_at(
     model: TwoTower,
-    items: NDArray[np.float32],
+    items: Float32Array,
     history: History,
-    in_history: NDArray[np.float32],
+    in_history: Float32Array,
 ) -> None:
     """Start at given item vectors, and at the users that the items of their histories pool to.
 
@@ -352,7 +353,7 @@ def start_at(
         users.weight.copy_(torch.from_numpy(_pooled(in_history, history)))
 
 
-def _pooled(items: NDArray[np.float32], history: History) -> NDArray[np.float32]:
+def _pooled(items: Float32Array, history: History) -> Float32Array:
     """[num_users, dim] pooled histories, of mean length 1."""
     lists = history.lists
     arrays = torch.from_numpy(lists.items), torch.from_numpy(history.pooling)

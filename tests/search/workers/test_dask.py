@@ -18,11 +18,11 @@ from tests.search.workers.processes import Cluster, Noting, kill_tree
 from twotower.common.errors import ConfigError, SearchError
 from twotower.config import Config
 from twotower.search.execute import TrialTask
-from twotower.search.workers.base import WorkerDiedError
 from twotower.search.workers.choose import open_workers
 from twotower.search.workers.dask import DaskWorkers
 from twotower.search.workers.dask_cluster import dask_workers
 from twotower.search.workers.dask_task import describe, differences
+from twotower.search.workers.workers import WorkerDiedError
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 

@@ -18,8 +18,8 @@ from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask
 from twotower.search.objective import Outcome
 from twotower.search.trial import Params, TrialRecord
-from twotower.search.workers.base import WorkerDiedError
 from twotower.search.workers.local import LocalWorkers
+from twotower.search.workers.workers import WorkerDiedError
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 

@@ -10,11 +10,11 @@ import joblib
 
 from twotower.common.errors import ConfigError
 from twotower.config import Config
-from twotower.search.locking import Say
 from twotower.search.objective import Objective, load_objective
-from twotower.search.workers.base import Workers
+from twotower.search.store.locks import Say
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.serial import SerialWorkers
+from twotower.search.workers.workers import Workers
 
 
 @contextmanager

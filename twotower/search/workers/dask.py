@@ -15,10 +15,10 @@ import distributed
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.search.execute import Evaluate, TrialTask
-from twotower.search.locking import Say
+from twotower.search.store.locks import Say
 from twotower.search.trial import TrialRecord
-from twotower.search.workers.base import WorkerDiedError
 from twotower.search.workers.dask_task import Parcel, describe, differences, run
+from twotower.search.workers.workers import WorkerDiedError
 
 _POLL = 0.3
 """Seconds between two looks at who has joined or left."""

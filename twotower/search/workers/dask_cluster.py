@@ -11,7 +11,7 @@ import distributed
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.search.execute import Evaluate
-from twotower.search.locking import Say
+from twotower.search.store.locks import Say
 from twotower.search.workers.dask import PATIENCE, DaskWorkers
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask, execute
 from twotower.search.trial import TrialRecord
-from twotower.search.workers.base import WorkerDiedError
+from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
 """What this worker process runs; loaded once, when the process begins."""

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 from twotower.search.execute import Evaluate, TrialTask, execute
 from twotower.search.trial import TrialRecord
-from twotower.search.workers.base import WorkerDiedError
+from twotower.search.workers.workers import WorkerDiedError
 
 
 class SerialWorkers:

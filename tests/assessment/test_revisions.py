@@ -1,0 +1,222 @@
+"""Two revisions of a tiny repository under Git and DVC."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tests.conftest import REPOSITORY
+from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
+from twotower.assessment.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
+from twotower.common.errors import DataError
+
+DIGESTS = {"test_rows": "1", "masks": "2"}
+USERS = pd.Series([f"u{n:03d}" for n in range(300)])
+
+
+def scores(seed: int, rate: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(300) < rate, 1 / rng.integers(1, 9, 300), 0.0)
+
+
+def write(path: Path, recall: np.ndarray, **digests: str) -> None:
+    """A file as the refit stage writes it."""
+    metrics = {
+        "optimized": {"recall_at_10": recall, "mrr": recall / 2},
+        "popularity": {"recall_at_10": scores(9, 0.1)},
+    }
+    write_per_user(path, PerUser(USERS, np.ones(len(USERS), np.int64), metrics, DIGESTS | digests))
+
+
+class Repository:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = root / PER_USER
+        root.mkdir()
+        self.run("git", "init", "-q")
+        self.run("dvc", "init", "-q")
+
+    def run(self, *command: str) -> str:
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("DVC")}
+        settings = self.root.parent / "settings"
+        who = {"NAME": "A User", "EMAIL": "user@example.org"}
+        environment = outer | {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
+            "PYTHONPATH": str(REPOSITORY),
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(settings / "site"),
+            "DVC_GLOBAL_CONFIG_DIR": str(settings / "global"),
+            "DVC_SYSTEM_CONFIG_DIR": str(settings / "system"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            **{f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()},
+        }
+        done = subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        return done.stdout
+
+    def track(self) -> None:
+        self.run("dvc", "add", "-q", PER_USER.as_posix())
+        self.run("git", "add", "-A")
+
+    def read(self, revision: str, **options: str) -> UserMetrics:
+        return read_user_metrics(revision, repository=str(self.root), **options)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Tag `weak`, tag `other-split`, experiment `try-more`, and a strong model in the workspace."""
+    repository = Repository(tmp_path_factory.mktemp("compare") / "repository")
+    write(repository.file, scores(0, 0.2), test_rows="another")
+    repository.track()
+    repository.run("git", "commit", "-qm", "Another split")
+    repository.run("git", "tag", "other-split")
+    write(repository.file, scores(1, 0.2))
+    repository.track()
+    repository.run("git", "commit", "-qm", "Weak")
+    repository.run("git", "tag", "weak")
+    write(repository.file, scores(2, 0.3))
+    repository.track()
+    repository.run("dvc", "exp", "save", "-n", "try-more")
+    write(repository.file, scores(3, 0.8))
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("revision", "recall"),
+    [("weak", scores(1, 0.2)), ("try-more", scores(2, 0.3)), ("workspace", scores(3, 0.8))],
+)
+def test_a_tag_an_experiment_and_the_workspace(
+    repository: Repository, revision: str, recall: np.ndarray
+) -> None:
+    found = repository.read(revision)
+    assert found.digests == DIGESTS
+    assert found.users.equals(USERS)
+    assert set(found.metrics) == {"recall_at_10", "mrr"}
+    assert found.metrics["recall_at_10"].tolist() == recall.tolist()
+
+
+@pytest.mark.parametrize("revision", ["weak", "workspace"])
+def test_from_a_folder_below_the_root(repository: Repository, revision: str) -> None:
+    below = read_user_metrics(revision, repository=str(repository.file.parent))
+    assert below.metrics["mrr"].tolist() == repository.read(revision).metrics["mrr"].tolist()
+
+
+def test_another_scorer(repository: Repository) -> None:
+    assert set(repository.read("weak", scorer="popularity").metrics) == {"recall_at_10"}
+    with pytest.raises(DataError, match="no test metrics of ease; there are optimized, popularity"):
+        repository.read("weak", scorer="ease")
+
+
+def test_end_to_end(repository: Repository) -> None:
+    command = (sys.executable, "-m", "twotower.assessment.revisions", "weak", "workspace")
+    table = repository.run(*command)
+    assert "A: weak, B: workspace; 300 test users" in table
+    assert "workspace is better in mrr, recall_at_10" in table
+    content = json.loads(repository.run(*command, "--json"))
+    found = content["metrics"]["recall_at_10"]
+    difference = scores(3, 0.8).mean() - scores(1, 0.2).mean()
+    assert found["difference"] == pytest.approx(difference)
+    assert 0 < found["low"] < difference < found["high"]
+    assert found["p"] == pytest.approx(1 / 10_001)
+    assert found["p_holm"] == pytest.approx(2 / 10_001)
+    assert content["num_users"] == 300
+
+
+def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None:
+    command = (sys.executable, "-m", "twotower.assessment.revisions", "other-split", "workspace")
+    with pytest.raises(RuntimeError, match="their test rows differ") as failure:
+        repository.run(*command)
+    assert str(failure.value).startswith("error: other-split and workspace cannot be compared")
+    assert str(failure.value).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("revision", "path", "message"),
+    [
+        ("nowhere", PER_USER.as_posix(), "nowhere: no such Git revision or experiment"),
+        ("", PER_USER.as_posix(), "a revision is empty"),
+        ("weak", "metrics/absent.parquet", "metrics/absent.parquet is missing, or neither"),
+        ("weak", "metrics/per_user.parquet.dvc", "damaged or not of the refit stage"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    repository: Repository, revision: str, path: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        repository.read(revision, path=path)
+
+
+def test_a_revision_without_test_scores(repository: Repository) -> None:
+    empty = PerUser(USERS[:0], np.empty(0, np.int64))
+    write_per_user(repository.root / "unscored.parquet", empty)
+    with pytest.raises(DataError, match="there are none: there is no test split, or it was not"):
+        repository.read("workspace", path="unscored.parquet")
+
+
+def test_a_file_that_is_in_no_cache(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository")
+    write(repository.file, scores(0, 0.2))
+    repository.track()
+    repository.run("git", "commit", "-qm", "One")
+    for path in (repository.root / ".dvc" / "cache" / "files").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.unlink()
+    with pytest.raises(DataError, match="neither in the cache nor in a remote"):
+        repository.read("HEAD")
+
+
+def measured(name: str, recall: np.ndarray, **changes: Any) -> UserMetrics:
+    values: dict[str, Any] = {
+        "revision": name,
+        "digests": DIGESTS,
+        "users": USERS,
+        "metrics": {"recall_at_10": recall},
+    }
+    return UserMetrics(**(values | changes))
+
+
+def test_agrees_with_scipy_and_changes_sides() -> None:
+    a, b = scores(1, 0.2), scores(2, 0.24)
+    there = compare(measured("a", a), measured("b", b))["recall_at_10"]
+    back = compare(measured("b", b), measured("a", a))["recall_at_10"]
+    assert there.difference == -back.difference == pytest.approx(b.mean() - a.mean())
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.002)
+    assert there.p == back.p == there.p_holm
+    theirs = stats.ttest_rel(b, a)
+    assert there.p == pytest.approx(theirs.pvalue, abs=0.02)
+    low, high = theirs.confidence_interval(0.95)
+    assert (there.low, there.high) == pytest.approx((low, high), abs=0.05 * (high - low))
+
+
+def test_equal_models_do_not_differ() -> None:
+    found = compare(measured("a", scores(1, 0.2)), measured("b", scores(1, 0.2)))["recall_at_10"]
+    assert found == MetricComparison(found.a, found.a, 0.0, 0.0, 0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"digests": {"test_rows": "1", "masks": "x"}},
+            "their users, items or masked items differ",
+        ),
+        ({"digests": {"test_rows": "x", "masks": "x"}}, "their test rows and users, items or"),
+        ({"users": USERS[::-1]}, "their users differ"),
+        ({"metrics": {"mrr": scores(0, 0.2)}}, "no metric in common"),
+    ],
+)
+def test_what_is_not_comparable_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        compare(measured("a", scores(1, 0.2)), measured("b", scores(2, 0.2), **changes))

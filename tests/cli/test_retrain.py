@@ -1,0 +1,50 @@
+"""What a new run takes over from the last one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.search.test_run import Run, config
+from twotower import retraining
+from twotower.common.errors import DataError
+from twotower.data.prepared import SPLITS
+from twotower.ingest.guard import read_last_run
+from twotower.search.store.snapshot import read_snapshot
+
+
+@pytest.fixture
+def finished(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a search has run."""
+    run = Run(tmp_path, prepared, config(n_trials=3))
+    run.outputs.snapshot.rename(tmp_path / "hpo_study.db")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "prepared").symlink_to(prepared, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_start_and_reset(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warm, last = finished / "data" / "warm_start.json", finished / "data" / "last_run.json"
+    retraining.start(top=2)
+    assert len(json.loads(warm.read_text(encoding="utf-8"))["trials"]) == 2
+    profile = read_last_run(last)
+    assert profile is not None
+    assert (profile.rows, profile.users) == (360, 30)
+    output = capsys.readouterr()
+    assert "360 rows, 30 users" in output.out
+    assert output.err == ""
+    before = warm.read_bytes(), last.read_bytes()
+    retraining.start(top=2)
+    assert (warm.read_bytes(), last.read_bytes()) == before
+    retraining.reset()
+    assert json.loads(warm.read_text(encoding="utf-8")) == {"trials": []}
+    assert read_last_run(last) is None
+    assert read_snapshot(finished / "hpo_study.db")[1]  # the last run stays as it is
+
+
+def test_without_data_nothing_is_written(finished: Path) -> None:
+    (finished / "data" / "prepared").unlink()
+    with pytest.raises(DataError, match=f"{SPLITS[0]}.parquet: no such file"):
+        retraining.start(top=2)
+    assert list((finished / "data").iterdir()) == []

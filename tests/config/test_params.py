@@ -1,0 +1,181 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+from twotower.common.errors import ConfigError
+from twotower.config import load_config, parse_config
+from twotower.config.params import Config, hyperparameters, with_hyperparameters
+from twotower.config.training import ModelConfig, TrainConfig
+
+INT = {"type": "int", "low": 8, "high": 64, "step": 8}
+FLOAT = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
+
+
+def space(**parameters: Any) -> dict[str, Any]:
+    return {"hpo": {"search_space": parameters}}
+
+
+def test_committed_file_holds_every_key() -> None:
+    raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    assert set(raw) == set(Config.model_fields)
+    for section in raw.keys() - {"seed"}:
+        assert set(raw[section]) == set(Config.model_fields[section].annotation.model_fields)
+
+
+def test_committed_defaults_are_those_of_the_code() -> None:
+    committed = load_config(REPOSITORY / "params.yaml")
+    assert (committed.model, committed.train) == (ModelConfig(), TrainConfig())
+    assert committed.hpo == Config().hpo
+
+
+def test_numbers_written_as_text_are_numbers() -> None:
+    config = parse_config({"train": {"lr": "1e-3"}, **space(lr=FLOAT | {"low": "1e-06"})})
+    assert config.train.lr == 0.001
+    assert config.hpo.search_space["lr"].low == 1e-6
+
+
+def test_integral_floats_are_the_same_study() -> None:
+    plain = parse_config(space(dim=INT))
+    written = parse_config(space(dim=INT | {"low": 8.0, "step": "8"}))
+    assert plain == written
+    sizes = {"type": "categorical", "choices": [128, 256], "only_if": {"dim": 32}}
+    floats = sizes | {"choices": [128.0, 256.0], "only_if": {"dim": 32.0}}
+    plain, written = (parse_config(space(dim=INT, batch_size=it)) for it in (sizes, floats))
+    assert repr(plain) == repr(written)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
+        ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
+        ({"hpo": {"confirm": {"seeds": 1}}}, ["hpo.confirm.seeds", "greater than or equal to 2"]),
+        ({"hpo": {"confirm": {"best": 5}}}, ["hpo.confirm.best"]),
+        ({"model": {"dim": 2.5}}, ["model.dim", "2.5"]),
+        ({"train": {"lr": float("nan")}}, ["train.lr", "finite"]),
+        ({"hpo": {"n_trials": True}}, ["hpo.n_trials: Input should be a number, got True"]),
+        ({"guard": {"max_new_users": False}}, ["guard.max_new_users", "a number, got False"]),
+        (space(lr=FLOAT | {"high": True}), ["search_space.lr.high", "a number, got True"]),
+        ({"data": {"event_weights": {"view": 1e31}}}, ["event_weights.view", "less than or equal"]),
+        ({"mlflow": {"experiment": ""}}, ["mlflow.experiment", "at least 1 character"]),
+        ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more numbers"]),
+        ({"evaluate": {"ks": ["a"]}}, ["evaluate.ks.0", "valid integer"]),
+        ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
+        ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
+        ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
+        (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
+        (space(dim=INT | {"low": 1.5}), ["hpo.search_space.dim.low", "1.5"]),
+        (space(dim=INT | {"low": 72}), ["hpo.search_space.dim", "must not exceed"]),
+        (space(dim=INT | {"steps": 8}), ["hpo.search_space.dim.steps", "not permitted"]),
+        (space(lr=FLOAT | {"low": 0}), ["hpo.search_space.lr", "log scale needs low > 0"]),
+        (space(lr=FLOAT | {"step": 0.1}), ["hpo.search_space.lr", "cannot be combined"]),
+        (space(lr={"type": "uniform"}), ["hpo.search_space.lr", "uniform"]),
+        (space(batch_size={"type": "categorical", "choices": []}), ["batch_size.choices"]),
+        (space(batch_size={"type": "categorical", "choices": [256, 256]}), ["distinct"]),
+        (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
+        (
+            space(hidden={"type": "categorical", "choices": [[]]}),
+            ["search_space.hidden.choices: a choice must be a finite number, text, true or false"],
+        ),
+        (space(dim=INT | {"low": True}), ["search_space.dim.low: must be a number, got True"]),
+        (space(lr=FLOAT | {"high": True}), ["search_space.lr.high: must be a number, got True"]),
+        (
+            space(lr={"type": "categorical", "choices": [0.003, float("inf")]}),
+            ["search_space.lr.choices: a choice must be a finite number", "got inf"],
+        ),
+        (
+            space(spectral_rank={"type": "int", "low": 1, "high": 64}),
+            ["search_space.spectral_rank", "at least dim, 32, got 1"],
+        ),
+        (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
+        ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral or ridge"]),
+        ({"model": {"init": "spectral", "hidden": [8]}}, ["model", "needs hidden: []"]),
+        ({"model": {"init": "ridge", "item_tower": "features"}}, ["init: ridge", "id or both"]),
+        ({"model": {"ridge_penalty": 0}}, ["model.ridge_penalty", "greater than 0"]),
+        ({"model": {"item_tower": "features", "features": False}}, ["needs features: true"]),
+        ({"model": {"dim": 8, "spectral_rank": 4}}, ["spectral_rank", "at least dim, 8, got 4"]),
+        (
+            space(user_exponent={"type": "float", "low": 0, "high": 1}),
+            ["search_space.user_exponent", "must be categorical"],
+        ),
+        (
+            space(
+                user_exponent={"type": "categorical", "choices": [0.3, 0.5, 0.7]},
+                item_exponent={"type": "categorical", "choices": [0.3, 0.5]},
+            ),
+            ["make 6 pairs, at most 4"],
+        ),
+        (
+            space(epochs=INT | {"low": -1, "step": 1}),
+            ["search_space.epochs", "greater than or equal to 0"],
+        ),
+        (space(dim=INT | {"low": 64}), ["search_space.dim", "default 32 lies outside"]),
+        (space(loss={"type": "categorical", "choices": ["softmax", "bce"]}), ["loss", "bce"]),
+        ([1], ["valid dictionary"]),
+    ],
+)
+def test_broken_rules_are_named(raw: Any, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_every_broken_rule_has_a_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"model": {"dim": 0}, "train": {"epochs": -1}})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_default_outside_the_space_is_fine_when_it_is_no_trial() -> None:
+    raw = space(dim=INT | {"low": 64})
+    raw["hpo"]["include_defaults"] = False
+    assert parse_config(raw).model.dim == 32
+
+
+def test_file_problems(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(tmp_path / "bad.yaml")
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("hpo:\n  n_trials: 3\n  workers: 2\n  n_trials: 4\n")
+    with pytest.raises(ConfigError, match="n_trials is given twice, line 4, column 3"):
+        load_config(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hpo:\n  storage: postgresql://me:s3cret@host/db: x",
+        'hpo:\n  storage: "postgresql://me:s3cret@host/db',
+        'hpo:\n  storage: ["postgresql://me:it\'s s3cret@host/db"]',
+    ],
+)
+def test_no_message_shows_a_password(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "params.yaml")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("hpo: {n_trials: 3}\n")
+    config = load_config(tmp_path / "params.yaml", {"hpo.n_trials": 7, "data.root": "there"})
+    assert (config.hpo.n_trials, config.data.root) == (7, "there")
+
+
+def test_hyperparameters_have_one_home_each() -> None:
+    assert not set(ModelConfig.model_fields) & set(TrainConfig.model_fields)
+    model, train = with_hyperparameters(ModelConfig(), TrainConfig(), {"dim": 8, "lr": 0.5})
+    assert (model.dim, train.lr) == (8, 0.5)
+    assert hyperparameters(model, train)["dim"] == 8

@@ -1,0 +1,173 @@
+from typing import Any
+
+import pytest
+
+from twotower.common.errors import ConfigError
+from twotower.config import Config, parse_config
+from twotower.config.params import begins_with_defaults, fixed_params, searched
+
+LOSS = {"type": "categorical", "choices": ["softmax", "mse"]}
+LOGQ = {"type": "categorical", "choices": [True, False], "only_if": {"loss": "softmax"}}
+TEMPERATURE = {"type": "float", "low": 0.05, "high": 1, "log": True}
+LR = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
+
+
+def config(space: dict[str, Any], fixed: dict[str, Any] | None = None, **sections: Any) -> Config:
+    return parse_config({"hpo": {"search_space": space, "fixed": fixed or {}}, **sections})
+
+
+def test_without_conditions_the_order_is_alphabetical() -> None:
+    found = searched(config({"lr": LR, "loss": LOSS}))
+    assert list(found.spaces) == ["loss", "lr"]
+    assert found.conditions == {}
+
+
+def test_parents_come_before_what_depends_on_them() -> None:
+    chain = {
+        "batch_size": {"type": "categorical", "choices": [128, 256], "only_if": {"logq": True}},
+        "logq": LOGQ,
+        "loss": LOSS,
+        "lr": LR,
+    }
+    found = searched(config(chain))
+    assert list(found.spaces) == ["loss", "lr", "logq", "batch_size"]
+    assert found.conditions == {"logq": {"loss": ("softmax",)}, "batch_size": {"logq": (True,)}}
+    # A chain breaks at its first link: without logq there is no batch_size either.
+    values = {"loss": "mse", "lr": 0.01, "logq": True, "batch_size": 128}
+    assert found.present(values) == {"loss": "mse", "lr": 0.01}
+    assert found.present(values | {"loss": "softmax"}) == values | {"loss": "softmax"}
+    assert "batch_size" not in found.present(values | {"loss": "softmax", "logq": False})
+
+
+def test_all_conditions_must_hold_and_one_value_each_is_enough() -> None:
+    only_if = {"loss": "softmax", "similarity": ["cosine", "dot"]}
+    similarity = {"type": "categorical", "choices": ["cosine", "dot"]}
+    found = searched(
+        config({"loss": LOSS, "similarity": similarity, "logq": LOGQ | {"only_if": only_if}})
+    )
+    assert found.is_set("logq", {"loss": "softmax", "similarity": "dot"})
+    assert not found.is_set("logq", {"loss": "mse", "similarity": "dot"})
+
+
+@pytest.mark.parametrize(
+    ("fixed", "sections", "left"),
+    [
+        ({}, {}, ["lr", "temperature"]),
+        ({"similarity": "dot"}, {}, ["lr"]),
+        ({}, {"model": {"similarity": "dot"}}, ["lr"]),
+        ({"similarity": "cosine"}, {"model": {"similarity": "dot"}}, ["lr", "temperature"]),
+        ({"lr": 0.01}, {}, ["temperature"]),
+    ],
+)
+def test_a_constant_parent_decides_at_once(fixed: Any, sections: Any, left: list[str]) -> None:
+    space = {"lr": LR, "temperature": TEMPERATURE | {"only_if": {"similarity": "cosine"}}}
+    found = searched(config(space, fixed, **sections))
+    assert list(found.spaces) == left
+    assert found.conditions == {}
+
+
+def test_what_depends_on_a_ruled_out_parameter_is_ruled_out() -> None:
+    space = {
+        "lr": LR | {"only_if": {"logq": True}},
+        "logq": LOGQ,
+        "dim": {"type": "int", "low": 8, "high": 64},
+    }
+    assert list(searched(config(space, {"loss": "mse"})).spaces) == ["dim"]
+
+
+def test_pinned_values_have_the_type_that_training_uses() -> None:
+    written = {"lr": "1e-06", "epochs": "5", "dim": 16.0, "hidden": [64, 32], "logq": False}
+    used = fixed_params(config({"batch_size": {"type": "int", "low": 1, "high": 512}}, written))
+    assert used == {"lr": 1e-6, "epochs": 5, "dim": 16, "hidden": [64, 32], "logq": False}
+    assert [type(used[name]) for name in ("lr", "epochs", "dim")] == [float, int, int]
+
+
+def test_a_pinned_name_may_stay_in_the_space() -> None:
+    settings = config({"lr": LR, "loss": LOSS}, {"loss": "mse"})
+    assert list(searched(settings).spaces) == ["lr"]
+    assert "loss" in settings.hpo.search_space
+    assert not begins_with_defaults(settings)
+    assert begins_with_defaults(config({"lr": LR, "loss": LOSS}, {"loss": "softmax"}))
+
+
+@pytest.mark.parametrize(
+    ("space", "fixed", "words"),
+    [
+        ({"lr": LR | {"only_if": {"los": "mse"}}}, {}, ["lr.only_if.los", "not a hyperparameter"]),
+        ({"lr": LR | {"only_if": {"loss": "mae"}}}, {}, ["lr.only_if.loss", "mae"]),
+        ({"lr": LR | {"only_if": {"loss": []}}}, {}, ["lr.only_if.loss", "at least 1"]),
+        (
+            {"lr": LR | {"only_if": {"dim": 4}}, "dim": {"type": "int", "low": 8, "high": 64}},
+            {},
+            ["lr.only_if.dim", "does not contain 4"],
+        ),
+        (
+            {"temperature": TEMPERATURE | {"only_if": {"lr": 0.01}}, "lr": LR},
+            {},
+            ["temperature.only_if.lr", "continuous range, and never 0.01"],
+        ),
+        (
+            {"loss": LOSS | {"only_if": {"logq": True}}, "logq": LOGQ, "lr": LR},
+            {},
+            ["round in a circle: logq, loss"],
+        ),
+        ({"lr": LR}, {"lr": 0.01}, ["leave nothing to search"]),
+        ({"lr": LR}, {"los": "mse"}, ["hpo.fixed.los", "not a hyperparameter"]),
+        ({"lr": LR}, {"loss": "mae"}, ["hpo.fixed.loss", "mae"]),
+        ({"lr": LR}, {"epochs": -1}, ["hpo.fixed.epochs", "greater than or equal to 0"]),
+        ({"lr": LR}, {"epochs": 2.5}, ["hpo.fixed.epochs", "2.5"]),
+        ({"lr": LR}, {"dim": None}, ["hpo.fixed.dim: must be a finite number", "got None"]),
+        ({"lr": LR}, {"dim": "nan"}, ["hpo.fixed.dim: must be a finite number", "got nan"]),
+        ({"lr": LR}, {"patience": None}, ["hpo.fixed.patience", "got None"]),
+        ({"lr": LR}, {"threads": 2}, ["hpo.fixed.threads", "not a hyperparameter"]),
+    ],
+)
+def test_broken_rules_are_named(space: Any, fixed: Any, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(space, fixed)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_default_counts_only_where_trial_0_has_the_parameter() -> None:
+    narrow = {"type": "float", "low": 0.2, "high": 1}  # the default temperature is 0.1
+    with pytest.raises(ConfigError, match=r"the default 0\.1 lies outside"):
+        config({"lr": LR, "temperature": narrow})
+    config({"lr": LR, "temperature": narrow | {"only_if": {"similarity": "dot"}}})
+    config({"lr": LR, "temperature": narrow}, {"temperature": 0.1})
+    for name in ("history_half_life", "patience"):  # which are null, so that nothing is done
+        with pytest.raises(ConfigError, match="the default None lies outside"):
+            config({name: {"type": "int", "low": 1, "high": 9}})
+
+
+@pytest.mark.parametrize(
+    ("hpo", "words"),
+    [
+        ({"sampler": "grid"}, ["hpo.sampler", "grid keeps its place outside the trials", "tpe"]),
+        ({"sampler": "qmc"}, ["outside the trials"]),
+        ({"sampler": "brute_force"}, ["outside the trials"]),
+        ({"sampler": "nsgaii"}, ["several objectives"]),
+        ({"sampler": "bayes"}, ["must be one of tpe, random, gp, cmaes", "'bayes'"]),
+        ({"sampler": {"type": "tpe", "n_startup": 3}}, ["hpo.sampler.n_startup", "permitted"]),
+        ({"sampler": {"n_startup_trials": 3}}, ["must be one of tpe", "None"]),
+        ({"pruner": "wilcoxon"}, ["hpo.pruner", "epochs of one training are not independent"]),
+        ({"pruner": "threshold"}, ["fixed bound"]),
+        ({"pruner": "patient"}, ["plateau"]),
+        ({"pruner": "tpe"}, ["must be one of none, median, hyperband, successive_halving"]),
+        ({"pruner": {"type": "hyperband", "reduction_factor": 1}}, ["hpo.pruner.reduction_factor"]),
+    ],
+)
+def test_refused_samplers_and_pruners_say_why(hpo: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"hpo": hpo})
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_name_alone_stands_for_its_defaults() -> None:
+    short = parse_config({"hpo": {"sampler": "gp", "pruner": "median"}})
+    long = parse_config({"hpo": {"sampler": {"type": "gp"}, "pruner": {"type": "median"}}})
+    assert short == long
+    assert parse_config({"hpo": {"pruner": None}}).hpo.pruner.type == "none"

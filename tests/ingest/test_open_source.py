@@ -1,0 +1,125 @@
+import gzip
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twotower.common.errors import ConfigError
+from twotower.config import parse_config
+from twotower.config.data import DataConfig
+from twotower.ingest.open_source import open_source
+from twotower.ingest.sources import text
+
+TABLE = "id,name\n007,Ana\nNA,\"two\nlines\"\n\n5,'x'\n"
+
+
+def cells(path, **config):
+    source = open_source(path, DataConfig(**config), None)
+    table, num_ragged = source.load(list(source.header))
+    return table.to_pydict(), num_ragged
+
+
+def test_cells_stay_text(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(TABLE)
+    expected = {"id": ["007", "NA", "5"], "name": ["Ana", "two\nlines", "'x'"]}
+    assert cells(path) == (expected, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.encode(),
+        b"\xef\xbb\xbf" + TABLE.encode(),
+        gzip.compress(TABLE.encode()),
+        TABLE.replace("\n", "\r\n").encode(),
+        TABLE.replace("\n", "\r").encode(),
+        (TABLE + "\n\n\n").encode(),
+        TABLE.rstrip().encode(),
+    ],
+    ids=["plain", "bom", "gzip", "crlf", "cr", "blank lines at the end", "no final line feed"],
+)
+def test_the_same_table_in_other_bytes(tmp_path, content):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    expected = {"id": ["007", "NA", "5"], "name": ["Ana", "two\nlines", "'x'"]}
+    assert cells(path) == (expected, 0)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-8-sig"])
+def test_encodings(tmp_path, encoding):
+    path = tmp_path / "t.tsv"
+    path.write_bytes("id\tciudad\n1\tCádiz\n".encode(encoding))
+    assert cells(path, encoding=encoding) == ({"id": ["1"], "ciudad": ["Cádiz"]}, 0)
+
+
+def test_separator_makes_any_extension_text(tmp_path):
+    path = tmp_path / "ml.inter"
+    path.write_text("a:token;b\n1;2\n")
+    assert cells(path, separator=";") == ({"a:token": ["1"], "b": ["2"]}, 0)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("\t", "\t"), ("\\t", "\t"), ("|", "|")])
+def test_separator_setting(value, expected):
+    assert DataConfig(separator=value).separator == expected
+
+
+@pytest.mark.parametrize("value", ["::", "", '"', "\n", "é"])
+def test_separator_must_be_one_character(value):
+    with pytest.raises(ConfigError, match=r"data\.separator: must be one ASCII character"):
+        parse_config({"data": {"separator": value}})
+
+
+def test_false_means_that_there_is_none():
+    columns = {"timestamp": False, "weight": None}
+    data = parse_config({"data": {"users": {"file": False}, "interactions": {"columns": columns}}})
+    assert data.data.users.file == ""
+    assert data.data.interactions.columns.timestamp == ""
+    assert data.data.interactions.columns.weight is None
+
+
+def test_lines_are_counted_as_in_an_editor(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('\n\na,b\n1,2\n\n"x\ny",3\n4\n5,6\n7,8,9\n')
+    source = open_source(path, DataConfig(), None)
+    table, num_ragged = source.load(["a"])
+    assert table["a"].to_pylist() == ["1", "x\ny", "5"]
+    assert num_ragged == 2
+    assert source.places(np.array([0, 1, 2])) == [4, 6, 9]
+    assert source.places(np.array([2])) == [9]
+    assert source.ragged(5) == [(8, 1), (10, 3)]
+    assert source.ragged(1) == [(8, 1)]
+
+
+def test_many_blocks_are_one_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK_BYTES", 64)
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{n % 3}\n" for n in range(200)))
+    table, _ = open_source(path, DataConfig(), None).load(["b", "a"])
+    assert table["a"].to_pylist() == [str(n) for n in range(200)]
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_parquet(tmp_path, compress):
+    buffer = io.BytesIO()
+    pd.DataFrame({"id": [1, 2], "x": ["007", None]}).to_parquet(buffer)
+    path = tmp_path / ("t.parquet.gz" if compress is gzip.compress else "t.parquet")
+    path.write_bytes(compress(buffer.getvalue()))
+    assert cells(path) == ({"id": [1, 2], "x": ["007", None]}, 0)
+
+
+def test_adjacency(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("0 5 6\n\n1\n2  7 \r\n")
+    source = open_source(path, DataConfig(), "adjacency")
+    table, _ = source.load(["user", "item"])
+    assert table.to_pydict() == {"user": ["0", "0", "2"], "item": ["5", "6", "7"]}
+    assert source.places(np.array([0, 2])) == [1, 4]
+
+
+def test_adjacency_with_a_separator(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("a,x y,z\nb\n")
+    table, _ = open_source(path, DataConfig(separator=","), "adjacency").load(["user", "item"])
+    assert table.to_pydict() == {"user": ["a", "a"], "item": ["x y", "z"]}

@@ -1,0 +1,81 @@
+"""`dvc exp` and remotes: trials are kept, wherever an experiment runs."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.project import N_TRIALS, Project
+
+
+def test_an_experiment_adds_trials_to_those_that_are_there(
+    project: Project, finished: Project, tmp_path: Path
+) -> None:
+    output = project.dvc("exp", "run", "--set-param", f"hpo.n_trials={N_TRIALS + 2}")
+    assert f"{N_TRIALS} of {N_TRIALS + 2} trials are already there: 2 to run" in output
+    fresh = finished.copy(tmp_path / "fresh")
+    fresh.forget_the_search()
+    fresh.stage("hpo", "--n-trials", str(N_TRIALS + 2))
+    names = project.outputs("hpo")
+    assert project.digests(*names) == fresh.digests(*names)
+
+
+def test_an_experiment_in_a_temporary_folder_can_be_applied(project: Project) -> None:
+    output = project.dvc("exp", "run", "--temp", "-n", "grown", "-S", "hpo.n_trials=5", "hpo")
+    assert "4 of 5 trials are already there: 1 to run" in output
+    assert project.git("status", "--porcelain") == ""
+    project.dvc("exp", "apply", "grown")
+    assert json.loads(project.read("hpo_results.json"))["n_trials"] == 5
+    assert "all 5 trials are already there" in project.stage("hpo")
+
+
+def test_queued_experiments_share_the_study(project: Project) -> None:
+    for total in (5, 6):
+        name, change = f"to-{total}", f"hpo.n_trials={total}"
+        project.dvc("exp", "run", "--queue", "-n", name, "-S", change, "hpo")
+    project.dvc("queue", "start", "--jobs", "2")
+    deadline = time.monotonic() + 400
+    while (status := project.dvc("queue", "status")).count("Success") < 2:
+        assert "Failed" not in status
+        assert time.monotonic() < deadline, status
+        time.sleep(3)
+    for total in (5, 6):
+        project.dvc("exp", "apply", f"to-{total}")
+        assert json.loads(project.read("hpo_results.json"))["n_trials"] == total
+    assert "all 6 trials are already there" in project.stage("hpo")
+
+
+def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) -> None:
+    project.dvc("push")
+    clone = project.clone(tmp_path / "clone")
+    shutil.copytree(project.path(".dvc-remote"), clone.path(".dvc-remote"))
+    clone.dvc("pull")
+    assert clone.dvc("status").strip() == "Data and pipelines are up to date."
+    assert not clone.path(".hpo").exists()
+    output = clone.stage("hpo", "--n-trials", "6")
+    assert "4 of 6 trials are already there: 2 to run" in output
+
+
+def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project: Project) -> None:
+    before = json.loads(project.read("metrics/test.json"))
+    study = project.digests("hpo_study.db")
+    change = "hpo.confirm={top: 2, seeds: 2}"
+    output = project.dvc("exp", "run", "-n", "confirmed", "-S", change)
+    assert f"all {N_TRIALS} trials are already there: none to run" in output
+    assert "confirming the best 2 trials with 2 fresh seeds each" in output
+    assert project.digests("hpo_study.db") == study
+    results = json.loads(project.read("hpo_results.json"))
+    assert results["confirm"]["chosen"] == results["best_trial"]["number"]
+    meta = json.loads(project.read(".artifacts_best/model_meta.json"))
+    assert meta["best_params"] == results["best_params"]
+
+    after = json.loads(project.read("metrics/test.json"))
+    command = ("python", "-m", "twotower.assessment.revisions", "HEAD", "confirmed", "--json")
+    found = json.loads(project.run(*command))
+    assert found["num_users"] == before["evaluated"]["num_users"]
+    assert "recall_at_10" in found["metrics"]
+    for name, metric in found["metrics"].items():
+        assert metric["a"] == pytest.approx(before["optimized"][name])
+        assert metric["b"] == pytest.approx(after["optimized"][name])

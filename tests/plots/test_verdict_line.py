@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from twotower.common.errors import DataError
+from twotower.common.files import write_json
+from twotower.plots.verdict_line import read_verdict
+
+
+def test_the_sentence_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "verdict.json"
+    write_json(path, {"scored": True, "sentence": "too little <data>", "verdict": "too little"})
+    assert read_verdict(path) == "too little &lt;data&gt;"
+
+
+def test_a_model_that_was_not_scored_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "verdict.json"
+    write_json(path, {"scored": False, "verdict": None, "reason": "there is no test split"})
+    assert read_verdict(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "no such file; run dvc repro refit first"),
+        ("{", "not a verdict"),
+        ("[]", "not a verdict"),
+        ("{}", "Field required"),
+    ],
+)
+def test_an_unusable_file_is_one_clear_line(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "verdict.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=words) as caught:
+        read_verdict(path)
+    assert "\n" not in str(caught.value)

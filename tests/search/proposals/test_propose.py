@@ -1,0 +1,67 @@
+import optuna
+import pytest
+
+from tests.search.studies import DEFAULTS, config, params_of, record, run
+from twotower.common.files import canonical
+from twotower.config.hpo import HpoConfig
+from twotower.config.search_space import FloatSpace
+from twotower.search.proposals.propose import distributions, propose
+
+
+def test_trial_zero_is_the_defaults() -> None:
+    params = propose(0, {}, HpoConfig(), 42, DEFAULTS).params
+    assert params == {name: DEFAULTS[name] for name in ("batch_size", "dim", "epochs", "lr")}
+    without = propose(0, {}, HpoConfig(include_defaults=False), 42, DEFAULTS).params
+    assert without != params
+
+
+def test_another_seed_proposes_otherwise() -> None:
+    assert run(5, config(), seed=1)[4].params != run(5, config(), seed=2)[4].params
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes"])
+def test_trials_in_the_window_count_as_running(sampler: str) -> None:
+    # Values of the last lookahead - 1 trials are not known yet when trial 20 is proposed.
+    settings = config(sampler, lookahead=4).hpo
+    records = run(20, config(sampler, lookahead=4))
+
+    def fail(number: int) -> None:
+        old = records[number]
+        records[number] = record(number, old.params, old.system_attrs, failed=True)
+
+    before = propose(20, records, settings, 42, DEFAULTS)
+    for number in (18, 19):
+        fail(number)
+    assert propose(20, records, settings, 42, DEFAULTS) == before
+    for number in (8, 9, 11, 12, 13, 14, 15, 16):
+        fail(number)
+    assert propose(20, records, settings, 42, DEFAULTS) != before
+
+
+def test_a_trial_is_not_proposed_before_its_window_is_finished() -> None:
+    records = run(20, config())
+    known = dict(records) | {16: propose(16, records, HpoConfig(), 42, DEFAULTS)}
+    with pytest.raises(TypeError, match="trial 20 was asked for before trial 16"):
+        propose(20, known, HpoConfig(), 42, DEFAULTS)
+
+
+def test_the_window_is_part_of_the_search() -> None:
+    assert params_of(run(20, config(lookahead=1))) != params_of(run(20, config(lookahead=4)))
+
+
+def test_floats_are_as_reported_and_inside_the_space() -> None:
+    space = {"lr": FloatSpace(type="float", low=1 / 3e4, high=1 / 9, log=True)}
+    settings = HpoConfig(search_space=space, include_defaults=False)
+    [distribution] = distributions(settings.search_space).values()
+    for seed in range(40):
+        lr = propose(0, {}, settings, seed, DEFAULTS).params["lr"]
+        assert canonical(lr) == lr
+        assert distribution._contains(lr)
+
+
+def test_distributions_are_sorted_and_typed() -> None:
+    space = distributions(HpoConfig().search_space)
+    assert list(space) == ["batch_size", "dim", "epochs", "lr"]
+    assert space["dim"] == optuna.distributions.IntDistribution(8, 64, step=8)
+    assert space["lr"] == optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)
+    assert space["batch_size"] == optuna.distributions.CategoricalDistribution((128, 256, 512))

@@ -1,0 +1,128 @@
+"""A pruner knows the trials that the proposal knew, and nothing else."""
+
+import pickle
+from typing import Any
+
+import pytest
+
+from tests.search.studies import DEFAULTS, config
+from twotower.search.execute import TrialTask, execute
+from twotower.search.objective import Outcome, Report
+from twotower.search.proposals.pruners import EpochWatch, pruning_of
+from twotower.search.trial import Params, TrialRecord
+
+PRUNERS: dict[str, Any] = {
+    "median": {"type": "median", "n_startup_trials": 3},
+    "hyperband": {"type": "hyperband", "reduction_factor": 2},
+    "successive_halving": {"type": "successive_halving", "reduction_factor": 2},
+}
+
+
+def curve(params: Params, report: Report | None = None) -> Outcome:
+    """Rises to `dim`, more slowly for a high `lr`; like the objective, it may be stopped."""
+    for epoch in range(1, params["epochs"] + 1):
+        value = round(params["dim"] * (1 - params["lr"]) ** (10 / epoch), 6)
+        last = epoch == params["epochs"]
+        if report is not None and report(epoch, value) and not last:
+            return Outcome({"recall_at_10": value}, [1.0] * epoch, stopped=True)
+    return Outcome({"recall_at_10": value}, [1.0] * params["epochs"])
+
+
+def params_of(number: int) -> Params:
+    return {"dim": 8 * (number * 5 % 8 + 1), "epochs": 3 + number * 7 % 13, "lr": 0.01}
+
+
+def trial(number: int, records: dict[int, TrialRecord], settings: Any) -> TrialRecord:
+    pruning = pruning_of(number, records, settings.hpo, DEFAULTS)
+    task = TrialTask(number, params_of(number), {"a": 1}, "recall_at_10", "p", pruning)
+    task = pickle.loads(pickle.dumps(task))  # noqa: S301 - as on its way to a worker
+    return execute(task, curve)
+
+
+def run(count: int, pruner: Any, **hpo: Any) -> dict[int, TrialRecord]:
+    settings = config(pruner=pruner, **hpo)
+    records: dict[int, TrialRecord] = {}
+    for number in range(count):
+        records[number] = trial(number, records, settings)
+    return records
+
+
+def plain(record: TrialRecord) -> dict[str, Any]:
+    return record.without_times().to_json()
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_some_trials_are_stopped_and_keep_what_they_had(pruner: str) -> None:
+    records = run(20, PRUNERS[pruner]).values()
+    stopped = [record for record in records if record.state == "PRUNED"]
+    assert 2 < len(stopped) < 18
+    for record in stopped:
+        last = len(record.losses)
+        assert last < record.params["epochs"]
+        assert list(record.intermediate) == list(range(1, last + 1))
+        assert record.value == record.intermediate[last]
+        assert record.failure is None
+    for record in records:
+        assert record.system_attrs["a"] == 1
+    whole = [record for record in records if record.state == "COMPLETE"]
+    assert all(len(record.intermediate) == record.params["epochs"] for record in whole)
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_trials_in_the_window_make_no_difference(pruner: str) -> None:
+    settings = config(pruner=PRUNERS[pruner])
+    records = run(19, PRUNERS[pruner])
+    expected = plain(trial(19, records, settings))
+    known = {number: records[number] for number in range(16)}
+    assert plain(trial(19, known, settings)) == expected
+    with pytest.raises(KeyError):
+        trial(19, {number: records[number] for number in range(15)}, settings)
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_records_that_went_through_json_lead_to_the_same(pruner: str) -> None:
+    settings = config(pruner=PRUNERS[pruner])
+    records = run(19, PRUNERS[pruner])
+    read = {n: TrialRecord.from_json(record.to_json()) for n, record in records.items()}
+    assert plain(trial(19, read, settings)) == plain(trial(19, records, settings))
+
+
+def test_without_a_pruner_nothing_is_reported() -> None:
+    record = run(1, "none")[0]
+    assert (record.state, record.intermediate) == ("COMPLETE", {})
+    assert pruning_of(0, {}, config().hpo, DEFAULTS) is None
+
+
+def test_the_median_waits_for_trials_and_for_epochs() -> None:
+    early = run(20, {"type": "median", "n_startup_trials": 3, "n_warmup_steps": 2})
+    assert min(len(r.losses) for r in early.values() if r.state == "PRUNED") == 3
+    assert all(early[number].state == "COMPLETE" for number in range(6))  # 3 + lookahead - 1
+    late = run(20, {"type": "median", "n_startup_trials": 30})
+    assert {record.state for record in late.values()} == {"COMPLETE"}
+
+
+def test_a_trial_in_its_last_epoch_is_not_stopped() -> None:
+    settings = config(pruner=PRUNERS["median"])
+    records = run(12, PRUNERS["median"])
+    pruning = pruning_of(12, records, settings.hpo, DEFAULTS)
+    task = TrialTask(12, {"dim": 8, "epochs": 1, "lr": 0.5}, {}, "recall_at_10", "p", pruning)
+    assert EpochWatch(12, pruning)(1, 0.0)
+    assert execute(task, curve).state == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("space", "fixed", "most"),
+    [
+        ({"epochs": {"type": "int", "low": 3, "high": 15}}, {}, 15),
+        ({"epochs": {"type": "categorical", "choices": [20, 5, 10]}}, {}, 20),
+        ({"epochs": {"type": "int", "low": 3, "high": 15}, "dim": None}, {"epochs": 7}, 7),
+        ({"dim": None}, {}, 5),
+    ],
+)
+def test_the_most_epochs_are_those_of_the_space(space: Any, fixed: Any, most: int) -> None:
+    if "dim" in space:
+        space = space | {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}
+    settings = config(pruner="hyperband", search_space=space, fixed=fixed)
+    pruning = pruning_of(0, {}, settings.hpo, DEFAULTS)
+    assert pruning is not None
+    assert pruning.most_epochs == most

@@ -1,0 +1,116 @@
+"""Every sampler is a function of the seed and of earlier trials."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import REPOSITORY
+from tests.search.studies import SAMPLERS, config, extend, params_of, run
+from twotower.config.params import searched
+from twotower.search.proposals.propose import distributions
+from twotower.search.store.snapshot import read_snapshot, write_snapshot
+from twotower.search.trial import TrialRecord
+
+COUNT = 18
+
+
+def sampler_of(name: str) -> dict[str, object]:
+    # An early start of the model, so that small studies see it at work.
+    return {"type": name} | ({"n_startup_trials": 5} if name in ("tpe", "gp") else {})
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_fresh_process_with_another_hash_seed_and_more_threads_proposes_the_same(
+    sampler: str, conditional: bool
+) -> None:
+    settings = f"config({sampler_of(sampler)!r}, conditional={conditional})"
+    code = (
+        "import json, torch; torch.set_num_threads(2)\n"
+        "from tests.search.studies import config, run\n"
+        f"records = run({COUNT}, {settings})\n"
+        "print(json.dumps([[r.params, r.system_attrs] for r in records.values()]))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = run(COUNT, config(sampler_of(sampler), conditional=conditional))
+    assert json.loads(out.stdout) == [[r.params, r.system_attrs] for r in here.values()]
+    assert len({str(params) for params in params_of(here)}) > COUNT / 2
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_resumed_from_a_snapshot_equals_straight(
+    sampler: str, conditional: bool, tmp_path: Path
+) -> None:
+    settings = config(sampler_of(sampler), conditional=conditional)
+    space = distributions(searched(settings).spaces)
+    straight = run(COUNT, settings)
+    for cut in (1, 9, 13):
+        path = tmp_path / f"{cut}.db"
+        write_snapshot(path, "s", [straight[n] for n in range(cut)], space, {})
+        known = {r.number: r for r in read_snapshot(path)[1]}
+        assert extend(known, COUNT, settings) == straight
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_record_that_went_through_json_leads_to_the_same(sampler: str) -> None:
+    settings = config(sampler_of(sampler))
+    straight = run(COUNT, settings)
+    written = json.dumps([straight[n].to_json() for n in range(12)])
+    known = {n: TrialRecord.from_json(values) for n, values in enumerate(json.loads(written))}
+    assert extend(known, COUNT, settings) == straight
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_conditional_parameters_are_there_only_where_their_condition_holds(sampler: str) -> None:
+    trials = params_of(run(COUNT, config(sampler_of(sampler), conditional=True)))
+    for params in trials:
+        assert ({"logq", "temperature"} <= params.keys()) == (params["loss"] == "softmax")
+        assert {"dim", "epochs", "loss", "lr"} <= params.keys()
+    assert {params["loss"] for params in trials} == {"softmax", "mse"}
+
+
+def test_trial_zero_has_the_defaults_whose_condition_holds() -> None:
+    assert run(1, config(conditional=True))[0].params == {
+        "dim": 32, "epochs": 5, "logq": True, "loss": "softmax", "lr": 0.005, "temperature": 0.1,
+    }  # fmt: skip
+
+
+def test_a_pinned_value_is_no_parameter_of_a_trial() -> None:
+    records = run(3, config(conditional=True, fixed={"loss": "mse"}))
+    assert all(params.keys() == {"dim", "epochs", "lr"} for params in params_of(records))
+
+
+@pytest.mark.parametrize(("sampler", "count"), [("tpe", 40), ("gp", 25), ("cmaes", 60)])
+def test_later_trials_are_better_than_random_ones(sampler: str, count: int) -> None:
+    values = [
+        np.mean([r.value for r in list(run(count, config(name)).values())[-10:] if r.value])
+        for name in (sampler, "random")
+    ]
+    assert values[0] > values[1]
+
+
+def test_cmaes_goes_on_when_a_condition_takes_parameters_away() -> None:
+    records = run(40, config("cmaes", conditional=True))
+    assert "cma:generation" in records[39].system_attrs
+    generations = [r.system_attrs.get("cma:generation", 0) for r in records.values()]
+    assert max(generations) >= 2
+
+
+def test_a_gaussian_process_leaves_the_threads_as_they_were() -> None:
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    run(8, config(sampler_of("gp")))
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before

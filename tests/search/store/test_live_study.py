@@ -1,0 +1,370 @@
+import errno
+import json
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.search.store.test_database import record
+from twotower.common.errors import SearchError
+from twotower.common.files import sha256_text
+from twotower.config.hpo import HpoConfig
+from twotower.search.identity import Fingerprint
+from twotower.search.proposals.propose import distributions
+from twotower.search.store.database import TrialDatabase
+from twotower.search.store.live_study import open_study
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.pending import PendingTrials
+from twotower.search.store.snapshot import write_snapshot
+from twotower.search.trial import Distributions, TrialRecord
+
+SPACE = distributions(HpoConfig().search_space)
+
+
+def location(
+    root: Path, *, identity: str = "i", code: str = "p", mixed: bool = False
+) -> StudyLocation:
+    return StudyLocation(
+        root / ".hpo",
+        root / "snapshot.db",
+        Fingerprint({"x": identity}),
+        Fingerprint({"code": code}),
+        mixed=mixed,
+    )
+
+
+def made_by(where: StudyLocation, number: int):
+    return replace(record(number), provenance=where.provenance.digest)
+
+
+def fill(where: StudyLocation, count: int) -> None:
+    with open_study(where, HpoConfig(), print) as study:
+        for number in range(len(study.records), count):
+            study.add(made_by(where, number))
+
+
+def snapshot(where: StudyLocation, count: int) -> None:
+    records = [made_by(where, number) for number in range(count)]
+    facts = {"identity": where.identity.digest}
+    write_snapshot(where.snapshot, "s", records, SPACE, facts)
+
+
+def numbers(where: StudyLocation, config: HpoConfig | None = None, say=print) -> list[int]:
+    with open_study(where, config or HpoConfig(), say) as study:
+        return sorted(study.records)
+
+
+def test_trials_are_there_when_the_study_is_opened_again(tmp_path: Path) -> None:
+    fill(location(tmp_path), 3)
+    assert numbers(location(tmp_path)) == [0, 1, 2]
+
+
+def test_a_trial_on_disk_counts_before_it_is_in_the_database(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 2)
+    # As after a kill between the two: trial 3 waits for trial 2, which is still missing.
+    for number in (2, 3):
+        PendingTrials(where.trials).write(made_by(where, number))
+    assert numbers(where) == [0, 1, 2, 3]
+    assert not list((where.folder / "trials").iterdir())
+
+
+def test_a_gap_keeps_later_trials_out_of_the_database(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    with open_study(where, HpoConfig(), print) as study:
+        study.add(made_by(where, 1))
+        assert [path.name for path in (where.folder / "trials").iterdir()] == ["0001.json"]
+        study.add(made_by(where, 0))
+        assert not list((where.folder / "trials").iterdir())
+
+
+def test_a_kill_between_database_and_file_leaves_both_and_is_harmless(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    PendingTrials(where.trials).write(made_by(where, 0))
+    assert numbers(where) == [0]
+    assert not list(where.trials.iterdir())
+    assert numbers(where) == [0]
+
+
+def test_half_written_files_are_not_read(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    (where.folder / "trials" / ".tmp-abc").write_text('{"number": 1')
+    assert numbers(where) == [0]
+
+
+def test_snapshot_of_the_same_study_is_taken_over(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    snapshot(where, 4)
+    assert numbers(where) == [0, 1, 2, 3]
+
+
+def test_snapshot_of_another_study_is_ignored_aloud(tmp_path: Path) -> None:
+    snapshot(location(tmp_path, identity="other"), 4)
+    said: list[str] = []
+    assert numbers(location(tmp_path), say=said.append) == []
+    assert "holds another study" in said[0]
+
+
+@pytest.mark.parametrize("source", ["snapshot", "live"])
+def test_drift(tmp_path: Path, source: str) -> None:
+    old, new = location(tmp_path, code="old"), location(tmp_path, code="new")
+    snapshot(old, 3) if source == "snapshot" else fill(old, 3)
+    with pytest.raises(SearchError, match="3 stored trials were made by other code"):
+        numbers(new, HpoConfig(on_drift="error"))
+    said: list[str] = []
+    assert numbers(new, HpoConfig(on_drift="new"), said.append) == []
+    assert "the old one is kept" in said[0]
+    assert numbers(new, HpoConfig(on_drift="resume"), said.append) == [0, 1, 2]
+    assert "mixed" in said[-1]
+    fill(old, 3)
+    assert numbers(old) == [0, 1, 2]
+
+
+def test_what_resume_has_mixed_is_seen_by_no_other_setting(tmp_path: Path) -> None:
+    new, mixed = location(tmp_path, code="new"), location(tmp_path, code="new", mixed=True)
+    fill(location(tmp_path, code="old"), 3)
+    assert numbers(mixed, HpoConfig(on_drift="resume")) == [0, 1, 2]
+    assert numbers(new, HpoConfig(on_drift="new")) == []
+    fill(new, 1)
+    assert numbers(mixed, HpoConfig(on_drift="resume")) == [0, 1, 2]
+    assert numbers(new, HpoConfig(on_drift="error")) == [0]
+
+
+def cut_import(
+    where: StudyLocation, config: HpoConfig, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill while trial `at` was taken over."""
+
+    class Killed(BaseException): ...
+
+    whole = TrialDatabase.append
+
+    def append(self: TrialDatabase, record: TrialRecord, distributions: Distributions) -> None:
+        if record.number == at:
+            raise Killed
+        whole(self, record, distributions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialDatabase, "append", append)
+        with pytest.raises(Killed):
+            numbers(where, config)
+
+
+@pytest.mark.parametrize("source", ["snapshot", "live"])
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_taking_over_goes_on_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, at: int
+) -> None:
+    old = location(tmp_path, code="old")
+    snapshot(old, 5) if source == "snapshot" else fill(old, 5)
+    mixed, resume = location(tmp_path, code="new", mixed=True), HpoConfig(on_drift="resume")
+    cut_import(mixed, resume, at, monkeypatch)
+    assert numbers(mixed, resume) == [0, 1, 2, 3, 4]
+    other = HpoConfig(study_name="other", on_drift="error")
+    cut_import(old, other, at, monkeypatch)
+    assert numbers(old, other) == [0, 1, 2, 3, 4]
+
+
+def test_a_mixed_study_does_not_go_on_with_another_history(tmp_path: Path) -> None:
+    new, mixed = location(tmp_path, code="new"), location(tmp_path, code="new", mixed=True)
+    fill(location(tmp_path, code="old"), 2)
+    assert numbers(mixed, HpoConfig(on_drift="resume")) == [0, 1]
+    snapshot(new, 4)
+    said: list[str] = []
+    assert numbers(mixed, HpoConfig(on_drift="resume"), said.append) == [0, 1]
+    assert said == []
+
+
+def test_resumed_trials_keep_their_origin(tmp_path: Path) -> None:
+    old, new = location(tmp_path, code="old"), location(tmp_path, code="new")
+    fill(old, 2)
+    with open_study(new, HpoConfig(on_drift="resume"), print) as study:
+        assert {item.provenance for item in study.records.values()} == {old.provenance.digest}
+
+
+def test_a_second_search_waits_and_says_for_whom(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    said: list[str] = []
+    opened = threading.Event()
+
+    def second() -> None:
+        with open_study(where, HpoConfig(), said.append) as study:
+            assert sorted(study.records) == [0]
+            opened.set()
+
+    with open_study(where, HpoConfig(), print) as study:
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not opened.wait(0.5)
+        study.add(made_by(where, 0))
+    thread.join(timeout=30)
+    assert opened.is_set()
+    assert said[0].startswith(f"waiting for process {os.getpid()} on ")
+
+
+def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    assert json.loads((where.home / "identity.json").read_text()) == {"x": "i"}
+    assert json.loads((where.folder / "provenance.json").read_text()) == {"code": "p"}
+    with open_study(where, HpoConfig(), print):
+        study = optuna.load_study(
+            storage=str(where.own_storage), study_name=where.study_name(HpoConfig())
+        )
+        assert study.user_attrs == {
+            "identity": where.identity.digest,
+            "identity_values": {"x": "i"},
+            "provenance": where.provenance.digest,
+            "provenance_values": {"code": "p"},
+        }
+
+
+def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
+    exact = replace(record(7), params={"lr": 1 / 3}, intermediate={1: float("inf"), 10: 1 / 7})
+    PendingTrials(tmp_path).write(exact)
+    assert PendingTrials(tmp_path).read(7) == exact
+
+
+def test_a_second_study_of_the_identity_takes_over_what_was_spoiled(tmp_path: Path) -> None:
+    # A watcher has added a trial: another study_name goes on with the search's own trials.
+    where = location(tmp_path)
+    fill(where, 3)
+    name = where.study_name(HpoConfig())
+    optuna.load_study(storage=str(where.own_storage), study_name=name).enqueue_trial({"dim": 8})
+    with pytest.raises(SearchError, match=r"holds a trial 3 .*set hpo\.study_name"):
+        numbers(where)
+    assert numbers(where, HpoConfig(study_name="other", on_drift="error")) == [0, 1, 2]
+
+
+def test_the_snapshot_as_storage_stands_for_the_default(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 2)
+    for url in ("sqlite:///snapshot.db", f"sqlite:///{where.snapshot.as_posix()}"):
+        assert numbers(where, HpoConfig(storage=url)) == [0, 1]
+    assert not where.snapshot.exists()
+
+
+def test_two_clones_share_a_file_under_its_lock(tmp_path: Path) -> None:
+    config = HpoConfig(storage=f"sqlite:///{tmp_path.as_posix()}/shared.db")
+    one, other = location(tmp_path / "one"), location(tmp_path / "other")
+    said: list[str] = []
+    with open_study(one, config, print) as study:
+        study.add(made_by(one, 0))
+        thread = threading.Thread(
+            target=lambda: said.append(str(numbers(other, config, said.append)))
+        )
+        thread.start()
+        thread.join(1)
+        study.add(made_by(one, 1))
+    thread.join(30)
+    assert said[0].startswith("waiting for process ")
+    assert said[1] == "[0, 1]"
+
+
+def test_siblings_in_the_storage_are_found_without_their_folders(tmp_path: Path) -> None:
+    config = HpoConfig(storage=f"sqlite:///{tmp_path.as_posix()}/shared.db")
+    old, new = location(tmp_path / "a", code="old"), location(tmp_path / "b", code="new")
+    with open_study(old, config, print) as study:
+        study.add(made_by(old, 0))
+    with pytest.raises(SearchError, match="1 stored trials were made by other code"):
+        numbers(new, config.model_copy(update={"on_drift": "error"}))
+    assert numbers(new, config.model_copy(update={"on_drift": "resume"})) == [0]
+
+
+# Damage
+
+
+def test_an_emptied_or_deleted_database_begins_from_the_snapshot(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 3)
+    snapshot(where, 2)
+    PendingTrials(where.trials).write(made_by(where, 2))
+    where.own_storage.file.write_bytes(b"")
+    assert numbers(where) == [0, 1, 2]
+    where.own_storage.file.unlink()
+    PendingTrials(where.trials).write(made_by(where, 2))
+    assert numbers(where) == [0, 1, 2]
+    shutil.rmtree(where.root)
+    assert numbers(where) == [0, 1]
+
+
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    where.own_storage.file.write_bytes(b"no database" * 1000)
+    with pytest.raises(SearchError, match=r"study\.db: file is not a database; .*delete it"):
+        numbers(where)
+
+
+def test_a_damaged_sibling_is_passed_over_aloud(tmp_path: Path) -> None:
+    old, new = location(tmp_path, code="old"), location(tmp_path, code="new")
+    fill(old, 1)
+    old.own_storage.file.write_bytes(b"no database" * 1000)
+    (old.folder / "provenance.json").write_text('{"co')
+    said: list[str] = []
+    assert numbers(new, say=said.append) == []
+    assert said[0].endswith(": ignored")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text[:40], "Unterminated"),
+        (lambda _text: "", "Expecting value"),
+        (lambda text: text.replace("0.5", "0.6"), "it was changed by hand"),
+        (lambda _text: "[]", "list indices"),
+        (lambda _text: json.dumps({"record": "{}", "sha256": sha256_text("{}")}), "validation"),
+    ],
+)
+def test_a_damaged_trial_is_named(tmp_path: Path, change, reason: str) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    PendingTrials(where.trials).write(made_by(where, 2))
+    path = where.trials / "0002.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(SearchError, match=rf"0002\.json: damaged: .*{reason}.*delete the file"):
+        numbers(where)
+    path.unlink()
+    assert numbers(where) == [0]
+
+
+def test_a_trial_under_another_number_is_refused(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    PendingTrials(where.trials).write(made_by(where, 2))
+    (where.trials / "0002.json").rename(where.trials / "0003.json")
+    with pytest.raises(SearchError, match="it holds trial 2"):
+        numbers(where)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_full_or_read_only_disk_is_one_line_and_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    where = location(tmp_path)
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with open_study(where, HpoConfig(), print) as study:
+        study.add(made_by(where, 0))
+        monkeypatch.setattr("twotower.common.files.os.fsync", fail)
+        with pytest.raises(SearchError, match=rf"0001\.json: .*{os.strerror(code)}$"):
+            study.add(made_by(where, 1))
+        assert not list(where.trials.iterdir())
+    with pytest.raises(SearchError, match=f"cannot be kept there: {os.strerror(code)}"):
+        numbers(where)
+    monkeypatch.undo()
+    assert numbers(where) == [0]
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".hpo").write_text("")
+    with pytest.raises(SearchError, match=r"\.hpo.*cannot be kept there"):
+        numbers(location(tmp_path))

@@ -1,0 +1,271 @@
+"""The live study on a real PostgreSQL server; skipped where none is installed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.search.filling import fill, made
+from tests.search.store.server import PASSWORD, QUOTED, Server, running
+from tests.search.store.test_live_study import location, numbers
+from tests.search.test_run import Run, config
+from twotower.common.errors import SearchError
+from twotower.config.hpo import HpoConfig
+from twotower.search.store.database import study_names
+from twotower.search.store.live_study import open_study
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.storage import parse_storage
+
+pytest.importorskip("psycopg")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as server:
+        if server is None:
+            pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        yield server
+
+
+@pytest.fixture
+def url(server: Server) -> Iterator[str]:
+    """URL of an empty database."""
+    server.sql("DROP DATABASE IF EXISTS db WITH (FORCE)")
+    server.sql("CREATE DATABASE db")
+    return server.url()
+
+
+def add(where: StudyLocation, settings: HpoConfig, count: int) -> None:
+    with open_study(where, settings, print) as study:
+        for number in range(len(study.records), count):
+            study.add(made(number, where.provenance.digest))
+
+
+def stored(server: Server) -> list[int]:
+    """Numbers in the order of their commits; fails if one of the trials is not whole."""
+    rows = server.sql(
+        "SELECT number, state, (SELECT count(*) FROM trial_params p WHERE p.trial_id = t.trial_id)"
+        " FROM trials t ORDER BY trial_id",
+        "db",
+    )
+    assert all(state in ("COMPLETE", "FAIL") and params == 4 for _, state, params in rows)
+    return [number for number, _, _ in rows]
+
+
+@pytest.mark.parametrize("server_storage", [False, True])
+def test_killed_at_any_moment_nothing_is_lost(
+    tmp_path: Path, server: Server, url: str, server_storage: bool
+) -> None:
+    storage, count = url if server_storage else "", int(os.environ.get("TRIALS", "16"))
+    fill(tmp_path / "straight", None, count)
+    root, kept, kills = tmp_path / "killed", set(), 0
+    command = [sys.executable, "-m", "tests.search.filling", str(root), storage, str(count)]
+    dice = random.Random(0)  # noqa: S311
+    while kills < int(os.environ.get("KILLS", "3")):
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if len(lines) >= dice.randint(1, 3):
+                time.sleep(dice.uniform(0, 0.06))
+                break
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        lines += process.stdout.readlines()
+        process.wait()
+        kept |= {int(line) for line in lines if line.strip().isdigit()}
+        if server_storage:
+            assert stored(server) == list(range(len(stored(server))))
+        there = numbers(location(root), HpoConfig(storage=storage or None))
+        assert kept <= set(there)
+        if process.returncode == 0:
+            break
+    subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    straight = (tmp_path / "straight/snapshot.db").read_bytes()
+    assert (root / "snapshot.db").read_bytes() == straight
+    if not server_storage:
+        return
+    assert stored(server) == list(range(count))
+    assert not [path for path in root.rglob("*") if path.is_file() and _holds_secret(path)]
+
+
+def _holds_secret(path: Path) -> bool:
+    content = path.read_bytes()
+    return any(text.encode() in content for text in (PASSWORD, QUOTED, "postgresql"))
+
+
+def test_whole_searches_leave_the_same_files(tmp_path: Path, prepared: Path, url: str) -> None:
+    local = Run(tmp_path / "local", prepared, config(n_trials=3))
+    assert Run(tmp_path / "one", prepared, config(n_trials=2, storage=url)).new == [0, 1]
+    there = Run(tmp_path / "other", prepared, config(n_trials=3, storage=url))
+    assert there.new == [2]
+    assert there.digests == local.digests
+
+
+def test_grown_from_another_machine_equals_straight(tmp_path: Path, url: str) -> None:
+    fill(tmp_path / "straight", None, 8)
+    fill(tmp_path / "one", url, 4)
+    said: list[str] = []
+    fill(tmp_path / "other", url, 8, say=said.append)  # no file of the first is there
+    straight = (tmp_path / "straight/snapshot.db").read_bytes()
+    assert (tmp_path / "other/snapshot.db").read_bytes() == straight
+    assert not said
+
+
+@pytest.mark.parametrize("on_drift", ["new", "resume", "error"])
+def test_drift_is_noticed_from_another_machine(tmp_path: Path, url: str, on_drift: str) -> None:
+    old, new = location(tmp_path / "a", code="old"), location(tmp_path / "b", code="new")
+    add(old, HpoConfig(storage=url), 3)
+    settings, said = HpoConfig(storage=url, on_drift=on_drift), []
+    if on_drift == "error":
+        with pytest.raises(SearchError, match="3 stored trials were made by other code"):
+            numbers(new, settings)
+        return
+    assert numbers(new, settings, said.append) == ([0, 1, 2] if on_drift == "resume" else [])
+    assert "3 stored trials were made by other code" in said[0]
+    assert numbers(old, HpoConfig(storage=url)) == [0, 1, 2]
+
+
+def test_a_second_machine_waits_and_reads_what_was_added(tmp_path: Path, url: str) -> None:
+    settings, said, there = HpoConfig(storage=url), [], []
+    one, other = location(tmp_path / "one"), location(tmp_path / "other")
+    second = threading.Thread(target=lambda: there.extend(numbers(other, settings, said.append)))
+    with open_study(one, settings, print) as study:
+        second.start()
+        while not said:
+            time.sleep(0.05)
+        study.add(made(0, one.provenance.digest))
+        assert second.is_alive()
+    second.join(30)
+    assert there == [0]
+    [line] = said
+    assert line.startswith(f"waiting for process {os.getpid()} on ")
+    assert "postgresql+psycopg://me:***@127.0.0.1" in line
+
+
+def test_the_lock_ends_with_its_process(tmp_path: Path, url: str) -> None:
+    command = [sys.executable, "-m", "tests.search.filling", str(tmp_path / "a"), url, "9", "9"]
+    process = subprocess.Popen(command, cwd=REPOSITORY)
+    name = location(tmp_path).study_name(HpoConfig())
+    deadline = time.monotonic() + 60
+    while name not in study_names(parse_storage(url, tmp_path)):
+        assert time.monotonic() < deadline
+    process.kill()
+    process.wait()
+    assert numbers(location(tmp_path / "b"), HpoConfig(storage=url)) == []
+
+
+def test_a_server_that_stops_ends_the_search_and_loses_nothing(
+    tmp_path: Path, server: Server, url: str
+) -> None:
+    where, settings = location(tmp_path), HpoConfig(storage=url)
+    digest = where.provenance.digest
+    try:
+        with open_study(where, settings, print) as study:
+            study.add(made(0, digest))
+            server.stop()
+            started = time.monotonic()
+            with pytest.raises(SearchError) as caught:
+                study.add(made(1, digest))
+            assert time.monotonic() - started < 10
+        assert "\n" not in str(caught.value)
+        assert "me:***@" in str(caught.value)
+        assert "is the server running" in str(caught.value)
+        assert str(caught.value).endswith("finished is kept, and the next run goes on from there")
+        with pytest.raises(SearchError, match="refused"):
+            numbers(where, settings)
+        assert [path.name for path in where.trials.iterdir()] == ["0001.json"]
+    finally:
+        server.start()
+    assert numbers(where, settings) == [0, 1]
+    assert stored(server) == [0, 1]
+
+
+def test_a_server_that_was_restarted_between_trials_is_no_reason_to_stop(
+    tmp_path: Path, server: Server, url: str
+) -> None:
+    where, settings = location(tmp_path), HpoConfig(storage=url)
+    with open_study(where, settings, print) as study:
+        study.add(made(0, where.provenance.digest))
+        server.stop()
+        server.start()
+        study.add(made(1, where.provenance.digest))
+        [[locks]] = server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert locks == 1
+    assert stored(server) == [0, 1]
+
+
+def test_a_lost_lock_that_another_search_holds_ends_the_search(
+    tmp_path: Path, server: Server, url: str
+) -> None:
+    one, other = location(tmp_path / "one"), location(tmp_path / "other")
+    settings = HpoConfig(storage=url)
+    with open_study(one, settings, print) as study:
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        with (
+            open_study(other, settings, print),
+            pytest.raises(SearchError, match=r"was lost, and process \d+ on .* runs the study"),
+        ):
+            study.add(made(0, one.provenance.digest))
+    assert numbers(one, settings) == [0]
+
+
+def test_a_watcher_reads_and_must_not_write(tmp_path: Path, url: str) -> None:
+    where, settings = location(tmp_path), HpoConfig(storage=url)
+    rdb = optuna.storages.RDBStorage(parse_storage(url, tmp_path).optuna_url)
+    with open_study(where, settings, print) as study:
+        study.add(made(0, where.provenance.digest))
+        watched = optuna.load_study(storage=rdb, study_name=where.study_name(settings))
+        assert len(watched.trials) == 1
+        watched.ask()
+        with pytest.raises(SearchError, match=r"holds a trial 1 .*set hpo\.study_name"):
+            study.add(made(1, where.provenance.digest))
+    rdb.remove_session()
+    rdb.engine.dispose()
+    renamed = settings.model_copy(update={"study_name": "again"})
+    assert numbers(where, renamed) == [0, 1]
+
+
+def test_tables_are_made_once_by_many(tmp_path: Path, url: str) -> None:
+    there: list[list[int]] = []
+
+    def search(number: int) -> None:
+        where = location(tmp_path / str(number), identity=str(number))
+        add(where, HpoConfig(storage=url), 2)
+        there.append(numbers(where, HpoConfig(storage=url)))
+
+    threads = [threading.Thread(target=search, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert there == [[0, 1]] * 4
+
+
+@pytest.mark.parametrize(
+    ("database", "password", "problem"),
+    [
+        ("db", "wr0ng", 'password authentication failed for user "me"; check user and password'),
+        ("none", QUOTED, 'database "none" does not exist; create it first'),
+    ],
+)
+def test_what_keeps_us_out_is_one_line(
+    tmp_path: Path, server: Server, database: str, password: str, problem: str
+) -> None:
+    with pytest.raises(SearchError) as caught:
+        numbers(location(tmp_path), HpoConfig(storage=server.url(database, password)))
+    message = str(caught.value)
+    assert problem in message
+    assert "\n" not in message
+    assert not any(secret in message for secret in (PASSWORD, QUOTED, "wr0ng"))

@@ -1,0 +1,161 @@
+import errno
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.search.store.test_database import SPACE, record, varied
+from twotower.common.errors import SearchError
+from twotower.search.store import snapshot as snapshot_module
+from twotower.search.store.snapshot import read_snapshot, write_snapshot
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "a.db", "s", varied(), SPACE, {"b": 1, "a": {"c": 2}})
+    write_snapshot(tmp_path / "b.db", "s", varied(), SPACE, {"a": {"c": 2}, "b": 1})
+    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db", "b.db"]
+    attributes, back = read_snapshot(tmp_path / "a.db")
+    assert attributes == {"a": {"c": 2}, "b": 1}
+    assert back == [item.without_times() for item in varied()]
+
+
+def test_rows_are_those_that_optuna_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_snapshot(tmp_path / "ours.db", "s", varied(), SPACE, {"a": 1})
+    monkeypatch.setattr(snapshot_module, "KNOWN_SCHEMA", "another")
+    write_snapshot(tmp_path / "optuna.db", "s", varied(), SPACE, {"a": 1})
+    assert dump(tmp_path / "ours.db") == dump(tmp_path / "optuna.db")
+    assert (tmp_path / "ours.db").read_bytes() != (tmp_path / "optuna.db").read_bytes()
+
+
+def test_the_schema_is_the_known_one(tmp_path: Path) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/x.db")
+    assert storage.get_current_version() == snapshot_module.KNOWN_SCHEMA
+    storage.engine.dispose()
+
+
+def test_time_zone_is_not_in_the_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path;"
+        "from tests.search.store.test_snapshot import *;"
+        "write_snapshot(Path(sys.argv[1]), 's', varied(), SPACE, {})"
+    )
+    for zone in ("UTC", "Asia/Tokyo"):
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / zone.replace("/", "-"))],
+            cwd=REPOSITORY,
+            env={"TZ": zone, "PYTHONPATH": str(REPOSITORY)},
+            check=True,
+        )
+    assert (tmp_path / "UTC").read_bytes() == (tmp_path / "Asia-Tokyo").read_bytes()
+
+
+def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None:
+    one = replace(record(0), metrics={"mrr": 0.1, "recall_at_10": 0.2})
+    other = replace(
+        one,
+        metrics=dict(reversed(one.metrics.items())),
+        params=dict(reversed(one.params.items())),
+    )
+    write_snapshot(tmp_path / "a.db", "s", [one], SPACE, {})
+    write_snapshot(tmp_path / "b.db", "s", [other], SPACE, {})
+    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
+
+
+def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "a.db", "s", [record(0)], SPACE, {})
+    [back] = read_snapshot(tmp_path / "a.db")[1]
+    assert (back.started, back.finished) == (0, 0)
+
+
+def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    write_snapshot(path, "s", [record(0)], SPACE, {})
+    before = path.read_bytes()
+    path.chmod(0o444)
+    read_snapshot(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_snapshot_is_no_trial(tmp_path: Path) -> None:
+    assert read_snapshot(tmp_path / "none.db") == ({}, [])
+
+
+def garbage(path: Path) -> None:
+    path.write_text("this is no database" * 100)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def of_a_newer_optuna(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("update version_info set schema_version = 99")
+        connection.execute("update alembic_version set version_num = 'v9.0.0.a'")
+
+
+def of_two_studies(path: Path) -> None:
+    optuna.create_study(storage=f"sqlite:///{path}", study_name="other")
+
+
+def with_a_foreign_trial(path: Path) -> None:
+    optuna.load_study(storage=f"sqlite:///{path}", study_name="s").ask()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (garbage, "file is not a database"),
+        (cut, "malformed"),
+        (empty, "holds 0 studies"),
+        (of_a_newer_optuna, "no longer compatible with the table schema"),
+        (of_two_studies, "holds 2 studies"),
+        (with_a_foreign_trial, "holds a trial 1 that this search did not make"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> None:
+    path = tmp_path / "x.db"
+    write_snapshot(path, "s", [record(0)], SPACE, {})
+    spoil(path)
+    with pytest.raises(SearchError) as caught:
+        read_snapshot(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: not a study of this search: ")
+    assert message.endswith("; delete the file to start anew")
+    assert problem in message
+    assert "\n" not in message
+
+
+def full_disk(*_arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    write_snapshot(path, "s", [record(0)], SPACE, {})
+    before = path.read_bytes()
+    monkeypatch.setattr(snapshot_module.os, "fsync", full_disk)
+    with pytest.raises(SearchError, match=r"a\.db: cannot be written.*No space left.*run .* again"):
+        write_snapshot(path, "s", varied(), SPACE, {})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

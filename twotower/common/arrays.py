@@ -1,0 +1,11 @@
+"""The array types that signatures name; the width of every number is in its name."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+BoolArray = NDArray[np.bool_]
+Int8Array = NDArray[np.int8]
+Int64Array = NDArray[np.int64]
+UInt64Array = NDArray[np.uint64]
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]

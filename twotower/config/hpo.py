@@ -1,0 +1,227 @@
+"""Section `hpo`: what is searched, and how it is explored."""
+
+import contextlib
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
+
+from twotower.config.search_space import (
+    CategoricalSpace,
+    Choice,
+    FloatSpace,
+    IntSpace,
+    ParameterSpace,
+    is_plain,
+)
+from twotower.config.section import Section
+
+
+class TpeConfig(Section):
+    """Tree-structured Parzen estimator: fast, and at home in every kind of space."""
+
+    type: Literal["tpe"] = "tpe"
+    n_startup_trials: PositiveInt = 10
+    """Finished trials before which it draws at random."""
+
+
+class RandomConfig(Section):
+    """Independent random draws."""
+
+    type: Literal["random"] = "random"
+
+
+class GpConfig(Section):
+    """Gaussian process: strong on few trials; conditional parameters are drawn at random."""
+
+    type: Literal["gp"] = "gp"
+    n_startup_trials: PositiveInt = 10
+    """Complete trials before which it draws at random."""
+
+
+class CmaEsConfig(Section):
+    """CMA-ES, for numbers; categorical and conditional parameters are drawn at random."""
+
+    type: Literal["cmaes"] = "cmaes"
+
+
+class NoPrunerConfig(Section):
+    """Every trial runs to its end."""
+
+    type: Literal["none"] = "none"
+
+
+class MedianConfig(Section):
+    """Stops a trial whose best value is below the median of earlier ones at the same epoch."""
+
+    type: Literal["median"] = "median"
+    n_startup_trials: NonNegativeInt = 5
+    """Complete trials before which none is stopped."""
+    n_warmup_steps: NonNegativeInt = 0
+    """Epochs of a trial in which it is not stopped."""
+
+
+class HalvingConfig(Section):
+    """At epochs min_resource · reduction_factor^i only the best 1 / reduction_factor go on."""
+
+    type: Literal["successive_halving"] = "successive_halving"
+    min_resource: PositiveInt = 1
+    """Epochs of the first rung."""
+    reduction_factor: Annotated[int, Field(ge=2)] = 4
+
+
+class HyperbandConfig(Section):
+    """Successive halving with several first rungs, up to the most epochs of the space."""
+
+    type: Literal["hyperband"] = "hyperband"
+    min_resource: PositiveInt = 1
+    """Epochs of the lowest first rung."""
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+
+
+_ELSEWHERE = "keeps its place outside the trials, so a resumed or parallel search would differ"
+REFUSED = {
+    "qmc": _ELSEWHERE,
+    "grid": _ELSEWHERE,
+    "brute_force": _ELSEWHERE,
+    "nsgaii": "is for several objectives, and a search has one",
+    "nsgaiii": "is for several objectives, and a search has one",
+    "partial_fixed": "is not needed: hpo.fixed pins values",
+    "patient": "is not needed: to stop at a plateau, search over epochs",
+    "percentile": "is not offered: median and successive_halving do its work",
+    "threshold": "is not offered: a fixed bound does not carry over to other data or metrics",
+    "wilcoxon": "pairs independent measurements, and epochs of one training are not independent",
+}
+"""Samplers and pruners of Optuna that are known here and not offered, and why."""
+
+
+def _named(*names: str) -> BeforeValidator:
+    """Lets a name alone stand for {type: name}, and says why other names are refused."""
+
+    def check(value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            value = {"type": value or "none"}
+        if not isinstance(value, dict):
+            return value
+        name = value.get("type")
+        if name in names:
+            return value
+        known = ", ".join(names)
+        why = f"{name} {REFUSED[name]}; " if isinstance(name, str) and name in REFUSED else ""
+        msg = f"{why}must be one of {known}" + ("" if why else f", got {name!r}")
+        raise ValueError(msg)
+
+    return BeforeValidator(check)
+
+
+SamplerConfig = Annotated[
+    Annotated[TpeConfig | RandomConfig | GpConfig | CmaEsConfig, Field(discriminator="type")],
+    _named("tpe", "random", "gp", "cmaes"),
+]
+PrunerConfig = Annotated[
+    Annotated[
+        NoPrunerConfig | MedianConfig | HyperbandConfig | HalvingConfig,
+        Field(discriminator="type"),
+    ],
+    _named("none", "median", "hyperband", "successive_halving"),
+]
+TAGS = ("int", "float", "categorical", "tpe", "random", "gp", "cmaes", "none", "median",
+        "hyperband", "successive_halving")  # fmt: skip
+"""Values of `type`; they are in the location of an error, and in no key of the user's file."""
+
+
+def _pinned(value: Any) -> Any:
+    """Also a number that YAML or `dvc exp run -S` has made text of."""
+    with contextlib.suppress(ValueError):
+        value = float(value) if isinstance(value, str) else value
+    if not isinstance(value, list | tuple) and not is_plain(value):
+        msg = f"must be a finite number, text, true or false, or a list, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+FixedValue = Annotated[Choice | tuple[PositiveInt, ...], BeforeValidator(_pinned)]
+
+
+class DaskConfig(Section):
+    """Section `hpo.dask`: workers that may be on other machines."""
+
+    address: str | None = None
+    """Of a scheduler, e.g. tcp://host:8786; null: a cluster of `workers` processes here."""
+    wait: PositiveFloat = 300.0
+    """Seconds without a scheduler, or without a worker that fits, after which the search ends."""
+
+
+class ConfirmConfig(Section):
+    """Section `hpo.confirm`: the best few trials, trained again with fresh seeds."""
+
+    top: PositiveInt = 5
+    """Trials, by their value in the search."""
+    seeds: Annotated[int, Field(ge=2)] = 3
+    """Fresh seeds for each; the highest mean over them is chosen."""
+
+
+def default_search_space() -> dict[str, IntSpace | FloatSpace | CategoricalSpace]:
+    """The four hyperparameters that are searched when params.yaml names none."""
+    return {
+        "dim": IntSpace(type="int", low=8, high=64, step=8),
+        "lr": FloatSpace(type="float", low=1e-4, high=1e-1, log=True),
+        "epochs": IntSpace(type="int", low=3, high=15),
+        "batch_size": CategoricalSpace(type="categorical", choices=(128, 256, 512)),
+    }
+
+
+class HpoConfig(Section):
+    """Section `hpo`."""
+
+    n_trials: PositiveInt = 20
+    """Total number of trials, those of earlier runs included."""
+    timeout: PositiveFloat | None = None
+    """Seconds after which no further trial is started; null: no limit."""
+    timeout_grace: NonNegativeFloat | None = None
+    """Seconds that running trials then get to finish; null: as long as they take."""
+    workers: NonNegativeInt = 1
+    """Local processes that run trials at the same time, at most `lookahead`; 0: this process."""
+    executor: Literal["local", "dask"] = "local"
+    """Who runs the trials: processes of this machine, or the workers of a dask scheduler."""
+    dask: DaskConfig = DaskConfig()
+    tries: PositiveInt = 3
+    """How often a trial is begun whose worker dies before it counts as failed."""
+    objective: str = "recall_at_10"
+    """Validation metric to maximise."""
+    search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
+        default_factory=default_search_space
+    )
+    """Hyperparameters of `model` and `train`, in Optuna's abbreviated form, and `only_if`."""
+    fixed: dict[str, FixedValue] = Field(default_factory=dict)
+    """Hyperparameters that every trial has; they come before the space and before `model`, …."""
+    include_defaults: bool = True
+    """Whether trial 0 is the values of `model` and `train`, with `fixed` in their place."""
+    sampler: SamplerConfig = TpeConfig()
+    """A name, or {type: name, …} with what it can be told."""
+    pruner: PrunerConfig = NoPrunerConfig()
+    """Likewise. It decides by the same earlier trials as the sampler."""
+    confirm: ConfirmConfig | None = None
+    """Trains the best few trials again, to choose without their luck; null: the best value wins."""
+    lookahead: PositiveInt = 4
+    """Trial n is proposed when trials 0..n-lookahead are finished; part of a study's identity."""
+    on_drift: Literal["new", "resume", "error"] = "new"
+    """When stored trials were made by other code, libraries or CPU capability."""
+    study_name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "two-tower"
+    storage: str | None = None
+    """Database URL of the live study; null: SQLite below .hpo/ in the repository."""
+
+    @model_validator(mode="after")
+    def _dask_has_workers(self) -> "HpoConfig":
+        if self.executor == "dask" and self.dask.address is None and self.workers == 0:
+            msg = "executor: dask needs workers: at least 1, or dask.address, got workers 0"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,201 @@
+"""How the objective moved from trial to trial."""
+
+import math
+from typing import Any
+
+import plotly.graph_objects as go
+from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization import plot_optimization_history
+
+from twotower.plots import chart
+from twotower.plots.chart import Chart
+from twotower.plots.search_files import DrawnSearch
+
+NAME = "hpo_history"
+TITLE = "Search history"
+MAX_TICKS = 20
+
+
+def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
+    """Value of every trial, the best so far, the defaults, and a random ranking to beat.
+
+    Args:
+        search: at least one complete trial, or the chart says why there is no figure.
+        verdict: what the test split says of the refitted model; empty: nothing.
+    """
+    title = f"{TITLE}: {chart.objective_label(search)} by trial"
+    if reason := chart.why_no_history(search):
+        return Chart(NAME, title, None, reason)
+    label = chart.objective_label(search)
+    figure = plot_optimization_history(search.study, target_name=label)
+    evidence = chart.evidence(search)
+    if verdict:
+        evidence += f"<br>Verdict of the test split on the refitted model: {verdict}"
+    figure.update_layout(chart.layout(title, evidence))
+    if verdict:
+        figure.update_layout(margin_t=115)
+    _restyle(figure, search, label)
+    _add_random(figure, search)
+    _add_unfinished(figure, search)
+    _add_marks(figure, search)
+    _set_axes(figure, search, label)
+    return Chart(NAME, title, figure)
+
+
+def _restyle(figure: Any, search: DrawnSearch, label: str) -> None:
+    """Optuna's two traces in our look; its third one marks constraints, which we have not."""
+    figure.data = [trace for trace in figure.data if trace.name in (label, "Best Value")]
+    figure.update_traces(
+        selector={"name": label},
+        name="Trial",
+        marker={"color": chart.TRIAL, "size": 9, "line": {"color": chart.LINE, "width": 1}},
+        text=[_describe(trial) for trial in search.completed],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    figure.update_traces(
+        selector={"name": "Best Value"},
+        name="Best so far",
+        line={"color": chart.LINE, "width": 2, "shape": "hv"},
+        hoverinfo="skip",
+    )
+
+
+def _describe(trial: FrozenTrial) -> str:
+    """Number, value and parameters of a trial, one a line."""
+    lines = [f"<b>Trial {trial.number}</b>"]
+    if trial.state == TrialState.COMPLETE:
+        lines[0] += f": {chart.value_text(trial.value)}"
+    lines += [f"{key} = {chart.value_text(value)}" for key, value in sorted(trial.params.items())]
+    return "<br>".join(lines)
+
+
+def _num_trials(search: DrawnSearch) -> int:
+    return len(search.study.get_trials(deepcopy=False))
+
+
+def _trial_range(count: int) -> list[float]:
+    """Ends of the trial axis, clear of the first and the last marker."""
+    pad = max(0.6, 0.02 * count)
+    return [-pad, count - 1 + pad]
+
+
+def _add_random(figure: Any, search: DrawnSearch) -> None:
+    if search.random is None:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=_trial_range(_num_trials(search)),
+            y=[search.random, search.random],
+            mode="lines",
+            name=f"Random ranking, expected ({chart.value_text(search.random)})",
+            line={"color": chart.MUTED, "width": 1.5, "dash": "dash"},
+            hoverinfo="skip",
+        )
+    )
+
+
+def _value_range(search: DrawnSearch) -> tuple[float, float]:
+    """Lowest and highest value in the chart, without the rail of the unfinished trials."""
+    values = [float(trial.value) for trial in search.completed if trial.value is not None]
+    if search.random is not None:
+        values.append(search.random)
+    low, high = min(values), max(values)
+    return (
+        (low, high) if low < high else (low - 0.5 * abs(low) - 0.01, high + 0.5 * abs(low) + 0.01)
+    )
+
+
+def _rail(search: DrawnSearch) -> float:
+    """Height of the markers of trials without a value: below everything else."""
+    low, high = _value_range(search)
+    return low - 0.12 * (high - low)
+
+
+def _add_unfinished(figure: Any, search: DrawnSearch) -> None:
+    for state, word, symbol in (
+        (TrialState.FAIL, "Failed", "x"),
+        (TrialState.PRUNED, "Pruned", "line-ns-open"),
+    ):
+        trials = search.in_state(state)
+        if not trials:
+            continue
+        figure.add_trace(
+            go.Scatter(
+                x=[trial.number for trial in trials],
+                y=[_rail(search)] * len(trials),
+                mode="markers",
+                name=f"{word} (no value)",
+                marker={"color": chart.PROBLEM, "size": 10, "symbol": symbol},
+                text=[_describe_unfinished(trial, word.lower()) for trial in trials],
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+
+
+def _describe_unfinished(trial: FrozenTrial, word: str) -> str:
+    failure = trial.user_attrs["failure"]
+    cause = f"{word}: {chart.value_text(failure)}" if failure else word
+    head, *params = _describe(trial).split("<br>")
+    return "<br>".join([f"{head} {cause}", *params])
+
+
+def _add_marks(figure: Any, search: DrawnSearch) -> None:
+    """The default settings, the best trial, and beside the plot what that best trial is."""
+    if search.defaults is not None:
+        figure.add_trace(
+            _mark(search.defaults, "Defaults (trial 0)", "diamond-open", chart.INK, 14)
+        )
+    best = search.best
+    if best is None:
+        return
+    name = f"{chart.best_label(search)} (trial {best.number})"
+    figure.add_trace(_mark(best, name, "star", chart.BEST, 17))
+    figure.add_annotation(
+        x=1.015, y=1, xref="paper", yref="paper", xanchor="left", yanchor="top",
+        align="left", showarrow=False, text=_best_text(search, best),
+        bordercolor=chart.GRID, borderwidth=1, borderpad=10, bgcolor="#fff8f0",
+    )  # fmt: skip
+    widest = max(len(line) for line in _best_text(search, best).split("<br>"))
+    figure.update_layout(margin_r=50 + 7.5 * widest)
+
+
+def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> Any:
+    return go.Scatter(
+        x=[trial.number],
+        y=[trial.value],
+        mode="markers",
+        name=name,
+        marker={"color": color, "size": size, "symbol": symbol, "line": {"width": 2}},
+        text=[_describe(trial)],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
+    word = "Chosen" if search.confirmed else "Best"
+    values = [f"{chart.metric_label(search.objective)} {chart.value_text(best.value)}"]
+    if search.confirmed:
+        mean = search.confirmed.mean
+        fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"
+        values.append(f"{search.confirmed.seeds} fresh seeds: {fresh}")
+    params = [f"{key} = {chart.value_text(val)}" for key, val in sorted(best.params.items())]
+    return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *params])
+
+
+def _set_axes(figure: Any, search: DrawnSearch, label: str) -> None:
+    count = _num_trials(search)
+    low, high = _value_range(search)
+    unfinished = count > len(search.completed)
+    pad = 0.08 * (high - low)
+    step = max(1, math.ceil(count / MAX_TICKS))
+    figure.update_xaxes(
+        title="Trial number", range=_trial_range(count), tick0=0,
+        dtick=step if step < 3 else 5 * math.ceil(step / 5), showgrid=False, zeroline=False,
+    )  # fmt: skip
+    figure.update_yaxes(
+        title=label, range=[(_rail(search) if unfinished else low) - pad, high + pad],
+        gridcolor=chart.GRID, zeroline=False,
+    )  # fmt: skip
+    figure.update_layout(
+        legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "xanchor": "left"}
+    )

@@ -1,0 +1,144 @@
+"""Whether a trial is stopped early: a function of its epochs and of earlier trials alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from twotower.config.hpo import (
+    HpoConfig,
+    HyperbandConfig,
+    MedianConfig,
+    NoPrunerConfig,
+    PrunerConfig,
+)
+from twotower.config.search_space import extremes, resolve
+from twotower.search.trial import Params, TrialRecord
+
+STUDY_NAME = "two-tower"
+"""Hyperband's brackets hash it together with the number of the trial."""
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """What a pruner reads of an earlier trial.
+
+    Attributes:
+        state: COMPLETE, PRUNED or FAIL.
+        value: None for a failed trial.
+        intermediate: the objective after each epoch.
+        rungs: what successive halving has noted about it.
+    """
+
+    state: str
+    value: float | None
+    intermediate: Mapping[int, float]
+    rungs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, record: TrialRecord) -> "FinishedTrial":
+        """What a pruner reads of this trial."""
+        rungs = {k: v for k, v in record.system_attrs.items() if k.startswith("completed_rung_")}
+        return cls(record.state, record.value, record.intermediate, rungs)
+
+    def to_optuna(self) -> FrozenTrial:
+        """The trial as a pruner sees it."""
+        return create_trial(
+            state=TrialState[self.state],
+            value=self.value,
+            intermediate_values=dict(self.intermediate),
+            system_attrs=dict(self.rungs),
+        )
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """All that decides whether one trial is stopped early, apart from what the trial reports.
+
+    Attributes:
+        config: which pruner.
+        most_epochs: that any trial of the search can have.
+        finished: trials 0..number - lookahead.
+    """
+
+    config: PrunerConfig
+    most_epochs: int
+    finished: tuple[FinishedTrial, ...]
+
+
+def pruning_of(
+    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, defaults: Params
+) -> Pruning | None:
+    """What the pruner of trial `number` may know; None without a pruner.
+
+    Args:
+        number: of the trial.
+        records: trials 0..number - lookahead at least; later ones make no difference.
+        config: pruner, space, fixed values and lookahead count.
+        defaults: value of every hyperparameter in params.yaml.
+    """
+    if isinstance(config.pruner, NoPrunerConfig):
+        return None
+    epochs = resolve(config.search_space, config.fixed, defaults).spaces.get("epochs")
+    constant = (defaults | config.fixed)["epochs"]
+    return Pruning(
+        config.pruner,
+        max(*extremes(epochs), constant) if epochs else int(constant),
+        tuple(FinishedTrial.of(records[n]) for n in range(number - config.lookahead + 1)),
+    )
+
+
+class EpochWatch:
+    """Judges one running trial by ordinary `report` and `should_prune` on a study of its own.
+
+    Attributes:
+        intermediate: what was reported so far, by epoch.
+    """
+
+    def __init__(self, number: int, pruning: Pruning) -> None:
+        self.intermediate: dict[int, float] = {}
+        self._study = optuna.create_study(
+            study_name=STUDY_NAME,
+            direction="maximize",
+            sampler=optuna.samplers.RandomSampler(seed=0),  # samples nothing
+            pruner=_make_pruner(pruning),
+        )
+        self._study.add_trials([trial.to_optuna() for trial in pruning.finished])
+        unknown = number - len(pruning.finished)
+        self._study.add_trials([create_trial(state=TrialState.RUNNING) for _ in range(unknown)])
+        self._trial = self._study.ask()
+
+    def __call__(self, epoch: int, value: float) -> bool:
+        """Note the objective after an epoch, from 1; whether the trial should stop here."""
+        self.intermediate[epoch] = value
+        self._trial.report(value, epoch)
+        return self._trial.should_prune()
+
+    @property
+    def rungs(self) -> dict[str, Any]:
+        """What successive halving has noted about the trial."""
+        return dict(self._study.trials[-1].system_attrs)
+
+
+def _make_pruner(pruning: Pruning) -> BasePruner:
+    """A fresh pruner; Hyperband's keeps brackets in itself."""
+    config = pruning.config
+    if isinstance(config, NoPrunerConfig):
+        return optuna.pruners.NopPruner()
+    if isinstance(config, MedianConfig):
+        # Optuna counts steps from 0, epochs begin at 1.
+        return MedianPruner(
+            n_startup_trials=config.n_startup_trials, n_warmup_steps=config.n_warmup_steps + 1
+        )
+    if isinstance(config, HyperbandConfig):
+        return HyperbandPruner(
+            min_resource=config.min_resource,
+            max_resource=max(pruning.most_epochs, config.min_resource),
+            reduction_factor=config.reduction_factor,
+        )
+    return SuccessiveHalvingPruner(
+        min_resource=config.min_resource, reduction_factor=config.reduction_factor
+    )

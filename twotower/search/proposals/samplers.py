@@ -1,0 +1,79 @@
+"""The samplers that keep the contract: state in earlier trials alone, one seed for each trial."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import optuna
+import torch
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+
+from twotower.config.hpo import CmaEsConfig, GpConfig, SamplerConfig, TpeConfig
+from twotower.config.search_space import Searched
+from twotower.search.proposals.cmaes import CmaEsSampler
+
+
+def make_sampler(
+    config: SamplerConfig, seed: int, space: Searched, distributions: Mapping[str, BaseDistribution]
+) -> BaseSampler:
+    """A fresh sampler for one proposal.
+
+    Args:
+        config: which one.
+        seed: of this proposal.
+        space: what is searched, and under which conditions.
+        distributions: of all searched parameters.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if isinstance(config, TpeConfig):
+            return TPESampler(
+                seed=seed,
+                n_startup_trials=config.n_startup_trials,
+                multivariate=True,
+                constant_liar=True,
+                group=bool(space.conditions),  # each set of parameters that occur together, jointly
+            )
+        if isinstance(config, GpConfig):
+            return GPSampler(
+                seed=seed,
+                n_startup_trials=config.n_startup_trials,
+                warn_independent_sampling=False,
+            )
+        if isinstance(config, CmaEsConfig):
+            always = {k: v for k, v in distributions.items() if k not in space.conditions}
+            return CmaEsSampler(seed, always)
+        return RandomSampler(seed=seed)
+
+
+@contextmanager
+def same_arithmetic() -> Iterator[None]:
+    """One torch thread and no racy kernels: the bits of a Gaussian process depend on both."""
+    threads = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict)
+
+
+def suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> object:
+    """Let the trial's sampler choose one parameter."""
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        low, high = distribution.low, distribution.high
+        return trial.suggest_int(name, low, high, step=distribution.step, log=distribution.log)
+    if isinstance(distribution, FloatDistribution):
+        low_, high_ = distribution.low, distribution.high
+        return trial.suggest_float(name, low_, high_, step=distribution.step, log=distribution.log)
+    raise TypeError(distribution)

@@ -1,0 +1,193 @@
+"""Trials in a database, in the form that Optuna and its dashboard read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.exceptions import OptunaError
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from twotower.common.errors import SearchError
+from twotower.search.store.locks import schema_lock
+from twotower.search.store.storage import Storage
+from twotower.search.trial import Distributions, TrialRecord
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+NUMBERS_FROM = text(
+    "SELECT number FROM trials JOIN studies ON studies.study_id = trials.study_id"
+    " WHERE study_name = :study AND number >= :number"
+)
+
+KEPT = "; what is finished is kept, and the next run goes on from there"
+
+
+class NumberTakenError(Exception):
+    """Somebody else has added a trial to the study."""
+
+
+class TrialDatabase:
+    """One study in an Optuna storage; holds finished trials only, in the order of their numbers."""
+
+    def __init__(
+        self, storage: Storage, rdb: RDBStorage, study_name: str, guard: Callable[[], None]
+    ) -> None:
+        """Open or make the study.
+
+        Args:
+            storage: where it is.
+            rdb: the same, opened by Optuna.
+            study_name: unique in the storage.
+            guard: called before a trial is stored; raises if that may not be done.
+        """
+        self._storage = storage
+        self._name = study_name
+        self._guard = guard
+        self._study = optuna.create_study(
+            storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
+        )
+        if self._study.directions != [StudyDirection.MAXIMIZE]:
+            raise SearchError(self._spoiled("is not one that maximises a single value"))
+        self._next: int | None = None
+        event.listen(rdb.scoped_session, "before_commit", self._check_number)
+
+    def records(self) -> list[TrialRecord]:
+        """All trials, by number.
+
+        Raises:
+            SearchError: if somebody else has added a trial.
+        """
+        records, total = self._read()
+        if total > len(records):
+            raise SearchError(self._foreign(len(records)))
+        return records
+
+    def sound_records(self) -> list[TrialRecord]:
+        """Trials by number, up to the first that is not ours."""
+        return self._read()[0]
+
+    def append(self, record: TrialRecord, distributions: Distributions) -> None:
+        """Store the trial that comes next, in one transaction.
+
+        Raises:
+            SearchError: if the database cannot store it, or somebody else has added a trial.
+        """
+        with explained(self._storage, KEPT):
+            self._guard()
+            self._next = record.number
+            try:
+                self._study.add_trial(record.to_optuna(distributions))
+            except NumberTakenError:
+                # Optuna tries again after an error, also if it was the answer that got lost.
+                stored = dict(enumerate(self.sound_records()))
+                if len(stored) != record.number + 1 or stored[record.number] != record:
+                    raise SearchError(self._foreign(record.number)) from None
+            finally:
+                self._next = None
+
+    def describe(self, attributes: Mapping[str, Any]) -> None:
+        """Store facts about the study; each is written once."""
+        with explained(self._storage):
+            known = self._study.user_attrs
+            for name, value in sorted(attributes.items()):
+                if name not in known or known[name] != value:
+                    self._study.set_user_attr(name, value)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What `describe` stored."""
+        with explained(self._storage):
+            return self._study.user_attrs
+
+    def _read(self) -> tuple[list[TrialRecord], int]:
+        """Our trials, and how many there are with all that follow somebody else's."""
+        with explained(self._storage):
+            trials = self._study.get_trials(deepcopy=False)
+        records: list[TrialRecord] = []
+        for number, trial in enumerate(trials):
+            if trial.number != number or not trial.state.is_finished():
+                break
+            try:
+                records.append(TrialRecord.from_optuna(trial))
+            except TypeError:  # its attributes are not those of a record
+                break
+        return records, len(trials)
+
+    def _check_number(self, session: Session) -> None:
+        """Let a trial be committed under its own number only."""
+        if self._next is None:
+            return
+        session.flush()
+        values = {"study": self._name, "number": self._next}
+        numbers = session.execute(NUMBERS_FROM, values).scalars().all()
+        if numbers != [self._next]:
+            raise NumberTakenError
+
+    def _foreign(self, number: int) -> str:
+        return self._spoiled(f"holds a trial {number} that this search did not make")
+
+    def _spoiled(self, problem: str) -> str:
+        return (
+            f"{self._storage}: study {self._name} {problem}; set hpo.study_name to another name"
+            " (the search's own trials are taken over)"
+        )
+
+
+@contextmanager
+def open_database(
+    storage: Storage,
+    study_name: str,
+    *,
+    guard: Callable[[], None] = lambda: None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[TrialDatabase]:
+    """The study of that name, made if it is not there.
+
+    Args:
+        storage: where it is.
+        study_name: unique in the storage.
+        guard: called before a trial is stored; raises if that may not be done.
+        options: of SQLAlchemy's engine, in place of the storage's.
+
+    Raises:
+        SearchError: if there is no such database, or it is not one of Optuna's.
+    """
+    with open_storage(storage, options) as rdb:
+        with explained(storage):
+            database = TrialDatabase(storage, rdb, study_name, guard)
+        yield database
+
+
+def study_names(storage: Storage) -> list[str]:
+    """All studies in the storage, in alphabetical order."""
+    with open_storage(storage) as rdb, explained(storage):
+        return sorted(optuna.get_all_study_names(rdb))
+
+
+@contextmanager
+def open_storage(
+    storage: Storage, options: Mapping[str, Any] | None = None
+) -> Iterator[RDBStorage]:
+    """Optuna's storage, with its tables; closed at the end."""
+    engine = dict(storage.engine_options() if options is None else options)
+    with explained(storage), schema_lock(storage):
+        rdb = RDBStorage(storage.optuna_url, engine_kwargs=engine)
+    try:
+        yield rdb
+    finally:
+        rdb.remove_session()
+        rdb.engine.dispose()
+
+
+@contextmanager
+def explained(storage: Storage, outlook: str = "") -> Iterator[None]:
+    """Turn what a database can raise into one line, which ends with the outlook."""
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        raise SearchError(f"{storage}: {storage.explain(error)}{outlook}") from None

@@ -1,0 +1,132 @@
+"""The live study: finished trials on disk, whatever happens to the process."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from twotower.common.errors import SearchError
+from twotower.common.files import write_json
+from twotower.config.hpo import HpoConfig
+from twotower.search.proposals.propose import distributions
+from twotower.search.store.database import TrialDatabase, explained, open_database
+from twotower.search.store.location import StudyLocation
+from twotower.search.store.locks import Say, ServerLock, file_lock
+from twotower.search.store.origins import stored_elsewhere
+from twotower.search.store.pending import PendingTrials
+from twotower.search.store.storage import Storage
+from twotower.search.trial import Distributions, TrialRecord
+
+
+class LiveStudy:
+    """Finished trials of one identity and provenance.
+
+    Attributes:
+        records: finished trials by number.
+        committed: how many of them, from 0 on, are in the database.
+    """
+
+    def __init__(
+        self, pending: PendingTrials, database: TrialDatabase, distributions: Distributions
+    ) -> None:
+        self._pending = pending
+        self._database = database
+        self._distributions = distributions
+        self.records = {record.number: record for record in database.records()}
+        self.committed = len(self.records)
+        for number in pending.numbers():
+            if number < self.committed:
+                pending.delete(number)  # killed between the two steps
+            else:
+                self.records[number] = pending.read(number)
+        self._commit()
+
+    def add(self, record: TrialRecord) -> None:
+        """Keep a finished trial: on disk when this returns.
+
+        Raises:
+            SearchError: if it cannot be kept, or only in its file.
+        """
+        self._pending.write(record)
+        self.records[record.number] = record
+        self._commit()
+
+    def take_over(self, records: Iterable[TrialRecord]) -> None:
+        """Keep trials 0..n-1 of another study, which stays, as far as they are not there."""
+        for record in records:
+            self.records.setdefault(record.number, record)
+        self._commit()
+
+    def _commit(self) -> None:
+        """Move trials into the database as far as their numbers are without a gap."""
+        while (record := self.records.get(self.committed)) is not None:
+            self._database.append(record, self._distributions)
+            self._pending.delete(record.number)
+            self.committed += 1
+
+
+@contextmanager
+def open_study(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator[LiveStudy]:
+    """The live study, locked, with all that is stored elsewhere and that it lacks.
+
+    Args:
+        location: which study, and where.
+        config: space, `on_drift`, `storage` and `study_name` count.
+        say: told what the user should know.
+
+    Raises:
+        SearchError: if the storage cannot be used, or stored trials were made by other code,
+            libraries or CPU capability and `on_drift` is `error`.
+    """
+    with ExitStack() as stack:
+        try:
+            study = _open(stack, location, config, say)
+        except OSError as error:
+            where = error.filename or location.root
+            msg = f"{where}: the study cannot be kept there: {error.strerror or error}"
+            raise SearchError(msg) from None
+        yield study
+
+
+def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say) -> LiveStudy:
+    """Locks first: what another search has stored until then is read after them."""
+    storage, name = location.storage(config), location.study_name(config)
+    stack.enter_context(file_lock(location.home / "lock", say))
+    location.trials.mkdir(parents=True, exist_ok=True)
+    write_json(location.home / "identity.json", location.identity.values)
+    write_json(location.folder / "provenance.json", location.provenance.values)
+    guard = stack.enter_context(_storage_lock(storage, name, location, say))
+    database = stack.enter_context(open_database(storage, name, guard=guard))
+    database.describe(
+        {
+            "identity": location.identity.digest,
+            "identity_values": location.identity.values,
+            "provenance": location.provenance.digest,
+            "provenance_values": location.provenance.values,
+        }
+    )
+    study = LiveStudy(PendingTrials(location.trials), database, distributions(config.search_space))
+    study.take_over(stored_elsewhere(location, config, say, study.records))
+    return study
+
+
+@contextmanager
+def _storage_lock(
+    storage: Storage, name: str, location: StudyLocation, say: Say
+) -> Iterator[Callable[[], None]]:
+    """Hold the study against searches in other clones or on other machines.
+
+    Yields:
+        What sees to it that the lock is held still.
+    """
+    if storage.is_server:
+        with explained(storage):
+            lock = ServerLock(storage, name)
+            lock.acquire(say)
+        try:
+            yield lock.ensure
+        finally:
+            lock.release()
+    elif storage == location.own_storage:
+        yield lambda: None
+    else:
+        with file_lock(storage.file.with_name(f"{storage.file.name}.{name}.lock"), say):
+            yield lambda: None

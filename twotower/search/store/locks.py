@@ -1,0 +1,144 @@
+"""One search at a time on a study, on this machine and across machines."""
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from twotower.common.errors import SearchError
+from twotower.search.store.storage import Storage, holder
+
+Say = Callable[[str], None]
+POLL_SECONDS = 0.5
+
+HOLDER = text(
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (classid::bigint << 32) + objid::bigint = :key"
+)
+
+
+@contextmanager
+def file_lock(path: Path, say: Say) -> Iterator[None]:
+    """Hold a lock file; wait while another process of this machine does. Ends with the process.
+
+    Who holds it is written beside it. Network file systems may not keep such locks.
+
+    Args:
+        path: of the lock file.
+        say: told for whom it waits.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, note = FileLock(path), path.with_name(f"{path.name}.holder")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = "another process"
+        with contextlib.suppress(OSError):
+            who = note.read_text(encoding="utf-8") or who
+        say(f"waiting for {who}, which runs this study")
+        lock.acquire()
+    try:
+        note.write_text(holder(), encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+class ServerLock:
+    """An advisory lock of a PostgreSQL server; it ends with its connection, so with the process."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        """Prepare the lock.
+
+        Args:
+            storage: on a server.
+            name: what is locked; unique in the database.
+        """
+        self._storage = storage
+        self._key = lock_key(name)
+        # No connection pool: the lock is the connection's.
+        self._engine = create_engine(
+            storage.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=storage.engine_options()["connect_args"],
+        )
+        self._connection: Connection | None = None
+
+    def acquire(self, say: Say) -> None:
+        """Hold the lock; wait while another process, on any machine, does."""
+        said = False
+        while not self._try():
+            if not said:
+                say(f"waiting for {self._holder()}, which runs this study at {self._storage}")
+                said = True
+            time.sleep(POLL_SECONDS)
+
+    def ensure(self) -> None:
+        """See to it that the lock is held still; a server that was restarted has forgotten it.
+
+        Raises:
+            SearchError: if another process has it by now.
+            SQLAlchemyError: if the server cannot be reached.
+        """
+        if self._connection is not None:
+            try:
+                self._connection.execute(text("SELECT 1"))
+            except SQLAlchemyError:
+                self.release()
+            else:
+                return
+        if not self._try():
+            msg = f"{self._storage}: the connection was lost, and {self._holder()} runs the study"
+            raise SearchError(msg)
+
+    def release(self) -> None:
+        """Let go of the lock, whatever has become of its connection."""
+        if self._connection is not None:
+            with contextlib.suppress(SQLAlchemyError):
+                self._connection.invalidate()  # closes it for good
+            with contextlib.suppress(SQLAlchemyError):
+                self._connection.close()
+            self._connection = None
+
+    def _try(self) -> bool:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        query = text("SELECT pg_try_advisory_lock(:key)")
+        return bool(self._connection.execute(query, {"key": self._key}).scalar())
+
+    def _holder(self) -> str:
+        if self._connection is None:
+            return "another process"
+        names = self._connection.execute(HOLDER, {"key": self._key}).scalars().all()
+        return next(filter(None, names), "another process")
+
+
+@contextmanager
+def schema_lock(storage: Storage) -> Iterator[None]:
+    """While one process makes Optuna's tables in a server's database, others wait."""
+    if not storage.is_server:
+        yield
+        return
+    lock = ServerLock(storage, "tables")
+    lock.acquire(lambda _line: None)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lock_key(name: str) -> int:
+    """A stable key of 63 bits: the same on all machines, 0 <= key < 2**63."""
+    digest = hashlib.sha256(f"two-tower {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
