@@ -7,7 +7,8 @@ import yaml
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config, parse_config
-from twotower.config.params import Config, hyperparameters, with_hyperparameters
+from twotower.config.params import Config
+from twotower.config.search_space import hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 
 INT = {"type": "int", "low": 8, "high": 64, "step": 8}
@@ -176,6 +177,6 @@ def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:
 
 def test_hyperparameters_have_one_home_each() -> None:
     assert not set(ModelConfig.model_fields) & set(TrainConfig.model_fields)
-    model, train = with_hyperparameters(ModelConfig(), TrainConfig(), {"dim": 8, "lr": 0.5})
+    model, train = Config().search_space().sections({"dim": 8, "lr": 0.5})
     assert (model.dim, train.lr) == (8, 0.5)
     assert hyperparameters(model, train)["dim"] == 8
