@@ -139,8 +139,8 @@ class SearchSpace:
         if model.init == "random" or model.spectral_rank is not None:
             return {}
         widths = [self.model.dim, model.dim]
-        if "dim" in self.declared:
-            widths += extremes(self.declared["dim"])
+        if "dim" in self.searched:
+            widths += extremes(self.searched["dim"])
         return {"spectral_rank": max(widths)}
 
     def _resolve(self) -> None:
