@@ -1,12 +1,11 @@
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from tests.conftest import catalogue_of, events
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.training.towers import ID_START, Tower, TwoTower, initialise, load_towers
+from twotower.training.towers import Tower, TwoTower, load_towers
 
 FEATURES = Features(
     {
@@ -97,50 +96,3 @@ def test_features_can_be_left_out() -> None:
     catalogue = catalogue_of(events(seed=1), features=True)
     names = dict(TwoTower(catalogue, ModelConfig(features=False)).named_parameters())
     assert sorted(names) == ["item_tower.id_embedding.weight", "user_tower.id_embedding.weight"]
-
-
-def test_ids_that_training_never_sees_start_at_zero() -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    catalogue = catalogue.extend(pd.DataFrame({"user_id": [1], "item_id": [2]}))
-    model = TwoTower(catalogue, ModelConfig(dim=8))
-    seen_users, seen_items = (
-        torch.arange(len(entities)) < len(entities) - 1
-        for entities in (catalogue.users, catalogue.items)
-    )
-    initialise(model, seen_users, seen_items, seed=1)
-    users, items = model.vectors()
-    assert not users[-1].any()
-    assert users[:-1].any(axis=1).all()
-    assert np.isfinite(items).all()
-    assert items[-1].any()  # its unknown features still say something
-
-
-def test_initial_values_depend_on_the_seed_alone() -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    config = ModelConfig(dim=8, hidden=(4,))
-    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
-    vectors = []
-    for seed in (1, 1, 2):
-        torch.rand(7)  # whatever else has drawn from torch's own generator
-        model = TwoTower(catalogue, config)
-        initialise(model, *seen, seed=seed)
-        vectors.append(model.vectors()[1])
-    assert np.array_equal(vectors[0], vectors[1])
-    assert not np.array_equal(vectors[0], vectors[2])
-
-
-@pytest.mark.parametrize(("features", "length"), [(True, ID_START), (False, 1.0)])
-def test_ids_start_short_beside_side_features(features, length) -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    model = TwoTower(catalogue, ModelConfig(dim=64, features=features))
-    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
-    initialise(model, *seen, seed=1)
-    lengths = {
-        name: parameter.square().sum(dim=1).mean().sqrt().item()
-        for name, parameter in model.named_parameters()
-        if "numeric" not in name
-    }
-    own = lengths.pop("item_tower.id_embedding.weight")
-    assert own == pytest.approx(length, rel=0.1)
-    # Users have no side features here: their ids are all that is known of them.
-    assert list(lengths.values()) == pytest.approx([1.0] * len(lengths), rel=0.2)

@@ -1,8 +1,17 @@
-"""Sections `model`, `train`, `evaluate` and `refit`: what is computed from prepared data."""
+"""Sections `model`, `train`, `evaluate` and `refit`: what is computed from prepared data.
 
-from typing import Annotated, Literal
+Starts, losses and learning-rate schedules are rows of tables; a new one is a new row, and its
+function where the row says that it is.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -12,9 +21,70 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.table import Table, lazy
 from twotower.config.section import Section
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from twotower.training.losses import Batch
+    from twotower.training.starts import StartInputs
+    from twotower.training.towers import TwoTower
+
 Exponent = Annotated[float, Field(ge=0, le=2)]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts.
+
+    Attributes:
+        name: in `model.init`.
+        summary: one line for the docs.
+        function: sets the parameters of a new model.
+        is_model: whether it recommends without any training (`train.epochs: 0`).
+        needs_id_embeddings: whether it sets vectors of ids: there must be an item embedding, and no
+            hidden layer behind it.
+        own_history_table: whether the items of a history have other vectors than those that are
+            compared, in a table of their own.
+        decomposes: whether it takes its dimensions from a decomposition of the interactions, as
+            wide as `model.spectral_rank`.
+    """
+
+    name: str
+    summary: str
+    function: Callable[["TwoTower", "StartInputs"], None]
+    is_model: bool = False
+    needs_id_embeddings: bool = False
+    own_history_table: bool = False
+    decomposes: bool = False
+
+
+STARTS = Table(
+    "model.init",
+    Start(
+        "random",
+        "random vectors",
+        lazy("twotower.training.starts:random_start"),
+    ),
+    Start(
+        "spectral",
+        "a truncated singular value decomposition of the interactions (PureSVD)",
+        lazy("twotower.training.starts:spectral_start"),
+        is_model=True,
+        needs_id_embeddings=True,
+        decomposes=True,
+    ),
+    Start(
+        "ridge",
+        "the users of `spectral`, with item vectors fitted to them by ridge regression",
+        lazy("twotower.training.starts:ridge_start"),
+        is_model=True,
+        needs_id_embeddings=True,
+        own_history_table=True,
+        decomposes=True,
+    ),
+)
 
 
 class ModelConfig(Section):
@@ -42,10 +112,8 @@ class ModelConfig(Section):
     history_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of its weight that an item of a history loses with each later event of the user; 0:
     their order does not matter. Events of one second weigh alike."""
-    init: Literal["random", "spectral", "ridge"] = "random"
-    """Where training starts: at random vectors; at a truncated singular value decomposition of the
-    interactions; or at its users, with the item vectors that a ridge regression finds for them. The
-    last two are models by themselves (`train.epochs: 0`)."""
+    init: Annotated[str, AfterValidator(STARTS.check)] = "random"
+    """Where training starts, see `STARTS`."""
     user_exponent: Exponent = 0.5
     """Interactions are divided by the user's total weight to this power before decomposition and
     pooling."""
@@ -72,9 +140,10 @@ class ModelConfig(Section):
         if self.item_tower == "features" and not self.features:
             msg = "item_tower: features needs features: true"
             raise ValueError(msg)
-        if self.init != "random" and (self.hidden or self.item_tower == "features"):
-            msg = f"init: {self.init} is the start of embeddings of ids: it needs hidden: [] and "
-            raise ValueError(msg + "item_tower: id or both")
+        embeds_ids = not self.hidden and self.item_tower != "features"
+        if STARTS[self.init].needs_id_embeddings and not embeds_ids:
+            msg = f"init: {self.init} sets embeddings of ids: it needs hidden: [] and item_tower: "
+            raise ValueError(msg + "id or both")
         if self.spectral_rank is not None and self.spectral_rank < self.dim:
             msg = f"spectral_rank: must be at least dim, {self.dim}, got {self.spectral_rank}"
             raise ValueError(msg)
@@ -88,17 +157,112 @@ class ModelConfig(Section):
         """Length of the towers' vectors: `dim`, less the one that holds the popularity."""
         return self.dim - (self.popularity_weight > 0)
 
+    @property
+    def pools_history(self) -> bool:
+        """Whether a user is known by the items of their history."""
+        return self.user_tower != "id"
+
+
+class Negatives(Enum):
+    """Items that a loss compares a row's positive with, as the docs put it."""
+
+    NONE = "none"
+    ONE_PER_ROW = "one random item"
+    BATCH = "items of the other rows of the batch, and `uniform_negatives` random ones"
+    CATALOGUE = "the whole catalogue"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """An objective of training.
+
+    Attributes:
+        name: in `train.loss`.
+        summary: one line for the docs.
+        function: the scalar that is minimised.
+        negatives: items whose vectors it needs beside those of the batch's rows.
+        log_q: whether `train.logq` corrects it for how often each candidate is sampled.
+    """
+
+    name: str
+    summary: str
+    function: "Callable[[Batch], Tensor]"
+    negatives: Negatives
+    log_q: bool = False
+
+
+LOSSES = Table(
+    "train.loss",
+    Loss(
+        "softmax",
+        "cross-entropy of the positive among the candidates",
+        lazy("twotower.training.losses:sampled_softmax"),
+        Negatives.BATCH,
+        log_q=True,
+    ),
+    Loss(
+        "full_softmax",
+        "the same over all items; slow for large catalogues",
+        lazy("twotower.training.losses:full_softmax"),
+        Negatives.CATALOGUE,
+    ),
+    Loss(
+        "bilateral_softmax",
+        "as `softmax`, without the positive in the denominator",
+        lazy("twotower.training.losses:bilateral_softmax"),
+        Negatives.BATCH,
+        log_q=True,
+    ),
+    Loss(
+        "bpr",
+        "Bayesian personalised ranking: log-sigmoid of the positive's lead",
+        lazy("twotower.training.losses:bayesian_personalised_ranking"),
+        Negatives.ONE_PER_ROW,
+    ),
+    Loss(
+        "mse",
+        "squared error of the inner products of observed pairs; no temperature",
+        lazy("twotower.training.losses:squared_error"),
+        Negatives.NONE,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes during training.
+
+    Attributes:
+        name: in `train.schedule`.
+        summary: one line for the docs.
+        factor: of `train.lr`, given the share of all training steps that are done, in [0, 1).
+    """
+
+    name: str
+    summary: str
+    factor: Callable[[float], float]
+
+
+SCHEDULES = Table(
+    "train.schedule",
+    Schedule("constant", "`lr` throughout", lambda _: 1.0),
+    Schedule("linear", "from `lr` to 0 in a straight line", lambda progress: 1.0 - progress),
+    Schedule(  # Loshchilov and Hutter, ICLR 2017
+        "cosine",
+        "from `lr` to 0 along half a cosine wave",
+        lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    ),
+)
+
 
 class TrainConfig(Section):
     """Section `train`: how the towers are fitted."""
 
-    loss: Literal["softmax", "full_softmax", "bilateral_softmax", "bpr", "mse"] = "softmax"
-    """`softmax`: with the other items of the batch as negatives; `full_softmax`: with the whole
-    catalogue, for small ones; `bilateral_softmax`: in-batch, without the positive among the
-    negatives; `bpr`: against one random item each; `mse`: squared error of observed pairs."""
+    loss: Annotated[str, AfterValidator(LOSSES.check)] = "softmax"
+    """Objective of training, see `LOSSES`."""
     lr: PositiveFloat = 0.003
     epochs: NonNegativeInt = 5
-    """Passes over the training rows; 0 leaves the model as it starts."""
+    """Passes over the training rows; 0: the start is the model."""
     last_epoch: PositiveInt | None = None
     """Epoch after which training stops, on a schedule made for all epochs; null: the last. A search
     with `patience` finds it for refit."""
@@ -107,16 +271,28 @@ class TrainConfig(Section):
     """Correct sampled negatives for how often they are drawn."""
     uniform_negatives: NonNegativeInt = 0
     """Items drawn uniformly from the catalogue, added to each batch's negatives."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes from `lr` to 0 over the epochs; constant: it does not."""
+    schedule: Annotated[str, AfterValidator(SCHEDULES.check)] = "constant"
+    """How the learning rate changes over the epochs, see `SCHEDULES`."""
     weight_decay: NonNegativeFloat = 0.0
     """Factor of half the mean squared length of the batch's vectors, added to the loss."""
     patience: PositiveInt | None = None
     """Epochs without a better validation score after which a trial of the search stops; it counts
     with its best epoch, and refit trains as many. null: all epochs, no scores on the way."""
     threads: PositiveInt = 1
-    """CPU threads of one training run; other counts give other bytes."""
+    """CPU threads of one training run; another number gives slightly different results."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def check_start(model: ModelConfig, train: TrainConfig) -> None:
+    """Refuse to train for 0 epochs from a start that is no model by itself.
+
+    Raises:
+        ValueError: naming the starts that are.
+    """
+    if train.epochs == 0 and not STARTS[model.init].is_model:
+        models = " or ".join(start.name for start in STARTS.values() if start.is_model)
+        msg = f"train.epochs: 0 trains nothing: it needs model.init: {models}, got {model.init}"
+        raise ValueError(msg)
 
 
 class EvaluateConfig(Section):

@@ -13,7 +13,8 @@ Ids are written, not indices: refit's vocabulary is larger than the search's.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_folder, atomic_write, json_text, sha256_file
-from twotower.data.features import Categorical, Feature, Features, MultiValued, Numeric
+from twotower.data.features import KINDS, Features
 from twotower.data.interactions import Interactions
 from twotower.data.vocabulary import Vocabulary
 
@@ -61,7 +62,7 @@ class Catalogue:
         return Interactions(
             user_idx=self.users.vocabulary.encode(frame["user_id"]),
             item_idx=self.items.vocabulary.encode(frame["item_id"]),
-            weight=frame["weight"].to_numpy(np.float32, copy=True),  # torch wants it writable
+            weight=frame["weight"].to_numpy(np.float32, copy=True),  # torch needs it writable
             timestamp=frame["timestamp"].to_numpy(np.int64),
         )
 
@@ -104,7 +105,7 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
             entities: Entities = getattr(catalogue, name)
             columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
             for feature, column in entities.features.columns.items():
-                columns[f"feature:{feature}"] = _feature_array(column)
+                columns[f"feature:{feature}"] = column.to_arrow()
             _write_parquet(target / f"{name}.parquet", pa.table(columns))
         schema = {
             "users": catalogue.users.features.schema(),
@@ -125,7 +126,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: _feature(table[f"feature:{feature}"], spec)
+            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec)
             for feature, spec in sorted(schema[name].items())
         }
         ids = pd.Index(table[key].to_pandas())
@@ -152,48 +153,27 @@ def _write_parquet(path: Path, table: Any) -> None:
 
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> Any:
-    try:
-        table = pq.read_table(path)
-        return table.select(list(columns))
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-    except (pa.ArrowException, KeyError, OSError) as error:
-        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
-    raise DataError(msg)
+    with _data_errors(path):
+        return pq.read_table(path).select(list(columns))
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
+    with _data_errors(path):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        schema = {name: dict(raw[name]) for name in ("users", "items")}
+        for feature in (*schema["users"].values(), *schema["items"].values()):
+            KINDS.check(feature["kind"])
+        return schema
+
+
+@contextmanager
+def _data_errors(path: Path) -> Iterator[None]:
+    """Turn a missing or damaged file into a DataError."""
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        return {name: dict(schema[name]) for name in ("users", "items")}
+        yield
     except FileNotFoundError:
         msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
-    raise DataError(msg)
-
-
-def _feature_array(column: Feature) -> Any:
-    match column:
-        case Categorical():
-            return pa.array(column.codes.astype(np.int32))
-        case MultiValued():
-            return pa.ListArray.from_arrays(
-                pa.array(column.offsets.astype(np.int32)), pa.array(column.codes.astype(np.int32))
-            )
-        case Numeric():
-            return pa.array(column.values)
-
-
-def _feature(column: Any, spec: Mapping[str, Any]) -> Feature:
-    if spec["kind"] == "numeric":
-        return Numeric(column.to_numpy().astype(np.float32), spec["mean"], spec["std"])
-    categories = tuple(spec["categories"])
-    if spec["kind"] == "categorical":
-        return Categorical(column.to_numpy().astype(np.int64), categories)
-    lists = column.combine_chunks()
-    return MultiValued(
-        codes=lists.values.to_numpy(zero_copy_only=False).astype(np.int64),
-        offsets=lists.offsets.to_numpy().astype(np.int64),
-        categories=categories,
-    )
+        raise DataError(msg) from None
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: damaged, or not written by the prepare stage ({error}); "
+        raise DataError(msg + "run dvc repro -f -s prepare") from error
