@@ -48,24 +48,22 @@ class History:
             num_items: likewise.
             config: section `model`: exponents, half-life and decay.
         """
-        keys = interactions.user_idx * num_items + interactions.item_idx
-        pairs, pair_of_row = np.unique(keys, return_inverse=True)
-        offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
-        users, items = pairs // num_items, pairs % num_items
-        weight = _sums(pair_of_row, interactions.weight, len(pairs))
+        lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
+        users, items = lists.rows(0, num_users)
+        weight = _sums(pair_of_row, interactions.weight, len(items))
         recency = _recency(interactions, num_users, config.history_half_life)
         if config.history_decay:  # the rows are sorted for it
             recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
-        recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
+        recent = _sums(pair_of_row, interactions.weight * recency, len(items))
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
         exponent = config.item_exponent + config.popularity_exponent
         of_item = power(_sums(items, weight, num_items), -exponent)
         return cls(
-            lists=ItemLists(offsets, items),
+            lists=lists,
             weight=weight.astype(np.float32),
             pooling=(recent * of_user[users] * of_item[items]).astype(np.float32),
             item_pooling=of_item.astype(np.float32),
-            pair_of_row=pair_of_row.astype(np.int64),
+            pair_of_row=pair_of_row,
             num_items=num_items,
         )
 
