@@ -52,8 +52,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones(section, key, table) -> 
     [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])],
 )
 def test_schedules(schedule, factors) -> None:
-    found = [SCHEDULES[schedule].factor(progress) for progress in (0, 0.5, 0.75)]
-    assert found == pytest.approx(factors)
+    actual = [SCHEDULES[schedule].factor(progress) for progress in (0, 0.5, 0.75)]
+    assert actual == pytest.approx(factors)
 
 
 @pytest.mark.parametrize("table", [LOSSES, STARTS])

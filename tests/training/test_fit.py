@@ -121,7 +121,7 @@ def test_a_history_serves_users_that_training_never_saw() -> None:
 
 @pytest.mark.parametrize("init", ["random", "ridge"])
 def test_own_item_is_left_out_of_the_history(init) -> None:
-    """A user with one item has nothing to be known by while that item is to be found."""
+    """A user with one item has no history left while that item is the target."""
     rows = SPLITS["train"].drop_duplicates("user_id")
     catalogue = catalogue_of(rows)
     interactions = catalogue.encode(rows)
@@ -179,8 +179,8 @@ def test_a_schedule_in_the_table_sets_the_learning_rate(monkeypatch) -> None:
     config = parse_config({"model": {"dim": 8}, "train": {"schedule": "made_up", "epochs": 4}})
     halted = fit(CATALOGUE, ROWS, config.model, config.train, seed=1)
     half = fit(CATALOGUE, ROWS, config.model, TrainConfig(epochs=2), seed=1)
-    for found, expected in zip(halted.vectors(), half.vectors(), strict=True):
-        assert np.array_equal(found, expected)
+    for actual, expected in zip(halted.vectors(), half.vectors(), strict=True):
+        assert np.array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("section", [{"loss": "made_up"}, {"schedule": "made_up"}])

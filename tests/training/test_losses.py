@@ -109,8 +109,8 @@ def naive_softmax(query, candidate, items, log_q, weight, *, positive_as_negativ
     own = torch.eye(len(query), len(candidate), dtype=torch.bool)
     same = items[: len(query), None] == items[None, :]
     hidden = same & ~own if positive_as_negative else same
-    wanted = (logits * own).sum(dim=1)
-    losses = logits.masked_fill(hidden, -torch.inf).logsumexp(dim=1) - wanted
+    positive = (logits * own).sum(dim=1)
+    losses = logits.masked_fill(hidden, -torch.inf).logsumexp(dim=1) - positive
     return (losses * weight).sum() / weight.sum()
 
 
@@ -139,8 +139,8 @@ def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypa
             )
         value.backward()
         results.append([value.detach(), *(tensor.grad for tensor in inputs)])
-    for found, expected in zip(*results, strict=True):
-        assert torch.allclose(found, expected)
+    for actual, expected in zip(*results, strict=True):
+        assert torch.allclose(actual, expected)
 
 
 def test_logits_far_apart_do_not_underflow() -> None:

@@ -22,19 +22,19 @@ def tower(config: ModelConfig) -> Tower:
     return Tower(3, FEATURES, config, use_id=True)
 
 
-def test_vector_is_the_sum_of_all_that_is_known() -> None:
+def test_vector_is_the_sum_of_the_encoders() -> None:
     subject = tower(ModelConfig(dim=4))
     colour, tags = (subject.feature_embeddings[name].weight for name in ("0", "3"))
     numbers = subject.numeric.weight.T
     ids = subject.id_embedding.weight
-    want = torch.stack(
+    expected = torch.stack(
         [
             ids[0] + colour[1] + 0.5 * numbers[0] + 1.0 * numbers[1] + (tags[1] + tags[2]) / 2,
             ids[1] + colour[0] + 3.0 * numbers[1],
             ids[2] + colour[2] - 2.0 * numbers[0] + tags[2],
         ]
     )
-    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+    assert torch.allclose(subject(torch.arange(3)), expected, atol=1e-6)
 
 
 def test_order_and_repetition_of_indices_do_not_matter() -> None:
@@ -47,9 +47,9 @@ def test_hidden_layers_follow_the_sum() -> None:
     subject = tower(ModelConfig(dim=4, hidden=(6, 5)))
     total = tower(ModelConfig(dim=4))(torch.arange(3))
     first, second, third = subject.layers
-    want = third(torch.relu(second(torch.relu(first(total)))))
+    expected = third(torch.relu(second(torch.relu(first(total)))))
     assert [layer.out_features for layer in subject.layers] == [6, 5, 4]
-    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+    assert torch.allclose(subject(torch.arange(3)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
@@ -64,8 +64,8 @@ def test_vectors_rank_as_the_towers_do(similarity) -> None:
     with torch.no_grad():
         row = model(torch.tensor([3]), torch.tensor([5]), torch.tensor([0]))
         query, candidate = (model.finish(vectors) for vectors in row)
-        want = query @ candidate.T
-    assert users[3] @ items[5] == pytest.approx(want.item(), abs=1e-5)
+        expected = query @ candidate.T
+    assert users[3] @ items[5] == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_popularity_takes_the_last_dimension() -> None:
@@ -82,8 +82,8 @@ def test_popularity_takes_the_last_dimension() -> None:
     assert np.array_equal(again.vectors()[1], items)
 
 
-def test_who_is_not_known_is_told_nothing_of_popularity() -> None:
-    """A vector of zeros is how a model says that it knows nothing of a user."""
+def test_unknown_users_have_no_popularity_term() -> None:
+    """A model represents a user of whom it knows nothing by zeros."""
     catalogue = catalogue_of(events(seed=1))
     config = ModelConfig(dim=8, popularity_weight=0.5)
     model = TwoTower(catalogue, config, None, np.ones(len(catalogue.items), np.float32))

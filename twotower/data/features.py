@@ -1,6 +1,6 @@
-"""Side features of users or items, encoded as numbers: all about a kind of feature but its torch.
+"""Side features of users or items, encoded as numbers: everything about a kind except its torch.
 
-A new kind is a class here, in `KINDS`, and its encoder in `twotower.training.encoders`.
+A new kind is a class here, listed in `KINDS`, and an encoder in `twotower.training.encoders`.
 """
 
 from abc import ABC, abstractmethod
@@ -61,7 +61,7 @@ class Feature(ABC):
 
     @abstractmethod
     def schema(self) -> dict[str, Any]:
-        """What else than the column is needed to rebuild the feature, as plain values."""
+        """What is needed besides the column to rebuild the feature, as plain values."""
 
     @abstractmethod
     def to_arrow(self) -> pa.Array:
@@ -70,7 +70,7 @@ class Feature(ABC):
     @classmethod
     @abstractmethod
     def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
-        """The feature that gave this column and schema."""
+        """The feature that was written as this column and schema."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class Features:
     columns: Mapping[str, Feature] = field(default_factory=dict)
 
     def pad(self, count: int) -> "Features":
-        """The features with `count` more entities of which nothing is known."""
+        """The features with `count` more entities whose values are missing."""
         return Features({name: column.pad(count) for name, column in self.columns.items()})
 
     def schema(self) -> dict[str, dict[str, Any]]:

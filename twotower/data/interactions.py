@@ -1,4 +1,4 @@
-"""Encoded interactions, and who has seen what."""
+"""Encoded interactions, and the distinct items of each user."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +37,7 @@ class ItemLists:
         return np.diff(self.offsets)
 
     def rows(self, start: int, stop: int) -> tuple[Int64Array, Int64Array]:
-        """(user - start, item) of every pair of users start..stop-1."""
+        """(user - start, item) of every pair of the users from `start` to `stop` - 1."""
         low, high = self.offsets[start], self.offsets[stop]
         users = np.repeat(np.arange(stop - start), self.counts[start:stop])
         return users, self.items[low:high]
@@ -59,8 +59,8 @@ class Interactions:
     """Rows of one split, as indices into the vocabularies.
 
     Attributes:
-        user_idx: [num_rows] int64; -1 for a user that the vocabulary lacks.
-        item_idx: [num_rows] int64; -1 for an item that the vocabulary lacks.
+        user_idx: [num_rows] int64; -1 for a user that is not in the vocabulary.
+        item_idx: [num_rows] int64; -1 for an item that is not in the vocabulary.
         weight: [num_rows] float32, >= 0.
         timestamp: [num_rows] int64 seconds since 1970, UTC; all 0 where the data has no times.
     """

@@ -9,7 +9,7 @@
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
 
-Ids are written, not indices: refit's vocabulary is larger than the search's.
+The files hold ids instead of indices because refit's vocabulary is larger than the search's.
 """
 
 import json
@@ -45,20 +45,20 @@ class Entities:
         return len(self.vocabulary)
 
     def extend(self, ids: pd.Series) -> "Entities":
-        """With the ids that are missing appended; of those, no side feature is known."""
+        """Append new ids, whose side features are missing."""
         vocabulary = self.vocabulary.extend(ids)
         return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Users and items that a model knows."""
+    """Users and items that a model has vectors for."""
 
     users: Entities
     items: Entities
 
     def encode(self, frame: pd.DataFrame) -> Interactions:
-        """Index the ids of a split; unknown ids become -1."""
+        """Replace the ids of a split by their indices, -1 for unknown ids."""
         return Interactions(
             user_idx=self.users.vocabulary.encode(frame["user_id"]),
             item_idx=self.items.vocabulary.encode(frame["item_id"]),
@@ -67,7 +67,7 @@ class Catalogue:
         )
 
     def extend(self, *frames: pd.DataFrame) -> "Catalogue":
-        """With the users and items of further splits appended."""
+        """Append the users and items of further splits."""
         return Catalogue(
             users=self.users.extend(pd.concat([frame["user_id"] for frame in frames])),
             items=self.items.extend(pd.concat([frame["item_id"] for frame in frames])),
@@ -99,7 +99,7 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
-    """Write a vocabulary folder, whole or not at all."""
+    """Write a vocabulary folder, completely or not at all."""
     with atomic_folder(folder) as target:
         for name, key in (("users", "user_id"), ("items", "item_id")):
             entities: Entities = getattr(catalogue, name)
@@ -135,7 +135,7 @@ def read_catalogue(folder: Path) -> Catalogue:
 
 
 def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
-    """SHA-256 of every file that the search reads, by its name inside the folder."""
+    """SHA-256 of each file that the search reads, by its path inside the folder."""
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
     return {name: sha256_file(folder / name) for name in names}
@@ -147,7 +147,7 @@ def _id_array(ids: pd.Series) -> Any:
 
 
 def _write_parquet(path: Path, table: Any) -> None:
-    # Pandas metadata would store library versions; the file stores only what the schema says.
+    # Pandas metadata holds versions of libraries, which would change the bytes of the file.
     with atomic_write(path) as handle:
         pq.write_table(table.replace_schema_metadata(None), handle, compression="zstd")
 

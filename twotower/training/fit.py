@@ -52,12 +52,12 @@ def fit(
         model_config: section `model`.
         train_config: section `train`.
         seed: the seed of params.yaml.
-        on_epoch: sees the model after each epoch; may raise to stop.
-        decompositions: folder that keeps spectral starts; None: they are computed again.
+        on_epoch: called after each epoch; may raise to stop training.
+        decompositions: folder that caches decompositions; None: no cache.
 
     Raises:
-        TrainingError: if the loss is not finite, the data is too small or too large for what the
-            sections ask for, or nothing is to be trained.
+        TrainingError: if the loss is not finite, the data is too small to be decomposed, or there
+            are no epochs and the start is not a model by itself.
     """
     try:
         check_start(model_config, train_config)
@@ -86,7 +86,7 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
     optimizers, schedule = _optimizers(model, config.lr), SCHEDULES[config.schedule]
     batches = math.ceil(len(rows) / config.batch_size)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "dropout"))  # torch offers it no generator
+        torch.manual_seed(derive_seed(seed, "dropout"))  # dropout takes no generator
         for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
             model.train()
             total = 0.0
@@ -127,7 +127,7 @@ class _TrainingRows:
         return len(self.user_idx)
 
     def pairs(self, batch: Tensor) -> Tensor | None:
-        """[batch] place of each row's pair in the history; None without a history."""
+        """[batch] position of each row's pair in the history; None without a history."""
         return None if self.pair_idx is None else self.pair_idx[batch]
 
     def batches(self, batch_size: int, shuffle: torch.Generator) -> Iterator[Tensor]:
@@ -138,7 +138,7 @@ class _TrainingRows:
 
 @dataclass
 class _Step:
-    """The loss of a batch, as sections `model` and `train` define it."""
+    """Computes the loss of a batch, as sections `model` and `train` define it."""
 
     model: TwoTower
     rows: _TrainingRows
@@ -178,7 +178,7 @@ class _Step:
         return loss
 
     def _negatives(self, rows: int) -> Tensor:
-        """[extra] items that the loss needs the vectors of, beside those of the batch's rows."""
+        """[extra] items that the loss needs besides those of the batch's rows."""
         match self._loss.negatives:
             case Negatives.CATALOGUE:
                 return torch.arange(self.rows.num_items)
@@ -192,7 +192,7 @@ class _Step:
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
-    """Adam; for embeddings of ids the lazy one that touches only the rows of the batch."""
+    """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch."""
     embeddings = (
         model.user_tower.id_embedding, model.item_tower.id_embedding, model.history_embedding
     )  # fmt: skip

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BLOCK_SCORES = 2**20
-"""Scores that the softmax losses hold at a time: 4 MiB. Constant, because it changes the bits."""
+"""Scores that the softmax losses compute at a time: 4 MiB. Another value gives other bits."""
 MIN_BLOCK_ROWS = 128
-"""Rows of a block however many candidates there are: their gradients are added block by block."""
+"""Lower bound of a block's rows for many candidates: their gradients are added per block."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def full_softmax(batch: Batch) -> Tensor:
 class _Softmax(torch.autograd.Function):
     """Weighted sum of softmax losses, a block of rows at a time, each with its gradients.
 
-    Differentiating the plain expression would keep several [batch, candidates] matrices, and pass
-    over each in memory; the scores of a block stay in the processor's cache.
+    Autograd on the plain expression would keep several [batch, candidates] matrices in memory; the
+    scores of a block stay in the processor's cache.
     """
 
     @staticmethod
@@ -155,14 +155,14 @@ class _Softmax(torch.autograd.Function):
             each = torch.arange(len(block), device=query.device)
             logits = torch.addmm(addend, block, candidate.T, out=scores[: len(block)])
             logits[next(hidden)] = -torch.inf
-            wanted = logits[each, own]
+            positives = logits[each, own]
             if not positive_as_negative:
                 logits[each, own] = -torch.inf
             largest = logits.amax(dim=1)
             probability = torch.softmax(logits, dim=1, out=shares[: len(block)])
-            losses = largest - probability.amax(dim=1).log() - wanted
+            losses = largest - probability.amax(dim=1).log() - positives
             if not positive_as_negative:
-                alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
+                alone = largest == -torch.inf  # rows without any negative teach nothing
                 losses, counted = losses.masked_fill(alone, 0.0), counted.masked_fill(alone, 0.0)
                 probability[alone] = 0.0
             loss += (losses * counted).sum()
@@ -183,7 +183,7 @@ class _Softmax(torch.autograd.Function):
 def _split(
     masked: tuple[Tensor, Tensor] | None, size: int, count: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The rows, counted within the block, and columns of each block of `size` rows.
+    """Rows, counted from the start of the block, and columns of each block of `size` rows.
 
     Args:
         masked: two [hits] int64, rows ascending; None: none.
@@ -202,10 +202,10 @@ def _split(
 
 
 def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of candidates that hold a row's own item without being its positive.
+    """Rows and columns of candidates that equal a row's own item but are not its positive.
 
     Args:
-        item_idx: [candidates] int64; the first `batch` are the positives of the rows.
+        item_idx: [candidates] int64; the positives of the rows come first.
         batch: number of rows.
 
     Returns:
@@ -217,8 +217,8 @@ def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
     counts = torch.searchsorted(ordered, own, right=True) - first
     ends = counts.cumsum(0)
     rows = torch.repeat_interleave(torch.arange(batch, device=own.device), counts)
-    places = torch.arange(len(rows), device=own.device) - (ends - counts)[rows] + first[rows]
-    columns = order[places]
+    positions = torch.arange(len(rows), device=own.device) - (ends - counts)[rows] + first[rows]
+    columns = order[positions]
     other = rows != columns
     return rows[other], columns[other]
 

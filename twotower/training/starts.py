@@ -32,7 +32,7 @@ class StartInputs:
         config: section `model`.
         seed: the seed of params.yaml.
         threads: of linear algebra; another number gives slightly different results.
-        decompositions: folder that keeps decompositions; None: they are computed anew.
+        decompositions: folder that caches decompositions; None: no cache.
     """
 
     interactions: Interactions
@@ -58,7 +58,7 @@ def random_start(model: TwoTower, inputs: StartInputs) -> None:
 
     Args:
         model: changed in place.
-        inputs: of which the seed and the training rows matter.
+        inputs: the seed and the training rows are used.
     """
     generator = torch.Generator().manual_seed(derive_seed(inputs.seed, "initialise"))
     rows = inputs.interactions

@@ -22,8 +22,8 @@ VECTOR_BLOCK = 4096
 class Tower(nn.Module):
     """Sum of the embeddings of an entity's id and side features, then optional hidden layers.
 
-    Side features of an entity whose id training never saw are all that is known of it: its id
-    embedding is zero and stays so.
+    An id without training rows has a zero embedding, so that such an entity is described by its
+    side features alone.
 
     Source of the sum: Kula, "Metadata embeddings for user and item cold-start", 2015.
     """
@@ -41,17 +41,17 @@ class Tower(nn.Module):
         self._add_encoders(features)
         self.register_buffer("origin", torch.zeros(()), persistent=False)
         self.has_features = bool(features.columns)
-        known = use_id or self.has_features
-        widths = [dim, *config.hidden, dim] if config.hidden and known else []
+        has_inputs = use_id or self.has_features
+        widths = [dim, *config.hidden, dim] if config.hidden and has_inputs else []
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def _add_encoders(self, features: Features) -> None:
-        """Modules of the features, under the names that saved weights have."""
+        """Add the encoders of all features; saved weights rely on their names."""
         shared: dict[str, list[Feature]] = {}
         for position, (_, column) in enumerate(sorted(features.columns.items())):
             if column.name in SHARED_ENCODERS:
                 shared.setdefault(column.name, []).append(column)
-            else:  # a feature's own name may hold dots, which torch forbids in names of modules
+            else:  # not under the feature's name: torch forbids dots in names of modules
                 encoder = COLUMN_ENCODERS[column.name](column, self.dim)
                 self.feature_embeddings[str(position)] = encoder
         for kind, columns in shared.items():
@@ -75,8 +75,8 @@ class Tower(nn.Module):
 class TwoTower(nn.Module):
     """Two towers whose vectors are compared by inner product, or by cosine.
 
-    A user tower with history adds to what it knows of the user the weighted sum of vectors of the
-    user's items: the item tower's, or those of a table of its own (`Start.own_history_table`).
+    A user tower with history adds the weighted sum of the vectors of the user's items: those of the
+    item tower, or of a separate table (`Start.own_history_table`).
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class TwoTower(nn.Module):
         history: History | None = None,
         popularity: Float32Array | None = None,
     ) -> None:
-        """Build the towers, with torch's own random start.
+        """Build the towers, with torch's default initialisation.
 
         Args:
             catalogue: users and items.
             config: section `model`.
-            history: of the training rows; needed by a user tower with history.
-            popularity: [num_items] what each item's adds to its scores (`popularity_addend`), for a
-                model with `popularity_weight`; None: 0.
+            history: of the training rows; required by a user tower with history.
+            popularity: [num_items] what is added to each item's scores (`popularity_addend`) if
+                `popularity_weight` is above 0; None: 0.
         """
         super().__init__()
         users, items = catalogue.users, catalogue.items
@@ -114,7 +114,7 @@ class TwoTower(nn.Module):
         self.pools_history = config.pools_history
         if self.pools_history:
             if history is None:
-                msg = "a user tower with history needs the history"
+                msg = f"user_tower: {config.user_tower} requires the history of the training rows"
                 raise ValueError(msg)
             self.register_buffer("history_offsets", torch.from_numpy(history.lists.offsets))
             self.register_buffer("history_items", torch.from_numpy(history.lists.items))
@@ -133,13 +133,13 @@ class TwoTower(nn.Module):
     def forward(
         self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Vectors of training rows, before `finish`.
+        """Vectors of a batch of training rows, before `finish`.
 
         Args:
             user_idx: [batch] int64.
-            item_idx: [batch + extra] int64; the first are the positives of the rows.
-            pair_idx: [batch] int64 place of each row's pair in the history, needed where users
-                have one: a row's own item is left out of what its user is known by.
+            item_idx: [batch + extra] int64; the positives of the rows come first.
+            pair_idx: [batch] int64 position of each row's pair in the history; required if the
+                user tower pools it: a row's own item is excluded from its user's history.
 
         Returns:
             [batch, dim] and [batch + extra, dim].
@@ -148,61 +148,65 @@ class TwoTower(nn.Module):
         if not self.pools_history:
             return query, self.item_tower(item_idx)
         items, pooling, starts = self._bags_of(user_idx)
-        distinct, place = _distinct(torch.cat([item_idx, items]), self.item_tower.num_entities)
+        distinct, position = _distinct(torch.cat([item_idx, items]), self.item_tower.num_entities)
         vectors = self.item_tower(distinct)
-        candidate = vectors[place[: len(item_idx)]]
+        candidate = vectors[position[: len(item_idx)]]
         positive = candidate[: len(query)]
         if self.history_embedding is not None:
             vectors = self.history_embedding(distinct)
-            positive = vectors[place[: len(query)]]
-        pooled = pool(vectors, place[len(item_idx) :], pooling, starts)
+            positive = vectors[position[: len(query)]]
+        pooled = pool(vectors, position[len(item_idx) :], pooling, starts)
         own = self.get_buffer("history_pooling")[pair_idx].unsqueeze(1)
         return query + pooled - own * positive, candidate
 
     def _bags_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Items of each user's history, their pooling, and where each user's begin."""
-        places, starts = bags(self.get_buffer("history_offsets"), user_idx)
+        """Items of each user's history, their pooling weights, and where each user's begin."""
+        positions, starts = bags(self.get_buffer("history_offsets"), user_idx)
         items, pooling = self.get_buffer("history_items"), self.get_buffer("history_pooling")
-        return items[places], pooling[places], starts
+        return items[positions], pooling[positions], starts
 
     def _in_history(self, items: Tensor) -> Tensor:
-        """[num_items, dim] vectors of the items in a history, given those of the item tower."""
+        """[num_items, dim] vectors with which items enter a history.
+
+        Args:
+            items: [num_items, dim] vectors of the item tower.
+        """
         return items if self.history_embedding is None else self.history_embedding.weight
 
     def finish(self, vectors: Tensor) -> Tensor:
-        """[count, dim] vectors as they are compared: of length 1 for the cosine."""
+        """[count, dim] vectors as they are compared: L2-normalised for the cosine."""
         return nn.functional.normalize(vectors, dim=1) if self.normalise else vectors
 
     @torch.no_grad()
     def vectors(self) -> tuple[Float32Array, Float32Array]:
         """User vectors [num_users, dim] and item vectors [num_items, dim].
 
-        Their inner products rank the items: for the cosine the vectors have length 1, and the
-        temperature, which changes no order, is left out. With `popularity_weight` the last
-        dimension is the popularity of an item, and 1 for a user of whom something is known.
+        Items are ranked by their inner products. For the cosine the vectors are L2-normalised; the
+        temperature is not applied, since it does not change the order. With `popularity_weight` the
+        last dimension holds an item's popularity, and 1 for each user whose vector is not zero.
         """
         items = _encode_all(self.item_tower, self.item_tower)
         in_history = self._in_history(items)
 
         def queries(user_idx: Tensor) -> Tensor:
-            known = self.user_tower(user_idx)
+            own = self.user_tower(user_idx)
             pooled = pool(in_history, *self._bags_of(user_idx)) if self.pools_history else 0.0
-            return self.finish(known + pooled)
+            return self.finish(own + pooled)
 
         users, items = _encode_all(queries, self.user_tower), self.finish(items)
         if self.adds_popularity:
-            known = users.any(dim=1, keepdim=True).to(users.dtype)
-            users = torch.cat([users, known], dim=1)
+            nonzero = users.any(dim=1, keepdim=True).to(users.dtype)
+            users = torch.cat([users, nonzero], dim=1)
             items = torch.cat([items, self.get_buffer("popularity").unsqueeze(1)], dim=1)
         return users.cpu().numpy(), items.cpu().numpy()
 
     @torch.no_grad()
     def history_item_vectors(self) -> Float32Array | None:
-        """[num_items, dim] what each item adds to a user; None if the tower pools no history.
+        """[num_items, dim] what each item adds to a user's vector; None without a pooled history.
 
-        A new user's vector, but for side features, is their sum over the user's n items, each
-        times (1 - history_decay) ** (items after it), divided by n ** user_exponent, and then
-        `finish`. Where the last dimension is the popularity, it is 0.
+        The vector of a new user, side features aside, is the sum of these over the user's n items,
+        each multiplied by (1 - history_decay) ** (number of later items), divided by
+        n ** user_exponent, then passed to `finish`. A dimension for the popularity is 0.
         """
         if not self.pools_history:
             return None
@@ -237,21 +241,24 @@ def load_towers(
     return model.eval()
 
 
-def pool(vectors: Tensor, places: Tensor, pooling: Tensor, starts: Tensor) -> Tensor:
+def pool(vectors: Tensor, idx: Tensor, pooling: Tensor, starts: Tensor) -> Tensor:
     """[num_bags, dim] weighted sums of rows of `vectors`; 0 for an empty bag."""
-    return nn.functional.embedding_bag(
-        places, vectors, starts, mode="sum", per_sample_weights=pooling
-    )
+    return nn.functional.embedding_bag(idx, vectors, starts, mode="sum", per_sample_weights=pooling)
 
 
 def _distinct(idx: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The distinct values of `idx`, all below `count`, ascending, and the place of each element."""
+    """Distinct values of `idx`, ascending, and the position of each element among them.
+
+    Args:
+        idx: [n] int64, all below `count`.
+        count: exclusive upper bound.
+    """
     present = torch.zeros(count, dtype=torch.bool, device=idx.device)
     present[idx] = True
     distinct = present.nonzero().squeeze(1)
-    place = torch.empty(count, dtype=torch.int64, device=idx.device)
-    place[distinct] = torch.arange(len(distinct), device=idx.device)
-    return distinct, place[idx]
+    position = torch.empty(count, dtype=torch.int64, device=idx.device)
+    position[distinct] = torch.arange(len(distinct), device=idx.device)
+    return distinct, position[idx]
 
 
 def _encode_all(encode: Callable[[Tensor], Tensor], tower: Tower) -> Tensor:
