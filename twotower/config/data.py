@@ -15,7 +15,6 @@ from twotower.config.section import Section
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
-FeatureKind = Literal["categorical", "multi_valued", "numeric"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 LARGEST_WEIGHT = 1e30
 """Of one row, so that a sum over many rows still fits a float32."""
@@ -37,6 +36,14 @@ def _false_is_absent(value: Any) -> Any:
 
 
 Separator = Annotated[str, BeforeValidator(_unescape_tab), AfterValidator(_check_separator)]
+
+
+def _check_kind(name: str) -> str:
+    from twotower.data.features import KINDS  # pyarrow takes a moment to import
+
+    return KINDS.check(name)
+
+
 OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
 """null: recognised by its usual English or Spanish names; false (or ""): there is none."""
 
@@ -44,9 +51,10 @@ OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
 class FeatureConfig(Section):
     """A declared side feature; `category: categorical` is short for `category: {kind: ...}`."""
 
-    kind: FeatureKind
+    kind: Annotated[str, AfterValidator(_check_kind)]
+    """A row of `KINDS` in twotower/data/features.py."""
     separator: Text = "|"
-    """Between the values of a multi_valued feature."""
+    """Between the values of a cell, for kinds that are read from lists."""
     optional: bool = False
     """Whether data without such a column is used without the feature; prepare says so."""
 

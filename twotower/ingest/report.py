@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.common.arrays import Int64Array
+from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.tables import SideTable
@@ -100,7 +101,7 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _CodedRows]:
     """Each split, and "total": all of them."""
     users = pd.factorize(pd.concat([splits[name]["user_id"] for name in SPLITS]))[0]
     items, distinct_items = pd.factorize(pd.concat([splits[name]["item_id"] for name in SPLITS]))
-    pairs = users * len(distinct_items) + items
+    pairs = pair_keys(users, items, len(distinct_items))
     timestamps = np.concatenate([splits[name]["timestamp"].to_numpy() for name in SPLITS])
     total = _CodedRows(users, items, pairs, timestamps)
     stops = np.cumsum([len(splits[name]) for name in SPLITS])
@@ -139,7 +140,7 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
 
 
 def _distinct(codes: Int64Array) -> int:
-    return len(np.unique(codes))
+    return len(pd.unique(codes))
 
 
 def _period(rows: _CodedRows) -> dict[str, str] | None:
