@@ -51,6 +51,12 @@ def test_profile_by_hand(last_run: Path) -> None:
     assert len(stored["user_hashes"]) == 10
 
 
+def test_the_hashes_of_ids_are_those_of_earlier_versions() -> None:
+    # Files of earlier runs stay comparable: echo -n 7 | b2sum -l 64, and the same of 8 and 9.
+    digests = ["8eba7fddfa15f905", "a3382767cbd236fa", "e75017cace788f82"]
+    assert profile(data(range(7, 10))).user_hashes == digests
+
+
 @pytest.mark.parametrize("content", [None, "{}"])
 def test_without_a_last_run_nothing_is_checked(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "last_run.json"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import Int8Array, Int64Array, UInt64Array
 from twotower.common.errors import DataError
+from twotower.common.hashing import splitmix64
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """Positions in twotower.data.prepared.SPLITS."""
@@ -85,7 +86,8 @@ def random_split(
     order = np.argsort(users, kind="stable")
     place = np.empty(len(users), dtype=np.int64)
     place[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
-    draws = _mix((user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)).view(np.int64)
+    keys = (user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)
+    draws = splitmix64(keys).view(np.int64)
     return _cut_tails(users, draws, _shares(counts, validation), _shares(counts, test))
 
 
@@ -159,13 +161,3 @@ def _cut_tails(
     labels = np.empty(len(users), dtype=np.int8)
     labels[order] = np.where(from_end < num_test[ordered], TEST, held_out)
     return labels
-
-
-def _mix(values: UInt64Array) -> UInt64Array:
-    """Scrambled bits, one to one.
-
-    Source: the finaliser of SplitMix64; Steele, Lea and Flood, OOPSLA 2014.
-    """
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
-    return values ^ (values >> np.uint64(31))

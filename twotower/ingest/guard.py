@@ -4,18 +4,19 @@ A stage cannot depend on its own output, so what there is to know of the last ru
 `data/last_run.json`, under version control. Empty or absent: there is nothing to compare with.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.hashing import id_hashes
 from twotower.config.data import GuardConfig
 
 LAST_RUN = Path("data/last_run.json")
@@ -51,7 +52,7 @@ class DataProfile:
 def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
     """Profile of the splits of a run, each with user_id, item_id and timestamp."""
     rows = pd.concat(list(splits.values()), ignore_index=True)
-    users, items = rows["user_id"].unique(), rows["item_id"].unique()
+    users, items = (rows[column].drop_duplicates() for column in ("user_id", "item_id"))
     timed = bool((rows["timestamp"] != 0).any())
     return DataProfile(
         rows=len(rows),
@@ -59,14 +60,14 @@ def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
         items=len(items),
         first=int(rows["timestamp"].min()) if timed else None,
         last=int(rows["timestamp"].max()) if timed else None,
-        user_hashes=_sketch(pd.Index(users)),
-        item_hashes=_sketch(pd.Index(items)),
+        user_hashes=_sketch(users),
+        item_hashes=_sketch(items),
     )
 
 
-def _sketch(ids: pd.Index) -> list[str]:
-    hashes = (hashlib.blake2b(str(key).encode(), digest_size=8).hexdigest() for key in ids.tolist())
-    return sorted(hashes)[:SKETCH]
+def _sketch(ids: pd.Series) -> list[str]:
+    digests = np.sort(id_hashes(ids).byteswap())[:SKETCH]  # as numbers whose hex is the digest's
+    return [f"{digest:016x}" for digest in digests.tolist()]
 
 
 def write_last_run(path: Path, data: DataProfile | None) -> None:
