@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from twotower.config.section import Section
+from twotower.data.splits import SPLIT_STRATEGIES
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
@@ -167,15 +168,16 @@ class GivenFiles(Section):
 class SplitConfig(Section):
     """Section `split`: the test split is cut first, then validation from what is left."""
 
-    strategy: Literal["temporal", "cutoff", "random", "leave_last_out", "given"] = "temporal"
-    """Which events are held out; all but `cutoff` leave every user a training event.
+    strategy: Annotated[str, AfterValidator(SPLIT_STRATEGIES.check)] = "temporal"
+    """Which events are held out, see twotower/data/splits.py.
 
-    temporal: each user's latest. cutoff: the latest of all, whoever's they are, from one moment
-    on; users and items that begin later are unknown to training. random: some of each user's.
-    leave_last_out: each user's last. given: see `files` and `column`.
+    temporal: each user's latest. cutoff: the latest of all users, from one moment on; users and
+    items whose first event is later are unknown to training. random: some of each user's.
+    leave_last_out: each user's last. given: see `files` and `column`. All but `cutoff` leave
+    every user a training event.
     """
     validation: Fraction = 0.2
-    """Share of each user's events, for `cutoff` of all events; 0: none.
+    """Share of each user's events, for `cutoff` of all events; 0: no validation split.
 
     At least one event, of each user or of all; for `leave_last_out` any share is one event.
     """

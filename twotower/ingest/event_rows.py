@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray, Float64Array, Int8Array
 from twotower.config.data import LARGEST_WEIGHT, DataConfig
-from twotower.data.splits import GIVEN_NAMES
+from twotower.data.splits import GIVEN_NAMES, UNSPLIT
 from twotower.ingest.convert import (
     SECONDS_RULE,
     as_ids,
@@ -23,9 +23,6 @@ from twotower.ingest.recognise import event_weights
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
 from twotower.ingest.tables import SideTable
-
-UNSPLIT = -1
-"""Label of a row whose split is not given."""
 
 Tables = Mapping[str, SideTable | None]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
-from twotower.ingest.event_rows import UNSPLIT
+from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.recognise import (
     FILES,
     find_column,
@@ -27,7 +27,7 @@ def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[
         ConfigError: if the strategy is `given` and the split is not, or twice, or two splits are
             one file.
     """
-    if split.strategy == "given":
+    if SPLIT_STRATEGIES[split.strategy].is_given:
         named = {name: getattr(split.files, name) for name in SPLITS}
         if any(named.values()) == bool(split.column):
             msg = "split.strategy: given needs either split.files or split.column"
@@ -81,6 +81,6 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
         found = find_column(source, role, getattr(columns, role), f"{prefix}.{role}")
         if found is not None:
             roles[role] = found
-    if split.strategy == "given" and split.column:
+    if SPLIT_STRATEGIES[split.strategy].is_given and split.column:
         roles["split"] = named_column(source, split.column, "split.column")
     return roles

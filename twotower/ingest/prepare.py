@@ -14,13 +14,7 @@ from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.prepared import SPLITS, Catalogue, Entities, write_catalogue, write_split
-from twotower.data.splits import (
-    cutoff_split,
-    leave_last_out,
-    random_split,
-    temporal_split,
-    time_order,
-)
+from twotower.data.splits import SPLIT_STRATEGIES, SplitInput, time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
 from twotower.ingest.report import data_report
@@ -156,10 +150,11 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
 
 
 def _check_times(config: Config, log: EventLog) -> None:
-    if config.split.strategy == "cutoff" and not log.has_timestamps:
+    strategy = SPLIT_STRATEGIES[config.split.strategy]
+    if strategy.needs_times and not log.has_timestamps:
         msg = (
-            f"{', '.join(log.files)}: split.strategy: cutoff needs the time of each event; name "
-            "its column in data.interactions.columns.timestamp, or choose another strategy"
+            f"{', '.join(log.files)}: split.strategy: {strategy.name} needs the time of each "
+            "event; set data.interactions.columns.timestamp or choose another strategy"
         )
         raise DataError(msg)
 
@@ -179,23 +174,12 @@ def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _labels(frame: pd.DataFrame, config: Config) -> Int8Array:
+    """[num_rows] split of each row of `frame`, which is in time order."""
     split = config.split
-    codes, ids = pd.factorize(frame["user_id"])
-    users, timestamps = codes.astype(np.int64), frame["timestamp"].to_numpy()
-    match split.strategy:
-        case "given":
-            return frame["split"].to_numpy(np.int8)
-        case "cutoff":
-            return cutoff_split(timestamps, split.validation, split.test)
-        case "random":
-            seeds = [derive_seed(config.seed, "split", user) for user in ids.tolist()]
-            user_seeds = np.array(seeds, dtype=np.uint64)
-            return random_split(users, user_seeds, split.validation, split.test)
-        case "leave_last_out":
-            wanted = {"validation": split.validation > 0, "test": split.test > 0}
-            return leave_last_out(users, timestamps, **wanted)
-        case "temporal":
-            return temporal_split(users, timestamps, split.validation, split.test)
+    events = SplitInput.from_frame(
+        frame, validation=split.validation, test=split.test, seed=config.seed
+    )
+    return SPLIT_STRATEGIES[split.strategy].label(events)
 
 
 def _write(
