@@ -1,4 +1,4 @@
-"""All of the prepare stage: read, check, sample, merge, split, describe, write."""
+"""The whole prepare stage: read, check, sample, split, merge, report, write."""
 
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -31,18 +31,19 @@ def prepare(
     error, earlier outputs are as they were.
 
     Args:
-        config: all parameters; those of `data`, `guard`, `split` and `seed` count.
+        config: all parameters; `data`, `guard`, `split` and `seed` are used.
         output: folder for the layout of twotower.data.prepared.
         metrics: file for the report.
-        last_run: profile of the data that this data is compared with; None: with nothing.
+        last_run: file of the last run's profile, which the guard rails compare the data with;
+            None: no guard rails.
 
     Returns:
-        The report that `metrics` holds.
+        The report, as written to `metrics`.
 
     Raises:
-        DataError: naming file, row, column, rule and the first offenders; or the guard rails that
-            the data breaks.
-        ConfigError: if the split is `given` and not said where.
+        DataError: naming file, row, column, rule and the first invalid rows; or the guard rails
+            that the data breaks.
+        ConfigError: if the strategy is `given` and neither files nor a column are.
     """
     root = _check_root(Path(config.data.root), output)
     tables = {role: load_table(root, config.data, role) for role in ("users", "items")}
@@ -75,7 +76,7 @@ def prepare(
 
 
 def _features(declared: Iterable[str], entities: Entities) -> dict[str, list[str]]:
-    """Which declared features the data has, and which optional ones it lacks."""
+    """Declared features that the data has, and optional ones that it lacks."""
     used = sorted(entities.features.columns)
     return {"used": used, "left_out": sorted(set(declared) - set(used))}
 
@@ -83,7 +84,7 @@ def _features(declared: Iterable[str], entities: Entities) -> dict[str, list[str
 def sample_users(
     users: SideTable | None, frame: pd.DataFrame, share: float, seed: int
 ) -> tuple[SideTable | None, pd.DataFrame, int]:
-    """Keep a share of the users; whether one stays depends only on its id and the seed.
+    """Keep a share of the users; whether one is kept depends only on its id and the seed.
 
     Args:
         users: the users table, if there is one.
@@ -92,17 +93,17 @@ def sample_users(
         seed: of params.yaml.
 
     Returns:
-        The users table and the interactions of the users that stay, and how many users do not.
+        The users table and the interactions of the users that are kept, and the number of users
+        that are not.
     """
     if share == 1:
         return users, frame, 0
-    known = frame["user_id"].unique() if users is None else users.ids.to_numpy()
-    ids = pd.Index(known)
-    stays = np.array(
+    ids = pd.Index(frame["user_id"].unique() if users is None else users.ids.to_numpy())
+    kept = np.array(
         [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
     )
-    kept = frame[frame["user_id"].isin(ids[stays])]
-    return users and users.filter(stays), kept, int((~stays).sum())
+    rows = frame[frame["user_id"].isin(ids[kept])]
+    return users and users.filter(kept), rows, int((~kept).sum())
 
 
 def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -114,9 +115,9 @@ def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each (user, item) pair of a split: its latest, with the weights of all summed.
+    """One row per (user, item) pair of a split: the latest, with the sum of the pair's weights.
 
-    Rows of different splits stay apart: a held-out row must not take one away from training.
+    Rows of different splits are not merged: a held-out row must not remove a training row.
 
     Args:
         frame: in time order, with user_id, item_id, weight and split.
@@ -132,7 +133,7 @@ def _check_root(root: Path, output: Path) -> Path:
         msg = f"{root}: no such folder (data.root)"
         raise DataError(msg)
     if output.resolve().is_relative_to(root.resolve()):
-        msg = f"{root}: data.root must not hold the outputs, which go to {output}"
+        msg = f"{root}: data.root must not contain the outputs ({output})"
         raise DataError(msg)
     return root
 
@@ -142,9 +143,9 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
         count = frame[f"{name}_id"].nunique()
         if count < 2:
             msg = (
-                f"{', '.join(log.files)}: a recommender needs at least two users and two items; "
-                f"usable rows have {count or 'no'} {name}{'' if count == 1 else 's'} "
-                f"(rows dropped: {describe(log.dropped)}; data.sample may leave out more)"
+                f"{', '.join(log.files)}: need at least two users and two items, but the valid "
+                f"rows have {count} {name}{'' if count == 1 else 's'} "
+                f"(dropped rows: {describe(log.dropped)}; data.sample may leave out more)"
             )
             raise DataError(msg)
 
@@ -162,12 +163,12 @@ def _check_times(config: Config, log: EventLog) -> None:
 def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
     if splits["train"].empty:
-        msg = "split: no usable row belongs to the training split"
+        msg = "split: the training split has no valid rows"
         raise DataError(msg)
     if not splits["train"]["weight"].astype(np.float32).any():
         msg = (
-            "data.interactions.columns.weight: every training row weighs 0, so there is nothing "
-            "to learn; name another column, or false to let all rows weigh 1"
+            "data.interactions.columns.weight: every training row has weight 0, so there is "
+            "nothing to learn; set another column, or false to give every row weight 1"
         )
         raise DataError(msg)
     return splits
