@@ -1,19 +1,18 @@
 """The whole prepare stage: read, check, sample, split, merge, report, write."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.data.prepared import SPLITS, Catalogue, Entities, write_catalogue, write_split
+from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
 from twotower.data.splits import SPLIT_STRATEGIES, SplitInput, time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
@@ -53,32 +52,18 @@ def prepare(
     )
     _check_enough(frame, log)
     _check_times(config, log)
-    frame = in_time_order(frame)
-    num_rows = len(frame)
-    frame = frame.assign(split=_labels(frame, config))
-    if config.data.repeats == "merge":
-        frame = merge_repeats(frame)
-    splits = _parts(frame)
+    splits = _split(in_time_order(frame), config)
     if last_run is not None:
         check_data(splits, last_run, config.guard)
     catalogue = Catalogue(
         users=build_entities(users, splits["train"]["user_id"]),
         items=build_entities(tables["items"], splits["train"]["item_id"]),
     )
-    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(frame)}
-    report = data_report(log, tables, splits, catalogue, removed)
-    report["features"] = {
-        role: _features(getattr(config.data, role).features, getattr(catalogue, role))
-        for role in ("users", "items")
-    }
+    num_merged = len(frame) - sum(len(rows) for rows in splits.values())
+    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
+    report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
     _write(output, metrics, splits, catalogue, report)
     return report
-
-
-def _features(declared: Iterable[str], entities: Entities) -> dict[str, list[str]]:
-    """Declared features that the data has, and optional ones that it lacks."""
-    used = sorted(entities.features.columns)
-    return {"used": used, "left_out": sorted(set(declared) - set(used))}
 
 
 def sample_users(
@@ -160,7 +145,19 @@ def _check_times(config: Config, log: EventLog) -> None:
         raise DataError(msg)
 
 
-def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
+    """Train, validation and test of a frame in time order, with repeats merged if that is set.
+
+    Raises:
+        DataError: if nothing can be learnt from the training split.
+    """
+    split = config.split
+    events = SplitInput.from_frame(
+        frame, validation=split.validation, test=split.test, seed=config.seed
+    )
+    frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
+    if config.data.repeats == "merge":
+        frame = merge_repeats(frame)
     splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
     if splits["train"].empty:
         msg = "split: the training split has no valid rows"
@@ -172,15 +169,6 @@ def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         )
         raise DataError(msg)
     return splits
-
-
-def _labels(frame: pd.DataFrame, config: Config) -> Int8Array:
-    """[num_rows] split of each row of `frame`, which is in time order."""
-    split = config.split
-    events = SplitInput.from_frame(
-        frame, validation=split.validation, test=split.test, seed=config.seed
-    )
-    return SPLIT_STRATEGIES[split.strategy].label(events)
 
 
 def _write(

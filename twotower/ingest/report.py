@@ -6,21 +6,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twotower.data.prepared import SPLITS, Catalogue
+from twotower.config.data import DataConfig, TableConfig
+from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.tables import SideTable
 
 
 def data_report(
+    config: DataConfig,
     log: EventLog,
     tables: Mapping[str, SideTable | None],
     splits: Mapping[str, pd.DataFrame],
     catalogue: Catalogue,
+    *,
     removed: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Everything in metrics/data.json but the features; a share of no rows is None.
+    """Everything in metrics/data.json; a share of no rows is None.
 
     Args:
+        config: section `data`.
         log: the interactions as read.
         tables: the users and items tables as read.
         splits: train, validation and test.
@@ -48,6 +52,10 @@ def data_report(
         "hidden": {
             "validation": _hidden(train, train["pair"], validation, timed=timed),
             "test": _hidden(train, before_test, test, timed=timed),
+        },
+        "features": {
+            "users": _features(config.users, catalogue.users),
+            "items": _features(config.items, catalogue.items),
         },
     }
 
@@ -119,6 +127,12 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
         if isinstance(source, SideTable):
             report[name]["blanked_cells"] = sum(source.blanked.values())
     return report
+
+
+def _features(config: TableConfig, entities: Entities) -> dict[str, list[str]]:
+    """Declared features that the data has, and optional ones that it lacks."""
+    used = sorted(entities.features.columns)
+    return {"used": used, "left_out": sorted(set(config.features) - set(used))}
 
 
 def _period(rows: pd.DataFrame) -> dict[str, str] | None:
