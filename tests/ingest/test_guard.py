@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
+from twotower.common.units import DAY
 from twotower.config.data import GuardConfig
 from twotower.ingest.guard import (
-    DAY,
     LAST_RUN,
     SKETCH,
     check_data,

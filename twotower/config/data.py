@@ -41,13 +41,14 @@ class FileFormat:
     side_tables: bool = True
 
 
-_SOURCES = "twotower.ingest.sources"
 FORMATS = Table(
     "data.interactions.format",
-    FileFormat("csv", lazy(f"{_SOURCES}.text:open_csv"), (".csv",)),
-    FileFormat("tsv", lazy(f"{_SOURCES}.text:open_tsv"), (".tsv",)),
-    FileFormat("parquet", lazy(f"{_SOURCES}.parquet:open_parquet"), (".parquet",)),
-    FileFormat("adjacency", lazy(f"{_SOURCES}.adjacency:open_adjacency"), side_tables=False),
+    FileFormat("csv", lazy("twotower.ingest.sources.text:open_csv"), (".csv",)),
+    FileFormat("tsv", lazy("twotower.ingest.sources.text:open_tsv"), (".tsv",)),
+    FileFormat("parquet", lazy("twotower.ingest.sources.parquet:open_parquet"), (".parquet",)),
+    FileFormat(
+        "adjacency", lazy("twotower.ingest.sources.adjacency:open_adjacency"), side_tables=False
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,21 @@ from twotower.ingest.row_check import describe
 from twotower.ingest.tables import SideTable, build_entities, load_table
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Data that is ready to be written.
+
+    Attributes:
+        splits: by name.
+        catalogue: users and items of the training split and of the side tables.
+        report: what metrics/data.json will hold.
+    """
+
+    splits: Mapping[str, pd.DataFrame]
+    catalogue: Catalogue
+    report: dict[str, Any]
+
+
 def prepare(
     config: Config, output: Path, metrics: Path, last_run: Path | None = None
 ) -> dict[str, Any]:
@@ -38,6 +54,23 @@ def prepare(
 
     Returns:
         The report, as written to `metrics`.
+
+    Raises:
+        DataError: see `examine`.
+        ConfigError: see `examine`.
+    """
+    prepared = examine(config, output, last_run)
+    _write(output, metrics, prepared)
+    return prepared.report
+
+
+def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepared:
+    """Read, check and split the raw files as `prepare` does, without writing anything.
+
+    Args:
+        config: see `prepare`.
+        output: folder that `prepare` writes to, which data.root must not contain.
+        last_run: see `prepare`.
 
     Raises:
         DataError: naming file, row, column, rule and the first invalid rows; or the guard rails
@@ -62,8 +95,7 @@ def prepare(
     num_merged = len(frame) - sum(len(rows) for rows in splits.values())
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
     report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
-    _write(output, metrics, splits, catalogue, report)
-    return report
+    return Prepared(splits, catalogue, report)
 
 
 def sample_users(
@@ -171,21 +203,15 @@ def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
     return splits
 
 
-def _write(
-    output: Path,
-    metrics: Path,
-    splits: Mapping[str, pd.DataFrame],
-    catalogue: Catalogue,
-    report: Mapping[str, Any],
-) -> None:
+def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
         staging = Path(temporary)
         names = [f"{name}.parquet" for name in SPLITS]
         for name in SPLITS:
-            write_split(staging / f"{name}.parquet", splits[name])
-        write_catalogue(output / "vocabulary", catalogue)
+            write_split(staging / f"{name}.parquet", prepared.splits[name])
+        write_catalogue(output / "vocabulary", prepared.catalogue)
         for name in names:
             (staging / name).replace(output / name)
-    write_json(metrics, report)
+    write_json(metrics, prepared.report)
