@@ -87,7 +87,7 @@ class FeatureConfig(Section):
     separator: Text = "|"
     """Between the values of a multi_valued feature."""
     optional: bool = False
-    """true: where there is no such column, leave the feature out and report it; false: stop."""
+    """true: without such a column, the feature is left out and reported; false: an error."""
 
 
 def _expand_feature(value: Any) -> Any:
@@ -219,7 +219,7 @@ class SplitConfig(Section):
     """Which events are held out, see twotower/data/splits.py.
 
     temporal: each user's latest. cutoff: the latest of all users, from one moment on; users and
-    items whose first event is later are unknown to training. random: some of each user's.
+    items whose first event is later are cold. random: some of each user's.
     leave_last_out: each user's last. given: see `files` and `column`. All but `cutoff` leave
     every user a training event.
     """

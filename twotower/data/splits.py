@@ -29,7 +29,7 @@ GIVEN_NAMES = {
     "val": VALIDATION,
     "test": TEST,
 }
-"""How a column may name the splits, without regard to case."""
+"""How a column may name the splits, ignoring case."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SplitStrategy:
         name: its value of `split.strategy`.
         summary: what it holds out, in a few words; the README's table shows it.
         label: gives each row TRAIN, VALIDATION or TEST: [num_rows] int8.
-        needs_times: whether it is meaningless without a time of each event.
+        needs_times: whether it needs the time of each event, not just their order.
         is_given: whether the labels come with the data, from `split.files` or `split.column`.
     """
 
@@ -102,7 +102,7 @@ class SplitStrategy:
 
 
 def temporal_split(events: SplitInput) -> Int8Array:
-    """Hold out each user's latest events: the test events from the tail, validation before them.
+    """Hold out each user's latest events: the last ones as test, those before as validation.
 
     Each takes max(1, floor(n · fraction)) of the user's n events while at least one training
     event remains; a fraction of 0 takes none. The arithmetic is exact: 0.29 of 100 is 29.
@@ -113,8 +113,8 @@ def temporal_split(events: SplitInput) -> Int8Array:
 def leave_last_out(events: SplitInput) -> Int8Array:
     """Hold out each user's last event as test and the one before as validation.
 
-    A training event remains for every user: one with a single event has no held-out one, and one
-    with two has no validation event if test takes one. A share of 0 takes none.
+    A training event remains for every user: a user with one event has none held out, and a user
+    with two has no validation event if one is held out as test. A share of 0 takes none.
     """
     one = np.ones_like(events.counts)
     num_validation, num_test = one * (events.validation > 0), one * (events.test > 0)
@@ -124,9 +124,9 @@ def leave_last_out(events: SplitInput) -> Int8Array:
 def random_split(events: SplitInput) -> Int8Array:
     """Hold out events of each user at random.
 
-    As many of each user as `temporal_split` does: every user with two events can be scored, and
-    the two strategies differ in nothing but the choice of the events. The choice depends on the
-    user's seed and number of events, not on the other users: it survives their new data.
+    It holds out as many of each user as `temporal_split`, so that every user with two events can
+    be scored, and only the choice of events differs. The choice depends on the user's seed and
+    number of events alone: new data of other users does not change it.
     """
     users, counts = events.users, events.counts
     order = np.argsort(users, kind="stable")
@@ -138,15 +138,15 @@ def random_split(events: SplitInput) -> Int8Array:
 
 
 def cutoff_split(events: SplitInput) -> Int8Array:
-    """Hold out the latest events of all: the test events, and validation before them.
+    """Hold out the latest events of all users: the last ones as test, those before as validation.
 
-    Each of the two begins at a moment and takes all events from there to its end, so that events
-    of one moment stay together, on the later side of the cut. It begins at the latest moment that
-    gives it at least max(1, floor(n · fraction)) of all n events, or earlier splits would have
-    none; a fraction of 0 takes none. The arithmetic is exact.
+    Each of the two splits takes all events from one moment to another, so that events of the same
+    moment stay together, on the later side of the cut. It begins at the latest moment that gives
+    it at least max(1, floor(n · fraction)) of all n events, but never so early that a split before
+    it would be empty; a fraction of 0 takes none. The arithmetic is exact.
 
     Raises:
-        DataError: if there are fewer moments than splits.
+        DataError: if there are fewer distinct moments than splits.
     """
     moments, moment, counts = np.unique(events.timestamps, return_inverse=True, return_counts=True)
     num_splits = 1 + int(events.validation > 0) + int(events.test > 0)
@@ -206,7 +206,7 @@ def _shares(counts: Int64Array, fraction: float) -> Int64Array:
 
 
 def _shares_of_users(events: SplitInput) -> tuple[Int64Array, Int64Array]:
-    """[num_users] events to hold out as validation, and as test."""
+    """[num_users] number of events to hold out as validation, and as test."""
     return _shares(events.counts, events.validation), _shares(events.counts, events.test)
 
 

@@ -47,8 +47,8 @@ def read_rows(
         columns), split (int8 position in SPLITS, or UNSPLIT).
 
     Raises:
-        DataError: if the source is damaged or empty, or a row breaks a rule and that is not
-            allowed.
+        DataError: if the source is damaged or empty, or a row breaks a rule and the policy is
+            "error".
     """
     table, check = load_columns(source, roles.values(), data)
     columns = {role: table[name] for role, name in roles.items()}

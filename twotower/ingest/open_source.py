@@ -16,7 +16,7 @@ def open_source(path: Path, config: DataConfig, format_name: str | None) -> Sour
         format_name: a row of FORMATS; None: by the file's extension.
 
     Raises:
-        DataError: if the file is missing, empty or damaged, or its format cannot be told.
+        DataError: if the file is missing, empty or damaged, or its format is unknown.
     """
     file_format = FORMATS[format_name] if format_name else _format_of(path, config)
     source: Source = file_format.open(path, config)

@@ -116,7 +116,11 @@ class RowCheck:
     def _count_invalid(
         self, ok: BoolArray, column: str, expected: str, values: pa.ChunkedArray
     ) -> int:
-        """How many valid rows break a rule; an error if there are any and the policy says so."""
+        """Number of valid rows that break a rule.
+
+        Raises:
+            DataError: if there are any and the policy is "error".
+        """
         rows = np.flatnonzero(self.valid & ~ok)
         if len(rows) and not self._drop:
             shown = self._show(rows[:SHOWN], values)

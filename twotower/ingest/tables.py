@@ -98,7 +98,7 @@ def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
 
     Args:
         table: it has every id in `train_ids`, because interactions with other ids are invalid;
-            None: there is none, and the entities have no features.
+            None: there is no table, and the entities have no features.
         train_ids: [num_rows] ids of the training split.
     """
     train = pd.Index(train_ids.unique())

@@ -33,7 +33,7 @@ def read_text(path: Path, encoding: str) -> bytes:
     """Text of a file, as UTF-8 with line feeds and without a byte-order mark; never blank.
 
     Raises:
-        DataError: also if the file holds no text, or (naming line and byte) text in another
+        DataError: also if the file is blank, or (naming line and byte) is not text in this
             encoding.
     """
     data = read_bytes(path).removeprefix(codecs.BOM_UTF8)

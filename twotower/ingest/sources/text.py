@@ -36,7 +36,7 @@ def _open(path: Path, config: DataConfig, separator: str) -> Source:
 
 
 class TextSource(Source):
-    """Delimited text with a header; fields may be quoted and then hold line breaks."""
+    """Delimited text with a header; quoted fields may contain line breaks."""
 
     place = "line"
 
@@ -73,7 +73,7 @@ class TextSource(Source):
         return table, num_ragged
 
     def places(self, rows: Int64Array) -> list[int]:
-        """See Source.places; a row that holds line breaks is where it starts."""
+        """See Source.places; a row of several lines has its first line."""
         if not len(rows):
             return []
         targets = set(rows.tolist())
