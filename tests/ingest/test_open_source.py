@@ -59,6 +59,16 @@ def test_encodings(tmp_path, encoding):
     assert cells(path, encoding=encoding) == ({"id": ["1"], "ciudad": ["Cádiz"]}, 0)
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding"), [(b"\xff\xfe", "utf-16-le"), (b" \xa0\n", "latin-1")]
+)
+def test_text_of_nothing_but_white_space(tmp_path, content, encoding):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.csv: the file has only blank lines"):
+        open_source(path, DataConfig(encoding=encoding), None)
+
+
 def test_separator_makes_any_extension_text(tmp_path):
     path = tmp_path / "ml.inter"
     path.write_text("a:token;b\n1;2\n")
