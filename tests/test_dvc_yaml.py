@@ -17,7 +17,12 @@ OBSERVERS = {
 }
 SHARED = "twotower/common"
 """Small, and used by every stage: each depends on all of it."""
-BY_HAND = {"hpo": {"twotower/ingest": "runs with --data-root only, which DVC never passes"}}
+PREPARE_ONLY = {"twotower/ingest": "named by the formats in config, which only prepare opens"}
+BY_HAND = {
+    "hpo": {"twotower/ingest": "runs with --data-root only, which DVC never passes"},
+    "refit": PREPARE_ONLY,
+    "visualize": PREPARE_ONLY,
+}
 
 
 def imported(path: Path) -> Iterator[str]:
