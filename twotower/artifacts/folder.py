@@ -32,6 +32,7 @@ from twotower.artifacts.ids import IdColumn
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError
 from twotower.common.files import sha256_file
+from twotower.common.paths import ARTIFACTS
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import index_recall, open_index
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
 
 
-ARTIFACTS = Path(".artifacts_best")
 META = "model_meta.json"
 INDEX = "index.usearch"
 FORMAT_VERSION = 2

@@ -103,7 +103,7 @@ def _candidate(registry: Registry, number: int | None) -> "ModelVersion":
         return registry.by_number(number)
     candidate = registry.by_alias(CANDIDATE)
     if candidate is None:
-        msg = f"{registry.name} has no candidate; run python -m twotower.registry register first"
+        msg = f"{registry.name} has no candidate; run twotower registry register first"
         raise RegistryError(msg)
     return candidate
 

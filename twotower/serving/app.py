@@ -16,7 +16,8 @@ from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
 from twotower.serving.limits import BodyLimit
 from twotower.serving.live import FolderWatcher, LiveModel, Served
-from twotower.serving.messages import (
+from twotower.serving.recommendations import Recommendations
+from twotower.serving.schemas import (
     Health,
     Problem,
     RecommendRequest,
@@ -25,7 +26,6 @@ from twotower.serving.messages import (
     SimilarResponse,
     explain,
 )
-from twotower.serving.recommendations import Recommendations
 
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""

@@ -24,7 +24,7 @@ INTERRUPTED_SECONDS = 10.0
 """The same after Ctrl-C."""
 MAX_REASON = 200
 """Characters of a failure's reason that are shown."""
-SYNC = "python -m twotower.tracking sync"
+SYNC = "twotower tracking sync"
 
 End = Callable[["SearchRun"], None]
 
