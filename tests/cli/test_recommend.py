@@ -122,10 +122,14 @@ def test_nobody_is_an_empty_file_with_columns(run: Run, folder: Path) -> None:
         ("u.csv", None, "no such file"),
         ("u.txt", None, "no such file"),
         ("u.csv", "id\n1\n", "cannot read user_id"),
-        ("u.csv", "user_id\n1\nx\n", "row 2: user_id: the model's ids are integers, got 'x'"),
-        ("u.txt", "1\n\n2\n", "row 2 has no user_id"),
-        ("u.txt", "1\n10_1\n", "row 2: user_id: the model's ids are integers, got '10_1'"),
-        ("u.txt", "0101\n", "row 1: user_id: the model's ids are integers, got '0101'"),
+        (
+            "u.csv",
+            "user_id\n1\nx\n",
+            "row 2: user_id must be an integer, got 'x'",
+        ),
+        ("u.txt", "1\n\n2\n", "row 2: user_id is missing"),
+        ("u.txt", "1\n10_1\n", "row 2: user_id must be an integer, got '10_1'"),
+        ("u.txt", "0101\n", "row 1: user_id must be an integer, got '0101'"),
         ("u.parquet", "nonsense", "cannot read user_id"),
     ],
 )
@@ -143,7 +147,7 @@ def test_unusable_files_are_refused(folder: Path, name: str, text: str | None, w
 def test_unusable_users_of_histories_are_refused(folder: Path, users: list[Any]) -> None:
     path = folder.parent / "h.parquet"
     pd.DataFrame({"user_id": users, "item_id": [1000, 1001]}).to_parquet(path)
-    assert "user_id: an id is missing, or neither" in error_of(*line(folder, "--history", path))
+    assert "user_id: every id must be an integer, or" in error_of(*line(folder, "--history", path))
 
 
 def test_histories_with_integer_users(run: Run, folder: Path) -> None:
@@ -165,8 +169,8 @@ def test_impossible_requests_leave_what_was_there(folder: Path) -> None:
     assert not list(folder.parent.glob(".tmp-*"))
     (folder.parent / "recs.csv").mkdir()
     for name, words in {
-        "recs.json": "recommendations are written as .csv or .parquet",
-        "recs.csv": "recs.csv: is a folder",
+        "recs.json": "recs.json: the file must end in .csv or .parquet",
+        "recs.csv": "recs.csv: is a folder, not a file",
         "recs.parquet/recs.csv": "recs.parquet is a file, so nothing can be put there",
     }.items():
         assert words in error_of(*line(folder, "--users", "all", out=name))
@@ -176,8 +180,8 @@ def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     vectors = [[1.0] * 8, [0.5] * 8, [0.0] * 8]
     model = Recommender.load(write_model(tmp_path / "wide", vectors, vectors, [(0, 1)]))
     monkeypatch.setattr(batch, "CHUNK", 16)
-    answers = batch.Batch(model.artifacts.user_ids, k=1).answers(model)
-    assert [len(found) for found in answers] == [2, 1]
+    chunks = batch.Batch(model.artifacts.user_ids, k=1).chunks(model)
+    assert [len(chunk) for chunk in chunks] == [2, 1]
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_without_a_model_nothing_is_served(tmp_path: Path) -> None:
     write_model(folder, [[1.0]], LINE, [])
     assert "has no index; set refit.index" in error_of(*command, folder, "--approximate")
     (folder / "best_model.pth").write_bytes(b"damaged")
-    assert "best_model.pth is not the file that" in error_of(*command, folder)
+    assert "best_model.pth does not match its digest" in error_of(*command, folder)
     assert load_artifacts(folder).meta["format_version"] == 2
 
 

@@ -152,7 +152,7 @@ def _served(project: Project, uri: str) -> None:
         assert len(set(unknown["items"])) == 3
         status, answer = post(f"{server.url}/invocations", users | {"params": {"k": 0}})
         assert status == 400
-        assert "k must be a whole number of at least 1" in answer["message"]
+        assert "k must be an integer of at least 1" in answer["message"]
 
 
 def _items_of(folder: Path, user: int, k: int) -> list[int | str]:

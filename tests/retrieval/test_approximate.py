@@ -84,10 +84,10 @@ def test_threads_share_an_index(path: Path) -> None:
 
 
 def test_damaged_and_foreign_files_are_refused(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no file"):
+    with pytest.raises(ValueError, match="is missing"):
         open_index(tmp_path / "index.usearch", 16)
     (tmp_path / "index.usearch").write_bytes(b"nonsense" * 10)
-    with pytest.raises(ValueError, match="is no index"):
+    with pytest.raises(ValueError, match="is not an index"):
         open_index(tmp_path / "index.usearch", 16)
-    with pytest.raises(ValueError, match="length 16, not 8"):
+    with pytest.raises(ValueError, match="length 16, expected 8"):
         open_index(path, 8)

@@ -1,4 +1,4 @@
-"""Items to leave out, a list for each row of a request."""
+"""Items to leave out, one list per row of a request."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ def item_lists(rows: Sequence[Int64Array]) -> ItemLists:
 
 def lists_of_users(lists: ItemLists, users: Int64Array) -> ItemLists:
     """The lists of `users`; an unknown one (-1) has an empty list."""
-    known = users >= 0
-    chosen = lists.select(users[known])
+    is_known = users >= 0
+    chosen = lists.select(users[is_known])
     counts = np.zeros(len(users), np.int64)
-    counts[known] = chosen.counts
+    counts[is_known] = chosen.counts
     return ItemLists(np.concatenate([[0], np.cumsum(counts)]), chosen.items)

@@ -1,63 +1,69 @@
-"""Requests and answers of the HTTP service."""
+"""Requests and responses of the HTTP service, as its OpenAPI page documents them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from twotower.serving.recommendations import Source
 
 AnyId = StrictInt | StrictStr
-"""A number or a string, whatever the ids of the data are; never converted."""
+"""An integer or a string, whichever the ids of the data are; never converted."""
 Ids = Annotated[list[AnyId], Field(examples=[[17, 42]])]
 
 
-class _Request(BaseModel):
+class _Schema(BaseModel):
+    """The docstrings of attributes are their descriptions in OpenAPI."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class _Request(_Schema):
     model_config = ConfigDict(extra="forbid")
 
     k: Annotated[StrictInt, Field(ge=1)] = 10
-    """Items a row; beyond the catalogue, all of it."""
+    """Number of items to return per row; if the catalogue is smaller, all of it."""
     allowed: Ids | None = Field(None, examples=[None])
-    """Only these items may be answered; null: all."""
+    """Return only these items; null: any item."""
     blocked: Ids = Field([], examples=[[]])
-    """These items may not be answered."""
+    """Never return these items."""
 
 
 class RecommendRequest(_Request):
-    """Either users that the model may know, or the items of new users."""
+    """Users by id, or new users by their histories: exactly one of the two."""
 
     user_ids: Ids | None = None
-    """A row each; unknown users get popular items."""
+    """One row per user; users unknown to the model get popular items."""
     histories: list[Ids] | None = Field(None, examples=[None])
-    """The items of each new user, a row each; unknown items are ignored."""
+    """One row per new user, from the items of their history; unknown items are ignored."""
     exclude_seen: StrictBool = True
-    """Whether items of the user's history are left out."""
+    """Leave out the items of the user's history."""
 
     @model_validator(mode="after")
     def _one_of(self) -> "RecommendRequest":
         if (self.user_ids is None) == (self.histories is None):
-            msg = "give either user_ids or histories"
+            msg = "give exactly one of user_ids and histories"
             raise ValueError(msg)
         return self
 
 
 class SimilarRequest(_Request):
-    """Items whose likes are wanted."""
+    """Items to find similar ones for."""
 
     item_ids: Ids
-    """A row each; an unknown item gets an empty row."""
+    """One row per item; an item unknown to the model gets an empty row."""
 
 
-class _Row(BaseModel):
+class _Row(_Schema):
     items: list[AnyId]
-    """Best first."""
+    """Item ids, best first."""
     scores: list[float]
-    """Of each item; comparable within the row only."""
+    """Score of each item; comparable within the row only."""
     source: Source
     """What the row was computed from."""
 
 
 class UserRow(_Row):
-    """The answer for a user, or for a history."""
+    """Recommendations for a user or a history."""
 
     user_id: AnyId | None = None
     history: int | None = Field(None, examples=[None])
@@ -65,39 +71,43 @@ class UserRow(_Row):
 
 
 class SimilarRow(_Row):
-    """The answer for an item."""
+    """Items similar to an item."""
 
     similar_to: AnyId
+    """Item id of the request."""
 
 
-class RecommendResponse(BaseModel):
-    """Rows in the order of the request."""
-
+class _Response(_Schema):
     model: str
-    """Version of the model that answered, all rows alike."""
+    """Version of the model that answered; the same for all rows."""
+
+
+class RecommendResponse(_Response):
+    """One row per user or history, in the order of the request."""
+
     results: list[UserRow]
 
 
-class SimilarResponse(BaseModel):
-    """Rows in the order of the request."""
+class SimilarResponse(_Response):
+    """One row per item, in the order of the request."""
 
-    model: str
-    """Version of the model that answered, all rows alike."""
     results: list[SimilarRow]
 
 
-class Health(BaseModel):
-    """What is served."""
+class Health(_Schema):
+    """State of the service."""
 
-    status: str
-    """ok; degraded: the folder holds something that cannot be served, so the model is older."""
+    status: Literal["ok", "degraded"]
+    """degraded: the folder's content cannot be served, so an earlier model still answers."""
     model: str
+    """Version of the model that answers."""
     num_users: int
     num_items: int
     problem: str | None
+    """Why the folder's content cannot be served; null if it is served."""
 
 
-class Problem(BaseModel):
+class Problem(_Schema):
     """Why a request was refused."""
 
     detail: str
@@ -107,8 +117,8 @@ def explain(errors: Any) -> str:
     """The first of pydantic's errors in one line, without what the client sent."""
     problem = errors[0]
     if problem["type"] == "json_invalid":
-        return f"the body is no JSON, from character {problem['loc'][-1]} on"
-    # A union puts the names of its members into the location; the client did not write those.
+        return f"the body is not valid JSON: error at character {problem['loc'][-1]}"
+    # A union adds the names of its members to the location; the client did not write those.
     parts = [part for part in problem["loc"] if part != "body" and "[" not in str(part)]
     where = ".".join(str(part) for part in parts if part not in ("int", "str"))
     message = str(problem["msg"]).removeprefix("Value error, ")
