@@ -51,10 +51,10 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Use and look after a two-tower recommender.
+    """Check, compare, serve and retrain a two-tower recommender.
 
-    `dvc repro` runs the pipeline itself: it prepares the data, searches the hyperparameters, fits
-    the final model and draws the plots, as params.yaml says. These commands are for before and
-    after. Run them in the folder of the repository.
+    The pipeline itself is run by `dvc repro`: it prepares the data, searches hyperparameters, fits
+    the final model and draws plots, as params.yaml says. These commands are for before and after.
+    Run them in the root of the repository.
     """
     del version

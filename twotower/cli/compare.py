@@ -17,9 +17,13 @@ from twotower.cli.app import app, examples
 def compare(
     rev_a: Annotated[
         str,
-        typer.Argument(help="A Git revision, the name of a DVC experiment, or 'workspace'."),
+        typer.Argument(
+            metavar="REV_A", help="A Git revision, the name of a DVC experiment, or 'workspace'."
+        ),
     ],
-    rev_b: Annotated[str, typer.Argument(help="Likewise; compared with REV_A.")],
+    rev_b: Annotated[
+        str, typer.Argument(metavar="REV_B", help="Likewise, to compare with the first.")
+    ],
     scorer: Annotated[
         str, typer.Option(help="Whose metrics to compare: optimized, default, or a baseline.")
     ] = "optimized",

@@ -23,7 +23,10 @@ WIDTH = 100
     ),
 )
 def preset(
-    presets: Annotated[list[Path], typer.Argument(help="YAML files, e.g. presets/quality.yaml.")],
+    presets: Annotated[
+        list[Path],
+        typer.Argument(metavar="PRESET", help="YAML files, e.g. presets/quality.yaml."),
+    ],
     params: Annotated[Path, typer.Option(help="File to change.")] = PARAMS,
 ) -> None:
     """Write the keys of presets into params.yaml.

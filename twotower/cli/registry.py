@@ -33,7 +33,7 @@ def _open() -> "Registry":
 def register() -> None:
     """Register .artifacts_best/ as a new version, the candidate.
 
-    A model that is registered already stays the version it is.
+    A model that is registered already keeps its version.
     """
     from twotower.artifacts import ARTIFACTS
     from twotower.data.prepared import PREPARED
@@ -64,7 +64,7 @@ def promote(
 ) -> None:
     """Make the candidate the champion if it beats the current one.
 
-    Both are scored on the candidate's test split, and must be told apart by a paired test.
+    Both are scored on the candidate's test split; a paired test over users decides.
 
     Exit status: 0 if the version is the champion now; 3 if the champion stays; 4 if the two cannot
     be compared (one was trained on test rows, say); 1 for other errors.
@@ -104,7 +104,10 @@ def fetch(
 
 @registry.command("list")
 def list_versions() -> None:
-    """List the versions, the latest first, with their aliases and how they were promoted."""
+    """List the versions, the latest first.
+
+    Each with its aliases, and with what its promotion was decided by.
+    """
     for version in _open().versions():
         aliases = ", ".join(sorted(version.aliases)) or "-"
         promotion = version.tags.get("twotower.promotion", "")

@@ -6,7 +6,7 @@ import typer
 
 from twotower.cli.app import app, examples
 
-tracking = typer.Typer(no_args_is_help=True, help="Searches in MLflow.")
+tracking = typer.Typer(no_args_is_help=True, help="Trials in MLflow.")
 app.add_typer(tracking, name="tracking")
 
 
