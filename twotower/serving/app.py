@@ -50,15 +50,12 @@ class ServeOptions(BaseModel):
     """Largest body of a request, in bytes."""
 
     def check(self, k: int, batch: int) -> None:
-        """Refuse requests above the limits.
+        """Refuse requests above the limits; each service sets its own, so the schema has none.
 
         Raises:
             RequestError: naming the limit.
         """
-        for name, value, limit in (
-            ("k", k, self.max_k),
-            ("rows", batch, self.max_batch),
-        ):
+        for name, value, limit in (("k", k, self.max_k), ("rows", batch, self.max_batch)):
             if value > limit:
                 msg = f"{name}: must be at most {limit} per request, got {value}"
                 raise RequestError(msg)
