@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 MAP = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("## Where things are\n")[2]
-ROOMS, PLACES = re.findall(r"(?:^\|.*\n)+", MAP, re.MULTILINE)[:2]
+ROOMS, ADDITIONS, PLACES = re.findall(r"(?:^\|.*\n)+", MAP, re.MULTILINE)[:3]
 
 
 def named(table: str) -> list[str]:
@@ -35,6 +35,11 @@ def rooms() -> Iterator[str]:
 
 def test_every_room_is_on_the_map_once() -> None:
     assert sorted(named(ROOMS)) == sorted(rooms())
+
+
+def test_what_is_said_of_additions_names_files_that_exist() -> None:
+    paths = re.findall("`(.*?)`", ADDITIONS)
+    assert all((REPOSITORY / "twotower" / path).exists() for path in paths)
 
 
 def test_every_top_level_folder_is_on_the_map_once() -> None:
