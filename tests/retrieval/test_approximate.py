@@ -8,7 +8,6 @@ from twotower.data.interactions import ItemLists
 from twotower.retrieval import approximate
 from twotower.retrieval.approximate import IndexSearch, build_index, index_recall, open_index
 from twotower.retrieval.exact import Candidates, top_k
-from twotower.serving.lists import item_lists
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
 
@@ -45,7 +44,7 @@ def test_it_finds_nearly_what_exact_search_finds(path: Path, mmap: bool) -> None
 
 
 def hidden_lists() -> ItemLists:
-    return item_lists(
+    return ItemLists.of(
         [np.sort(RNG.choice(1500, size, replace=False)) for size in (0, 30, 1490, 1500)]
     )
 

@@ -17,7 +17,6 @@ from twotower.retrieval.approximate import IndexSearch
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
-from twotower.serving.lists import item_lists, lists_of_users
 from twotower.serving.recommendations import Recommendations, Source
 from twotower.serving.vectors import (
     history_vectors,
@@ -109,7 +108,7 @@ class Recommender:
         vectors = user_vectors(self.artifacts, users)
         seen = ItemLists.empty(len(users))
         if exclude_seen:
-            seen = lists_of_users(self.artifacts.seen, users)
+            seen = self.artifacts.seen.select(users)
         query = _Query(checked, "user_id", "model", vectors, seen)
         return self._rank(query, k, filter)
 
@@ -152,7 +151,7 @@ class Recommender:
         source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
         seen = ItemLists.empty(len(encoded))
         if exclude_seen:
-            seen = item_lists([np.sort(items) for items in encoded])
+            seen = ItemLists.of([np.sort(items) for items in encoded])
         query = _Query(list(range(len(encoded))), "history", source, vectors, seen)
         return self._rank(query, k, filter)
 
