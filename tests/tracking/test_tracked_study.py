@@ -1,6 +1,7 @@
 """The note beside a tracked study."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ STUDY = TrackedStudy(
 def test_round_trip(tmp_path: Path) -> None:
     write_note(tmp_path, STUDY)
     assert read_note(tmp_path) == STUDY
+
+
+def test_credentials_are_not_in_the_note_but_in_todays_configuration(tmp_path: Path) -> None:
+    configured = tracking_config(tracking_uri="http://me:secret@host:5000").mlflow
+    write_note(tmp_path, replace(STUDY, store=configured))
+    assert read_note(tmp_path) == STUDY
+    assert STUDY.store_with_credentials(configured) == configured
+    other = tracking_config(tracking_uri="http://me:secret@other:5000").mlflow
+    assert STUDY.store_with_credentials(other) == STUDY.store
 
 
 def test_notes_of_the_first_format_can_be_read(tmp_path: Path) -> None:

@@ -181,7 +181,8 @@ def upload_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
         content, root = json.loads(results.read_text(encoding="utf-8")), repository_root()
         for study in map(read_note, tracked_folders(root)):
             if study.has_results(content):
-                StudyRun(study, root).upload([folder])
+                store = study.store_with_credentials(config)
+                StudyRun(replace(study, store=store), root).upload([folder])
                 return
 
     try:

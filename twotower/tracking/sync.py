@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -23,7 +22,7 @@ from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
 from twotower.search.trial import TrialRecord
-from twotower.tracking.store import TRACKING_URI, explain, store_uri, without_credentials
+from twotower.tracking.store import explain, store_uri, without_credentials
 from twotower.tracking.study_run import Ending, StudyRun
 from twotower.tracking.tracked_study import (
     LOCK,
@@ -87,7 +86,9 @@ def sync(
             ending = Ending.with_results(results, files)
         else:
             ending = Ending("KILLED", reason=NO_RESULTS)
-        total += _publish(local, where or _with_credentials(local, config), root, ending, say)
+        total += _publish(
+            local, where or local.study.store_with_credentials(config.mlflow), root, ending, say
+        )
     return total
 
 
@@ -113,13 +114,6 @@ def _publish(local: _LocalStudy, store: MlflowConfig, root: Path, ending: Ending
     else:
         say(f"{study.name}: all {len(trials)} trials were already in {place}")
     return count
-
-
-def _with_credentials(local: _LocalStudy, config: Config) -> MlflowConfig:
-    """The study's store; if it is that of `config`, with its credentials, which no note has."""
-    store, uri = local.study.store, config.mlflow.tracking_uri or os.environ.get(TRACKING_URI)
-    is_same = without_credentials(uri) == store.tracking_uri
-    return store.model_copy(update={"tracking_uri": uri}) if is_same else store
 
 
 def _are_plots_of(results: Path, root: Path) -> bool:

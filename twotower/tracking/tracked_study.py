@@ -59,6 +59,12 @@ class TrackedStudy:
     row_counts: Mapping[str, int] = field(default_factory=dict)
     live_name: str = ""
 
+    def store_with_credentials(self, config: MlflowConfig) -> MlflowConfig:
+        """The study's store; where it is that of `config`, with its URI: notes omit credentials."""
+        uri = _configured_uri(config)
+        is_same = without_credentials(uri) == self.store.tracking_uri
+        return self.store.model_copy(update={"tracking_uri": uri}) if is_same else self.store
+
     def has_results(self, results: Mapping[str, Any]) -> bool:
         """Whether a results file of the hpo stage is of this study, and made by the same code."""
         versions = dict(results["provenance"])
@@ -111,7 +117,7 @@ def write_note(folder: Path, study: TrackedStudy) -> None:
     Raises:
         OSError: if the folder cannot be written to.
     """
-    uri = without_credentials(study.store.tracking_uri or os.environ.get(TRACKING_URI))
+    uri = without_credentials(_configured_uri(study.store))
     store = study.store.model_copy(update={"tracking_uri": uri})
     content = TypeAdapter(TrackedStudy).dump_json(replace(study, store=store), indent=2)
     write_text(folder / NOTE, content.decode() + "\n")
@@ -170,6 +176,10 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
         else:
             text = value if isinstance(value, str) else json.dumps(value)
             yield f"{prefix}{name}", text
+
+
+def _configured_uri(config: MlflowConfig) -> str | None:
+    return config.tracking_uri or os.environ.get(TRACKING_URI)
 
 
 def _age(note: Path) -> tuple[float, str]:
