@@ -45,7 +45,10 @@ def test_identity_of_data_and_code(root: Path, repository: Repository) -> None:
     assert tags["twotower.provenance"] == repository.location.provenance.digest
     assert len(tags["twotower.data"]) == 64
     assert len(tags["mlflow.source.git.commit"]) == 40  # of this checkout
-    assert study.data.params["train.lr"] == str(tracking_config().train.lr)
+    params = study.data.params  # an identity lacks defaults, and has the device that is used
+    assert params["train.lr"] == str(tracking_config().train.lr)
+    assert params["train.device"] == identity.values["train"]["device"] != "auto"
+    assert params["space.dim"].startswith("IntDistribution")
     datasets = {entry.dataset.name: entry.dataset for entry in study.inputs.dataset_inputs}
     assert sorted(datasets) == ["train", "validation"]
     assert json.loads(datasets["train"].profile) == {"num_rows": 700}

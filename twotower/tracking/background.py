@@ -19,6 +19,7 @@ from twotower.tracking.store import explain, import_store
 from twotower.tracking.study_run import Ending, StudyRun
 from twotower.tracking.tracked_study import (
     LOCK,
+    TrackedStudy,
     describe_study,
     read_note,
     tracked_folders,
@@ -51,19 +52,7 @@ def publish_in_background(
     """
     if not config.mlflow.enabled:
         return None
-    study = describe_study(
-        config.hpo.study_name,
-        config.mlflow,
-        location.identity,
-        location.provenance,
-        location.version,
-    )
-    study = replace(
-        study,
-        tags={**study.tags, **git_tags()},
-        row_counts={split: row_counts[f"num_{split}_rows"] for split in study.digests},
-        live_name=location.study_name(config.hpo),
-    )
+    study = _describe_search(config, location, row_counts)
 
     def connect() -> StudyRun:
         run = StudyRun(study, root)
@@ -80,6 +69,28 @@ def publish_in_background(
         _warn_of(error)
         return None
     return BackgroundPublisher(connect, location.folder / LOCK)
+
+
+def _describe_search(
+    config: "Config", location: "StudyLocation", row_counts: Mapping[str, int]
+) -> TrackedStudy:
+    hpo = config.hpo
+    sections = {"evaluate": config.evaluate, "model": config.model, "train": config.train}
+    sections |= {"pruner": hpo.pruner, "sampler": hpo.sampler}
+    study = describe_study(
+        hpo.study_name,
+        config.mlflow,
+        location.identity,
+        location.provenance,
+        location.version,
+        settings={name: section.model_dump(mode="json") for name, section in sections.items()},
+    )
+    return replace(
+        study,
+        tags={**study.tags, **git_tags()},
+        row_counts={split: row_counts[f"num_{split}_rows"] for split in study.digests},
+        live_name=location.study_name(hpo),
+    )
 
 
 class BackgroundPublisher:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from twotower.common.errors import SearchError, TrackingError
+from twotower.common.errors import ConfigError, SearchError, TrackingError
+from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.outputs import MlflowConfig
 from twotower.search.identity import Fingerprint
@@ -42,7 +41,7 @@ class _LocalStudy(NamedTuple):
     """A study in this repository and its finished trials.
 
     Attributes:
-        study: what MLflow shall show, and where.
+        study: what MLflow shows, and where.
         trials: by number.
         folder: of the live study; None if there is only the snapshot.
     """
@@ -119,10 +118,10 @@ def _publish(local: _LocalStudy, store: MlflowConfig, root: Path, ending: Ending
 def _are_plots_of(results: Path, root: Path) -> bool:
     """Whether dvc.lock says that the plots were made from these results."""
     try:
-        lock = YAML(typ="safe").load((root / "dvc.lock").read_text(encoding="utf-8"))
-        deps = {entry["path"]: entry["md5"] for entry in lock["stages"]["visualize"]["deps"]}
+        stages = read_yaml(root / "dvc.lock")["stages"]
+        deps = {entry["path"]: entry["md5"] for entry in stages["visualize"]["deps"]}
         digest = hashlib.md5(results.read_bytes(), usedforsecurity=False).hexdigest()
-    except (OSError, KeyError, TypeError, YAMLError):
+    except (OSError, KeyError, TypeError, ConfigError):
         return False
     return deps.get(results.name) == digest
 

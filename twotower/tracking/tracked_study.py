@@ -42,7 +42,7 @@ class TrackedStudy:
         name: of its run.
         objective: name of the metric that is optimised.
         store: section `mlflow`: store and experiment.
-        params: the identity of the study by dotted name; it never changes.
+        params: the settings of the study by dotted name; they never change.
         tags: the identity of data, code and libraries.
         digests: hexadecimal digest of each split that the search reads.
         row_counts: rows of each of these splits; empty if unknown.
@@ -81,6 +81,8 @@ def describe_study(
     identity: "Fingerprint",
     provenance: "Fingerprint",
     version: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
 ) -> TrackedStudy:
     """The study of an identity and a provenance.
 
@@ -90,6 +92,7 @@ def describe_study(
         identity: what its trials are a function of.
         provenance: code, libraries and CPU capability that compute them.
         version: tells studies of the same identity apart.
+        settings: all of the configuration that the identity, which omits defaults, stems from.
     """
     data = identity.values["data"]
     values = {key: value for key, value in identity.values.items() if key != "data"}
@@ -98,7 +101,7 @@ def describe_study(
         name=name,
         objective=identity.values["objective"],
         store=store,
-        params=dict(_flat(values)),
+        params={**dict(_flat(settings or {})), **dict(_flat(values))},
         tags={
             "mlflow.source.name": "stages/hpo.py",
             "mlflow.source.type": "LOCAL",
@@ -169,9 +172,9 @@ def _version_tags(provenance: Mapping[str, object]) -> dict[str, str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Leaves by dotted name; lists and empty mappings are leaves."""
+    """Leaves by dotted name; lists are leaves."""
     for name, value in sorted(values.items()):
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             text = value if isinstance(value, str) else json.dumps(value)
