@@ -65,8 +65,8 @@ def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
     assert shop.register(model("first", POOR)) == 1
     first = shop.promote()
     assert (first.promoted, first.comparison) == (True, None)
-    assert first.reason == "it is the first champion: there was none"
-    assert shop.promote().reason == "it is the champion already"
+    assert first.reason == "it is the first champion"
+    assert shop.promote().reason == "it is already the champion"
 
     assert shop.register(model("better", GOOD)) == 2
     assert (shop.number_of(CANDIDATE), shop.number_of(CHAMPION)) == (2, 1)
@@ -178,9 +178,9 @@ def test_data_of_another_run_is_refused(shop: Shop) -> None:
     shop.promote()
     shop.register(shop.workspace.model("new", POOR))
     shop.workspace.new_data(events(seed=1))
-    with pytest.raises(RegistryError, match="does not hold the data of version 2"):
+    with pytest.raises(RegistryError, match="is not the data that version 2 was trained on"):
         shop.promote()
-    with pytest.raises(RegistryError, match="was not trained on the prepared data"):
+    with pytest.raises(RegistryError, match="was not trained on the current prepared data"):
         shop.register(folder)
 
 
@@ -235,7 +235,7 @@ def test_a_champion_that_comes_during_the_comparison_is_not_overwritten(
         return download(*arguments)
 
     monkeypatch.setattr(shop.registry, "download", meanwhile)
-    with pytest.raises(RegistryError, match="another champion meanwhile: run promote again"):
+    with pytest.raises(RegistryError, match="became champion in the meantime; try again"):
         shop.promote(number=2)
     assert shop.number_of(CHAMPION) == other
     assert PROMOTION_TAG not in shop.registry.by_number(2).tags
