@@ -153,9 +153,7 @@ def claim(world: World, seed: int, resamples: int) -> str:
         "popularity": Popularity(_interactions(known), world.num_items),
     }
     per_user = {name: evaluate(s, test, (K,)).per_user[METRIC] for name, s in scorers.items()}
-    per_user["random"] = metrics.random_expectation(
-        world.num_items - test.masked.counts, test.relevant.counts, test.num_relevant, (K,)
-    )[METRIC]
+    per_user["random"] = metrics.random_expectation(test, (K,)).per_user[METRIC]
     return verdict(per_user, seed=seed, resamples=resamples).text
 
 

@@ -115,7 +115,7 @@ def test_metrics_can_be_recomputed_from_the_artifacts_alone(
         artifacts.catalogue,
         pd.concat(history),
         read_split(prepared / "test.parquet"),
-        config().evaluate,
+        exclude_seen=True,
     )
     scorer = VectorScorer(np.array(artifacts.user_vecs), np.array(artifacts.item_vecs))
     assert evaluate(scorer, target, (5, 10, 20)).summary() == metrics["optimized"]

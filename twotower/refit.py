@@ -161,7 +161,8 @@ def _assess(
     test, validation = there.splits["test"], there.splits["validation"]
     if not config.refit.score_test:
         return unscored("refit.score_test is false", known.catalogue)
-    target = evaluation_set(known.catalogue, known.rows, test, config.evaluate)
+    exclude_seen = config.evaluate.exclude_seen
+    target = evaluation_set(known.catalogue, known.rows, test, exclude_seen=exclude_seen)
     if not len(target):
         why = "no test user has a new item to find" if len(test) else "there is no test split"
         return unscored(why, known.catalogue)
@@ -171,7 +172,7 @@ def _assess(
     board = Scoreboard(task)
     _score_models(board, config, search["best_params"], known, model)
     train = there.data("train")
-    choosing = evaluation_set(train.catalogue, train.rows, validation, config.evaluate)
+    choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
     score_references(board, train.training_rows(), choosing)
     encode = known.catalogue.encode
     rows = EncodedSplits(

@@ -13,7 +13,7 @@ from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.paired import paired_intervals
 from twotower.common.files import json_text, write_csv
 from twotower.common.seeds import derive_seed
-from twotower.plots.chart import metric_label
+from twotower.evaluation.metrics import metric_label
 
 SHOWN = ("recall_at_20", "ndcg_at_20", "recall_at_10", "ndcg_at_10")
 Row = dict[str, Any]

@@ -20,7 +20,7 @@ def scored() -> Scoreboard:
 def test_it_is_against_the_strongest_by_the_objective(scored: Scoreboard) -> None:
     assert scored.strongest() == "ease"
     found = by_metric(scored, seed=1)
-    assert set(found) == set(scored.random)
+    assert set(found) == set(scored.random.per_user)
     assert found["recall_at_1"]["difference"] == 1.0
     assert found["mrr"]["difference"] == 0.5
     assert found["recall_at_2"] == {"difference": 0.0, "p_holm": 1.0, "p_value": 1.0}

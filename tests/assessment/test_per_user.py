@@ -13,7 +13,6 @@ from twotower.assessment.per_user import (
     write_per_user,
 )
 from twotower.common.errors import DataError
-from twotower.config.training import EvaluateConfig
 from twotower.data.prepared import Catalogue
 from twotower.evaluation.holdout import evaluation_set
 
@@ -21,8 +20,7 @@ from twotower.evaluation.holdout import evaluation_set
 def digests(
     catalogue: Catalogue, history: pd.DataFrame, held_out: pd.DataFrame, *, masked: bool = True
 ) -> dict[str, str]:
-    config = EvaluateConfig(exclude_seen=masked)
-    target = evaluation_set(catalogue, history, held_out, config)
+    target = evaluation_set(catalogue, history, held_out, exclude_seen=masked)
     return evaluated_digests(catalogue, target, held_out)
 
 
@@ -64,7 +62,7 @@ def test_it_is_read_as_it_was_written_by_id(tmp_path: Path, *, text: bool) -> No
         history, held_out = (f.assign(user_id=f["user_id"].map(str)) for f in (history, held_out))
     last_first = catalogue_of(history[history["user_id"] == history["user_id"].max()])
     catalogue = last_first.extend(history)
-    target = evaluation_set(catalogue, history, held_out, EvaluateConfig())
+    target = evaluation_set(catalogue, history, held_out, exclude_seen=True)
     values = target.users.astype(np.float64)  # the row of each user in the catalogue
     content = per_user_table(catalogue, target, {"a": {"mrr": values}}, {"masks": "m"})
     path = tmp_path / "per_user.parquet"

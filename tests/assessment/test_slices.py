@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.assessment.boards import board, interactions, lists, rows_of, target
 from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.assessment.slices import COLD, cut_off, item_groups, popularity_bias, slices
+from twotower.assessment.slices import COLD, item_groups, popularity_bias, slices
 
 # Items 0, 1, 2 and 3 have 6, 3, 3 and 0 rows. Users 0, 1 and 2 have 2, 4 and 6 rows.
 KNOWN = interactions(
@@ -90,12 +90,6 @@ def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard, rows: Encoded
     assert smallest["p_holm"] == pytest.approx(min(1.0, 7 * smallest["p_value"]))
     assert all(group["p_value"] <= group["p_holm"] <= 1 for group in groups)
     assert found["compared_with"] in {"popularity", "random"}
-
-
-@pytest.mark.parametrize(("objective", "k"), [("ndcg_at_1", 1), ("recall_at_2", 2), ("mrr", 2)])
-def test_the_cut_off_is_that_of_the_objective(objective: str, k: int) -> None:
-    wanted = target(lists([1]), lists([0]), 4)
-    assert cut_off(board(wanted, KNOWN, objective, optimized=MODEL)) == k
 
 
 def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: EncodedSplits) -> None:

@@ -5,7 +5,6 @@ import torch
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.baselines import table
 from twotower.baselines.table import REFERENCES, Reference, TrainingRows, choose
-from twotower.config.training import EvaluateConfig
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
@@ -16,7 +15,7 @@ KS = (5, 10)
 def small() -> tuple[TrainingRows, EvaluationSet]:
     splits = split_by_time(events(seed=5))
     catalogue = catalogue_of(splits["train"])
-    target = evaluation_set(catalogue, splits["train"], splits["validation"], EvaluateConfig())
+    target = evaluation_set(catalogue, splits["train"], splits["validation"], exclude_seen=True)
     rows = catalogue.encode(splits["train"])
     return TrainingRows(rows, len(catalogue.users), len(catalogue.items)), target
 
@@ -76,7 +75,7 @@ def test_nothing_to_choose_by_gives_the_middle_of_the_grid() -> None:
     rows, _ = small()
     splits = split_by_time(events(seed=5))
     nothing = evaluation_set(
-        catalogue_of(splits["train"]), splits["train"], splits["validation"][:0], EvaluateConfig()
+        catalogue_of(splits["train"]), splits["train"], splits["validation"][:0], exclude_seen=True
     )
     grid = tuple({"favourite": favourite} for favourite in (1.0, 2.0, 3.0))
     reference = Reference("any", grid, lambda rows, _: Fixed(1.0, rows.num_items))

@@ -49,7 +49,9 @@ def history(artifacts: Artifacts) -> pd.DataFrame:
 def held_out(artifacts: Artifacts, prepared: Path) -> EvaluationSet:
     test = read_split(prepared / "test.parquet")
     config = parse_config(CONFIG)
-    return evaluation_set(artifacts.catalogue, history(artifacts), test, config.evaluate)
+    return evaluation_set(
+        artifacts.catalogue, history(artifacts), test, exclude_seen=config.evaluate.exclude_seen
+    )
 
 
 def test_metrics_of_refit_from_the_folder_alone(written: Any, prepared: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import REPOSITORY, catalogue_of, events, split_by_time
 from twotower.common.errors import ConfigError, TrainingError
-from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
@@ -86,7 +86,7 @@ def test_loss_falls(model_config: ModelConfig, train_config: TrainConfig) -> Non
 
 
 def test_it_learns_what_there_is_to_learn() -> None:
-    target = evaluation_set(CATALOGUE, SPLITS["train"], SPLITS["validation"], EvaluateConfig())
+    target = evaluation_set(CATALOGUE, SPLITS["train"], SPLITS["validation"], exclude_seen=True)
     config = TrainConfig(lr=0.03, epochs=15, batch_size=64)
     model = fit(CATALOGUE, ROWS, ModelConfig(dim=16), config, seed=1)
     recall = evaluate(VectorScorer(*model.vectors()), target, (5,)).summary()["recall_at_5"]

@@ -34,7 +34,7 @@ def gap(board: Scoreboard, search: Mapping[str, Any], rows: EncodedSplits) -> di
         "seeds": seed_spread(board)[objective],
         "test": {
             "num_users": len(tested),
-            "random": float(board.random[objective].mean()),
+            "random": float(board.random.per_user[objective].mean()),
             "training_rows": len(rows.known),
             "value": float(tested.mean()),
         },

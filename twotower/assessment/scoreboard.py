@@ -10,6 +10,7 @@ from twotower.baselines.table import REFERENCES, Choice, TrainingRows, choose
 from twotower.common.arrays import Float64Array
 from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.metrics import random_expectation
 
 DEFAULT = "default"
 RANDOM = "random"
@@ -55,12 +56,12 @@ class Scoreboard:
     default_differs: bool = True
 
     def __post_init__(self) -> None:
-        self.random = self.task.target.random_per_user(self.task.ks)
+        self.random = random_expectation(self.task.target, self.task.ks)
 
     def per_user(self, metric: str) -> dict[str, Float64Array]:
         """[num_users] of one metric by scorer, random included."""
         values = {name: found.per_user[metric] for name, found in self.evaluations.items()}
-        return values | {RANDOM: self.random[metric]}
+        return values | {RANDOM: self.random.per_user[metric]}
 
     def over_seeds(self, metric: str) -> Float64Array | None:
         """[num_users] the optimized model's mean over its training seeds; None if there is one."""
@@ -72,7 +73,7 @@ class Scoreboard:
     def all_per_user(self) -> dict[str, dict[str, Float64Array]]:
         """[num_users] by scorer and metric, random included."""
         found = {name: evaluation.per_user for name, evaluation in self.evaluations.items()}
-        return found | {RANDOM: self.random}
+        return found | {RANDOM: self.random.per_user}
 
     def rivals(self) -> list[str]:
         """What the optimized model is compared with, random included."""
@@ -92,9 +93,8 @@ class Scoreboard:
         for name, choice in self.settings.items():
             if choice.setting:
                 found[name]["setting"] = dict(choice.setting)
-        random = self.task.target.random(self.task.ks)
         failures = {name: {"failure": why} for name, why in self.failures.items()}
-        return found | failures | {RANDOM: random}
+        return found | failures | {RANDOM: self.random.summary()}
 
 
 def score_references(board: Scoreboard, train: TrainingRows, validation: EvaluationSet) -> None:

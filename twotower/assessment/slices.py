@@ -20,6 +20,7 @@ from twotower.assessment.verdict import MODEL
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.evaluate import Evaluation
+from twotower.evaluation.metrics import metric_cutoff
 
 ACTIVITY = ("light", "medium", "heavy")
 POPULARITY = ("head", "middle", "tail")
@@ -41,7 +42,7 @@ class Slice:
 
 def slices(board: Scoreboard, rows: EncodedSplits, seed: int) -> dict[str, Any]:
     """Sections `user_activity`, `item_popularity` and `warmth` of metrics/slices.json."""
-    k = cut_off(board)
+    k = metric_cutoff(board.task.objective, board.task.ks)
     found: dict[str, dict[str, Slice]] = {
         "user_activity": _by_activity(board, rows),
         **_by_item(board, rows, k),
@@ -66,12 +67,6 @@ def slices(board: Scoreboard, rows: EncodedSplits, seed: int) -> dict[str, Any]:
         }
     metrics = {"item_metric": f"recall_at_{k}", "user_metric": board.task.objective}
     return {**report, **metrics, "compared_with": strongest}
-
-
-def cut_off(board: Scoreboard) -> int:
-    """The objective's k; that of the longest ranking for an objective without one."""
-    _, _, k = board.task.objective.partition("_at_")
-    return int(k) if k else board.task.ks[-1]
 
 
 def _describe(group: Slice, strongest: str) -> dict[str, Any]:
@@ -156,8 +151,10 @@ def _wanted(board: Scoreboard, groups: Int64Array) -> Int64Array:
 
 def _hits(evaluation: Evaluation, groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] relevant items of each group among the top k."""
-    users, ranks = np.nonzero(evaluation.hits[:, :k])
-    found = _count(users, evaluation.top[users, ranks], groups, len(evaluation.hits))
+    users, ranks = np.nonzero(evaluation.rankings.hits[:, :k])
+    found = _count(
+        users, evaluation.rankings.top[users, ranks], groups, len(evaluation.rankings.hits)
+    )
     return found.astype(np.float64)
 
 
@@ -185,26 +182,26 @@ def popularity_bias(board: Scoreboard, rows: EncodedSplits) -> dict[str, Mapping
         `top_tenth_share`, of what is shown, that is among the most popular tenth of the items.
         For random it is what is to be expected.
     """
-    k = cut_off(board)
+    k = metric_cutoff(board.task.objective, board.task.ks)
     counts = rows.item_counts()
     ranks = np.empty(len(counts), dtype=np.int64)
     ranks[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
     popular = ranks <= max(1, len(counts) // 10)
     report: dict[str, Mapping[str, float]] = {}
     for name, found in board.evaluations.items():
-        shown = found.top[:, :k]
+        shown = found.rankings.top[:, :k]
         shown = shown[shown >= 0]
         if not shown.size:  # everybody has seen everything
             continue
         report[name] = {
-            f"coverage_at_{k}": found.coverage[f"coverage_at_{k}"],
+            f"coverage_at_{k}": found.overall[f"coverage_at_{k}"],
             "mean_popularity_rank": float(ranks[shown].mean()),
             "top_tenth_share": float(popular[shown].mean()),
         }
     target = board.task.target
     users, masked = target.masked.rows(0, len(target))
     report[RANDOM] = {
-        **target.random_coverage((k,)),
+        f"coverage_at_{k}": board.random.overall[f"coverage_at_{k}"],
         "mean_popularity_rank": _expected(ranks, users, masked, target.num_candidates),
         "top_tenth_share": _expected(popular, users, masked, target.num_candidates),
     }

@@ -26,7 +26,9 @@ def summary(assessment: Assessment) -> Iterator[str]:
 def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
     """A line for each scorer, the best first; what was left out comes last."""
     sections = {
-        name: section for name, section in assessment.metrics.items() if _is_scorer(section)
+        name: section
+        for name, section in assessment.metrics.items()
+        if _is_scorer(section, objective)
     }
     order = sorted(sections, key=lambda name: (-sections[name].get(objective, -1.0), name))
     width = max(map(len, order))
@@ -47,8 +49,8 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         yield "  ".join(parts)
 
 
-def _is_scorer(section: Any) -> bool:
-    return isinstance(section, dict) and ("mrr" in section or "failure" in section)
+def _is_scorer(section: Any, objective: str) -> bool:
+    return isinstance(section, dict) and (objective in section or "failure" in section)
 
 
 def _beaten(comparison: Mapping[str, Any], alpha: float) -> str:

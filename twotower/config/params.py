@@ -24,6 +24,7 @@ from twotower.config.search_space import (
 )
 from twotower.config.section import Section
 from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
+from twotower.evaluation.metrics import objectives
 
 PARAMS = Path("params.yaml")
 
@@ -45,10 +46,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_objective(self) -> "Config":
-        ranking = ("recall", "ndcg", "hit_rate")
-        known = [f"{name}_at_{k}" for k in self.evaluate.ks for name in ranking] + ["mrr"]
-        if self.hpo.objective not in known:
-            msg = f"hpo.objective: must be one of {', '.join(known)}, got {self.hpo.objective}"
+        choices = objectives(self.evaluate.ks)
+        if self.hpo.objective not in choices:
+            msg = f"hpo.objective: must be one of {', '.join(choices)}, got {self.hpo.objective}"
             raise ValueError(msg)
         return self
 
