@@ -5,7 +5,7 @@
 Noise: shops in which users choose without taste, uniformly or by popularity alone. In each, 20
 models of different hyperparameters are fitted to the training rows, the best on validation is
 fitted again with the validation rows, and the verdict is given on the test rows beside a random
-ranking and popularity. It claims `beats every reference` or `signal` in at most 6.7 %: the test's
+ranking and popularity. It claims `beats every baseline` or `signal` in at most 6.7 %: the test's
 5 %, and what chance adds to it over 1,000 shops with a probability of 1 %.
 
 Lift: two fixed rankings of one catalogue, and users whose items are drawn so that the expectation
@@ -26,7 +26,7 @@ from scipy import stats
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.paired import paired_intervals
 from twotower.assessment.verdict import verdict
-from twotower.baselines import Popularity
+from twotower.baselines.popularity import Popularity
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 from twotower.evaluation import metrics

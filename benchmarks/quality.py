@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.comparison import implicit_models, lenskit_models, references, report
+from benchmarks.comparison import baselines, implicit_models, lenskit_models, report
 from benchmarks.comparison.datasets import load_dataset
 from benchmarks.comparison.plot import draw, write_plot
 from benchmarks.comparison.problem import Method
@@ -39,7 +39,7 @@ GRID_SIZE = 8
 """Settings of every method that has something to set."""
 METHODS: tuple[Method, ...] = (
     two_tower(OURS, GRID, TIMED_GRID),
-    *references.METHODS,
+    *baselines.METHODS,
     *implicit_models.METHODS,
     *lenskit_models.METHODS,
 )

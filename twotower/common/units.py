@@ -1,0 +1,3 @@
+"""Units of time."""
+
+SECONDS_PER_DAY = 86_400
