@@ -1,7 +1,7 @@
 import numpy as np
 
 from twotower.baselines.recency import RecencyPopularity
-from twotower.common.units import SECONDS_PER_DAY
+from twotower.common.units import DAY
 from twotower.data.interactions import Interactions
 
 
@@ -10,7 +10,7 @@ def rows(items: list[int], days: list[float]) -> Interactions:
         user_idx=np.zeros(len(items), np.int64),
         item_idx=np.array(items),
         weight=np.ones(len(items), np.float32),
-        timestamp=np.array([1_700_000_000 + int(day * SECONDS_PER_DAY) for day in days]),
+        timestamp=np.array([1_700_000_000 + int(day * DAY) for day in days]),
     )
 
 

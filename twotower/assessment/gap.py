@@ -6,7 +6,7 @@ from typing import Any
 from twotower.assessment.intervals import seed_spread
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.common.scorers import MODEL
-from twotower.common.units import SECONDS_PER_DAY
+from twotower.common.units import DAY
 
 
 def gap(board: Scoreboard, search: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,4 +57,4 @@ def _later_by_days(board: Scoreboard) -> float | None:
     if not (board.training.interactions.has_times and all(map(len, splits))):
         return None
     means = [float(split.timestamp.mean()) for split in splits]
-    return (means[1] - means[0]) / SECONDS_PER_DAY
+    return (means[1] - means[0]) / DAY

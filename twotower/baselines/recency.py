@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from twotower.common.arrays import Int64Array
-from twotower.common.units import SECONDS_PER_DAY
+from twotower.common.units import DAY
 from twotower.data.interactions import Interactions
 
 
@@ -24,7 +24,7 @@ class RecencyPopularity:
             num_items: size of the catalogue.
             half_life: days, > 0.
         """
-        age = (interactions.timestamp.max() - interactions.timestamp) / SECONDS_PER_DAY
+        age = (interactions.timestamp.max() - interactions.timestamp) / DAY
         totals = np.bincount(interactions.item_idx, np.exp2(-age / half_life), minlength=num_items)
         # Ranks, as after a thousand half-lives a weight underflows float32.
         _, ranks = np.unique(totals, return_inverse=True)

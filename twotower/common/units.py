@@ -1,3 +1,3 @@
-"""Units of time."""
+"""Units of time, in seconds."""
 
-SECONDS_PER_DAY = 86_400
+DAY = 86_400

@@ -16,12 +16,12 @@ from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.units import DAY
 from twotower.config.data import GuardConfig
 
 LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000
 """Ids of each kind that are compared: those with the smallest hashes, so always the same ones."""
-DAY = 86_400
 RESET = "python -m twotower.retraining reset"
 
 
