@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 
 from twotower.config import Config, parse_config
-from twotower.config.params import hyperparameters, searched
 from twotower.search.execute import TrialTask, execute
 from twotower.search.identity import Fingerprint
 from twotower.search.objective import Outcome
@@ -34,8 +33,7 @@ def objective(params: Params) -> Outcome:
 
 def trial(number: int, config: Config, known: dict[int, TrialRecord]) -> TrialRecord:
     """A finished trial, proposed from what is known."""
-    defaults = hyperparameters(config.model, config.train)
-    proposal = propose(number, known, config.hpo, config.seed, defaults)
+    proposal = propose(number, known, config.search_space(), config.hpo, config.seed)
     task = TrialTask(number, proposal.params, proposal.system_attrs, "recall_at_10", "p")
     return execute(task, objective)
 
@@ -57,7 +55,7 @@ def measure(config: Config, counts: list[int], folder: Path) -> None:
     location = StudyLocation(
         folder / ".hpo", folder / "hpo_study.db", Fingerprint({}), Fingerprint({})
     )
-    space = distributions(searched(config).spaces)
+    space = distributions(config.search_space().searched)
     with open_study(location, config.hpo, print) as study:
         for count in counts:
             keeping = fill(study, count)

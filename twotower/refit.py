@@ -17,7 +17,7 @@ from twotower.common.files import canonical
 from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.params import hyperparameters, with_hyperparameters
+from twotower.config.search_space import hyperparameters
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
 from twotower.evaluation.holdout import evaluation_set
@@ -67,7 +67,7 @@ class _TrainingSet:
     decompositions: Path | None
 
     def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
-        model_config, train_config = with_hyperparameters(config.model, config.train, params)
+        model_config, train_config = config.search_space().sections(params)
         seed = config.seed if seed is None else seed
         return fit(
             self.catalogue,
@@ -128,7 +128,7 @@ def refit(
     """
     outputs = outputs or RefitOutputs()
     best_params: dict[str, Any] = dict(search["best_params"])
-    if unknown := sorted(set(best_params) - set(hyperparameters(config.model, config.train))):
+    if unknown := sorted(set(best_params) - config.search_space().defaults.keys()):
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"
         raise SearchError(msg)
     data = _PreparedData(prepared, decompositions)
@@ -202,15 +202,14 @@ def _score_models(
             board.seeds.append(board.evaluate(_scorer(other)))
         except TrainingError:
             board.num_diverged += 1
-    # The width of the decomposition belongs to the search space, and so to both models.
-    shared = {k: v for k, v in best_params.items() if k == "spectral_rank"}
-    defaults = {**hyperparameters(config.model, config.train), **shared}
-    board.default_differs = canonical(defaults) != canonical({**defaults, **best_params})
+    sections = config.search_space().sections
+    default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
+    board.default_differs = default != best
     if not board.default_differs:
         board.evaluations[DEFAULT] = board.evaluations[MODEL]
         return
     try:
-        board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, shared)))
+        board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
     except TrainingError as error:  # a poor baseline must not cost the user the model
         board.failures[DEFAULT] = str(error)
 
@@ -222,7 +221,7 @@ def _scorer(model: TwoTower) -> VectorScorer:
 def _meta(
     config: Config, best_params: Mapping[str, Any], training: _TrainingSet, assessment: Assessment
 ) -> dict[str, Any]:
-    model_config, train_config = with_hyperparameters(config.model, config.train, best_params)
+    model_config, train_config = config.search_space().sections(best_params)
     return {
         "best_params": dict(best_params),
         "evaluate": config.evaluate.model_dump(mode="json"),

@@ -1,7 +1,7 @@
 """Our own model, by the same functions as the pipeline."""
 
 from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
-from twotower.config.params import with_hyperparameters
+from twotower.config.search_space import replace_values
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.fit import fit
@@ -56,7 +56,9 @@ def two_tower(name: str, grid: tuple[Setting, ...], timed_grid: tuple[Setting, .
 
 def _fit(problem: Problem, _loaded: None, setting: Setting, on_pass: OnPass) -> VectorScorer:
     base = TrainConfig(threads=problem.threads, device="cpu")
-    model_config, train_config = with_hyperparameters(ModelConfig(), base, setting, "the grid")
+    model_config, train_config = (
+        replace_values(section, setting, "the grid") for section in (ModelConfig(), base)
+    )
 
     def on_epoch(epoch: int, _loss: float, model: TwoTower) -> None:
         on_pass(epoch, lambda: VectorScorer(*model.vectors()))

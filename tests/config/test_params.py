@@ -7,7 +7,8 @@ import yaml
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config, parse_config
-from twotower.config.params import Config, hyperparameters, with_hyperparameters
+from twotower.config.params import Config
+from twotower.config.search_space import hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 
 INT = {"type": "int", "low": 8, "high": 64, "step": 8}
@@ -21,7 +22,7 @@ def space(**parameters: Any) -> dict[str, Any]:
 def test_committed_file_holds_every_key() -> None:
     raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     assert set(raw) == set(Config.model_fields)
-    for section in raw.keys() - {"seed"}:
+    for section in raw.keys() - {"format_version", "seed"}:
         assert set(raw[section]) == set(Config.model_fields[section].annotation.model_fields)
 
 
@@ -50,6 +51,7 @@ def test_integral_floats_are_the_same_study() -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
+        ({"format_version": 2}, ["format_version: this version of twotower reads 1, got 2"]),
         ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
         ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
         ({"hpo": {"confirm": {"seeds": 1}}}, ["hpo.confirm.seeds", "greater than or equal to 2"]),
@@ -147,6 +149,15 @@ def test_file_problems(tmp_path: Path) -> None:
         load_config(tmp_path / "bad.yaml")
 
 
+def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    """Version 1.1 would take `on` for true, 010 for eight, and 1e-4 for text."""
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 010\ndata: {interactions: {columns: {event: on}}}\ntrain: {lr: 1e-4}\n")
+    config = load_config(path)
+    assert (config.seed, config.train.lr) == (10, 1e-4)
+    assert config.data.interactions.columns.event == "on"
+
+
 def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("hpo:\n  n_trials: 3\n  workers: 2\n  n_trials: 4\n")
     with pytest.raises(ConfigError, match="n_trials is given twice, line 4, column 3"):
@@ -176,6 +187,6 @@ def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:
 
 def test_hyperparameters_have_one_home_each() -> None:
     assert not set(ModelConfig.model_fields) & set(TrainConfig.model_fields)
-    model, train = with_hyperparameters(ModelConfig(), TrainConfig(), {"dim": 8, "lr": 0.5})
+    model, train = Config().search_space().sections({"dim": 8, "lr": 0.5})
     assert (model.dim, train.lr) == (8, 0.5)
     assert hyperparameters(model, train)["dim"] == 8

@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 
 from twotower.common.errors import ConfigError
-from twotower.config import Config, parse_config
-from twotower.config.params import begins_with_defaults, fixed_params, searched
+from twotower.config import Config, SearchSpace, parse_config
 
 LOSS = {"type": "categorical", "choices": ["softmax", "mse"]}
 LOGQ = {"type": "categorical", "choices": [True, False], "only_if": {"loss": "softmax"}}
@@ -16,9 +15,13 @@ def config(space: dict[str, Any], fixed: dict[str, Any] | None = None, **section
     return parse_config({"hpo": {"search_space": space, "fixed": fixed or {}}, **sections})
 
 
+def space_of(*settings: Any, **sections: Any) -> SearchSpace:
+    return config(*settings, **sections).search_space()
+
+
 def test_without_conditions_the_order_is_alphabetical() -> None:
-    found = searched(config({"lr": LR, "loss": LOSS}))
-    assert list(found.spaces) == ["loss", "lr"]
+    found = space_of({"lr": LR, "loss": LOSS})
+    assert list(found.searched) == ["loss", "lr"]
     assert found.conditions == {}
 
 
@@ -29,8 +32,8 @@ def test_parents_come_before_what_depends_on_them() -> None:
         "loss": LOSS,
         "lr": LR,
     }
-    found = searched(config(chain))
-    assert list(found.spaces) == ["loss", "lr", "logq", "batch_size"]
+    found = space_of(chain)
+    assert list(found.searched) == ["loss", "lr", "logq", "batch_size"]
     assert found.conditions == {"logq": {"loss": ("softmax",)}, "batch_size": {"logq": (True,)}}
     # A chain breaks at its first link: without logq there is no batch_size either.
     values = {"loss": "mse", "lr": 0.01, "logq": True, "batch_size": 128}
@@ -42,9 +45,7 @@ def test_parents_come_before_what_depends_on_them() -> None:
 def test_all_conditions_must_hold_and_one_value_each_is_enough() -> None:
     only_if = {"loss": "softmax", "similarity": ["cosine", "dot"]}
     similarity = {"type": "categorical", "choices": ["cosine", "dot"]}
-    found = searched(
-        config({"loss": LOSS, "similarity": similarity, "logq": LOGQ | {"only_if": only_if}})
-    )
+    found = space_of({"loss": LOSS, "similarity": similarity, "logq": LOGQ | {"only_if": only_if}})
     assert found.is_set("logq", {"loss": "softmax", "similarity": "dot"})
     assert not found.is_set("logq", {"loss": "mse", "similarity": "dot"})
 
@@ -61,8 +62,8 @@ def test_all_conditions_must_hold_and_one_value_each_is_enough() -> None:
 )
 def test_a_constant_parent_decides_at_once(fixed: Any, sections: Any, left: list[str]) -> None:
     space = {"lr": LR, "temperature": TEMPERATURE | {"only_if": {"similarity": "cosine"}}}
-    found = searched(config(space, fixed, **sections))
-    assert list(found.spaces) == left
+    found = space_of(space, fixed, **sections)
+    assert list(found.searched) == left
     assert found.conditions == {}
 
 
@@ -72,22 +73,22 @@ def test_what_depends_on_a_ruled_out_parameter_is_ruled_out() -> None:
         "logq": LOGQ,
         "dim": {"type": "int", "low": 8, "high": 64},
     }
-    assert list(searched(config(space, {"loss": "mse"})).spaces) == ["dim"]
+    assert list(config(space, {"loss": "mse"}).search_space().searched) == ["dim"]
 
 
 def test_pinned_values_have_the_type_that_training_uses() -> None:
     written = {"lr": "1e-06", "epochs": "5", "dim": 16.0, "hidden": [64, 32], "logq": False}
-    used = fixed_params(config({"batch_size": {"type": "int", "low": 1, "high": 512}}, written))
+    used = space_of({"batch_size": {"type": "int", "low": 1, "high": 512}}, written).fixed
     assert used == {"lr": 1e-6, "epochs": 5, "dim": 16, "hidden": [64, 32], "logq": False}
     assert [type(used[name]) for name in ("lr", "epochs", "dim")] == [float, int, int]
 
 
 def test_a_pinned_name_may_stay_in_the_space() -> None:
     settings = config({"lr": LR, "loss": LOSS}, {"loss": "mse"})
-    assert list(searched(settings).spaces) == ["lr"]
+    assert list(settings.search_space().searched) == ["lr"]
     assert "loss" in settings.hpo.search_space
-    assert not begins_with_defaults(settings)
-    assert begins_with_defaults(config({"lr": LR, "loss": LOSS}, {"loss": "softmax"}))
+    assert not settings.search_space().starts_with_defaults
+    assert space_of({"lr": LR, "loss": LOSS}, {"loss": "softmax"}).starts_with_defaults
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
         (
             {"loss": LOSS | {"only_if": {"logq": True}}, "logq": LOGQ, "lr": LR},
             {},
-            ["round in a circle: logq, loss"],
+            ["form a cycle: logq, loss"],
         ),
         ({"lr": LR}, {"lr": 0.01}, ["leave nothing to search"]),
         ({"lr": LR}, {"los": "mse"}, ["hpo.fixed.los", "not a hyperparameter"]),
@@ -171,3 +172,17 @@ def test_a_name_alone_stands_for_its_defaults() -> None:
     long = parse_config({"hpo": {"sampler": {"type": "gp"}, "pruner": {"type": "median"}}})
     assert short == long
     assert parse_config({"hpo": {"pruner": None}}).hpo.pruner.type == "none"
+
+
+def test_a_spectral_start_is_as_wide_as_what_is_searched() -> None:
+    dim = {"dim": {"type": "int", "low": 8, "high": 64}, "lr": LR}
+    spectral = {"model": {"init": "spectral"}}
+    assert space_of(dim, **spectral).complete({"dim": 16})["spectral_rank"] == 64
+    assert space_of(dim, {"dim": 16}, **spectral).complete({})["spectral_rank"] == 32  # the default
+    assert "spectral_rank" not in space_of(dim).complete({"dim": 16})
+    assert space_of(dim, **spectral).sections({})[0].spectral_rank == 64
+
+
+def test_a_training_run_takes_hyperparameters_only() -> None:
+    with pytest.raises(ConfigError, match="threads is not a hyperparameter"):
+        space_of({"lr": LR}).sections({"threads": 2})

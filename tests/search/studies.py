@@ -1,15 +1,15 @@
 """Studies without training: proposals of each sampler for values that a formula gives."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
-from twotower.config.params import hyperparameters
-from twotower.search.proposals.propose import propose
+from twotower.search.proposals.propose import Known, Proposal, propose
 from twotower.search.trial import Params, TrialRecord
 
-DEFAULTS = hyperparameters(Config().model, Config().train) | {"lr": 0.005}
-"""Trial 0, of a learning rate of its own: another default is no other way to propose."""
+DEFAULT_LR = 0.005
+"""Of trial 0, not the project's: another default is not another way to propose."""
 SAMPLERS = ("tpe", "random", "gp", "cmaes")
 CONDITIONAL: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
@@ -27,7 +27,7 @@ CONDITIONAL: dict[str, Any] = {
 def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
     """Settings of a study; the space is that of params.yaml or one with conditions."""
     space = {"search_space": CONDITIONAL} if conditional else {}
-    return parse_config({"hpo": {"sampler": sampler, **space, **hpo}})
+    return parse_config({"train": {"lr": DEFAULT_LR}, "hpo": {"sampler": sampler, **space, **hpo}})
 
 
 def value_of(params: Params) -> float:
@@ -59,10 +59,16 @@ def extend(
 ) -> dict[int, TrialRecord]:
     """More trials, up to `count` of them."""
     for number in range(len(records), count):
-        proposal = propose(number, records, settings.hpo, seed, DEFAULTS)
+        proposal = proposed(number, records, settings, seed)
         failed = number % 7 == 3
         records[number] = record(number, proposal.params, proposal.system_attrs, failed=failed)
     return records
+
+
+def proposed(
+    number: int, known: Mapping[int, Known], settings: Config, seed: int = 42, **options: Any
+) -> Proposal:
+    return propose(number, known, settings.search_space(), settings.hpo, seed, **options)
 
 
 def params_of(records: dict[int, TrialRecord]) -> list[Params]:

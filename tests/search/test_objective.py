@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from twotower.config import Config, parse_config
-from twotower.config.params import with_hyperparameters
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.search.objective import Objective
 from twotower.search.outputs import best_params
@@ -42,7 +41,7 @@ def test_patience_stops_and_keeps_the_best_epoch(prepared) -> None:
     assert outcome.metrics["recall_at_10"] == max(seen)
     assert not outcome.stopped
     # Refit is told to train the same epochs of the same schedule.
-    params = best_params(settings, record({}, outcome))
+    params = best_params(settings.search_space(), record({}, outcome))
     assert params == {"last_epoch": best}
     again = config(model={"dim": 8}, train=train | params)
     assert Objective(prepared, again)({}).metrics == outcome.metrics
@@ -53,7 +52,7 @@ def test_without_patience_the_last_epoch_counts(prepared) -> None:
     outcome = Objective(prepared, settings)({})
     assert outcome.best_epoch is None
     assert len(outcome.losses) == 3
-    assert best_params(settings, record({}, outcome)) == {}
+    assert best_params(settings.search_space(), record({}, outcome)) == {}
 
 
 def test_the_closed_form_model_is_scored_without_an_epoch(prepared) -> None:
@@ -72,10 +71,10 @@ def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path, i
     objective = Objective(prepared, settings, tmp_path / "kept")
     outcomes = {dim: objective({"dim": dim}) for dim in (4, 16)}
     assert len(list((tmp_path / "kept").glob("*.npz"))) == 1
-    params = best_params(settings, record({"dim": 4}, outcomes[4]))
+    params = best_params(settings.search_space(), record({"dim": 4}, outcomes[4]))
     assert params == {"dim": 4, "spectral_rank": 16}
     # The same vectors as a training run with these parameters.
-    model, train = with_hyperparameters(settings.model, settings.train, params)
+    model, train = settings.search_space().sections(params)
     catalogue = read_catalogue(prepared / "vocabulary")
     rows = catalogue.encode(read_split(prepared / "train.parquet"))
     fitted = fit(catalogue, rows, model, train, seed=settings.seed)

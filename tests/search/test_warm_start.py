@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.studies import DEFAULTS, SAMPLERS, config, extend
+from tests.search.studies import SAMPLERS, config, extend, proposed
 from tests.search.test_run import config as small
 from tests.search.test_run import digests, outputs
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.params import hyperparameters
+from twotower.config.search_space import hyperparameters
 from twotower.search.identity import build_identity
-from twotower.search.proposals.propose import propose
 from twotower.search.run import SearchListener, run_search
 from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
 
@@ -90,8 +89,7 @@ def test_every_sampler_goes_on_from_it(sampler: str, include_defaults: bool) -> 
     settings = config(sampler, include_defaults=include_defaults)
     start = int(include_defaults)
     tried = [
-        propose(n, {}, settings.hpo, 42, DEFAULTS, warm_start=[BEST, OTHER]).params
-        for n in range(start, start + 2)
+        proposed(n, {}, settings, warm_start=[BEST, OTHER]).params for n in range(start, start + 2)
     ]
     assert tried == [BEST, OTHER]
     records = extend({}, start, settings)

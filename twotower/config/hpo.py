@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.config.search_space import (
+from twotower.config.ranges import (
     CategoricalSpace,
     Choice,
     FloatSpace,

@@ -1,5 +1,6 @@
-"""The rules that every section of params.yaml follows."""
+"""The rules that every section of params.yaml follows, and how a broken one is explained."""
 
+import re
 from typing import Any, Self
 
 from pydantic import (
@@ -15,9 +16,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 class Section(BaseModel):
     """Unknown keys are errors, values never change, numbers are finite.
 
-    A number may be written as text: YAML 1.1 reads 1e-4 as a string, and `dvc exp run -S` writes
-    1e-06. An integer may be written as 5.0, so that 5 and 5.0 are the same study. True and false
-    are no numbers.
+    An integer may be written as 5.0, so that 5 and 5.0 are the same study, and a number as quoted
+    text. True and false are not numbers.
     """
 
     model_config = ConfigDict(
@@ -41,3 +41,12 @@ class Section(BaseModel):
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong)
         return section
+
+
+def explain(problem: Any) -> str:
+    """One of pydantic's errors as a rule and the value that breaks it, without credentials."""
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("value_error", "missing", "extra_forbidden"):
+        return str(message)
+    given = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(problem["input"]))
+    return f"{message}, got {given}"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import canonical
-from twotower.config.search_space import ParameterSpace
+from twotower.config.ranges import ParameterSpace
 from twotower.plots.confirmed import Confirmed
 
 PARAM_PREFIX = "params_"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.params import hyperparameters
 from twotower.search.confirmed import Confirmed
 from twotower.search.dispatch import Dispatcher
 from twotower.search.execute import TrialTask
@@ -71,6 +70,7 @@ class SearchDriver:
         self._warm_start = warm_start
         self._config = config
         self._hpo = config.hpo
+        self._space = config.search_space()
         self._study = study
         self._provenance = provenance
         self._on_trial = on_trial
@@ -96,13 +96,12 @@ class SearchDriver:
             known: dict[int, Known] = {
                 n: Proposal(task.params, task.system_attrs) for n, task in handed_out.items()
             }
-            defaults = hyperparameters(self._config.model, self._config.train)
             proposal = propose(
                 number,
                 known | self._study.records,
+                self._space,
                 self._hpo,
                 self._config.seed,
-                defaults,
                 warm_start=self._warm_start,
             )
             return TrialTask(
@@ -111,7 +110,7 @@ class SearchDriver:
                 proposal.system_attrs,
                 self._hpo.objective,
                 self._provenance,
-                pruning_of(number, self._study.records, self._hpo, defaults),
+                pruning_of(number, self._study.records, self._hpo, self._space),
             )
         return None
 

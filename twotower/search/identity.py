@@ -14,13 +14,14 @@ import torch
 import twotower
 from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
-from twotower.config.params import fixed_params, searched
+from twotower.config.section import Section
 from twotower.search.proposals.propose import distributions
 from twotower.search.trial import Params
 from twotower.training.device import resolve_device
 
 OBJECTIVE_VERSION = 3
-"""Raise it when the same hyperparameters, data and seed give other metrics than before."""
+"""Raise it when the same hyperparameters, data and seed give other metrics than before, or when the
+default of a parameter changes: an identity holds only what differs from the defaults."""
 SEARCH_VERSION = 1
 """Raise it when the same earlier trials lead to another proposal than before."""
 
@@ -28,7 +29,8 @@ LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
 SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """What else some samplers compute with; Optuna does without greenlet, in another order."""
 OBJECTIVE_CODE = (
-    *("common/arrays.py", "common/files.py", "common/seeds.py", "config/search_space.py"),
+    *("common/arrays.py", "common/files.py", "common/seeds.py", "config/ranges.py"),
+    *("config/search_space.py", "config/training.py"),
     *("data", "evaluation", "search/execute.py", "search/objective.py", "search/proposals"),
     "training",
 )
@@ -55,25 +57,25 @@ def build_identity(
     The number of trials, the time budget and where results are stored are no part of it. A study
     that begins with trials of an earlier one is another one than that which does not.
     """
-    found = searched(config)
+    found = config.search_space()
     space = {
         name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
-        for name, distribution in distributions(found.spaces).items()
+        for name, distribution in distributions(found.searched).items()
     }
-    train = config.train.model_dump(mode="json") | {"device": resolve_device(config.train.device)}
+    train = _changed(config.train) | {"device": resolve_device(config.train.device)}
     return Fingerprint(
         {
             "conditions": found.conditions,
             "data": dict(data),
-            "evaluate": config.evaluate.model_dump(mode="json"),
-            "fixed": fixed_params(config),
+            "evaluate": _changed(config.evaluate),
+            "fixed": found.fixed,
             "include_defaults": config.hpo.include_defaults,
             "lookahead": config.hpo.lookahead,
-            "model": config.model.model_dump(mode="json"),
+            "model": _changed(config.model),
             "objective": config.hpo.objective,
             "objective_version": OBJECTIVE_VERSION,
-            "pruner": config.hpo.pruner.model_dump(mode="json"),
-            "sampler": config.hpo.sampler.model_dump(mode="json"),
+            "pruner": {"type": config.hpo.pruner.type, **_changed(config.hpo.pruner)},
+            "sampler": {"type": config.hpo.sampler.type, **_changed(config.hpo.sampler)},
             "search_version": SEARCH_VERSION,
             "seed": config.seed,
             "space": space,
@@ -81,6 +83,14 @@ def build_identity(
             **({"warm_start": list(warm_start)} if warm_start else {}),
         }
     )
+
+
+def _changed(section: Section) -> dict[str, Any]:
+    """Keys with other values than the code's defaults.
+
+    A parameter that is added later, and does nothing by default, therefore discards no study.
+    """
+    return section.model_dump(mode="json", exclude_defaults=True)
 
 
 def provenance(sampler: str = "tpe") -> Fingerprint:

@@ -9,7 +9,6 @@ import joblib
 
 from twotower.common.files import round_float
 from twotower.config import Config
-from twotower.config.params import derived_params, fixed_params, with_hyperparameters
 from twotower.config.training import TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
@@ -66,6 +65,7 @@ class Objective:
         # Workers get a copy, which may travel: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         self._config = config.model_copy(update={"hpo": hpo})
+        self._space = config.search_space()
         self._catalogue = read_catalogue(folder / "vocabulary")
         train, validation = (
             read_split(folder / f"{name}.parquet") for name in ("train", "validation")
@@ -95,10 +95,7 @@ class Objective:
             TrainingError: if the loss or a score stops being finite.
         """
         config = self._config
-        used = {**params, **fixed_params(config)}
-        model_config, train_config = with_hyperparameters(
-            config.model, config.train, used | derived_params(config, used)
-        )
+        model_config, train_config = self._space.sections(self._space.complete(params))
         watch = _Watch(self._validate, config.hpo.objective, train_config, report)
         try:
             model = fit(

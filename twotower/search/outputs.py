@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.files import write_csv, write_json
-from twotower.config import Config
-from twotower.config.params import (
-    begins_with_defaults,
-    derived_params,
-    fixed_params,
-    hyperparameters,
-    searched,
-)
+from twotower.config import Config, SearchSpace
 from twotower.evaluation.metrics import random_expectation
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
@@ -71,17 +64,17 @@ def write_outputs(
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """What the search found, as plain values."""
     winner = result.winner
-    space, fixed = searched(config), fixed_params(config)
+    space = config.search_space()
     states = Counter(record.state.lower() for record in result.records)
     results = {
-        "best_params": best_params(config, winner),
+        "best_params": best_params(space, winner),
         "best_trial": _trial(winner) if winner else None,
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
         "evaluated": objective.target.counts(),
-        "fixed": fixed,
-        "include_defaults": begins_with_defaults(config),
+        "fixed": space.fixed,
+        "include_defaults": space.starts_with_defaults,
         "lookahead": config.hpo.lookahead,
         "n_trials": len(result.records),
         "num_users": len(objective.target),
@@ -89,7 +82,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "random": random_expectation(objective.target, config.evaluate.ks).summary(),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
-        "search_space": {k: v.model_dump(mode="json") for k, v in space.spaces.items()},
+        "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
         "seed": config.seed,
         "split": "validation",
         "states": {state: states[state] for state in ("complete", "fail", "pruned")},
@@ -100,17 +93,16 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     return results
 
 
-def best_params(config: Config, winner: TrialRecord | None) -> dict[str, Any]:
+def best_params(space: SearchSpace, winner: TrialRecord | None) -> dict[str, Any]:
     """The hyperparameters that refit trains with, beside those of `params.yaml`.
 
     Args:
-        config: all of params.yaml.
+        space: that was searched.
         winner: the trial that is best; None: the defaults stand.
     """
-    start = searched(config).present(hyperparameters(config.model, config.train))
-    used = {**(winner.params if winner else start), **fixed_params(config)}
+    params = space.complete(winner.params if winner else space.default_params)
     stop = {"last_epoch": winner.best_epoch} if winner and winner.best_epoch else {}
-    return {**used, **derived_params(config, used), **stop}
+    return {**params, **stop}
 
 
 def validation_metrics(
@@ -129,7 +121,7 @@ def validation_metrics(
         metrics["optimized"] = winner.metrics
     if result.confirmed is not None:
         metrics["confirmed"] = result.confirmed.chosen.metrics()
-    if result.records and begins_with_defaults(config):
+    if result.records and config.search_space().starts_with_defaults:
         metrics["default"] = result.records[0].metrics
     return metrics
 
@@ -140,7 +132,7 @@ def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None
     The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
     trial are those after its last epoch.
     """
-    names = sorted(searched(config).spaces)
+    names = sorted(config.search_space().searched)
     metrics = sorted({name for record in records for name in record.metrics})
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
     columns += [*(f"metrics_{name}" for name in metrics), "best_epoch", "failure"]

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from twotower.common.errors import SearchError
 from twotower.common.files import canonical, write_json
 from twotower.config import Config
-from twotower.config.params import hyperparameters, searched
-from twotower.config.search_space import Searched, contains
+from twotower.config.ranges import contains
+from twotower.config.search_space import SearchSpace, hyperparameters
+from twotower.config.training import ModelConfig, TrainConfig
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.trial import Params, TrialRecord
 
@@ -52,11 +53,11 @@ def read_warm_start(path: Path, config: Config) -> WarmStart:
     Raises:
         SearchError: if the file is of another form.
     """
-    space, defaults = searched(config), hyperparameters(config.model, config.train)
-    tried = [canonical(space.present(defaults))] if config.hpo.include_defaults else []
+    space = config.search_space()
+    tried = [canonical(space.default_params)] if space.include_defaults else []
     found = WarmStart([], [])
     for number, stored in enumerate(_read(path)):
-        params: Params = canonical(space.present({**defaults, **stored}))
+        params: Params = canonical(space.present({**space.defaults, **stored}))
         reason = _outside(space, params)
         if reason is None and params in [*tried, *found.trials]:
             reason = "tried already"
@@ -67,10 +68,10 @@ def read_warm_start(path: Path, config: Config) -> WarmStart:
     return found
 
 
-def _outside(space: Searched, params: Mapping[str, Any]) -> str | None:
+def _outside(space: SearchSpace, params: Mapping[str, Any]) -> str | None:
     for name, value in params.items():
         scalar = isinstance(value, bool | int | float | str)
-        if not scalar or not contains(space.spaces[name], value):
+        if not scalar or not contains(space.searched[name], value):
             return f"{name} {value!r} lies outside the search space"
     return None
 
@@ -113,8 +114,9 @@ def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
         msg = f"{snapshot}: no study there; run dvc repro, or dvc pull, first"
         raise SearchError(msg)
     identity = attributes["identity_values"]
-    constant = {**identity["model"], **identity["train"], **identity["fixed"]}
-    constant = {k: v for k, v in constant.items() if k not in ("threads", "device")}
+    model = ModelConfig.model_validate(identity["model"])
+    train = TrainConfig.model_validate(identity["train"])
+    constant = {**hyperparameters(model, train), **identity["fixed"]}
     trials = [
         {"number": r.number, "params": {**constant, **r.params}, "value": r.value}
         for r in _best(records, top)

@@ -1,17 +1,16 @@
 import optuna
 import pytest
 
-from tests.search.studies import DEFAULTS, config, params_of, record, run
+from tests.search.studies import DEFAULT_LR, config, params_of, proposed, record, run
 from twotower.common.files import canonical
 from twotower.config.hpo import HpoConfig
-from twotower.config.search_space import FloatSpace
-from twotower.search.proposals.propose import distributions, propose
+from twotower.search.proposals.propose import distributions
 
 
 def test_trial_zero_is_the_defaults() -> None:
-    params = propose(0, {}, HpoConfig(), 42, DEFAULTS).params
-    assert params == {name: DEFAULTS[name] for name in ("batch_size", "dim", "epochs", "lr")}
-    without = propose(0, {}, HpoConfig(include_defaults=False), 42, DEFAULTS).params
+    params = proposed(0, {}, config()).params
+    assert params == {"batch_size": 256, "dim": 32, "epochs": 5, "lr": DEFAULT_LR}
+    without = proposed(0, {}, config(include_defaults=False)).params
     assert without != params
 
 
@@ -22,27 +21,27 @@ def test_another_seed_proposes_otherwise() -> None:
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes"])
 def test_trials_in_the_window_count_as_running(sampler: str) -> None:
     # Values of the last lookahead - 1 trials are not known yet when trial 20 is proposed.
-    settings = config(sampler, lookahead=4).hpo
+    settings = config(sampler, lookahead=4)
     records = run(20, config(sampler, lookahead=4))
 
     def fail(number: int) -> None:
         old = records[number]
         records[number] = record(number, old.params, old.system_attrs, failed=True)
 
-    before = propose(20, records, settings, 42, DEFAULTS)
+    before = proposed(20, records, settings)
     for number in (18, 19):
         fail(number)
-    assert propose(20, records, settings, 42, DEFAULTS) == before
+    assert proposed(20, records, settings) == before
     for number in (8, 9, 11, 12, 13, 14, 15, 16):
         fail(number)
-    assert propose(20, records, settings, 42, DEFAULTS) != before
+    assert proposed(20, records, settings) != before
 
 
 def test_a_trial_is_not_proposed_before_its_window_is_finished() -> None:
     records = run(20, config())
-    known = dict(records) | {16: propose(16, records, HpoConfig(), 42, DEFAULTS)}
+    known = dict(records) | {16: proposed(16, records, config())}
     with pytest.raises(TypeError, match="trial 20 was asked for before trial 16"):
-        propose(20, known, HpoConfig(), 42, DEFAULTS)
+        proposed(20, known, config())
 
 
 def test_the_window_is_part_of_the_search() -> None:
@@ -50,11 +49,11 @@ def test_the_window_is_part_of_the_search() -> None:
 
 
 def test_floats_are_as_reported_and_inside_the_space() -> None:
-    space = {"lr": FloatSpace(type="float", low=1 / 3e4, high=1 / 9, log=True)}
-    settings = HpoConfig(search_space=space, include_defaults=False)
-    [distribution] = distributions(settings.search_space).values()
+    space = {"lr": {"type": "float", "low": 1 / 3e4, "high": 1 / 9, "log": True}}
+    settings = config(search_space=space, include_defaults=False)
+    [distribution] = distributions(settings.search_space().searched).values()
     for seed in range(40):
-        lr = propose(0, {}, settings, seed, DEFAULTS).params["lr"]
+        lr = proposed(0, {}, settings, seed).params["lr"]
         assert canonical(lr) == lr
         assert distribution._contains(lr)
 

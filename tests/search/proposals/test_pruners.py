@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.search.studies import DEFAULTS, config
+from tests.search.studies import config
 from twotower.search.execute import TrialTask, execute
 from twotower.search.objective import Outcome, Report
 from twotower.search.proposals.pruners import EpochWatch, pruning_of
@@ -33,7 +33,7 @@ def params_of(number: int) -> Params:
 
 
 def trial(number: int, records: dict[int, TrialRecord], settings: Any) -> TrialRecord:
-    pruning = pruning_of(number, records, settings.hpo, DEFAULTS)
+    pruning = pruning_of(number, records, settings.hpo, settings.search_space())
     task = TrialTask(number, params_of(number), {"a": 1}, "recall_at_10", "p", pruning)
     task = pickle.loads(pickle.dumps(task))  # noqa: S301 - as on its way to a worker
     return execute(task, curve)
@@ -90,7 +90,7 @@ def test_records_that_went_through_json_lead_to_the_same(pruner: str) -> None:
 def test_without_a_pruner_nothing_is_reported() -> None:
     record = run(1, "none")[0]
     assert (record.state, record.intermediate) == ("COMPLETE", {})
-    assert pruning_of(0, {}, config().hpo, DEFAULTS) is None
+    assert pruning_of(0, {}, config().hpo, config().search_space()) is None
 
 
 def test_the_median_waits_for_trials_and_for_epochs() -> None:
@@ -104,7 +104,7 @@ def test_the_median_waits_for_trials_and_for_epochs() -> None:
 def test_a_trial_in_its_last_epoch_is_not_stopped() -> None:
     settings = config(pruner=PRUNERS["median"])
     records = run(12, PRUNERS["median"])
-    pruning = pruning_of(12, records, settings.hpo, DEFAULTS)
+    pruning = pruning_of(12, records, settings.hpo, settings.search_space())
     task = TrialTask(12, {"dim": 8, "epochs": 1, "lr": 0.5}, {}, "recall_at_10", "p", pruning)
     assert EpochWatch(12, pruning)(1, 0.0)
     assert execute(task, curve).state == "COMPLETE"
@@ -123,6 +123,6 @@ def test_the_most_epochs_are_those_of_the_space(space: Any, fixed: Any, most: in
     if "dim" in space:
         space = space | {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}
     settings = config(pruner="hyperband", search_space=space, fixed=fixed)
-    pruning = pruning_of(0, {}, settings.hpo, DEFAULTS)
+    pruning = pruning_of(0, {}, settings.hpo, settings.search_space())
     assert pruning is not None
     assert pruning.most_epochs == most

@@ -12,7 +12,6 @@ import torch
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import SAMPLERS, config, extend, params_of, run
-from twotower.config.params import searched
 from twotower.search.proposals.propose import distributions
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
 from twotower.search.trial import TrialRecord
@@ -56,7 +55,7 @@ def test_resumed_from_a_snapshot_equals_straight(
     sampler: str, conditional: bool, tmp_path: Path
 ) -> None:
     settings = config(sampler_of(sampler), conditional=conditional)
-    space = distributions(searched(settings).spaces)
+    space = distributions(settings.search_space().searched)
     straight = run(COUNT, settings)
     for cut in (1, 9, 13):
         path = tmp_path / f"{cut}.db"

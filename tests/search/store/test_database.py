@@ -12,7 +12,7 @@ import pytest
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.hpo import HpoConfig
-from twotower.config.params import hyperparameters
+from twotower.config.search_space import hyperparameters
 from twotower.search.proposals.propose import distributions
 from twotower.search.store.database import open_database
 from twotower.search.store.storage import sqlite_storage

@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from twotower.common.files import canonical, round_float
 from twotower.common.seeds import derive_seed
 from twotower.config.hpo import HpoConfig
-from twotower.config.search_space import Searched, Spaces, resolve
+from twotower.config.ranges import Spaces
+from twotower.config.search_space import SearchSpace
 from twotower.search.proposals.samplers import make_sampler, same_arithmetic, suggest
 from twotower.search.trial import Distributions, Params, TrialRecord
 
@@ -46,9 +47,9 @@ Known = TrialRecord | Proposal
 def propose(
     number: int,
     known: Mapping[int, Known],
+    space: SearchSpace,
     config: HpoConfig,
     seed: int,
-    defaults: Params,
     *,
     warm_start: Sequence[Params] = (),
 ) -> Proposal:
@@ -62,35 +63,34 @@ def propose(
         number: of the trial, from 0.
         known: finished trials 0..number - lookahead; of the later ones, below `number`, the
             proposals are enough.
-        config: space, fixed values, sampler, lookahead, and whether trial 0 is the defaults.
+        space: what is searched, and the defaults.
+        config: sampler, lookahead, and whether trial 0 is the defaults.
         seed: the seed of params.yaml.
-        defaults: value of every hyperparameter in params.yaml.
         warm_start: searched hyperparameters of the trials that come first, after the defaults.
     """
     queued = number - int(config.include_defaults)
     if 0 <= queued < len(warm_start):
         return Proposal(dict(sorted(warm_start[queued].items())))
-    searched = resolve(config.search_space, config.fixed, defaults)
-    space = distributions(searched.spaces)
+    searched = distributions(space.searched)
     sampler_seed = derive_seed(seed, "sampler", number)
-    sampler = make_sampler(config.sampler, sampler_seed, searched, space)
+    sampler = make_sampler(config.sampler, sampler_seed, space, searched)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(_shadow(number, known, config.lookahead, space))
+    study.add_trials(_shadow(number, known, config.lookahead, searched))
     if number == 0 and config.include_defaults:
-        study.enqueue_trial(searched.present(defaults))
+        study.enqueue_trial(space.default_params)
     with same_arithmetic():
         trial = study.ask()
-        params = _choose(trial, searched, space)
+        params = _choose(trial, space, searched)
     [*_, asked] = study.get_trials(deepcopy=False)
     return Proposal(params, canonical(asked.system_attrs))
 
 
-def _choose(trial: optuna.Trial, searched: Searched, space: Distributions) -> Params:
+def _choose(trial: optuna.Trial, space: SearchSpace, searched: Distributions) -> Params:
     """Let the sampler choose every parameter whose condition holds, parents first."""
     chosen: Params = {}
-    for name in searched.spaces:
-        if searched.is_set(name, chosen):
-            chosen[name] = _canonical(suggest(trial, name, space[name]), space[name])
+    for name in space.searched:
+        if space.is_set(name, chosen):
+            chosen[name] = _canonical(suggest(trial, name, searched[name]), searched[name])
     return dict(sorted(chosen.items()))
 
 

@@ -15,8 +15,9 @@ from twotower.config.hpo import (
     NoPrunerConfig,
     PrunerConfig,
 )
-from twotower.config.search_space import extremes, resolve
-from twotower.search.trial import Params, TrialRecord
+from twotower.config.ranges import extremes
+from twotower.config.search_space import SearchSpace
+from twotower.search.trial import TrialRecord
 
 STUDY_NAME = "two-tower"
 """Hyperband's brackets hash it together with the number of the trial."""
@@ -70,20 +71,20 @@ class Pruning:
 
 
 def pruning_of(
-    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, defaults: Params
+    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, space: SearchSpace
 ) -> Pruning | None:
     """What the pruner of trial `number` may know; None without a pruner.
 
     Args:
         number: of the trial.
         records: trials 0..number - lookahead at least; later ones make no difference.
-        config: pruner, space, fixed values and lookahead count.
-        defaults: value of every hyperparameter in params.yaml.
+        config: pruner and lookahead count.
+        space: says how many epochs a trial can have.
     """
     if isinstance(config.pruner, NoPrunerConfig):
         return None
-    epochs = resolve(config.search_space, config.fixed, defaults).spaces.get("epochs")
-    constant = (defaults | config.fixed)["epochs"]
+    epochs = space.searched.get("epochs")
+    constant = (space.defaults | space.fixed)["epochs"]
     return Pruning(
         config.pruner,
         max(*extremes(epochs), constant) if epochs else int(constant),

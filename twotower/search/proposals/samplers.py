@@ -15,12 +15,15 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
 from twotower.config.hpo import CmaEsConfig, GpConfig, SamplerConfig, TpeConfig
-from twotower.config.search_space import Searched
+from twotower.config.search_space import SearchSpace
 from twotower.search.proposals.cmaes import CmaEsSampler
 
 
 def make_sampler(
-    config: SamplerConfig, seed: int, space: Searched, distributions: Mapping[str, BaseDistribution]
+    config: SamplerConfig,
+    seed: int,
+    space: SearchSpace,
+    distributions: Mapping[str, BaseDistribution],
 ) -> BaseSampler:
     """A fresh sampler for one proposal.
 

@@ -1,0 +1,176 @@
+"""What one hyperparameter may be in a search: a range or choices, perhaps under a condition."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from twotower.common.files import DIGITS, round_float
+from twotower.config.section import Section
+
+
+def _not_a_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        msg = f"must be a number, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+Number = Annotated[float, AfterValidator(round_float)]
+"""As every tracked file will show it, so that what is reported is what was tried."""
+OnlyNumber = BeforeValidator(_not_a_truth_value)
+"""True is 1 to Python; at the end of a range it is a mistake."""
+MAX_GRID = 100_000
+"""Values of a stepped range that are worth telling apart."""
+
+
+Choice = bool | int | Number | str
+
+
+def is_plain(value: Any) -> bool:
+    """Whether it is a finite number, text, true or false."""
+    return isinstance(value, bool | int | str) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _plain(values: Any) -> Any:
+    """Integral floats as integers: 128.0 and 128 are the same choice, and so the same study."""
+    if not isinstance(values, list | tuple):
+        return values
+    for value in values:
+        if not is_plain(value):
+            msg = f"a choice must be a finite number, text, true or false, got {value!r}"
+            raise ValueError(msg)
+    return [
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
+    ]
+
+
+Choices = Annotated[tuple[Choice, ...], Field(min_length=1), BeforeValidator(_plain)]
+Condition = Annotated[Choices, BeforeValidator(_as_list)]
+
+
+class _Space(Section):
+    """What all kinds of parameters share."""
+
+    only_if: dict[str, Condition] = Field(default_factory=dict)
+    """Searched only where each of these hyperparameters has that value, or one of those values."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_condition(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {key: value for key, value in values.items() if key != "only_if" or value}
+
+
+class IntSpace(_Space):
+    """Integers low, low + step, …, high."""
+
+    type: Literal["int"]
+    low: Annotated[int, OnlyNumber]
+    high: Annotated[int, OnlyNumber]
+    step: Annotated[PositiveInt, OnlyNumber] = 1
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "IntSpace":
+        _check_range(self.low, self.high, self.log)
+        if self.log and self.step != 1:
+            msg = "log and step cannot be combined"
+            raise ValueError(msg)
+        if (self.high - self.low) % self.step:
+            msg = f"step {self.step} does not divide the range from {self.low} to {self.high}"
+            raise ValueError(msg)
+        return self
+
+
+class FloatSpace(_Space):
+    """Real numbers from low to high, both included."""
+
+    type: Literal["float"]
+    low: Annotated[Number, OnlyNumber]
+    high: Annotated[Number, OnlyNumber]
+    step: Annotated[PositiveFloat | None, OnlyNumber] = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "FloatSpace":
+        _check_range(self.low, self.high, self.log)
+        if self.step is None:
+            return self
+        if self.log:
+            msg = "log and step cannot be combined"
+            raise ValueError(msg)
+        steps = (self.high - self.low) / self.step
+        if abs(steps - round(steps)) > 1e-8:
+            msg = f"step {self.step:g} does not divide the range from {self.low:g} to {self.high:g}"
+            raise ValueError(msg)
+        self._check_grid(self.step, round(steps))
+        return self
+
+    def _check_grid(self, step: float, steps: int) -> None:
+        """Trials hold rounded values, which must still be on the grid."""
+        if steps > MAX_GRID:
+            msg = f"step {step:g} makes {steps:,} values; leave it out for a continuous range"
+            raise ValueError(msg)
+        for number in range(steps + 1):
+            value = round_float(self.low + number * step)
+            if abs((value - self.low) / step - number) > 1e-8:
+                msg = f"step {step!r} leads to values of more than {DIGITS} digits, e.g. {value!r}"
+                raise ValueError(msg)
+
+
+class CategoricalSpace(_Space):
+    """A list of distinct choices."""
+
+    type: Literal["categorical"]
+    choices: Choices
+
+    @model_validator(mode="after")
+    def _check(self) -> "CategoricalSpace":
+        if len(set(self.choices)) != len(self.choices):
+            msg = f"choices must be distinct, got {list(self.choices)}"
+            raise ValueError(msg)
+        return self
+
+
+ParameterSpace = Annotated[IntSpace | FloatSpace | CategoricalSpace, Field(discriminator="type")]
+Spaces = Mapping[str, ParameterSpace]
+
+
+def _check_range(low: float, high: float, log: bool) -> None:
+    if low > high:
+        msg = f"low must not exceed high, got low {low:g} and high {high:g}"
+        raise ValueError(msg)
+    if log and low <= 0:
+        msg = f"a log scale needs low > 0, got {low:g}"
+        raise ValueError(msg)
+
+
+def extremes(space: ParameterSpace) -> tuple[Any, ...]:
+    """All choices, or both ends."""
+    return space.choices if isinstance(space, CategoricalSpace) else (space.low, space.high)
+
+
+def contains(space: ParameterSpace, value: Any) -> bool:
+    """Whether a trial can try this value."""
+    if isinstance(space, CategoricalSpace):
+        return value in space.choices
+    if value is None or isinstance(value, bool | str) or not space.low <= value <= space.high:
+        return False
+    steps: float = (value - space.low) / space.step if space.step else 0.0
+    return abs(steps - round(steps)) < 1e-8
