@@ -29,7 +29,7 @@ def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
     return splits["train"], splits["test"]
 
 
-def test_digests_know_no_order() -> None:
+def test_digests_do_not_depend_on_order() -> None:
     history, held_out = parts()
     catalogue = catalogue_of(history)
     want = digests(catalogue, history, held_out)
@@ -40,7 +40,7 @@ def test_digests_know_no_order() -> None:
     assert digests(other, history, held_out) == want
 
 
-def test_what_is_to_be_found_and_what_is_ranked_have_their_own_digest() -> None:
+def test_the_test_rows_and_what_is_ranked_have_their_own_digest() -> None:
     history, held_out = parts()
     catalogue = catalogue_of(history)
     want = digests(catalogue, history, held_out)
@@ -91,5 +91,5 @@ def test_an_unusable_file_is_a_clear_error(tmp_path: Path, content: bytes | None
 def test_another_parquet_file_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     pd.DataFrame({"user_id": [1]}).to_parquet(path)
-    with pytest.raises(DataError, match="not of the refit stage"):
+    with pytest.raises(DataError, match="not an output of the refit stage"):
         read_per_user(path)
