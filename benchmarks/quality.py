@@ -5,7 +5,7 @@
 Every method tries a grid of GRID_SIZE settings on the validation split (benchmarks/comparison/
 holds the grids), each for at most `--budget` seconds of training and less if it stops getting
 better. The setting and the number of passes that are best there are trained on train + validation
-and scored on test. The clock starts after imports and loading and stands still during evaluation.
+and scored on test. The clock starts after imports and loading and is stopped during evaluation.
 Prints the table with 95 % bootstrap intervals and the quality-time frontier; writes results.csv,
 frontier.csv, points.csv (every score), frontier.html and, where a browser is found, frontier.png.
 
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("dataset")
     names = [method.name for method in METHODS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--budget", type=_positive, default=300.0, help="seconds a setting")
+    parser.add_argument("--budget", type=_positive, default=300.0, help="seconds per setting")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--split", choices=["temporal", "cutoff", "random", "leave_last_out"])

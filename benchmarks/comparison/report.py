@@ -105,7 +105,7 @@ def print_frontier(results: Sequence[Result]) -> None:
 
 
 def write_files(results: Sequence[Result], rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write results.csv (a row a method), frontier.csv and points.csv (every score)."""
+    """Write results.csv (a row per method), frontier.csv and points.csv (every score)."""
     tables: dict[str, list[Row]] = {
         "results": list(rows),
         "frontier": [

@@ -15,8 +15,7 @@ from twotower.common.arrays import Float64Array
 NORMAL = NormalDist()
 
 Method = Literal["bca", "percentile"]
-"""`bca` (bias-corrected and accelerated) for metrics, which are skewed; `percentile` for differences.
-"""
+"""Bias-corrected and accelerated for metrics, which are skewed; percentile for differences."""
 
 
 def bootstrap_intervals(
