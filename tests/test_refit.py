@@ -14,7 +14,7 @@ from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
-from twotower.baselines.table import BASELINES
+from twotower.baselines.table import BASELINES, Baseline
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
@@ -177,6 +177,32 @@ def test_the_files_agree_with_each_other(done: tuple[Path, dict[str, Any]]) -> N
     verdict = read(root / "verdict.json")
     assert set(verdict["comparisons"]) == set(per_user.metrics) - {"optimized"}
     assert verdict["gap"]["test"]["value"] == pytest.approx(metrics["optimized"]["recall_at_10"])
+
+
+class LowestIndex:
+    """A baseline that recommends the first items of the catalogue to everyone."""
+
+    def __init__(self, num_items: int) -> None:
+        self._scores = -torch.arange(num_items, dtype=torch.float32)
+
+    def scores(self, user_idx: np.ndarray) -> torch.Tensor:
+        return self._scores.repeat(len(user_idx), 1)
+
+
+def test_a_baseline_that_is_added_to_the_table_is_in_every_file(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Baseline("lowest_index", ({},), lambda data, _: LowestIndex(data.num_items))
+    monkeypatch.setitem(BASELINES, row.name, row)
+    assessment = assess(tmp_path, prepared, config(refit={"seeds": 1}))
+    value = read(tmp_path / "test.json")["lowest_index"]["recall_at_10"]
+    assert 0 < value < assessment.metrics["optimized"]["recall_at_10"]
+    for name, section in (("intervals", "intervals"), ("verdict", "comparisons")):
+        assert "lowest_index" in read(tmp_path / f"{name}.json")[section]
+    assert "lowest_index" in read_per_user(tmp_path / "per_user.parquet").metrics
+    assert any(
+        line.startswith(f"  lowest_index        {value:.4f}") for line in summary(assessment)
+    )
 
 
 def test_the_spread_over_seeds_begins_with_the_shipped_model(

@@ -107,10 +107,11 @@ def hit_rate(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Arr
 
 def expected_hit_rate(target: "EvaluationSet", k: int) -> Float64Array:
     """By the hypergeometric distribution: 1 - P(no relevant item among k draws)."""
+    candidates, relevant = target.num_candidates, target.relevant.counts
     misses = np.ones(len(target))
     for drawn in range(k):
-        left = np.maximum(target.num_candidates - drawn, 1)
-        misses *= np.clip((left - target.relevant.counts) / left, 0.0, 1.0)
+        left = np.maximum(candidates - drawn, 1)
+        misses *= np.clip((left - relevant) / left, 0.0, 1.0)
     return 1.0 - misses
 
 
