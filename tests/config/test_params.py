@@ -63,7 +63,7 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(lr=FLOAT | {"high": True}), ["search_space.lr.high", "a number, got True"]),
         ({"data": {"event_weights": {"view": 1e31}}}, ["event_weights.view", "less than or equal"]),
         ({"mlflow": {"experiment": ""}}, ["mlflow.experiment", "at least 1 character"]),
-        ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more numbers"]),
+        ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more distinct numbers"]),
         ({"evaluate": {"ks": ["a"]}}, ["evaluate.ks.0", "valid integer"]),
         ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
         ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),

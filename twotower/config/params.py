@@ -13,7 +13,13 @@ from twotower.config.hpo import TAGS, HpoConfig
 from twotower.config.outputs import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section, explain
-from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
+from twotower.config.training import (
+    EvaluateConfig,
+    ModelConfig,
+    RefitConfig,
+    TrainConfig,
+    check_start,
+)
 from twotower.evaluation.metrics import objectives
 
 PARAMS = Path("params.yaml")
@@ -59,10 +65,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_start(self) -> "Config":
-        if self.train.epochs == 0 and self.model.init == "random":
-            msg = "train.epochs: 0 leaves the model as it starts: "
-            msg += "it needs model.init: spectral or ridge"
-            raise ValueError(msg)
+        check_start(self.model, self.train)
         return self
 
     @model_validator(mode="after")
