@@ -22,6 +22,7 @@ from twotower.common.arrays import Float64Array
 from twotower.common.console import one_line_errors
 from twotower.common.errors import DataError
 from twotower.common.files import json_text
+from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
 
 SAME = {"test_rows": "test rows", "masks": "users, items or masked items"}
@@ -73,7 +74,7 @@ class MetricComparison:
 def read_user_metrics(
     revision: str,
     *,
-    scorer: str = "optimized",
+    scorer: str = MODEL,
     path: str = PER_USER.as_posix(),
     repository: str = ".",
 ) -> UserMetrics:
@@ -220,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("rev_a", metavar="REV_A")
     parser.add_argument("rev_b", metavar="REV_B")
-    parser.add_argument("--scorer", default="optimized", help="whose metrics (%(default)s)")
+    parser.add_argument("--scorer", default=MODEL, help="whose metrics (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--seed", type=int, default=42, help="of the resamples (%(default)s)")
     options = parser.parse_args(arguments)
