@@ -144,7 +144,7 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
 
 
 def _digest(frame: pd.DataFrame) -> str:
-    """Of the distinct rows, whatever their order."""
+    """Digest of the distinct rows, in any order."""
     ordered = frame.drop_duplicates().sort_values(list(frame.columns))
     return _short(str(ordered.to_csv(index=False, lineterminator="\n")))
 

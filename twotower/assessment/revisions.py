@@ -237,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "a": a.revision,
         "b": b.revision,
         "level": LEVEL,
-        "metrics": {name: asdict(found) for name, found in comparisons.items()},
+        "metrics": {name: asdict(one) for name, one in comparisons.items()},
         "num_users": len(a.users),
         "scorer": options.scorer,
         "seed": options.seed,

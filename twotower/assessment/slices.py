@@ -208,8 +208,8 @@ def _by_item(board: Scoreboard, k: int) -> dict[str, dict[str, _Slice]]:
         users = total > 0
         if users.any():
             recall = {
-                scorer: found[users][:, numbers].sum(axis=1) / total[users]
-                for scorer, found in hits.items()
+                scorer: counts[users][:, numbers].sum(axis=1) / total[users]
+                for scorer, counts in hits.items()
             }
             about = {"num_items": int(sizes[numbers].sum()), "num_relevant": int(total.sum())}
             report[section][name] = _Slice(recall, about)

@@ -150,7 +150,7 @@ def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
     users, items = target.masked.rows(0, len(target))
     candidates, num_items = target.num_candidates, target.num_items
     share = np.minimum(k, candidates) / np.maximum(candidates, 1)
-    certain = share == 1.0  # whose complement has no logarithm
+    certain = share == 1.0  # log(1 - share) is -inf
     missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
     log_missed = missed.sum() - np.bincount(items, missed[users], num_items)
     sure = certain.sum() - np.bincount(items, certain[users], num_items)

@@ -52,8 +52,7 @@ def bootstrap_intervals(
     numbers, unit = fixed_point(values)
     count, num_columns = numbers.shape
     if count == 1:
-        nothing = np.full(num_columns, np.nan)
-        return nothing, nothing.copy()
+        return np.full(num_columns, np.nan), np.full(num_columns, np.nan)
     sums = _resampled_sums(numbers, seed, resamples)
     shares = np.tile([(1 - level) / 2, (1 + level) / 2], (num_columns, 1))
     if method == "bca":
