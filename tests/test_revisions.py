@@ -14,8 +14,8 @@ from scipy import stats
 
 from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
-from twotower.assessment.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
 from twotower.common.errors import DataError
+from twotower.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
 
 DIGESTS = {"test_rows": "1", "masks": "2"}
 USERS = pd.Series([f"u{n:03d}" for n in range(300)])
