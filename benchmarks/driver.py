@@ -20,7 +20,7 @@ from twotower.search.proposals.propose import distributions, propose
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 
 PROPOSALS = 7
 """Measured at each size."""
@@ -31,7 +31,7 @@ def objective(params: Params) -> Outcome:
     return Outcome({"recall_at_10": params["dim"] / 64 - params["lr"]}, [1.0])
 
 
-def trial(number: int, config: Config, known: dict[int, TrialRecord]) -> TrialRecord:
+def trial(number: int, config: Config, known: dict[int, Trial]) -> Trial:
     """A finished trial, proposed from what is known."""
     proposal = propose(number, known, config.search_space(), config.hpo, config.seed)
     task = TrialTask(number, proposal.params, proposal.system_attrs, "recall_at_10", "p")
@@ -45,7 +45,7 @@ def fill(study: LiveStudy, count: int) -> float:
     for number in range(len(study.records), count):
         drawn = trial(0, at_random.model_copy(update={"seed": number}), {})
         began = time.perf_counter()
-        study.add(TrialRecord(**{**drawn.to_json(), "number": number, "intermediate": {}}))
+        study.add(Trial(**{**drawn.to_json(), "number": number, "intermediate": {}}))
         seconds.append(time.perf_counter() - began)
     return 1000 * median(seconds)
 

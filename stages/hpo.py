@@ -15,7 +15,7 @@ from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run import SearchListener, run_search
 from twotower.search.store.location import StudyLocation
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking import Tracker
 from twotower.tracking.study_info import finished_trial, summary_metrics, track_study
 
@@ -68,7 +68,7 @@ class Reporter:
         self._root = root
 
     def start(
-        self, location: StudyLocation, counts: dict[str, int], there: list[TrialRecord], total: int
+        self, location: StudyLocation, counts: dict[str, int], there: list[Trial], total: int
     ) -> None:
         """Open the search's run, and show it the trials of earlier runs."""
         self.tracker = track_study(self._config, self._root, location, counts)
@@ -76,7 +76,7 @@ class Reporter:
         for record in there:
             self.tracker.trial(finished_trial(record, self._config.hpo.objective))
 
-    def trial(self, record: TrialRecord) -> None:
+    def trial(self, record: Trial) -> None:
         """Show a new trial in both places."""
         self.console.trial(record)
         if self.tracker is not None:

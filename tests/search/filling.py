@@ -13,10 +13,10 @@ from tests.search.store.test_live_study import location
 from twotower.config.hpo import HpoConfig
 from twotower.search.store.live_study import open_study
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
-def made(number: int, provenance: str) -> TrialRecord:
+def made(number: int, provenance: str) -> Trial:
     made = record(number, None if number % 7 == 3 else number / 1000)
     return replace(made, provenance=provenance, intermediate={1: 0.5, 2: number / 10})
 

@@ -6,7 +6,7 @@ from typing import Any
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
 from twotower.search.proposals.propose import Known, Proposal, propose
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 
 DEFAULT_LR = 0.005
 """Of trial 0, not the project's: another default is not another way to propose."""
@@ -37,8 +37,8 @@ def value_of(params: Params) -> float:
     return float(canonical(value + 0.1 * params.get("logq", False)))
 
 
-def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> TrialRecord:
-    return TrialRecord(
+def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> Trial:
+    return Trial(
         number=number,
         state="FAIL" if failed else "COMPLETE",
         params=params,
@@ -48,15 +48,15 @@ def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> 
     )
 
 
-def run(count: int, settings: Config, seed: int = 42) -> dict[int, TrialRecord]:
+def run(count: int, settings: Config, seed: int = 42) -> dict[int, Trial]:
     """Trials 0..count - 1, some of them failed."""
-    records: dict[int, TrialRecord] = {}
+    records: dict[int, Trial] = {}
     return extend(records, count, settings, seed)
 
 
 def extend(
-    records: dict[int, TrialRecord], count: int, settings: Config, seed: int = 42
-) -> dict[int, TrialRecord]:
+    records: dict[int, Trial], count: int, settings: Config, seed: int = 42
+) -> dict[int, Trial]:
     """More trials, up to `count` of them."""
     for number in range(len(records), count):
         proposal = proposed(number, records, settings, seed)
@@ -71,5 +71,5 @@ def proposed(
     return propose(number, known, settings.search_space(), settings.hpo, seed, **options)
 
 
-def params_of(records: dict[int, TrialRecord]) -> list[Params]:
+def params_of(records: dict[int, Trial]) -> list[Params]:
     return [trial.params for trial in records.values()]

@@ -19,7 +19,7 @@ from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchResult
 from twotower.search.execute import TrialTask, execute
 from twotower.search.objective import Outcome
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 from twotower.search.workers.serial import SerialWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -33,12 +33,12 @@ WORTH: dict[int, list[float]] = {
 OWN = {0: 0.9, 1: 0.5, 2: 0.45}
 
 
-def trial(number: int, value: float | None, state: Any = "COMPLETE", **params: Any) -> TrialRecord:
+def trial(number: int, value: float | None, state: Any = "COMPLETE", **params: Any) -> Trial:
     metrics = {} if value is None else {"recall_at_10": value}
-    return TrialRecord(number, state, {"n": number, **params}, "p", value, metrics, losses=[1.0])
+    return Trial(number, state, {"n": number, **params}, "p", value, metrics, losses=[1.0])
 
 
-def result(*more: TrialRecord) -> SearchResult:
+def result(*more: Trial) -> SearchResult:
     records = [trial(number, value) for number, value in OWN.items()]
     return SearchResult([*records, *more], complete=True)
 
@@ -149,7 +149,7 @@ class Threads:
         self._objective = objective
         self._pool = ThreadPoolExecutor(self.count)
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
+    def submit(self, task: TrialTask) -> Future[Trial]:
         return self._pool.submit(execute, task, self._objective)
 
 
@@ -169,8 +169,8 @@ class Mortal:
         self._deaths = deaths
         self._tries: dict[tuple[int, int | None], int] = {}
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        future: Future[TrialRecord] = Future()
+    def submit(self, task: TrialTask) -> Future[Trial]:
+        future: Future[Trial] = Future()
         self._tries[task.key] = self._tries.get(task.key, 0) + 1
         if self._tries[task.key] <= self._deaths:
             future.set_exception(WorkerDiedError("its worker died"))

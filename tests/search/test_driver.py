@@ -17,7 +17,7 @@ from twotower.search.identity import Fingerprint
 from twotower.search.objective import Outcome
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 
@@ -33,13 +33,13 @@ class Scripted:
         self.count = count
         self.begun: list[int] = []
         self.most = 0
-        self._running: list[tuple[TrialTask, Future[TrialRecord]]] = []
+        self._running: list[tuple[TrialTask, Future[Trial]]] = []
         self._random = np.random.default_rng(seed)
         self._deaths = deaths or (lambda _number, _try: False)
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
+    def submit(self, task: TrialTask) -> Future[Trial]:
         self.begun.append(task.number)
-        future: Future[TrialRecord] = Future()
+        future: Future[Trial] = Future()
         self._running.append((task, future))
         self.most = max(self.most, len(self._running))
         if len(self._running) == self.count:
@@ -91,7 +91,7 @@ def run(folder: Path, workers: Any, active: list[Any], **hpo: Any) -> SearchResu
         return SearchDriver(settings, study, workers, "p", lambda _record: None).run()
 
 
-def essence(result: SearchResult) -> list[TrialRecord]:
+def essence(result: SearchResult) -> list[Trial]:
     return [record.without_times() for record in result.records]
 
 
@@ -178,8 +178,8 @@ class FirstIsSlow(Scripted):
         super().__init__(2)
         self._clock = clock
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        future: Future[TrialRecord] = Future()
+    def submit(self, task: TrialTask) -> Future[Trial]:
+        future: Future[Trial] = Future()
         if task.number == 0:
             self._running.append((task, future))
         else:
@@ -243,7 +243,7 @@ def test_every_trial_is_told_of_once(tmp_path: Path, finish_when_the_driver_wait
     finish_when_the_driver_waits[:] = [workers]
     told: list[int] = []
 
-    def on_trial(record: TrialRecord) -> None:
+    def on_trial(record: Trial) -> None:
         assert record.number in study.records
         told.append(record.number)
 

@@ -7,7 +7,7 @@ from twotower.config import Config, parse_config
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.search.objective import Objective
 from twotower.search.outputs import best_params
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.training.fit import fit
 
 SPECTRAL = {"init": "spectral", "similarity": "dot"}
@@ -17,9 +17,9 @@ def config(**sections) -> Config:
     return parse_config({"hpo": {"include_defaults": False}} | sections)
 
 
-def record(params, outcome) -> TrialRecord:
+def record(params, outcome) -> Trial:
     value = outcome.metrics["recall_at_10"]
-    return TrialRecord(
+    return Trial(
         number=0, state="COMPLETE", params=params, provenance="", value=value,
         metrics=outcome.metrics, best_epoch=outcome.best_epoch,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from twotower.search.proposals.propose import distributions
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking import study_info
 from twotower.tracking.journal import LOCK, NOTE
 from twotower.tracking.mlflow_run import COMMIT_TAG
@@ -34,8 +34,8 @@ def config(**mlflow: object) -> Config:
     return parse_config({"mlflow": {"enabled": True, "experiment": "tests", **mlflow}})
 
 
-def record(number: int, digest: str) -> TrialRecord:
-    return TrialRecord(
+def record(number: int, digest: str) -> Trial:
+    return Trial(
         number=number,
         state="COMPLETE",
         params={"batch_size": 128, "dim": 8, "epochs": 3, "lr": 0.01},

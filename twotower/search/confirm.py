@@ -19,7 +19,7 @@ from twotower.search.driver import SearchResult
 from twotower.search.execute import TrialTask
 from twotower.search.store.locks import Say
 from twotower.search.store.pending import PendingTrials
-from twotower.search.trial import TrialRecord, complete_by_value
+from twotower.search.trial import Trial, complete_by_value
 
 CHANGE_NOTHING = (
     "hpo.confirm: fresh seeds change nothing, as these models hold nothing random: "
@@ -61,7 +61,7 @@ class Confirmation:
             for number in files.numbers()
         }
 
-    def missing(self, records: list[TrialRecord]) -> int:
+    def missing(self, records: list[Trial]) -> int:
         """How many runs the best of these trials lack, as far as that is known yet."""
         return len(self._missing(self._best(records)))
 
@@ -98,10 +98,10 @@ class Confirmation:
         )
         return replace(result, confirmed=confirmed)
 
-    def _best(self, records: list[TrialRecord]) -> list[TrialRecord]:
+    def _best(self, records: list[Trial]) -> list[Trial]:
         return complete_by_value(records)[: self._asked.top]
 
-    def _missing(self, trials: list[TrialRecord]) -> list[tuple[int, int]]:
+    def _missing(self, trials: list[Trial]) -> list[tuple[int, int]]:
         """Trial and seed of the runs that are to be made, as far as that is known yet.
 
         Two seeds for each trial show whether seeds change anything; only then others make sense.
@@ -111,7 +111,7 @@ class Confirmation:
             return missing
         return self._lacking(trials, self._seeds[2:])
 
-    def _lacking(self, trials: list[TrialRecord], seeds: list[int]) -> list[tuple[int, int]]:
+    def _lacking(self, trials: list[Trial], seeds: list[int]) -> list[tuple[int, int]]:
         return [
             (trial.number, seed)
             for seed in seeds
@@ -119,11 +119,11 @@ class Confirmation:
             if not self._is_there(trial, seed)
         ]
 
-    def _is_there(self, trial: TrialRecord, seed: int) -> bool:
+    def _is_there(self, trial: Trial, seed: int) -> bool:
         run = self._runs.get((trial.number, seed))
         return run is not None and run.params == trial.params
 
-    def _seeds_change_nothing(self, trials: list[TrialRecord]) -> bool:
+    def _seeds_change_nothing(self, trials: list[Trial]) -> bool:
         """Whether the first two seeds gave the same model for each trial, to all that is known."""
         pairs = [[self._runs[trial.number, seed] for seed in self._seeds[:2]] for trial in trials]
         return all(
@@ -131,11 +131,11 @@ class Confirmation:
             for one, two in pairs
         )
 
-    def _task(self, trials: list[TrialRecord], number: int, seed: int) -> TrialTask:
+    def _task(self, trials: list[Trial], number: int, seed: int) -> TrialTask:
         params = next(trial.params for trial in trials if trial.number == number)
         return TrialTask(number, params, {}, self._objective, self._provenance, seed=seed)
 
-    def _keep(self, task: TrialTask, run: TrialRecord) -> None:
+    def _keep(self, task: TrialTask, run: Trial) -> None:
         """Keep a run: on disk when this returns."""
         seed = task.seed if task.seed is not None else 0
         self._files[seed].write(run)
@@ -146,7 +146,7 @@ class Confirmation:
         else:
             self._say(f"{which}: {self._objective} {run.value:.4f}")
 
-    def _announce(self, trials: list[TrialRecord]) -> None:
+    def _announce(self, trials: list[Trial]) -> None:
         total = len(trials) * len(self._seeds)
         there = total - len(self._lacking(trials, self._seeds))
         already = f", {there} of {total} runs are already there" if there else ""

@@ -6,7 +6,7 @@ from statistics import fmean, stdev, variance
 from typing import Any
 
 from twotower.common.files import round_float
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class ConfirmedTrial:
         runs: one for each fresh seed, in the order of the seeds; at least two.
     """
 
-    trial: TrialRecord
-    runs: Sequence[TrialRecord]
+    trial: Trial
+    runs: Sequence[Trial]
 
     @property
     def failure(self) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from twotower.search.trial import TrialRecord, best
+from twotower.search.trial import Trial, best
 
 CUT = "the time budget ended the search early: dvc repro -f -s hpo goes on with the same study"
 
@@ -15,14 +15,14 @@ class SearchConsole:
 
     def __init__(self, objective: str) -> None:
         self._objective = objective
-        self._best: TrialRecord | None = None
+        self._best: Trial | None = None
         self._bar: tqdm[Any] | None = None
 
     def say(self, line: str) -> None:
         """A line for the user, above the bar."""
         tqdm.write(line, file=sys.stdout)
 
-    def start(self, counts: dict[str, int], there: list[TrialRecord], total: int) -> None:
+    def start(self, counts: dict[str, int], there: list[Trial], total: int) -> None:
         """Show what is searched on, and begin the bar.
 
         Args:
@@ -38,7 +38,7 @@ class SearchConsole:
         self._best = best(there)
         self._bar = tqdm(total=total, initial=len(there), desc="trials", disable=None)
 
-    def trial(self, record: TrialRecord) -> None:
+    def trial(self, record: Trial) -> None:
         """Show that a trial has finished."""
         if record.failure is not None:
             self.say(f"trial {record.number} failed: {record.failure}")

@@ -8,14 +8,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from twotower.config.hpo import HpoConfig
 from twotower.search.execute import TrialTask, given_up
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError, Workers
 
 WAKE = 1.0
 """Seconds after which idle workers are looked for even if no trial has finished: some join late."""
 
 NextTask = Callable[[], TrialTask | None]
-Keep = Callable[[TrialTask, TrialRecord], None]
+Keep = Callable[[TrialTask, Trial], None]
 
 
 class Dispatcher:
@@ -33,7 +33,7 @@ class Dispatcher:
         """
         self._config = config
         self._workers = workers
-        self._running: dict[Future[TrialRecord], TrialTask] = {}
+        self._running: dict[Future[Trial], TrialTask] = {}
         self._waiting: list[TrialTask] = []  # whose worker died
         self._deaths: Counter[tuple[int, int | None]] = Counter()
         self._deadline: float = time.monotonic() + (config.timeout or math.inf)
@@ -86,7 +86,7 @@ class Dispatcher:
     def _collect(
         self,
         task: TrialTask,
-        future: "Future[TrialRecord]",
+        future: "Future[Trial]",
         keep: Keep,
     ) -> None:
         """Pass a result on; ask again for one whose worker died, unless it always does."""

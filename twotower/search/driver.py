@@ -11,10 +11,10 @@ from twotower.search.execute import TrialTask
 from twotower.search.proposals.propose import Known, Proposal, propose
 from twotower.search.proposals.pruners import pruning_of
 from twotower.search.store.live_study import LiveStudy
-from twotower.search.trial import Params, TrialRecord, best
+from twotower.search.trial import Params, Trial, best
 from twotower.search.workers.workers import Workers
 
-OnTrial = Callable[[TrialRecord], None]
+OnTrial = Callable[[Trial], None]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class SearchResult:
         confirmed: what fresh seeds say of the best few, if that was asked for and done.
     """
 
-    records: list[TrialRecord]
+    records: list[Trial]
     complete: bool
     confirmed: Confirmed | None = None
 
     @property
-    def winner(self) -> TrialRecord | None:
+    def winner(self) -> Trial | None:
         """The trial that fresh seeds choose, or else the one of the highest value."""
         return self.confirmed.chosen.trial if self.confirmed else best(self.records)
 
@@ -114,12 +114,12 @@ class SearchDriver:
             )
         return None
 
-    def _keep(self, _task: TrialTask, record: TrialRecord) -> None:
+    def _keep(self, _task: TrialTask, record: Trial) -> None:
         self._study.add(record)
         self._on_trial(record)
 
     def _result(self) -> SearchResult:
-        records: list[TrialRecord] = []
+        records: list[Trial] = []
         while len(records) < self._hpo.n_trials and len(records) in self._study.records:
             records.append(self._study.records[len(records)])
         if not any(record.state == "COMPLETE" for record in records):

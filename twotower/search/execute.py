@@ -12,7 +12,7 @@ from twotower.common.errors import TwoTowerError
 from twotower.common.files import round_float
 from twotower.search.objective import Outcome, Report
 from twotower.search.proposals.pruners import EpochWatch, Pruning
-from twotower.search.trial import Params, State, TrialRecord
+from twotower.search.trial import Params, State, Trial
 
 
 class Evaluate(Protocol):
@@ -52,7 +52,7 @@ class TrialTask:
         return self.number, self.seed
 
 
-def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
+def execute(task: TrialTask, objective: Evaluate) -> Trial:
     """Run a trial; an error of the objective makes it a failed one.
 
     Raises:
@@ -76,7 +76,7 @@ def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
         failure = _bug(error)
     if failure is not None:
         outcome = None
-    return TrialRecord(
+    return Trial(
         number=task.number,
         state=_state(outcome),
         params=task.params,
@@ -123,10 +123,10 @@ def _state(outcome: Outcome | None) -> State:
     return "PRUNED" if outcome.stopped else "COMPLETE"
 
 
-def given_up(task: TrialTask, reason: str) -> TrialRecord:
+def given_up(task: TrialTask, reason: str) -> Trial:
     """The failed trial that stands for one whose worker died every time."""
     moment = now()
-    return TrialRecord(
+    return Trial(
         number=task.number,
         state="FAIL",
         params=task.params,

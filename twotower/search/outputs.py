@@ -12,7 +12,7 @@ from twotower.search.objective import Objective
 from twotower.search.proposals.propose import distributions
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     return results
 
 
-def best_params(space: SearchSpace, winner: TrialRecord | None) -> dict[str, Any]:
+def best_params(space: SearchSpace, winner: Trial | None) -> dict[str, Any]:
     """The hyperparameters that refit trains with, beside those of `params.yaml`.
 
     Args:
@@ -125,7 +125,7 @@ def validation_metrics(
     return metrics
 
 
-def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None:
+def write_trials(path: Path, config: Config, records: list[Trial]) -> None:
     """Write the trials table: number, state, value, params_*, metrics_*, best_epoch, failure.
 
     The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
@@ -138,7 +138,7 @@ def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None
     write_csv(path, columns, [_row(record) for record in records])
 
 
-def _trial(record: TrialRecord) -> dict[str, Any]:
+def _trial(record: Trial) -> dict[str, Any]:
     return {
         "best_epoch": record.best_epoch,
         "metrics": record.metrics,
@@ -148,7 +148,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _row(record: TrialRecord) -> dict[str, Any]:
+def _row(record: Trial) -> dict[str, Any]:
     return {
         "number": record.number,
         "state": record.state,

@@ -17,7 +17,7 @@ from twotower.search.outputs import SearchOutputs, write_outputs
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.warm_start import WARM_START, WarmStart, read_warm_start
 from twotower.search.workers.choose import open_workers
 
@@ -34,8 +34,8 @@ class SearchListener:
     """
 
     say: Say
-    start: Callable[[StudyLocation, dict[str, int], list[TrialRecord], int], None]
-    trial: Callable[[TrialRecord], None]
+    start: Callable[[StudyLocation, dict[str, int], list[Trial], int], None]
+    trial: Callable[[Trial], None]
 
 
 def run_search(
@@ -125,7 +125,7 @@ def _confirmation(
     return Confirmation(config, config.hpo.confirm, folder, digest, watcher.say)
 
 
-def _wanted(config: Config, study: LiveStudy) -> list[TrialRecord]:
+def _wanted(config: Config, study: LiveStudy) -> list[Trial]:
     """The trials that are there and asked for, by number."""
     return [study.records[n] for n in sorted(study.records) if n < config.hpo.n_trials]
 

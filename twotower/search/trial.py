@@ -1,4 +1,4 @@
-"""One finished trial, and its form as an Optuna trial."""
+"""A trial of the search, from proposal to plot, and its form as an Optuna trial."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
 Params = dict[str, Any]
-State = Literal["COMPLETE", "PRUNED", "FAIL"]
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Distributions = Mapping[str, BaseDistribution]
 
 CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
@@ -18,12 +18,12 @@ CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """What is kept of a finished trial.
+class Trial:
+    """A trial: what is tried and, once it has finished, what came of it.
 
     Attributes:
         number: from 0.
-        state: COMPLETE, PRUNED or FAIL.
+        state: RUNNING from its proposal until it has finished as COMPLETE, PRUNED or FAIL.
         params: searched hyperparameters by name; those whose condition does not hold are absent.
         value: of the objective; for a pruned trial the last one; None for a failed trial.
         metrics: of the validation split, after the last epoch that ran; empty for a failed trial.
@@ -57,7 +57,7 @@ class TrialRecord:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "TrialRecord":
+    def from_json(cls, values: Mapping[str, Any]) -> "Trial":
         """The record that `to_json` was called on.
 
         Raises:
@@ -65,7 +65,7 @@ class TrialRecord:
         """
         return TypeAdapter(cls).validate_python(values)
 
-    def without_times(self) -> "TrialRecord":
+    def without_times(self) -> "Trial":
         """The record as it goes into a snapshot."""
         return replace(self, started=0, finished=0)
 
@@ -96,7 +96,7 @@ class TrialRecord:
         )
 
     @classmethod
-    def from_optuna(cls, trial: FrozenTrial) -> "TrialRecord":
+    def from_optuna(cls, trial: FrozenTrial) -> "Trial":
         """The record that `to_optuna` was called on."""
         return cls(
             number=trial.number,
@@ -111,13 +111,13 @@ class TrialRecord:
         )
 
 
-def complete_by_value(records: "list[TrialRecord]") -> "list[TrialRecord]":
+def complete_by_value(records: "list[Trial]") -> "list[Trial]":
     """Complete trials, the highest value first; of equal ones the lower number."""
     complete = [record for record in records if record.state == "COMPLETE"]
     return sorted(complete, key=lambda record: (-(record.value or 0.0), record.number))
 
 
-def best(records: "list[TrialRecord]") -> TrialRecord | None:
+def best(records: "list[Trial]") -> Trial | None:
     """The complete trial of the highest value; of equal ones the first."""
     return next(iter(complete_by_value(records)), None)
 

@@ -20,7 +20,7 @@ from twotower.config.ranges import contains
 from twotower.config.search_space import SearchSpace, hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 
 WARM_START = Path("data/warm_start.json")
 EMPTY: dict[str, Any] = {"trials": []}
@@ -126,10 +126,10 @@ def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
     return len(trials)
 
 
-def _best(records: Iterable[TrialRecord], top: int) -> list[TrialRecord]:
+def _best(records: Iterable[Trial], top: int) -> list[Trial]:
     """Complete trials with distinct hyperparameters, the best first; of equal ones the earlier."""
     complete = [record for record in records if record.state == "COMPLETE"]
-    chosen: list[TrialRecord] = []
+    chosen: list[Trial] = []
     for record in sorted(complete, key=lambda record: (-(record.value or 0.0), record.number)):
         if len(chosen) < top and record.params not in [other.params for other in chosen]:
             chosen.append(record)

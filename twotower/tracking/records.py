@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
+
+from twotower.search.trial import State
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class FinishedTrial:
     """A trial that will not change any more."""
 
     number: int
-    state: Literal["COMPLETE", "PRUNED", "FAIL"]
+    state: State
     params: Mapping[str, bool | int | float | str]
     value: float | None
     """The objective; None where the trial has none."""

@@ -11,7 +11,7 @@ from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
 from twotower.search.identity import Fingerprint
 from twotower.search.store.location import StudyLocation
-from twotower.search.trial import CONSTANT_TIME, TrialRecord
+from twotower.search.trial import CONSTANT_TIME, Trial
 from twotower.tracking.git import git_tags
 from twotower.tracking.journal import LOCK, TrackedStudy, version_tags, write_note
 from twotower.tracking.records import FinishedTrial, SearchInfo, TrackedDataset, Tracker
@@ -102,7 +102,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield f"{prefix}{name}", text
 
 
-def finished_trial(record: TrialRecord, objective: str) -> FinishedTrial:
+def finished_trial(record: Trial, objective: str) -> FinishedTrial:
     """A trial of the search as the tracker wants it.
 
     Args:

@@ -20,7 +20,7 @@ from twotower.search.store.database import open_database
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.journal import (
     LOCK,
     MIXED,
@@ -50,7 +50,7 @@ class _Study:
     """
 
     tracked: TrackedStudy
-    records: list[TrialRecord]
+    records: list[Trial]
     lock: Path | None = None
 
 
@@ -177,18 +177,16 @@ def _snapshot(config: Config, path: Path) -> _Study | None:
     return _Study(TrackedStudy("", objective, config.mlflow, search), records)
 
 
-def _snapshot_info(
-    study_name: str, attributes: dict[str, Any], records: list[TrialRecord]
-) -> SearchInfo:
+def _snapshot_info(study_name: str, attributes: dict[str, Any], records: list[Trial]) -> SearchInfo:
     provenance = Fingerprint(attributes["provenance"])
     mixed = any(record.provenance != provenance.digest for record in records)
     version = provenance.digest[:12] + MIXED * mixed
     return search_info(study_name, Fingerprint(attributes["identity_values"]), provenance, version)
 
 
-def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[int, TrialRecord]:
+def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[int, Trial]:
     """Finished trials of a live study by number, also those that are not in its database yet."""
-    records: dict[int, TrialRecord] = {}
+    records: dict[int, Trial] = {}
     storage = _storage(folder, config, root)
     if storage is not None:
         with open_database(storage, study_name) as database:

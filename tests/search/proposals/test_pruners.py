@@ -9,7 +9,7 @@ from tests.search.studies import config
 from twotower.search.execute import TrialTask, execute
 from twotower.search.objective import Outcome, Report
 from twotower.search.proposals.pruners import EpochWatch, pruning_of
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 
 PRUNERS: dict[str, Any] = {
     "median": {"type": "median", "n_startup_trials": 3},
@@ -32,22 +32,22 @@ def params_of(number: int) -> Params:
     return {"dim": 8 * (number * 5 % 8 + 1), "epochs": 3 + number * 7 % 13, "lr": 0.01}
 
 
-def trial(number: int, records: dict[int, TrialRecord], settings: Any) -> TrialRecord:
+def trial(number: int, records: dict[int, Trial], settings: Any) -> Trial:
     pruning = pruning_of(number, records, settings.hpo, settings.search_space())
     task = TrialTask(number, params_of(number), {"a": 1}, "recall_at_10", "p", pruning)
     task = pickle.loads(pickle.dumps(task))  # noqa: S301 - as on its way to a worker
     return execute(task, curve)
 
 
-def run(count: int, pruner: Any, **hpo: Any) -> dict[int, TrialRecord]:
+def run(count: int, pruner: Any, **hpo: Any) -> dict[int, Trial]:
     settings = config(pruner=pruner, **hpo)
-    records: dict[int, TrialRecord] = {}
+    records: dict[int, Trial] = {}
     for number in range(count):
         records[number] = trial(number, records, settings)
     return records
 
 
-def plain(record: TrialRecord) -> dict[str, Any]:
+def plain(record: Trial) -> dict[str, Any]:
     return record.without_times().to_json()
 
 
@@ -83,7 +83,7 @@ def test_trials_in_the_window_make_no_difference(pruner: str) -> None:
 def test_records_that_went_through_json_lead_to_the_same(pruner: str) -> None:
     settings = config(pruner=PRUNERS[pruner])
     records = run(19, PRUNERS[pruner])
-    read = {n: TrialRecord.from_json(record.to_json()) for n, record in records.items()}
+    read = {n: Trial.from_json(record.to_json()) for n, record in records.items()}
     assert plain(trial(19, read, settings)) == plain(trial(19, records, settings))
 
 

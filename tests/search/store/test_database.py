@@ -16,14 +16,14 @@ from twotower.config.search_space import hyperparameters
 from twotower.search.proposals.propose import distributions
 from twotower.search.store.database import open_database
 from twotower.search.store.storage import sqlite_storage
-from twotower.search.trial import TrialRecord, best
+from twotower.search.trial import Trial, best
 
 SPACE = distributions(HpoConfig().search_space)
 DEFAULTS = hyperparameters(Config().model, Config().train)
 
 
-def record(number: int, value: float | None = 0.5) -> TrialRecord:
-    return TrialRecord(
+def record(number: int, value: float | None = 0.5) -> Trial:
+    return Trial(
         number=number,
         state="COMPLETE" if value is not None else "FAIL",
         params={name: DEFAULTS[name] for name in SPACE},
@@ -37,7 +37,7 @@ def record(number: int, value: float | None = 0.5) -> TrialRecord:
     )
 
 
-def varied() -> list[TrialRecord]:
+def varied() -> list[Trial]:
     """Records with all that a trial can have."""
     return [
         replace(record(0), system_attrs={"fixed_params": {"dim": 32}}),

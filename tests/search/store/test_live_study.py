@@ -20,7 +20,7 @@ from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial
 
 SPACE = distributions(HpoConfig().search_space)
 
@@ -145,7 +145,7 @@ def cut_import(
 
     whole = TrialDatabase.append
 
-    def append(self: TrialDatabase, record: TrialRecord, distributions: Distributions) -> None:
+    def append(self: TrialDatabase, record: Trial, distributions: Distributions) -> None:
         if record.number == at:
             raise Killed
         whole(self, record, distributions)

@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask
 from twotower.search.objective import Outcome
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -55,7 +55,7 @@ def workers(tmp_path: Path) -> Iterator[LocalWorkers]:
     workers.stop()
 
 
-def value(future: "Future[TrialRecord]") -> float | None:
+def value(future: "Future[Trial]") -> float | None:
     return future.result(timeout=60).value
 
 

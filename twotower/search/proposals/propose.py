@@ -15,7 +15,7 @@ from twotower.config.hpo import HpoConfig
 from twotower.config.ranges import Spaces
 from twotower.config.search_space import SearchSpace
 from twotower.search.proposals.samplers import make_sampler, same_arithmetic, suggest
-from twotower.search.trial import Distributions, Params, TrialRecord
+from twotower.search.trial import Distributions, Params, Trial
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -41,7 +41,7 @@ class Proposal:
     system_attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
-Known = TrialRecord | Proposal
+Known = Trial | Proposal
 
 
 def propose(
@@ -101,7 +101,7 @@ def _shadow(
     for earlier in range(number):
         trial = known[earlier]
         if earlier <= number - lookahead:
-            if not isinstance(trial, TrialRecord):
+            if not isinstance(trial, Trial):
                 msg = f"trial {number} was asked for before trial {earlier} has finished"
                 raise TypeError(msg)
             finished = trial.without_times().to_optuna(space)

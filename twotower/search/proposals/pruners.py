@@ -17,7 +17,7 @@ from twotower.config.hpo import (
 )
 from twotower.config.ranges import extremes
 from twotower.config.search_space import SearchSpace
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 STUDY_NAME = "two-tower"
 """Hyperband's brackets hash it together with the number of the trial."""
@@ -40,7 +40,7 @@ class FinishedTrial:
     rungs: Mapping[str, Any]
 
     @classmethod
-    def of(cls, record: TrialRecord) -> "FinishedTrial":
+    def of(cls, record: Trial) -> "FinishedTrial":
         """What a pruner reads of this trial."""
         rungs = {k: v for k, v in record.system_attrs.items() if k.startswith("completed_rung_")}
         return cls(record.state, record.value, record.intermediate, rungs)
@@ -71,7 +71,7 @@ class Pruning:
 
 
 def pruning_of(
-    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, space: SearchSpace
+    number: int, records: Mapping[int, Trial], config: HpoConfig, space: SearchSpace
 ) -> Pruning | None:
     """What the pruner of trial `number` may know; None without a pruner.
 

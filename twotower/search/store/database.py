@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from twotower.common.errors import SearchError
 from twotower.search.store.locks import schema_lock
 from twotower.search.store.storage import Storage
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -56,7 +56,7 @@ class TrialDatabase:
         self._next: int | None = None
         event.listen(rdb.scoped_session, "before_commit", self._check_number)
 
-    def records(self) -> list[TrialRecord]:
+    def records(self) -> list[Trial]:
         """All trials, by number.
 
         Raises:
@@ -67,11 +67,11 @@ class TrialDatabase:
             raise SearchError(self._foreign(len(records)))
         return records
 
-    def sound_records(self) -> list[TrialRecord]:
+    def sound_records(self) -> list[Trial]:
         """Trials by number, up to the first that is not ours."""
         return self._read()[0]
 
-    def append(self, record: TrialRecord, distributions: Distributions) -> None:
+    def append(self, record: Trial, distributions: Distributions) -> None:
         """Store the trial that comes next, in one transaction.
 
         Raises:
@@ -104,16 +104,16 @@ class TrialDatabase:
         with explained(self._storage):
             return self._study.user_attrs
 
-    def _read(self) -> tuple[list[TrialRecord], int]:
+    def _read(self) -> tuple[list[Trial], int]:
         """Our trials, and how many there are with all that follow somebody else's."""
         with explained(self._storage):
             trials = self._study.get_trials(deepcopy=False)
-        records: list[TrialRecord] = []
+        records: list[Trial] = []
         for number, trial in enumerate(trials):
             if trial.number != number or not trial.state.is_finished():
                 break
             try:
-                records.append(TrialRecord.from_optuna(trial))
+                records.append(Trial.from_optuna(trial))
             except TypeError:  # its attributes are not those of a record
                 break
         return records, len(trials)

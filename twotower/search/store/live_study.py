@@ -13,7 +13,7 @@ from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.storage import Storage
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial
 
 
 class LiveStudy:
@@ -39,7 +39,7 @@ class LiveStudy:
                 self.records[number] = pending.read(number)
         self._commit()
 
-    def add(self, record: TrialRecord) -> None:
+    def add(self, record: Trial) -> None:
         """Keep a finished trial: on disk when this returns.
 
         Raises:
@@ -49,7 +49,7 @@ class LiveStudy:
         self.records[record.number] = record
         self._commit()
 
-    def take_over(self, records: Iterable[TrialRecord]) -> None:
+    def take_over(self, records: Iterable[Trial]) -> None:
         """Keep trials 0..n-1 of another study, which stays, as far as they are not there."""
         for record in records:
             self.records.setdefault(record.number, record)

@@ -9,13 +9,13 @@ from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, sqlite_storage
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
-Trials = list[TrialRecord]
+Trials = list[Trial]
 
 
 def stored_elsewhere(
-    location: StudyLocation, config: HpoConfig, say: Say, live: Mapping[int, TrialRecord]
+    location: StudyLocation, config: HpoConfig, say: Say, live: Mapping[int, Trial]
 ) -> Trials:
     """Trials 0..n-1 of this identity that the live study may take over.
 
@@ -54,7 +54,7 @@ def stored_elsewhere(
     return []
 
 
-def _goes_on(trials: Trials, live: Mapping[int, TrialRecord]) -> bool:
+def _goes_on(trials: Trials, live: Mapping[int, Trial]) -> bool:
     """Whether these are the trials of the live study, and others."""
     there = [trial for trial in trials if trial.number in live]
     return len(there) < len(trials) and all(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text, write_text
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
 class PendingTrials:
@@ -27,7 +27,7 @@ class PendingTrials:
                 raise SearchError(msg)
         return sorted(int(path.stem) for path in paths)
 
-    def write(self, record: TrialRecord) -> None:
+    def write(self, record: Trial) -> None:
         """Keep a trial: on disk when this returns.
 
         Raises:
@@ -42,7 +42,7 @@ class PendingTrials:
             msg = f"{path}: trial {record.number} cannot be kept: {error.strerror or error}"
             raise SearchError(msg) from None
 
-    def read(self, number: int) -> TrialRecord:
+    def read(self, number: int) -> Trial:
         """A trial that is there.
 
         Raises:
@@ -55,7 +55,7 @@ class PendingTrials:
                 msg = "it was changed by hand"
                 raise ValueError(msg)
             values = json.loads(content["record"])
-            record = TrialRecord.from_json(values)
+            record = Trial.from_json(values)
             if record.number != number:
                 msg = f"it holds trial {record.number}"
                 raise ValueError(msg)

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 from twotower.common.errors import SearchError
 from twotower.search.store.database import open_database, open_storage, study_names
 from twotower.search.store.storage import sqlite_storage
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial
 
 KNOWN_SCHEMA = "v3.2.0.a"
 """Version of Optuna's tables that `_insert` fills; other versions are filled by Optuna itself."""
@@ -54,7 +54,7 @@ class UnsyncedConnection(sqlite3.Connection):
 def write_snapshot(
     path: Path,
     study_name: str,
-    records: Iterable[TrialRecord],
+    records: Iterable[Trial],
     distributions: Distributions,
     attributes: Mapping[str, Any],
 ) -> None:
@@ -77,7 +77,7 @@ def write_snapshot(
         raise SearchError(msg) from None
 
 
-def read_snapshot(path: Path) -> tuple[dict[str, Any], list[TrialRecord]]:
+def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     """Facts about the study in a snapshot, and its trials by number; nothing if there is no file.
 
     Raises:

@@ -16,7 +16,7 @@ from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.search.execute import Evaluate, TrialTask
 from twotower.search.store.locks import Say
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.dask_task import Parcel, describe, differences, run
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -46,7 +46,7 @@ class _Pending:
     """A trial that is to run, and whom to tell."""
 
     task: TrialTask
-    future: "Future[TrialRecord]" = field(default_factory=Future)
+    future: "Future[Trial]" = field(default_factory=Future)
 
 
 class DaskWorkers:
@@ -112,7 +112,7 @@ class DaskWorkers:
             time.sleep(_POLL / 3)
         raise self._failure
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, task: TrialTask) -> "Future[Trial]":
         """Run the trial on the next idle worker."""
         pending = _Pending(task)
         pending.future.set_running_or_notify_cancel()
@@ -223,7 +223,7 @@ class DaskWorkers:
         else:
             pending.future.set_result(record)
 
-    def _result(self, future: Any, address: str) -> TrialRecord:
+    def _result(self, future: Any, address: str) -> Trial:
         """What the worker returns.
 
         Raises:
@@ -231,7 +231,7 @@ class DaskWorkers:
         """
         while True:
             try:
-                record: TrialRecord = future.result(timeout=_POLL)
+                record: Trial = future.result(timeout=_POLL)
             except TimeoutError:
                 if address not in self._present:
                     future.cancel()

@@ -12,7 +12,7 @@ from functools import partial
 
 from twotower.common.errors import SearchError
 from twotower.search.execute import Evaluate, TrialTask, execute
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
@@ -43,7 +43,7 @@ class LocalWorkers:
         for pool in self._idle:
             pool.submit(os.getpid)  # a pool starts its process with its first task
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, task: TrialTask) -> "Future[Trial]":
         """Run the trial in an idle process.
 
         Raises:
@@ -54,7 +54,7 @@ class LocalWorkers:
                 msg = "all workers are busy"
                 raise RuntimeError(msg)
             pool = self._idle.pop()
-        outer: Future[TrialRecord] = Future()
+        outer: Future[Trial] = Future()
         outer.set_running_or_notify_cancel()
         try:
             inner = pool.submit(_run, task)
@@ -72,7 +72,7 @@ class LocalWorkers:
             _kill(pool)
 
     def _finish(
-        self, pool: ProcessPoolExecutor, outer: "Future[TrialRecord]", inner: "Future[TrialRecord]"
+        self, pool: ProcessPoolExecutor, outer: "Future[Trial]", inner: "Future[Trial]"
     ) -> None:
         error = inner.exception()
         if isinstance(error, BrokenProcessPool | MemoryError):
@@ -123,7 +123,7 @@ def _end_with_driver() -> None:
         os._exit(1)
 
 
-def _run(task: TrialTask) -> TrialRecord:
+def _run(task: TrialTask) -> Trial:
     if _objective is None:
         raise SearchError(_load_failure)  # of the search, not of the trial
     return execute(task, _objective)

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 from twotower.search.execute import Evaluate, TrialTask, execute
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 
@@ -15,9 +15,9 @@ class SerialWorkers:
     def __init__(self, objective: Evaluate) -> None:
         self._objective = objective
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, task: TrialTask) -> "Future[Trial]":
         """Run the trial to its end."""
-        future: Future[TrialRecord] = Future()
+        future: Future[Trial] = Future()
         try:
             future.set_result(execute(task, self._objective))
         except MemoryError:

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from twotower.search.execute import TrialTask
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
 class WorkerDiedError(Exception):
@@ -19,7 +19,7 @@ class Workers(Protocol):
         """Trials that can run at the same time."""
         ...
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, task: TrialTask) -> "Future[Trial]":
         """Begin a trial; the future raises WorkerDiedError if its worker dies."""
         ...
 
