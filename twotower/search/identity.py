@@ -15,8 +15,7 @@ import twotower
 from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
 from twotower.config.section import Section
-from twotower.search.proposals.propose import distributions
-from twotower.search.trial import Params
+from twotower.search.trial import Params, distributions
 from twotower.training.device import resolve_device
 
 OBJECTIVE_VERSION = 3

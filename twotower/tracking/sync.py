@@ -190,7 +190,7 @@ def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[
     storage = _storage(folder, config, root)
     if storage is not None:
         with open_database(storage, study_name) as database:
-            records = {record.number: record for record in database.sound_records()}
+            records = {record.number: record for record in database.own_trials()}
     pending = PendingTrials(folder / "trials")
     for number in pending.numbers():
         records.setdefault(number, pending.read(number))

@@ -12,9 +12,8 @@ import torch
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import SAMPLERS, config, extend, params_of, run
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
-from twotower.search.trial import Trial
+from twotower.search.trial import Trial, distributions
 
 COUNT = 18
 
