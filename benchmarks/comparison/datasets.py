@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from twotower.common.errors import DataError
-from twotower.common.seeds import derive_seed
 from twotower.config import Config, load_config, parse_config
 from twotower.config.training import EvaluateConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import SPLITS, Catalogue, read_catalogue, read_split
-from twotower.data.splits import TRAIN, random_split
+from twotower.data.splits import TRAIN, UNSPLIT, SplitInput, random_split
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.ingest import prepare
 from twotower.ingest.tables import build_entities
@@ -158,9 +156,9 @@ def _carve(
 ) -> tuple[dict[str, pd.DataFrame], Catalogue]:
     """Take a validation split from the training rows, and know only what is left there."""
     train = splits["train"]
-    users, ids = pd.factorize(train["user_id"])
-    seeds = [derive_seed(seed, "split", user) for user in ids.tolist()]
-    labels = random_split(users.astype(np.int64), np.array(seeds, dtype=np.uint64), CARVED, 0)
+    labels = random_split(
+        SplitInput.from_frame(train.assign(split=UNSPLIT), validation=CARVED, test=0, seed=seed)
+    )
     kept, carved = train[labels == TRAIN], train[labels != TRAIN]
     catalogue = Catalogue(
         users=build_entities(None, kept["user_id"]), items=build_entities(None, kept["item_id"])

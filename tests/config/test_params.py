@@ -22,7 +22,7 @@ def space(**parameters: Any) -> dict[str, Any]:
 def test_committed_file_holds_every_key() -> None:
     raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     assert set(raw) == set(Config.model_fields)
-    for section in raw.keys() - {"seed"}:
+    for section in raw.keys() - {"format_version", "seed"}:
         assert set(raw[section]) == set(Config.model_fields[section].annotation.model_fields)
 
 
@@ -51,6 +51,7 @@ def test_integral_floats_are_the_same_study() -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
+        ({"format_version": 2}, ["format_version: this version of twotower reads 1, got 2"]),
         ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
         ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
         ({"hpo": {"confirm": {"seeds": 1}}}, ["hpo.confirm.seeds", "greater than or equal to 2"]),
@@ -62,7 +63,7 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(lr=FLOAT | {"high": True}), ["search_space.lr.high", "a number, got True"]),
         ({"data": {"event_weights": {"view": 1e31}}}, ["event_weights.view", "less than or equal"]),
         ({"mlflow": {"experiment": ""}}, ["mlflow.experiment", "at least 1 character"]),
-        ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more numbers"]),
+        ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more distinct numbers"]),
         ({"evaluate": {"ks": ["a"]}}, ["evaluate.ks.0", "valid integer"]),
         ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
         ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
@@ -146,6 +147,15 @@ def test_file_problems(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_config(tmp_path / "bad.yaml")
+
+
+def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    """Version 1.1 would take `on` for true, 010 for eight, and 1e-4 for text."""
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 010\ndata: {interactions: {columns: {event: on}}}\ntrain: {lr: 1e-4}\n")
+    config = load_config(path)
+    assert (config.seed, config.train.lr) == (10, 1e-4)
+    assert config.data.interactions.columns.event == "on"
 
 
 def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:

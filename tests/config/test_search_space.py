@@ -172,3 +172,17 @@ def test_a_name_alone_stands_for_its_defaults() -> None:
     long = parse_config({"hpo": {"sampler": {"type": "gp"}, "pruner": {"type": "median"}}})
     assert short == long
     assert parse_config({"hpo": {"pruner": None}}).hpo.pruner.type == "none"
+
+
+def test_a_spectral_start_is_as_wide_as_what_is_searched() -> None:
+    dim = {"dim": {"type": "int", "low": 8, "high": 64}, "lr": LR}
+    spectral = {"model": {"init": "spectral"}}
+    assert space_of(dim, **spectral).complete({"dim": 16})["spectral_rank"] == 64
+    assert space_of(dim, {"dim": 16}, **spectral).complete({})["spectral_rank"] == 32  # the default
+    assert "spectral_rank" not in space_of(dim).complete({"dim": 16})
+    assert space_of(dim, **spectral).sections({})[0].spectral_rank == 64
+
+
+def test_a_training_run_takes_hyperparameters_only() -> None:
+    with pytest.raises(ConfigError, match="threads is not a hyperparameter"):
+        space_of({"lr": LR}).sections({"threads": 2})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twotower.data.interactions import Interactions, concatenate
+from twotower.data.interactions import Interactions, ItemLists
 from twotower.data.vocabulary import Vocabulary
 
 PAIRS = st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 4)), max_size=30)
@@ -42,10 +42,19 @@ def test_select_and_rows(pairs, users):
     assert list(zip(rows.tolist(), items.tolist(), strict=True)) == expected
 
 
-def test_concatenate_keeps_the_order():
-    both = concatenate(interactions([(0, 1), (1, 2)]), interactions([]), interactions([(3, 0)]))
-    assert both.user_idx.tolist() == [0, 1, 3]
-    assert len(both) == 3
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=30))
+def test_each_row_has_the_position_of_its_pair(pairs):
+    lists, pair_of_row = interactions(pairs).distinct_pairs(4, 5)
+    users, items = lists.rows(0, 4)
+    assert list(zip(users[pair_of_row], items[pair_of_row], strict=True)) == pairs
+    assert list(zip(users, items, strict=True)) == sorted(set(pairs))
+    assert lists.keys(5).tolist() == [5 * user + item for user, item in sorted(set(pairs))]
+
+
+def test_empty_lists():
+    lists = ItemLists.empty(3)
+    assert lists.counts.tolist() == [0, 0, 0]
+    assert lists.keys(5).tolist() == []
 
 
 @pytest.mark.parametrize("ids", [[1, 1], ["a", None]])

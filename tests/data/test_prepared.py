@@ -151,7 +151,10 @@ def test_missing_or_damaged_tables_are_one_line(
     assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+KIND_OF_ANOTHER_VERSION = '{"users": {}, "items": {"age": {"kind": "made_up"}}}'
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", KIND_OF_ANOTHER_VERSION])
 def test_damaged_schema_is_one_line(tmp_path: Path, prepared: Path, content: str) -> None:
     folder = tmp_path / "prepared"
     shutil.copytree(prepared, folder)
@@ -161,5 +164,5 @@ def test_damaged_schema_is_one_line(tmp_path: Path, prepared: Path, content: str
 
 
 def test_a_table_without_its_columns_is_one_line(prepared: Path) -> None:
-    with pytest.raises(DataError, match="damaged or not of the prepare stage"):
+    with pytest.raises(DataError, match="damaged, or not written by the prepare stage"):
         read_split(prepared / "vocabulary" / "items.parquet")

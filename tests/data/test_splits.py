@@ -1,15 +1,23 @@
+from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
+from twotower.common.seeds import derive_seed
 from twotower.data.splits import (
+    SPLIT_STRATEGIES,
     TEST,
     TRAIN,
+    UNSPLIT,
     VALIDATION,
+    SplitInput,
     cutoff_split,
     leave_last_out,
     random_split,
@@ -20,14 +28,25 @@ FRACTIONS = st.sampled_from([0.0, 0.1, 0.2, 0.29, 1 / 3, 0.5, 0.9, 0.999])
 EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(-2, 2)), max_size=60)
 
 
-def arrays(events: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+def events_of(
+    events: list[tuple[int, int]], validation: float, test: float, seed: int = 0
+) -> SplitInput:
+    """(user, time) pairs; a user's id is its code."""
     users = np.array([user for user, _ in events], dtype=np.int64)
-    return users, np.array([time for _, time in events], dtype=np.int64)
+    return SplitInput(
+        users=users,
+        user_ids=list(range(int(users.max(initial=-1)) + 1)),
+        timestamps=np.array([time for _, time in events], dtype=np.int64),
+        given=np.full(len(users), UNSPLIT, dtype=np.int8),
+        validation=validation,
+        test=test,
+        seed=seed,
+    )
 
 
-def seeds_of(users: np.ndarray, seed: int = 0) -> np.ndarray:
-    count = int(users.max()) + 1 if len(users) else 0
-    return np.random.default_rng(seed).integers(0, 2**32, count, dtype=np.uint64)
+def moments_of(times: Iterable[int], validation: float, test: float) -> SplitInput:
+    """Events of one user."""
+    return events_of([(0, time) for time in times], validation, test)
 
 
 def naive_cutoff(times: list[int], validation: float, test: float) -> list[int] | None:
@@ -68,14 +87,14 @@ def naive_temporal(events: list[tuple[int, int]], validation: float, test: float
 
 @given(EVENTS, FRACTIONS, FRACTIONS)
 def test_temporal_equals_the_rule_applied_event_by_event(events, validation, test):
-    labels = temporal_split(*arrays(events), validation, test)
+    labels = temporal_split(events_of(events, validation, test))
     assert labels.tolist() == naive_temporal(events, validation, test)
 
 
 @given(EVENTS, FRACTIONS, FRACTIONS)
 def test_temporal_keeps_a_training_event_and_the_order_of_time(events, validation, test):
-    users, times = arrays(events)
-    labels = temporal_split(users, times, validation, test)
+    given = events_of(events, validation, test)
+    users, times, labels = given.users, given.timestamps, temporal_split(given)
     assert len(labels) == len(events)
     assert set(labels.tolist()) <= {TRAIN, VALIDATION, TEST}
     for user in np.unique(users):
@@ -93,19 +112,19 @@ def test_other_users_and_their_order_change_nothing(events, validation, test, ra
     mixed = list(mine)
     for other in others:
         mixed.insert(random.randint(0, len(mixed)), other)
-    users, times = arrays(mixed)
-    together = temporal_split(users, times, validation, test)[users == 0]
-    assert together.tolist() == temporal_split(*arrays(mine), validation, test).tolist()
+    given = events_of(mixed, validation, test)
+    together = temporal_split(given)[given.users == 0]
+    assert together.tolist() == temporal_split(events_of(mine, validation, test)).tolist()
 
 
-@given(EVENTS, st.booleans(), st.booleans())
+@given(EVENTS, FRACTIONS, FRACTIONS)
 def test_leave_last_out_takes_at_most_one_event_a_split(events, validation, test):
-    users, times = arrays(events)
-    labels = leave_last_out(users, times, validation=validation, test=test)
+    given = events_of(events, validation, test)
+    users, times, labels = given.users, given.timestamps, leave_last_out(given)
     for user, count in zip(*np.unique(users, return_counts=True), strict=True):
         own = labels[users == user]
-        num_test = int(test and count > 1)
-        num_validation = int(validation and count > 1 + num_test)
+        num_test = int(test > 0 and count > 1)
+        num_validation = int(validation > 0 and count > 1 + num_test)
         assert (own == TEST).sum() == num_test
         assert (own == VALIDATION).sum() == num_validation
         latest = np.argsort(times[users == user], kind="stable")
@@ -116,29 +135,29 @@ def test_leave_last_out_takes_at_most_one_event_a_split(events, validation, test
 
 @given(EVENTS, FRACTIONS, FRACTIONS)
 def test_random_counts_are_those_of_temporal(events, validation, test):
-    users, times = arrays(events)
-    at_random = random_split(users, seeds_of(users), validation, test)
-    by_time = temporal_split(users, times, validation, test)
+    given = events_of(events, validation, test)
+    at_random, by_time = random_split(given), temporal_split(given)
     assert len(at_random) == len(events)
-    for user in np.unique(users):
-        assert sorted(at_random[users == user]) == sorted(by_time[users == user])
+    for user in np.unique(given.users):
+        own = given.users == user
+        assert sorted(at_random[own]) == sorted(by_time[own])
 
 
 @given(EVENTS, FRACTIONS, FRACTIONS)
 def test_random_does_not_depend_on_other_users(events, validation, test):
-    users, _ = arrays(events)
-    seeds = seeds_of(users)
-    together = random_split(users, seeds, validation, test)
-    for user in np.unique(users):
-        own = users[users == user] * 0
-        alone = random_split(own, seeds[[user]], validation, test)
-        assert alone.tolist() == together[users == user].tolist()
+    given = events_of(events, validation, test)
+    together = random_split(given)
+    for user in np.unique(given.users).tolist():
+        own = given.users == user
+        mine = events_of([(0, time) for time in given.timestamps[own].tolist()], validation, test)
+        alone = random_split(replace(mine, user_ids=[user]))
+        assert alone.tolist() == together[own].tolist()
 
 
 def test_random_holds_out_every_place_equally_often():
     num_users, count = 4000, 10
-    users = np.repeat(np.arange(num_users), count)
-    labels = random_split(users, np.arange(num_users, dtype=np.uint64), 0.2, 0.1)
+    events = [(user, 0) for user in range(num_users) for _ in range(count)]
+    labels = random_split(events_of(events, 0.2, 0.1))
     for label, share in ((TEST, 0.1), (VALIDATION, 0.2)):
         often = (labels.reshape(num_users, count) == label).mean(axis=0)
         # Four standard deviations of a share of 4000.
@@ -148,18 +167,18 @@ def test_random_holds_out_every_place_equally_often():
 @given(st.lists(st.integers(-4, 4), max_size=40), FRACTIONS, FRACTIONS)
 def test_cutoff_equals_the_rule_applied_moment_by_moment(times, validation, test):
     expected = naive_cutoff(times, validation, test)
-    moments = np.array(times, dtype=np.int64)
+    moments = moments_of(times, validation, test)
     if expected is None:
-        with pytest.raises(DataError, match="different times"):
-            cutoff_split(moments, validation, test)
+        with pytest.raises(DataError, match="different event times"):
+            cutoff_split(moments)
     else:
-        assert cutoff_split(moments, validation, test).tolist() == expected
+        assert cutoff_split(moments).tolist() == expected
 
 
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=60), FRACTIONS, FRACTIONS)
 def test_cutoff_never_trains_on_what_is_later_than_a_held_out_event(times, validation, test):
     moments = np.array([*times, -1, 10, 11], dtype=np.int64)
-    labels = cutoff_split(moments, validation, test)
+    labels = cutoff_split(moments_of(moments, validation, test))
     assert len(labels) == len(moments)
     assert (np.diff(labels[np.argsort(moments)]) >= 0).all()
     for moment in np.unique(moments):
@@ -182,7 +201,7 @@ def test_cutoff_never_trains_on_what_is_later_than_a_held_out_event(times, valid
     ],
 )
 def test_cutoff_counts_by_hand(times, validation, test, expected):
-    labels = cutoff_split(np.array(times, dtype=np.int64), validation, test)
+    labels = cutoff_split(moments_of(times, validation, test))
     assert tuple((labels == split).sum() for split in (TRAIN, VALIDATION, TEST)) == expected
 
 
@@ -200,17 +219,37 @@ def test_cutoff_counts_by_hand(times, validation, test, expected):
     ],
 )
 def test_temporal_counts_by_hand(count, validation, test, expected):
-    users, times = np.zeros(count, dtype=np.int64), np.arange(count)
-    labels = temporal_split(users, times, validation, test)
+    labels = temporal_split(moments_of(range(count), validation, test))
     assert tuple((labels == split).sum() for split in (TRAIN, VALIDATION, TEST)) == expected
 
 
 def test_ties_are_in_the_order_of_the_file():
-    labels = temporal_split(np.zeros(4, dtype=np.int64), np.array([5, 5, 5, 1]), 0.25, 0.25)
+    labels = temporal_split(moments_of([5, 5, 5, 1], 0.25, 0.25))
     assert labels.tolist() == [TRAIN, VALIDATION, TEST, TRAIN]
 
 
-def test_no_events_give_no_labels():
-    nothing = np.array([], dtype=np.int64)
-    assert temporal_split(nothing, nothing, 0.2, 0.1).tolist() == []
-    assert leave_last_out(nothing, nothing, validation=True, test=True).tolist() == []
+@pytest.mark.parametrize("name", ["temporal", "random", "leave_last_out", "given"])
+def test_no_events_give_no_labels(name):
+    assert SPLIT_STRATEGIES[name].label(events_of([], 0.2, 0.1)).tolist() == []
+
+
+def test_given_labels_stay():
+    labels = np.array([TEST, TRAIN, VALIDATION], dtype=np.int8)
+    events = replace(moments_of([1, 2, 3], 0.2, 0.1), given=labels)
+    assert SPLIT_STRATEGIES["given"].label(events).tolist() == labels.tolist()
+
+
+def test_from_frame():
+    frame = pd.DataFrame({"user_id": ["b", "a", "b"], "timestamp": [3, 1, 2], "split": UNSPLIT})
+    events = SplitInput.from_frame(frame, validation=0.2, test=0.1, seed=5)
+    assert (events.users.tolist(), events.user_ids) == ([0, 1, 0], ["b", "a"])
+    assert (events.timestamps.tolist(), events.given.tolist()) == ([3, 1, 2], [UNSPLIT] * 3)
+    assert events.user_seeds.tolist() == [derive_seed(5, "split", user) for user in ("b", "a")]
+
+
+def test_the_readme_lists_the_strategies():
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| strategy | what | when |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    cells = [row.split("|") for row in table.splitlines()]
+    listed = [(name.split("`")[1], summary.strip()) for _, name, summary, *_ in cells]
+    assert listed == [(row.name, row.summary) for row in SPLIT_STRATEGIES.values()]

@@ -99,21 +99,24 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         ["data.users.features declares city", "usuarios.csv", "data.users.features: {}"],
     ),
     "empty file": (write(LOG, ""), [LOG, "empty (0 bytes)"]),
-    "blank file": (write(LOG, " \n\n"), [LOG, "nothing but blank lines"]),
-    "header only": (write(LOG, HEADER), [LOG, "no rows of data"]),
-    "header only, no line feed": (write(LOG, HEADER.strip()), [LOG, "no rows of data"]),
-    "header only table": (write("items.csv", "item_id,category,price\n"), ["items.csv", "no rows"]),
+    "blank file": (write(LOG, " \n\n"), [LOG, "only blank lines"]),
+    "header only": (write(LOG, HEADER), [LOG, "no data rows"]),
+    "header only, no line feed": (write(LOG, HEADER.strip()), [LOG, "no data rows"]),
+    "header only table": (
+        write("items.csv", "item_id,category,price\n"),
+        ["items.csv", "no data rows"],
+    ),
     "damaged gzip": (gzipped(lambda data: data[:-9]), ["interactions.csv.gz: damaged gzip"]),
     "not gzip": (gzipped(lambda _: b"user_id"), ["interactions.csv.gz: damaged gzip"]),
     "damaged Parquet": (
         parquet_instead(PAIRS, lambda data: data[:-20]),
-        ["interactions.parquet: damaged, or not Parquet"],
+        ["interactions.parquet: damaged or not a Parquet file"],
     ),
     "damaged Parquet page": (
         parquet_instead(PAIRS, lambda data: data[:4] + b"\xff" * 60 + data[64:]),
-        ["interactions.parquet: damaged, or not Parquet"],
+        ["interactions.parquet: damaged or not a Parquet file"],
     ),
-    "empty Parquet": (parquet_instead(PAIRS[:0]), ["interactions.parquet", "no rows"]),
+    "empty Parquet": (parquet_instead(PAIRS[:0]), ["interactions.parquet", "no data rows"]),
     # text
     "undecodable byte": (
         write(LOG, HEADER.encode() + b"1,10,2024-01-01,view\n1,caf\xe9,2024-01-01,view\n"),
@@ -129,15 +132,15 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             edit(LOG, "click", "+2AA-")(shop),
             setting("data", encoding="utf-7")(shop),
         ),
-        [LOG, "line 3", r"'\ud800'", "data.encoding is utf-7"],
+        [LOG, "line 3", r"'\ud800'", "unpaired surrogate", "data.encoding: utf-7"],
     ),
     "unknown encoding": (setting("data", encoding="klingon"), ["data.encoding", "klingon"]),
-    "zero byte": (edit(LOG, "view", "vi\0w"), [LOG, "line 2", "zero byte"]),
+    "zero byte": (edit(LOG, "view", "vi\0w"), [LOG, "line 2", "null byte"]),
     "too many fields": (
         edit(LOG, "2024-01-02,click", "2024-01-02,click,7"),
-        [LOG, "4 fields", "1 row does not", "line 3 has 5"],
+        [LOG, "must have 4 fields", "1 invalid row: line 3 (5 fields)"],
     ),
-    "too few fields": (edit(LOG, "2024-01-02,click", "2024-01-02"), [LOG, "line 3 has 3"]),
+    "too few fields": (edit(LOG, "2024-01-02,click", "2024-01-02"), [LOG, "line 3 (3 fields)"]),
     "unclosed quote": (
         edit(LOG, "1,11,2024-01-02,click", '1,11,"2024-01-02,click'),
         [LOG, "line 3", "quotation mark"],
@@ -148,25 +151,32 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "duplicate header": (
         edit(LOG, "timestamp", "item_id"),
-        [LOG, "more than once", "'item_id'"],
+        [LOG, "duplicate column names", "'item_id'"],
     ),
     "wrong separator": (
         setting("data", separator=";"),
         ["users.csv", "user_id,name,city,email", "data.separator"],
     ),
     # columns
-    "no user column": (edit(LOG, "user_id", "who"), [LOG, "no column is the user", "who, item_id"]),
+    "no user column": (
+        edit(LOG, "user_id", "who"),
+        [LOG, "cannot find the user column", "who, item_id"],
+    ),
     "named column missing": (
         setting("data", interactions={"columns": {"item": "sku"}}),
         [LOG, "no column 'sku'", "data.interactions.columns.item"],
     ),
     "one column for users and items": (
         setting("data", interactions={"columns": {"user": "item_id"}}),
-        [LOG, "data.interactions.columns", "the item are both column 'item_id'"],
+        [LOG, "data.interactions.columns", "user and item are the same column, 'item_id'"],
     ),
     "two candidates": (
         edit(LOG, "event", "fecha"),
-        [LOG, "could be the timestamp: timestamp, fecha", "data.interactions.columns.timestamp"],
+        [
+            LOG,
+            "more than one timestamp column: timestamp, fecha",
+            "data.interactions.columns.timestamp",
+        ],
     ),
     "no id column": (edit("items.csv", "item_id", "sku"), ["items.csv", "data.items.id"]),
     "no feature column": (
@@ -186,11 +196,11 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "bad timestamp": (
         edit(LOG, "2024-01-02", "yesterday"),
-        [LOG, "'timestamp' must be seconds since 1970", "1 row does not: line 3 ('yesterday')"],
+        [LOG, "'timestamp' must be seconds since 1970", "1 invalid row: line 3 ('yesterday')"],
     ),
     "milliseconds": (
         write(LOG, HEADER + "1,10,1704067200000,view\n2,11,1704067200000,view\n"),
-        [LOG, "divide milliseconds by 1000", "2 rows do not: line 2 ('1704067200000'), line 3"],
+        [LOG, "divide milliseconds by 1000", "2 invalid rows: line 2 ('1704067200000'), line 3"],
     ),
     "time beyond the calendar": (
         parquet_instead(PAIRS, timestamp=pa.array([0, 2**62, 0], pa.timestamp("us"))),
@@ -207,23 +217,23 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     "blank event": (edit(LOG, "click", ""), [LOG, "'event'", "line 3 ('')"]),
     "unknown item": (
         edit(LOG, "1,11", "1,99"),
-        [LOG, "'item_id' must hold ids of items.csv", "line 3 ('99')"],
+        [LOG, "'item_id' must be an id in items.csv", "line 3 ('99')"],
     ),
     "unknown user": (
         edit(LOG, "2,12", "3,12"),
-        [LOG, "'user_id' must hold ids of users.csv", "line 5 ('3')"],
+        [LOG, "'user_id' must be an id in users.csv", "line 5 ('3')"],
     ),
     "text among integers": (
         edit(LOG, "1,11", "1,x11"),
-        [LOG, "items.csv (there: integers such as 10)", "line 3 ('x11')"],
+        [LOG, "items.csv (integers such as 10)", "line 3 ('x11')"],
     ),
     "text in the table": (
         edit("items.csv", "12,Mat", "012,Mat"),
-        [LOG, "items.csv (there: text such as '012')", "line 5 ('12')"],
+        [LOG, "items.csv (text such as '012')", "line 5 ('12')"],
     ),
     "integers here, text there": (
         write("items.csv", "item_id,category,price\n10,a,1\n11,a,1\n12,a,1\nx,a,1\n"),
-        [LOG, "integers such as 10", "items.csv are text such as 'x'"],
+        [LOG, "ids are integers such as 10", "items.csv are text such as 'x'"],
     ),
     "float ids": (
         parquet_instead(PAIRS.assign(item_id=[10.5, 11, 12])),
@@ -231,7 +241,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "duplicate id": (
         edit("items.csv", "12,Mat", "10,Mat"),
-        ["items.csv", "'item_id' must hold an id in one row only", "line 4 ('10')"],
+        ["items.csv", "'item_id' must not repeat an id", "line 4 ('10')"],
     ),
     "blank id": (edit("users.csv", "2,Bo", ",Bo"), ["users.csv", "must not be blank", "line 3"]),
     "bad number": (
@@ -244,18 +254,18 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             write(LOG, "user,item,part\n1,10,train\n2,11,dev\n")(shop),
             setting("split", strategy="given", column="part")(shop),
         ),
-        [LOG, "'part' must be train or validation", "line 3 ('dev')"],
+        [LOG, "'part' must be one of train, validation", "line 3 ('dev')"],
     ),
     "many offenders": (
         write(LOG, HEADER + "1,10,never,view\n" * 7),
-        [LOG, "7 rows do not: line 2 ('never'), line 3 ('never'), line 4 ('never'), …"],
+        [LOG, "7 invalid rows: line 2 ('never'), line 3 ('never'), line 4 ('never'), …"],
     ),
     # what is left
-    "one user": (write(LOG, ONE_USER), [LOG, "at least two users", "have 1 user "]),
-    "one item": (write(LOG, ONE_ITEM), [LOG, "at least two users and two items", "have 1 item "]),
+    "one user": (write(LOG, ONE_USER), [LOG, "at least two users", "have 1 user ("]),
+    "one item": (write(LOG, ONE_ITEM), [LOG, "at least two users and two items", "have 1 item ("]),
     "root holds the outputs": (
         lambda shop: shop.data.update(root=str(shop.folder)),
-        ["data.root must not hold the outputs"],
+        ["data.root must not contain the outputs"],
     ),
     # a split that is given
     "given nowhere": (setting("split", strategy="given"), ["split.files or split.column"]),
@@ -269,7 +279,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "given file for two splits": (
         setting("split", strategy="given", files={"train": LOG, "test": f"./{LOG}"}),
-        ["split.files", f"./{LOG} is the file of both train and test"],
+        ["split.files", f"./{LOG} is used for both train and test"],
     ),
     "given file missing": (
         setting("split", strategy="given", files={"train": LOG, "test": "t.csv"}),
@@ -280,14 +290,14 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             shop.write("test.csv", "user_id,item_id,event\n1,10,view\n"),
             shop.split.update(strategy="given", files={"train": LOG, "test": "test.csv"}),
         ),
-        ["test.csv: no column is the timestamp", "interactions.csv has 'timestamp'"],
+        ["test.csv: no timestamp column", "interactions.csv has 'timestamp'"],
     ),
     "nothing given as train": (
         lambda shop: (
             shop.write(LOG, "user,item,part\n1,10,test\n2,11,test\n"),
             shop.split.update(strategy="given", column="part"),
         ),
-        ["no usable row belongs to the training split"],
+        ["the training split has no valid rows"],
     ),
 }
 WEIGHT = {
@@ -327,7 +337,7 @@ def test_bad_weight(shop, cell):
 def test_rows_that_all_weigh_nothing(shop):
     shop.bare("user,item,rating\n1,10,0\n1,11,0\n2,10,1e-60\n2,11,5\n")
     shop.split = {"validation": 0, "test": 0.5}
-    with pytest.raises(TwoTowerError, match=r"columns\.weight: every training row weighs 0"):
+    with pytest.raises(TwoTowerError, match=r"columns\.weight: every training row has weight 0"):
         shop.run()
     shop.split = {"validation": 0, "test": 0}
     assert shop.run()["rows"]["train"] == 4
@@ -336,7 +346,9 @@ def test_rows_that_all_weigh_nothing(shop):
 def test_no_separator_and_no_extension(shop):
     shop.bare("1 2\n", name="pairs.dat")
     shop.data["interactions"] = {"file": "pairs.dat"}
-    with pytest.raises(TwoTowerError, match=r"pairs\.dat: the extension '\.dat' does not tell"):
+    with pytest.raises(
+        TwoTowerError, match=r"pairs\.dat: cannot tell the format from the extension '\.dat'"
+    ):
         shop.run()
 
 
@@ -378,4 +390,4 @@ def test_the_stage_can_say_what_the_output_has_no_letters_for(shop):
     shop.data["items"]["features"]["色"] = {"kind": "categorical", "optional": True}
     done = run_stage(shop, "ascii")
     assert (done.returncode, done.stderr) == (0, "")
-    assert r"items have no column for \u8272" in done.stdout
+    assert r"items: no column for \u8272" in done.stdout

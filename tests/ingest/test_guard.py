@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
+from twotower.common.units import DAY
 from twotower.config.data import GuardConfig
 from twotower.ingest.guard import (
-    DAY,
     LAST_RUN,
     SKETCH,
     check_data,
@@ -51,6 +51,12 @@ def test_profile_by_hand(last_run: Path) -> None:
     assert len(stored["user_hashes"]) == 10
 
 
+def test_the_hashes_of_ids_are_those_of_earlier_versions() -> None:
+    # Files of earlier runs stay comparable: echo -n 7 | b2sum -l 64, and the same of 8 and 9.
+    digests = ["8eba7fddfa15f905", "a3382767cbd236fa", "e75017cace788f82"]
+    assert profile(data(range(7, 10))).user_hashes == digests
+
+
 @pytest.mark.parametrize("content", [None, "{}"])
 def test_without_a_last_run_nothing_is_checked(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "last_run.json"
@@ -67,28 +73,28 @@ def test_the_same_data_and_a_week_more_pass(last_run: Path) -> None:
 @pytest.mark.parametrize(
     ("new", "message"),
     [
-        (data(users=range(8)), "40 rows after 50, 0.80 times as many (guard.min_rows 0.9)"),
-        (data(days=range(11)), "110 rows after 50, 2.20 times as many (guard.max_rows 2)"),
-        (data(users=range(6, 16)), "60% of the users are new (guard.max_new_users 0.5)"),
-        (data(items=range(6, 16)), "60% of the items are new (guard.max_new_items 0.5)"),
+        (data(users=range(8)), "40 rows, 0.80 times the last run's 50 (guard.min_rows: 0.9)"),
+        (data(days=range(11)), "110 rows, 2.20 times the last run's 50 (guard.max_rows: 2)"),
+        (data(users=range(6, 16)), "60% of the users are new (guard.max_new_users: 0.5)"),
+        (data(items=range(6, 16)), "60% of the items are new (guard.max_new_items: 0.5)"),
         (
             data(days=range(40, 45)),
-            "the first event is of 1970-02-11, was of 1970-01-02 (guard.max_days_lost 30)",
+            "the first event moved from 1970-01-02 to 1970-02-11 (guard.max_days_lost: 30)",
         ),
         (
             data(days=range(-1, 4)),
-            "the last event is of 1970-01-05, was of 1970-01-06 (guard.max_days_back 0)",
+            "the last event moved from 1970-01-06 to 1970-01-05 (guard.max_days_back: 0)",
         ),
         (
             data(days=range(0, 80, 16)),
-            "the last event is of 1970-03-07, was of 1970-01-06 (guard.max_days_new 55)",
+            "the last event moved from 1970-01-06 to 1970-03-07 (guard.max_days_new: 55)",
         ),
     ],
 )
 def test_each_rule(last_run: Path, new: Splits, message: str) -> None:
     with pytest.raises(DataError) as raised:
         check_data(new, last_run, GuardConfig(max_days_new=55))
-    assert str(raised.value).startswith("the data is too unlike that of the last run: ")
+    assert str(raised.value).startswith("the data differs too much from the last run's: ")
     assert message in str(raised.value)
     assert "python -m twotower.retraining reset" in str(raised.value)
     check_data(new, last_run, OFF)
@@ -101,7 +107,7 @@ def test_all_broken_rules_are_named_at_once(last_run: Path) -> None:
 
 def test_data_that_lost_its_times(last_run: Path) -> None:
     untimed = {name: frame.assign(timestamp=0) for name, frame in data().items()}
-    with pytest.raises(DataError, match="the events have no times any more"):
+    with pytest.raises(DataError, match="the events no longer have times"):
         check_data(untimed, last_run, GuardConfig())
 
 
@@ -109,7 +115,7 @@ def test_data_that_lost_its_times(last_run: Path) -> None:
 def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any) -> None:
     path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
     path.write_text(json.dumps(whole | damage), encoding="utf-8")
-    with pytest.raises(DataError, match="not a profile of the last run's data"):
+    with pytest.raises(DataError, match="not a profile of the last run's data; empty it with"):
         check_data(data(), path, GuardConfig())
 
 

@@ -1,16 +1,21 @@
 import gzip
 import io
+import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from twotower.common.errors import ConfigError
+from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
-from twotower.config.data import DataConfig
+from twotower.config.data import FORMATS, DataConfig, FileFormat
 from twotower.ingest.open_source import open_source
 from twotower.ingest.sources import text
+from twotower.ingest.sources.files import read_bytes
+from twotower.ingest.sources.source import Source
 
+PAIRS = [["a", "x"], ["a", "y"], ["b", "x"]]
 TABLE = "id,name\n007,Ana\nNA,\"two\nlines\"\n\n5,'x'\n"
 
 
@@ -54,6 +59,16 @@ def test_encodings(tmp_path, encoding):
     assert cells(path, encoding=encoding) == ({"id": ["1"], "ciudad": ["Cádiz"]}, 0)
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding"), [(b"\xff\xfe", "utf-16-le"), (b" \xa0\n", "latin-1")]
+)
+def test_text_of_nothing_but_white_space(tmp_path, content, encoding):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.csv: the file has only blank lines"):
+        open_source(path, DataConfig(encoding=encoding), None)
+
+
 def test_separator_makes_any_extension_text(tmp_path):
     path = tmp_path / "ml.inter"
     path.write_text("a:token;b\n1;2\n")
@@ -88,8 +103,7 @@ def test_lines_are_counted_as_in_an_editor(tmp_path):
     assert num_ragged == 2
     assert source.places(np.array([0, 1, 2])) == [4, 6, 9]
     assert source.places(np.array([2])) == [9]
-    assert source.ragged(5) == [(8, 1), (10, 3)]
-    assert source.ragged(1) == [(8, 1)]
+    assert list(source.ragged()) == [(8, 1), (10, 3)]
 
 
 def test_many_blocks_are_one_table(tmp_path, monkeypatch):
@@ -123,3 +137,49 @@ def test_adjacency_with_a_separator(tmp_path):
     path.write_text("a,x y,z\nb\n")
     table, _ = open_source(path, DataConfig(separator=","), "adjacency").load(["user", "item"])
     assert table.to_pydict() == {"user": ["a", "a"], "item": ["x y", "z"]}
+
+
+class JsonLines(Source):
+    """One JSON object per line: a format that the package lacks, and all it takes to add one."""
+
+    typed = True
+
+    def __init__(self, name, data):
+        self._rows = [json.loads(line) for line in data.splitlines()]
+        super().__init__(name, list(self._rows[0]))
+
+    def load(self, columns):
+        return pa.table({name: [row[name] for row in self._rows] for name in columns}), 0
+
+
+def open_json_lines(path, config):  # noqa: ARG001 - as in every row
+    return JsonLines(f"events of {path.name}", read_bytes(path))
+
+
+def test_a_format_is_one_row(shop, monkeypatch):
+    made_up = FileFormat("jsonl", open_json_lines, (".jsonl",), side_tables=False)
+    monkeypatch.setitem(FORMATS, "jsonl", made_up)
+    events = [{"user": user, "item": item, "weight": 2} for user, item in PAIRS]
+    content = "".join(json.dumps(event) + "\n" for event in events)
+    shop.bare(content, name="interactions.jsonl")
+    assert shop.run()["source"]["files"]["interactions"] == "interactions.jsonl"
+    assert sorted(shop.everything()[["user_id", "item_id"]].to_numpy().tolist()) == PAIRS
+    (shop.root / "interactions.jsonl").unlink()
+    shop.write("log", gzip.compress(content.replace("2}", "-2}", 1).encode()))
+    shop.data["interactions"] = {"file": "log", "format": "jsonl"}
+    with pytest.raises(DataError, match=r"events of log: column 'weight' .*: row 1 \(-2\)"):
+        shop.run()
+
+
+@pytest.mark.parametrize(
+    ("section", "choices"),
+    [("interactions", "csv, tsv, parquet, adjacency"), ("users", "csv, tsv, parquet")],
+)
+def test_a_format_without_a_row_is_an_error(section, choices):
+    with pytest.raises(ConfigError, match=rf"data\.{section}\.format: .*{choices}, got 'xlsx'"):
+        parse_config({"data": {section: {"format": "xlsx"}}})
+
+
+def test_adjacency_lists_hold_no_features():
+    with pytest.raises(ConfigError, match=r"data\.items\.format: .*, got 'adjacency'"):
+        parse_config({"data": {"items": {"format": "adjacency"}}})

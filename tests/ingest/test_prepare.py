@@ -14,6 +14,8 @@ import pytest
 from tests.ingest.conftest import INTERACTIONS
 from twotower.common.errors import DataError
 from twotower.common.seeds import derive_seed
+from twotower.config import parse_config
+from twotower.ingest.prepare import examine
 
 STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
 DAY = 86_400
@@ -75,6 +77,14 @@ def test_a_shop_by_hand(shop):
             "items": {"used": ["category", "price"], "left_out": []},
         },
     }
+
+
+def test_examine_writes_nothing(shop):
+    examined = examine(parse_config({"seed": 42, **shop.params()}), shop.output)
+    assert not shop.output.exists()
+    assert not shop.metrics.exists()
+    assert examined.report == shop.run()
+    assert rows(examined.splits["test"]) == rows(shop.read("test"))
 
 
 def test_vocabulary_and_features_by_hand(shop):
@@ -173,11 +183,11 @@ def test_ids_stay_what_they_were(shop, users, items, dtype):
     pairs = pd.DataFrame({"user": [*users, *users], "item": [*items, *items[::-1]]})
     shop.bare(pairs.to_csv(index=False))
     shop.run()
-    found = shop.everything()
+    frame = shop.everything()
     expected = sorted(int(user) for user in users) if dtype == "int64" else sorted(users)
-    assert sorted(set(found["user_id"])) == expected
-    assert sorted(set(found["item_id"])) == sorted(items)
-    assert (found["user_id"].dtype == "int64") == (dtype == "int64")
+    assert sorted(set(frame["user_id"])) == expected
+    assert sorted(set(frame["item_id"])) == sorted(items)
+    assert (frame["user_id"].dtype == "int64") == (dtype == "int64")
     assert shop.catalogue().users.vocabulary.ids.tolist() == expected
 
 

@@ -9,7 +9,7 @@ WEIGHTS = {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
 class Header:
     """As much of a source as names need."""
 
-    path = "f.csv"
+    name = "f.csv"
     typed = False
 
     def __init__(self, *header: str) -> None:
@@ -43,12 +43,12 @@ def test_column_as_configured():
     assert find_column(header, "timestamp", "a", "p") == "a"
     assert find_column(header, "timestamp", "", "p") is None
     assert find_column(header, "weight", None, "p") is None
-    with pytest.raises(DataError, match=r"no column 'b' \(p\); the columns are: a, fecha, times"):
+    with pytest.raises(DataError, match=r"no column 'b' \(p\); available columns: a, fecha, times"):
         find_column(header, "timestamp", "b", "p")
 
 
 def test_two_candidates_are_an_error():
-    with pytest.raises(DataError, match="could be the timestamp: fecha, timestamp; set p"):
+    with pytest.raises(DataError, match="more than one timestamp column: fecha, timestamp; set p"):
         find_column(Header("fecha", "timestamp"), "timestamp", None, "p")
 
 
@@ -58,10 +58,10 @@ def test_features_by_their_own_name_or_a_translation():
     assert find_feature(Header("category"), "categoria", "p") == "category"
     assert find_feature(Header("Ciudad"), "city", "p") == "Ciudad"
     assert find_feature(Header("Mood"), "mood", "p") == "Mood"
-    with pytest.raises(DataError, match=r"no column holds the feature 'price' \(p\)"):
+    with pytest.raises(DataError, match=r"no column for feature 'price' \(p\)"):
         find_feature(Header("name"), "price", "p")
     assert find_feature(Header("name"), "price", "p", optional=True) is None
-    with pytest.raises(DataError, match="several columns could be the feature 'price'"):
+    with pytest.raises(DataError, match="more than one feature 'price' column"):
         find_feature(Header("Precio", "Price"), "price", "p")
 
 
@@ -89,12 +89,12 @@ def test_files(tmp_path):
     assert find_file(tmp_path, "items", None) == tmp_path / "Productos.CSV.gz"
     assert find_file(tmp_path, "items", "") is None
     (tmp_path / "items.parquet").touch()
-    with pytest.raises(DataError, match="several files could hold the items"):
+    with pytest.raises(DataError, match="more than one items file"):
         find_file(tmp_path, "items", None)
     assert find_file(tmp_path, "items", "items.parquet") == tmp_path / "items.parquet"
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "/x.csv"])
 def test_files_outside_the_root_are_refused(tmp_path, name):
-    with pytest.raises(DataError, match=r"must lie inside data\.root"):
+    with pytest.raises(DataError, match=r"must be inside data\.root"):
         find_file(tmp_path, "users", name)

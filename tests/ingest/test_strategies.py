@@ -1,4 +1,4 @@
-"""Splits by a global cutoff and at random, through the whole stage."""
+"""Split strategies through the whole stage."""
 
 import json
 
@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twotower.common.errors import DataError
+from twotower.common.arrays import Int8Array
+from twotower.common.errors import ConfigError, DataError
+from twotower.data.splits import SPLIT_STRATEGIES, TEST, TRAIN, SplitInput, SplitStrategy
 
 JANUARY = (
     "user_id,item_id,timestamp,event\n"
@@ -81,7 +83,7 @@ def test_cutoff_needs_as_many_times_as_splits(shop):
     shop.split = {"strategy": "cutoff", "test": 0}
     assert shop.run()["rows"] == {"train": 2, "validation": 2, "test": 0, "total": 4}
     shop.split["test"] = 0.1
-    with pytest.raises(DataError, match="3 splits need events at 3 different times, got 2"):
+    with pytest.raises(DataError, match="at least 3 different event times for 3 splits, got 2"):
         shop.run()
 
 
@@ -159,3 +161,29 @@ def test_what_is_in_the_test_rows_does_not_reach_the_search(shop, strategy):
     after = shop.files()
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"data/prepared/test.parquet", "metrics/data.json"}
+
+
+def test_a_strategy_is_one_row(shop, monkeypatch):
+    def first_event(events: SplitInput) -> Int8Array:
+        labels = np.full(len(events.users), TRAIN, dtype=np.int8)
+        labels[np.unique(events.users, return_index=True)[1]] = TEST
+        return labels
+
+    made_up = SplitStrategy("first", "each user's first event", first_event, needs_times=True)
+    monkeypatch.setitem(SPLIT_STRATEGIES, "first", made_up)
+    shop.bare(many(num_users=4, per_user=5))
+    shop.split = {"strategy": "first"}
+    assert shop.run()["rows"] == {"train": 16, "validation": 0, "test": 4, "total": 20}
+    assert shop.read("test")["timestamp"].tolist() == [user * 86_400 for user in range(4)]
+    shop.bare("user,item\n1,13\n2,11\n")
+    with pytest.raises(DataError, match=r"split\.strategy: first needs the time of each event"):
+        shop.run()
+
+
+def test_a_strategy_without_a_row_is_an_error(shop):
+    shop.split = {"strategy": "latest"}
+    names = "temporal, cutoff, random, leave_last_out, given"
+    with pytest.raises(
+        ConfigError, match=rf"split\.strategy: must be one of {names}, got 'latest'"
+    ):
+        shop.run()

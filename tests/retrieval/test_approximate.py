@@ -8,7 +8,7 @@ from twotower.data.interactions import ItemLists
 from twotower.retrieval import approximate
 from twotower.retrieval.approximate import IndexSearch, build_index, index_recall, open_index
 from twotower.retrieval.exact import Candidates, top_k
-from twotower.serving.lists import empty_lists, item_lists
+from twotower.serving.lists import item_lists
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
 
@@ -35,8 +35,8 @@ def test_it_finds_nearly_what_exact_search_finds(path: Path, mmap: bool) -> None
     assert (measured["k"], measured["num_users"]) == (20, 40)
     assert 0.9 < measured["recall"] <= 1
     assert index_recall(index, np.zeros_like(USERS), ITEMS, 20)["num_users"] == 0
-    exact, exact_scores = top_k(USERS, Candidates(ITEMS), 1500, empty_lists(40))
-    items, scores = IndexSearch(index).top_k(USERS, Candidates(ITEMS), 20, empty_lists(40))
+    exact, exact_scores = top_k(USERS, Candidates(ITEMS), 1500, ItemLists.empty(40))
+    items, scores = IndexSearch(index).top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
     for row in range(40):  # scores are those of exact search, in its order
         place = {int(item): rank for rank, item in enumerate(exact[row])}
         ranks = [place[int(item)] for item in items[row]]
@@ -67,8 +67,8 @@ def test_restricted_catalogues_and_long_histories_are_searched_exactly(
     search = IndexSearch(open_index(path, 16))
     candidates = Candidates(ITEMS, allowed=np.arange(1500) % 50 == 0)
     for possible in (candidates, Candidates(ITEMS)):
-        got = search.top_k(USERS, possible, 9, empty_lists(40))
-        want = top_k(USERS, possible, 9, empty_lists(40))
+        got = search.top_k(USERS, possible, 9, ItemLists.empty(40))
+        want = top_k(USERS, possible, 9, ItemLists.empty(40))
         assert np.array_equal(got[0], want[0])
         assert np.array_equal(got[1], want[1])
         monkeypatch.setattr(approximate, "LONG_HISTORY", -1)
@@ -76,9 +76,9 @@ def test_restricted_catalogues_and_long_histories_are_searched_exactly(
 
 def test_threads_share_an_index(path: Path) -> None:
     search = IndexSearch(open_index(path, 16))
-    want, _ = search.top_k(USERS, Candidates(ITEMS), 20, empty_lists(40))
+    want, _ = search.top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
     with ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(search.top_k, USERS, Candidates(ITEMS), 20, empty_lists(40))
+        answers = [pool.submit(search.top_k, USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
                    for _ in range(8)]  # fmt: skip
     assert all(np.array_equal(answer.result()[0], want) for answer in answers)
 

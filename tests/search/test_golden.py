@@ -26,9 +26,9 @@ def test_the_file_is_of_these_versions() -> None:
 
 def test_models_are_worth_what_they_were(prepared: Path) -> None:
     found = canonical(golden.outcomes(prepared))
-    # Two processors of one capability may still differ in the last of the 8 digits. Elsewhere a tie
+    # Two processors of one capability agree in the rankings and in 5 digits. Elsewhere a tie
     # that breaks the other way moves one user of 30.
-    loss, metric = (1e-6, 1e-6) if SAME_MACHINE else (1e-3, 0.05)
+    loss, metric = (1e-4, 1e-6) if SAME_MACHINE else (1e-3, 0.05)
     for ours, theirs in zip(found, KNOWN["outcomes"], strict=True):
         hint = raise_version("OBJECTIVE_VERSION")
         assert ours["losses"] == pytest.approx(theirs["losses"], rel=loss), hint

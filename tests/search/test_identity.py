@@ -4,6 +4,7 @@ import pytest
 
 import twotower
 from twotower.config import parse_config
+from twotower.config.training import TrainConfig
 from twotower.search.identity import build_identity, code_digest, provenance
 
 DATA = {"train.parquet": "a"}
@@ -59,6 +60,17 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
 )
 def test_whatever_a_trial_depends_on_is(change: dict) -> None:
     assert digest(BASE | change) != digest(BASE)
+
+
+def test_a_parameter_that_is_added_later_discards_no_study() -> None:
+    class NewTrainConfig(TrainConfig):
+        momentum: float = 0.0
+
+    config = parse_config(BASE)
+    newer = config.model_copy(update={"train": NewTrainConfig()})
+    used = config.model_copy(update={"train": NewTrainConfig(momentum=0.9)})
+    assert build_identity(newer, DATA).digest == build_identity(config, DATA).digest
+    assert build_identity(used, DATA).digest != build_identity(config, DATA).digest
 
 
 def test_data_is_part_of_it() -> None:

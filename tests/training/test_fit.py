@@ -10,13 +10,24 @@ import torch
 
 from tests.conftest import REPOSITORY, catalogue_of, events, split_by_time
 from twotower.common.errors import ConfigError, TrainingError
-from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.config import parse_config
+from twotower.config.training import (
+    LOSSES,
+    SCHEDULES,
+    EvaluateConfig,
+    Loss,
+    ModelConfig,
+    Negatives,
+    Schedule,
+    TrainConfig,
+)
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import resolve_device
-from twotower.training.fit import fit, schedule_factor
+from twotower.training.fit import fit
 from twotower.training.history import History
+from twotower.training.losses import Batch
 from twotower.training.towers import TwoTower
 
 SPLITS = split_by_time(events(seed=0))
@@ -110,7 +121,7 @@ def test_a_history_serves_users_that_training_never_saw() -> None:
 
 @pytest.mark.parametrize("init", ["random", "ridge"])
 def test_own_item_is_left_out_of_the_history(init) -> None:
-    """A user with one item has nothing to be known by while that item is to be found."""
+    """A user with one item has no history left while that item is the target."""
     rows = SPLITS["train"].drop_duplicates("user_id")
     catalogue = catalogue_of(rows)
     interactions = catalogue.encode(rows)
@@ -135,12 +146,54 @@ def test_training_stops_after_the_last_epoch_on_the_whole_schedule() -> None:
     assert np.array_equal(model.vectors()[0], kept[3])
 
 
-@pytest.mark.parametrize(
-    ("schedule", "factors"),
-    [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])],
-)
-def test_schedules(schedule, factors) -> None:
-    assert [schedule_factor(schedule, p) for p in (0, 0.5, 0.75)] == pytest.approx(factors)
+def test_a_loss_in_the_table_trains(monkeypatch) -> None:
+    """A made-up loss is accepted by the config, and gets the candidates that its row asks for."""
+    sizes = set()
+
+    def lead(batch: Batch) -> torch.Tensor:
+        """Hinge of the positive's lead over three uniform items."""
+        assert torch.equal(batch.item_idx[:-3], batch.item_idx[: len(batch)])
+        sizes.add(len(batch.extra))
+        assert batch.log_q is not None
+        scores = batch.query @ batch.extra.T
+        own = (batch.query * batch.positive).sum(dim=1, keepdim=True)
+        return torch.relu(1 - own + scores).mean()
+
+    row = Loss("made_up", "hinge", lead, Negatives.BATCH, log_q=True)
+    monkeypatch.setitem(LOSSES, "made_up", row)
+    train = {"loss": "made_up", "epochs": 4, "lr": 0.02, "uniform_negatives": 3}
+    config = parse_config({"model": {"dim": 8}, "train": train})
+    losses: list[float] = []
+    fit(
+        CATALOGUE, ROWS, config.model, config.train, seed=1,
+        on_epoch=lambda _epoch, loss, _model: losses.append(loss),
+    )  # fmt: skip
+    assert sizes == {3}
+    assert losses[-1] < losses[0]
+
+
+def test_a_schedule_in_the_table_sets_the_learning_rate(monkeypatch) -> None:
+    """A made-up schedule that stops training halfway gives the model of half the epochs."""
+    row = Schedule("made_up", "half of the time", lambda progress: float(progress < 0.5))
+    monkeypatch.setitem(SCHEDULES, "made_up", row)
+    config = parse_config({"model": {"dim": 8}, "train": {"schedule": "made_up", "epochs": 4}})
+    halted = fit(CATALOGUE, ROWS, config.model, config.train, seed=1)
+    half = fit(CATALOGUE, ROWS, config.model, TrainConfig(epochs=2), seed=1)
+    for actual, expected in zip(halted.vectors(), half.vectors(), strict=True):
+        assert np.array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("section", [{"loss": "made_up"}, {"schedule": "made_up"}])
+def test_a_name_that_no_row_has_fails_at_once(section) -> None:
+    """Even where no validation has seen it."""
+    config = TrainConfig(epochs=1).model_copy(update=section)
+    with pytest.raises(KeyError, match="no row is named 'made_up'"):
+        fit(CATALOGUE, ROWS, ModelConfig(dim=8), config, seed=1)
+
+
+def test_no_epochs_need_a_start_that_is_a_model() -> None:
+    with pytest.raises(TrainingError, match=r"needs model\.init: spectral or ridge, got random"):
+        fit(CATALOGUE, ROWS, ModelConfig(dim=8), TrainConfig(epochs=0), seed=1)
 
 
 def test_divergence_is_a_clear_failure() -> None:

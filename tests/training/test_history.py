@@ -22,33 +22,33 @@ def history(rows: Interactions = ROWS, **model) -> History:
 
 
 def test_pairs_are_distinct_and_weigh_what_their_rows_do() -> None:
-    found = history()
-    assert found.lists.items.tolist() == [1, 2, 0]
-    assert found.lists.counts.tolist() == [2, 1, 0]
-    assert found.weight.tolist() == [2, 4, 4]
-    assert found.pair_of_row.tolist() == [1, 2, 0, 1]
-    assert found.matrix().toarray().tolist() == [[0, 2, 4, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
+    actual = history()
+    assert actual.lists.items.tolist() == [1, 2, 0]
+    assert actual.lists.counts.tolist() == [2, 1, 0]
+    assert actual.weight.tolist() == [2, 4, 4]
+    assert actual.pair_of_row.tolist() == [1, 2, 0, 1]
+    assert actual.matrix().toarray().tolist() == [[0, 2, 4, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
 
 
 def test_pooling_divides_by_totals() -> None:
     config = ModelConfig(user_exponent=0.5, item_exponent=0.3, popularity_exponent=0.7)
-    found = History.of(ROWS, 3, 4, config)
-    want = [2 / 6**0.5 / 2, 4 / 6**0.5 / 4, 4 / 4**0.5 / 4]
-    assert found.pooling == pytest.approx(want)
+    actual = History.of(ROWS, 3, 4, config)
+    expected = [2 / 6**0.5 / 2, 4 / 6**0.5 / 4, 4 / 4**0.5 / 4]
+    assert actual.pooling == pytest.approx(expected)
 
 
 def test_an_item_loses_weight_with_the_time_before_the_latest_one() -> None:
     # User 0's latest row is of day 4: item 1's. Item 2's rows are 4 and 2 days older.
-    found = history(history_half_life=2)
-    assert found.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
-    assert found.weight.tolist() == [2, 4, 4]
+    actual = history(history_half_life=2)
+    assert actual.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
+    assert actual.weight.tolist() == [2, 4, 4]
 
 
 def test_an_item_loses_weight_with_each_later_event() -> None:
     # User 0 has item 2 on days 0 and 2, and item 1 on day 4: two, one and no later events.
-    found = history(history_decay=0.5)
-    assert found.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
-    assert found.weight.tolist() == [2, 4, 4]
+    actual = history(history_decay=0.5)
+    assert actual.pooling == pytest.approx([2, 1 / 4 + 3 / 2, 4])
+    assert actual.weight.tolist() == [2, 4, 4]
 
 
 def test_events_of_one_second_are_equally_late() -> None:

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from twotower.training.losses import (
+    Batch,
     accidental_hits,
     bayesian_personalised_ranking,
+    bilateral_softmax,
     full_softmax,
     sampled_softmax,
     squared_error,
@@ -16,10 +18,16 @@ QUERY = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
 CANDIDATE = torch.tensor([[1.0, 1.0], [3.0, 0.5]])
 
 
+def batch_of(query=QUERY, candidate=CANDIDATE, item_idx=ITEMS, **more) -> Batch:
+    """A batch whose rows weigh the same."""
+    ones = torch.ones(len(query))
+    return Batch(query, candidate, item_idx, **{"weight": ones, "target": ones, **more})
+
+
 def test_softmax_by_hand() -> None:
     # Logits: row 0 is (1, 3), row 1 is (2, 1); the positive is on the diagonal.
     rows = [math.log(math.exp(1) + math.exp(3)) - 1, math.log(math.exp(2) + math.exp(1)) - 1]
-    assert sampled_softmax(QUERY, CANDIDATE, ITEMS).item() == pytest.approx(sum(rows) / 2)
+    assert sampled_softmax(batch_of()).item() == pytest.approx(sum(rows) / 2)
 
 
 def test_temperature_divides_before_log_q_is_subtracted() -> None:
@@ -30,7 +38,7 @@ def test_temperature_divides_before_log_q_is_subtracted() -> None:
         math.log(math.exp(2 + a) + math.exp(6 + b)) - (2 + a),
         math.log(math.exp(4 + a) + math.exp(2 + b)) - (2 + b),
     ]
-    loss = sampled_softmax(QUERY, CANDIDATE, ITEMS, log_q=log_q, temperature=0.5)
+    loss = sampled_softmax(batch_of(log_q=log_q, temperature=0.5))
     assert loss.item() == pytest.approx(sum(rows) / 2)
 
 
@@ -42,23 +50,23 @@ def test_accidental_hits_are_masked() -> None:
     query, candidate = torch.eye(3), torch.eye(3)
     # Rows 0 and 2: own logit 1 against one 0; row 1: own 1 against two 0s.
     two, three = math.log(math.e + 1) - 1, math.log(math.e + 2) - 1
-    loss = sampled_softmax(query, candidate, items)
+    loss = sampled_softmax(batch_of(query, candidate, items))
     assert loss.item() == pytest.approx((2 * two + three) / 3)
 
 
 def test_weights_make_a_weighted_mean() -> None:
     rows = [math.log(math.exp(1) + math.exp(3)) - 1, math.log(math.exp(2) + math.exp(1)) - 1]
-    loss = sampled_softmax(QUERY, CANDIDATE, ITEMS, weight=torch.tensor([1.0, 3.0]))
+    loss = sampled_softmax(batch_of(weight=torch.tensor([1.0, 3.0])))
     assert loss.item() == pytest.approx((rows[0] + 3 * rows[1]) / 4)
 
 
 def test_all_weights_zero_is_zero() -> None:
-    assert sampled_softmax(QUERY, CANDIDATE, ITEMS, weight=torch.zeros(2)).item() == 0.0
+    assert sampled_softmax(batch_of(weight=torch.zeros(2))).item() == 0.0
 
 
 def test_squared_error_by_hand() -> None:
     # Inner products 1 and 1, targets 0.5 and 3: (0.25 + 4) / 2.
-    loss = squared_error(QUERY, CANDIDATE, torch.tensor([0.5, 3.0]))
+    loss = squared_error(batch_of(target=torch.tensor([0.5, 3.0])))
     assert loss.item() == pytest.approx(2.125)
 
 
@@ -69,26 +77,29 @@ def test_extra_candidates_are_negatives_of_every_row() -> None:
         math.log(math.exp(1) + math.exp(3) + math.exp(2)) - 1,
         math.log(math.exp(2) + math.exp(1)) - 1,
     ]
-    assert sampled_softmax(QUERY, candidate, items).item() == pytest.approx(sum(rows) / 2)
+    loss = sampled_softmax(batch_of(QUERY, candidate, items))
+    assert loss.item() == pytest.approx(sum(rows) / 2)
 
 
 def test_without_the_positive_only_negatives_are_in_the_denominator() -> None:
-    loss = sampled_softmax(QUERY, CANDIDATE, ITEMS, positive_as_negative=False)
+    loss = bilateral_softmax(batch_of())
     assert loss.item() == pytest.approx(((3 - 1) + (2 - 1)) / 2)
 
 
 def test_without_any_negative_nothing_is_learnt() -> None:
     query = QUERY.clone().requires_grad_()
-    loss = sampled_softmax(query, CANDIDATE, torch.tensor([4, 4]), positive_as_negative=False)
+    loss = bilateral_softmax(batch_of(query, item_idx=torch.tensor([4, 4])))
     loss.backward()
     assert loss.item() == 0.0
     assert query.grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_full_softmax_by_hand() -> None:
-    # Positives are items 1 and 1: logits of row 0 are (1, 3), of row 1 (2, 1).
+    # Both positives are item 1; after them comes the catalogue, items 0 and 1, whose logits are
+    # (1, 3) for row 0 and (2, 1) for row 1.
     rows = [math.log(math.exp(1) + math.exp(3)) - 3, math.log(math.exp(2) + math.exp(1)) - 1]
-    loss = full_softmax(QUERY, CANDIDATE, torch.tensor([1, 1]), temperature=1.0)
+    candidate = torch.cat([CANDIDATE[[1, 1]], CANDIDATE])
+    loss = full_softmax(batch_of(QUERY, candidate, torch.tensor([1, 1, 0, 1])))
     assert loss.item() == pytest.approx(sum(rows) / 2)
 
 
@@ -98,8 +109,8 @@ def naive_softmax(query, candidate, items, log_q, weight, *, positive_as_negativ
     own = torch.eye(len(query), len(candidate), dtype=torch.bool)
     same = items[: len(query), None] == items[None, :]
     hidden = same & ~own if positive_as_negative else same
-    wanted = (logits * own).sum(dim=1)
-    losses = logits.masked_fill(hidden, -torch.inf).logsumexp(dim=1) - wanted
+    positive = (logits * own).sum(dim=1)
+    losses = logits.masked_fill(hidden, -torch.inf).logsumexp(dim=1) - positive
     return (losses * weight).sum() / weight.sum()
 
 
@@ -116,34 +127,48 @@ def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypa
     log_q = torch.rand(8, generator=generator, dtype=torch.float64).log()
     weight = torch.tensor([1.0, 2.0, 0.0, 1.0, 0.5, 1.0], dtype=torch.float64)
     results = []
-    for loss in (sampled_softmax, naive_softmax):
+    for ours in (True, False):
         inputs = query.clone().requires_grad_(), candidate.clone().requires_grad_()
-        if loss is sampled_softmax:
-            value = loss(
-                *inputs, items, log_q=log_q, temperature=0.3, weight=weight,
-                positive_as_negative=positive_as_negative,
-            )  # fmt: skip
+        if ours:
+            more = {"log_q": log_q, "temperature": 0.3, "weight": weight}
+            batch = batch_of(*inputs, items, **more)
+            value = sampled_softmax(batch, positive_as_negative=positive_as_negative)
         else:
-            value = loss(*inputs, items, log_q, weight, positive_as_negative=positive_as_negative)
+            value = naive_softmax(
+                *inputs, items, log_q, weight, positive_as_negative=positive_as_negative
+            )
         value.backward()
         results.append([value.detach(), *(tensor.grad for tensor in inputs)])
-    for ours, theirs in zip(*results, strict=True):
-        assert torch.allclose(ours, theirs)
+    for actual, expected in zip(*results, strict=True):
+        assert torch.allclose(actual, expected)
 
 
 def test_logits_far_apart_do_not_underflow() -> None:
-    loss = sampled_softmax(QUERY, CANDIDATE, ITEMS, temperature=0.001)
+    loss = sampled_softmax(batch_of(temperature=0.001))
     assert loss.item() == pytest.approx((2000 + 1000) / 2)
 
 
 def test_pairwise_ranking_by_hand() -> None:
     # Leads over the other row's item at temperature 0.5: (1 - 3) / 0.5 and (1 - 2) / 0.5.
     losses = [math.log1p(math.exp(4)), math.log1p(math.exp(2))]
-    loss = bayesian_personalised_ranking(QUERY, CANDIDATE, CANDIDATE.flip(0), temperature=0.5)
+    candidate = torch.cat([CANDIDATE, CANDIDATE.flip(0)])
+    items = torch.tensor([0, 1, 1, 0])
+    loss = bayesian_personalised_ranking(batch_of(QUERY, candidate, items, temperature=0.5))
     assert loss.item() == pytest.approx(sum(losses) / 2)
 
 
-@pytest.mark.parametrize("loss", [sampled_softmax, squared_error])
-def test_shapes_must_agree(loss) -> None:
-    with pytest.raises(ValueError, match="shapes disagree"):
-        loss(QUERY, CANDIDATE[:1], ITEMS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"candidate": CANDIDATE[:1]},
+        {"candidate": CANDIDATE[:, :1]},
+        {"candidate": CANDIDATE[:1], "item_idx": ITEMS[:1]},
+        {"item_idx": ITEMS[:1]},
+        {"weight": torch.ones(3)},
+        {"target": torch.ones(3)},
+        {"log_q": torch.zeros(3)},
+    ],
+)
+def test_shapes_must_agree(wrong) -> None:
+    with pytest.raises(ValueError, match=r"shapes disagree: query \[2, 2\], candidate"):
+        batch_of(**wrong)

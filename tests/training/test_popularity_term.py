@@ -26,8 +26,8 @@ def test_by_hand(similarity, unit) -> None:
     """Totals 2, 0 and 8: the item without rows counts as the rarest, 2."""
     config = ModelConfig(popularity_weight=0.5, similarity=similarity, temperature=0.2)
     logs = [math.log(2), math.log(2), math.log(8)]
-    want = [0.5 * unit * (value - sum(logs) / 3) for value in logs]
-    assert popularity_addend(ITEMS, 3, config).tolist() == pytest.approx(want)
+    expected = [0.5 * unit * (value - sum(logs) / 3) for value in logs]
+    assert popularity_addend(ITEMS, 3, config).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("init", ["random", "spectral", "ridge"])

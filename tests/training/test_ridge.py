@@ -38,12 +38,12 @@ def regressions(config: ModelConfig) -> np.ndarray:
     in_history = IN_HISTORY.astype(np.float64)
     users = pooling @ in_history
     penalty = config.ridge_penalty * np.square(users).sum() / 6
-    found = []
+    solutions = []
     for item in range(NUM_ITEMS):
         without = users - np.outer(pooling[:, item], in_history[item])
         gram = without.T @ without + penalty * np.eye(6)
-        found.append(np.linalg.solve(gram, without.T @ weight[:, item]))
-    return np.array(found)
+        solutions.append(np.linalg.solve(gram, without.T @ weight[:, item]))
+    return np.array(solutions)
 
 
 @pytest.mark.parametrize("penalty", [0.01, 1.0])
@@ -52,11 +52,11 @@ def test_each_item_is_regressed_on_users_without_it(monkeypatch, penalty, block)
     monkeypatch.setattr(ridge, "ITEM_BLOCK", block)
     # What a user did last weighs no more here.
     config = config_of(ridge_penalty=penalty, history_decay=0.3, history_half_life=10)
-    found = ridge_items(IN_HISTORY, history_of(config), config, threads=1)
-    want = regressions(config)
-    ratio = np.vdot(found, want) / np.vdot(want, want)  # vectors have unit mean length
-    assert np.linalg.norm(found, axis=1).mean() == pytest.approx(1, rel=1e-5)
-    assert np.allclose(found, ratio * want, atol=1e-5)
+    actual = ridge_items(IN_HISTORY, history_of(config), config, threads=1)
+    expected = regressions(config)
+    ratio = np.vdot(actual, expected) / np.vdot(expected, expected)  # vectors have unit mean length
+    assert np.linalg.norm(actual, axis=1).mean() == pytest.approx(1, rel=1e-5)
+    assert np.allclose(actual, ratio * expected, atol=1e-5)
 
 
 def test_dimensions_of_zeros_change_nothing() -> None:
@@ -72,10 +72,10 @@ def test_dimensions_of_zeros_change_nothing() -> None:
 @pytest.mark.parametrize("scale", [1e-20, 1e28])
 def test_the_scale_of_weights_changes_nothing(scale) -> None:
     config = config_of()
-    want = ridge_items(IN_HISTORY, history_of(config), config, threads=1)
+    expected = ridge_items(IN_HISTORY, history_of(config), config, threads=1)
     scaled = replace(ROWS, weight=(ROWS.weight * scale).astype(np.float32))
     history = History.of(scaled, len(CATALOGUE.users), NUM_ITEMS, config)
-    assert np.allclose(ridge_items(IN_HISTORY, history, config, threads=1), want, atol=1e-5)
+    assert np.allclose(ridge_items(IN_HISTORY, history, config, threads=1), expected, atol=1e-5)
 
 
 def test_users_are_those_of_the_decomposition() -> None:
@@ -88,14 +88,14 @@ def test_users_are_those_of_the_decomposition() -> None:
 
 
 def test_ids_start_where_histories_pool_to() -> None:
-    known = [
+    vectors = [
         fit(CATALOGUE, ROWS, config_of(user_tower=tower), CLOSED_FORM, seed=1).vectors()
         for tower in ("id", "history", "both")
     ]
-    ratio = known[0][0][0, 0] / known[1][0][0, 0]
-    assert np.allclose(known[0][0], ratio * known[1][0], atol=1e-5)
-    assert np.array_equal(known[1][0], known[2][0])
-    assert np.array_equal(known[0][1], known[1][1])
+    ratio = vectors[0][0][0, 0] / vectors[1][0][0, 0]
+    assert np.allclose(vectors[0][0], ratio * vectors[1][0], atol=1e-5)
+    assert np.array_equal(vectors[1][0], vectors[2][0])
+    assert np.array_equal(vectors[0][1], vectors[1][1])
 
 
 def test_an_item_without_rows_has_no_vector() -> None:
@@ -114,5 +114,5 @@ def test_training_moves_both_tables() -> None:
     for name in ("history_embedding.weight", "item_tower.id_embedding.weight"):
         assert not torch.equal(model.state_dict()[name], start.state_dict()[name])
     again = load_towers(CATALOGUE, config, model.state_dict())
-    for found, want in zip(again.vectors(), model.vectors(), strict=True):
-        assert np.array_equal(found, want)
+    for actual, expected in zip(again.vectors(), model.vectors(), strict=True):
+        assert np.array_equal(actual, expected)

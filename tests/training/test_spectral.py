@@ -37,19 +37,21 @@ def test_scores_are_those_of_the_formula(user_tower) -> None:
     normal = matrix / users[:, None] ** 0.4 / items**0.5
     _, values, right = np.linalg.svd(normal)
     right = right[:4].T
-    want = (normal @ right * values[:4] ** 0.75) @ (items[:, None] ** 0.3 * right).T
-    found = scores(config)
-    ratio = np.vdot(found, want) / np.vdot(want, want)  # vectors have unit mean length
-    assert np.allclose(found, ratio * want, atol=1e-3 * np.abs(found).max())
+    expected = (normal @ right * values[:4] ** 0.75) @ (items[:, None] ** 0.3 * right).T
+    actual = scores(config)
+    ratio = np.vdot(actual, expected) / np.vdot(expected, expected)  # vectors have unit mean length
+    assert np.allclose(actual, ratio * expected, atol=1e-3 * np.abs(actual).max())
 
 
 def test_dimensions_beyond_the_rank_are_zero() -> None:
     small = history(spectral())
-    found = decompose(SpectralProblem(small.matrix(), 0.5, 0.5, rank=200, seed=1, threads=1))
+    actual = decompose(SpectralProblem(small.matrix(), 0.5, 0.5, rank=200, seed=1, threads=1))
     rank = np.linalg.matrix_rank(small.matrix().toarray())
-    assert found.vectors.shape == (len(CATALOGUE.items), 200)
-    assert not found.vectors[:, rank:].any()
-    assert np.allclose(found.vectors[:, :rank].T @ found.vectors[:, :rank], np.eye(rank), atol=1e-4)
+    assert actual.vectors.shape == (len(CATALOGUE.items), 200)
+    assert not actual.vectors[:, rank:].any()
+    assert np.allclose(
+        actual.vectors[:, :rank].T @ actual.vectors[:, :rank], np.eye(rank), atol=1e-4
+    )
 
 
 def test_a_kept_decomposition_is_used_again(tmp_path, monkeypatch) -> None:
@@ -78,13 +80,13 @@ def test_training_goes_on_from_the_start() -> None:
 def test_one_user_cannot_be_decomposed() -> None:
     one = TRAIN[TRAIN["user_id"] == TRAIN["user_id"].iloc[0]]
     catalogue = catalogue_of(one)
-    with pytest.raises(TrainingError, match="needs two users and two items, not 1 and"):
+    with pytest.raises(TrainingError, match="needs 2 users and 2 items, got 1 and"):
         fit(catalogue, catalogue.encode(one), spectral(dim=2), CLOSED_FORM, seed=1)
 
 
 def test_it_does_not_touch_the_generator_of_others() -> None:
     np.random.seed(3)
-    want = np.random.rand()
+    expected = np.random.rand()
     np.random.seed(3)
     fit(CATALOGUE, ROWS, spectral(dim=4), CLOSED_FORM, seed=1)
-    assert np.random.rand() == want
+    assert np.random.rand() == expected

@@ -1,12 +1,11 @@
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from tests.conftest import catalogue_of, events
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.training.towers import ID_START, Tower, TwoTower, initialise, load_towers
+from twotower.training.towers import Tower, TwoTower, load_towers
 
 FEATURES = Features(
     {
@@ -23,19 +22,19 @@ def tower(config: ModelConfig) -> Tower:
     return Tower(3, FEATURES, config, use_id=True)
 
 
-def test_vector_is_the_sum_of_all_that_is_known() -> None:
+def test_vector_is_the_sum_of_the_encoders() -> None:
     subject = tower(ModelConfig(dim=4))
     colour, tags = (subject.feature_embeddings[name].weight for name in ("0", "3"))
     numbers = subject.numeric.weight.T
     ids = subject.id_embedding.weight
-    want = torch.stack(
+    expected = torch.stack(
         [
             ids[0] + colour[1] + 0.5 * numbers[0] + 1.0 * numbers[1] + (tags[1] + tags[2]) / 2,
             ids[1] + colour[0] + 3.0 * numbers[1],
             ids[2] + colour[2] - 2.0 * numbers[0] + tags[2],
         ]
     )
-    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+    assert torch.allclose(subject(torch.arange(3)), expected, atol=1e-6)
 
 
 def test_order_and_repetition_of_indices_do_not_matter() -> None:
@@ -48,9 +47,9 @@ def test_hidden_layers_follow_the_sum() -> None:
     subject = tower(ModelConfig(dim=4, hidden=(6, 5)))
     total = tower(ModelConfig(dim=4))(torch.arange(3))
     first, second, third = subject.layers
-    want = third(torch.relu(second(torch.relu(first(total)))))
+    expected = third(torch.relu(second(torch.relu(first(total)))))
     assert [layer.out_features for layer in subject.layers] == [6, 5, 4]
-    assert torch.allclose(subject(torch.arange(3)), want, atol=1e-6)
+    assert torch.allclose(subject(torch.arange(3)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
@@ -65,8 +64,8 @@ def test_vectors_rank_as_the_towers_do(similarity) -> None:
     with torch.no_grad():
         row = model(torch.tensor([3]), torch.tensor([5]), torch.tensor([0]))
         query, candidate = (model.finish(vectors) for vectors in row)
-        want = query @ candidate.T
-    assert users[3] @ items[5] == pytest.approx(want.item(), abs=1e-5)
+        expected = query @ candidate.T
+    assert users[3] @ items[5] == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_popularity_takes_the_last_dimension() -> None:
@@ -83,8 +82,8 @@ def test_popularity_takes_the_last_dimension() -> None:
     assert np.array_equal(again.vectors()[1], items)
 
 
-def test_who_is_not_known_is_told_nothing_of_popularity() -> None:
-    """A vector of zeros is how a model says that it knows nothing of a user."""
+def test_unknown_users_have_no_popularity_term() -> None:
+    """A model represents a user of whom it knows nothing by zeros."""
     catalogue = catalogue_of(events(seed=1))
     config = ModelConfig(dim=8, popularity_weight=0.5)
     model = TwoTower(catalogue, config, None, np.ones(len(catalogue.items), np.float32))
@@ -97,50 +96,3 @@ def test_features_can_be_left_out() -> None:
     catalogue = catalogue_of(events(seed=1), features=True)
     names = dict(TwoTower(catalogue, ModelConfig(features=False)).named_parameters())
     assert sorted(names) == ["item_tower.id_embedding.weight", "user_tower.id_embedding.weight"]
-
-
-def test_ids_that_training_never_sees_start_at_zero() -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    catalogue = catalogue.extend(pd.DataFrame({"user_id": [1], "item_id": [2]}))
-    model = TwoTower(catalogue, ModelConfig(dim=8))
-    seen_users, seen_items = (
-        torch.arange(len(entities)) < len(entities) - 1
-        for entities in (catalogue.users, catalogue.items)
-    )
-    initialise(model, seen_users, seen_items, seed=1)
-    users, items = model.vectors()
-    assert not users[-1].any()
-    assert users[:-1].any(axis=1).all()
-    assert np.isfinite(items).all()
-    assert items[-1].any()  # its unknown features still say something
-
-
-def test_initial_values_depend_on_the_seed_alone() -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    config = ModelConfig(dim=8, hidden=(4,))
-    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
-    vectors = []
-    for seed in (1, 1, 2):
-        torch.rand(7)  # whatever else has drawn from torch's own generator
-        model = TwoTower(catalogue, config)
-        initialise(model, *seen, seed=seed)
-        vectors.append(model.vectors()[1])
-    assert np.array_equal(vectors[0], vectors[1])
-    assert not np.array_equal(vectors[0], vectors[2])
-
-
-@pytest.mark.parametrize(("features", "length"), [(True, ID_START), (False, 1.0)])
-def test_ids_start_short_beside_side_features(features, length) -> None:
-    catalogue = catalogue_of(events(seed=1), features=True)
-    model = TwoTower(catalogue, ModelConfig(dim=64, features=features))
-    seen = [torch.ones(len(e), dtype=torch.bool) for e in (catalogue.users, catalogue.items)]
-    initialise(model, *seen, seed=1)
-    lengths = {
-        name: parameter.square().sum(dim=1).mean().sqrt().item()
-        for name, parameter in model.named_parameters()
-        if "numeric" not in name
-    }
-    own = lengths.pop("item_tower.id_embedding.weight")
-    assert own == pytest.approx(length, rel=0.1)
-    # Users have no side features here: their ids are all that is known of them.
-    assert list(lengths.values()) == pytest.approx([1.0] * len(lengths), rel=0.2)

@@ -41,11 +41,9 @@ def histories(
         num_items: likewise.
         decay: in [0, 1).
     """
-    lists = interactions.distinct_items(num_users, num_items)
+    lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
     weights = np.ones(len(lists.items), dtype=np.float32)
     if decay:
-        keys = interactions.user_idx * num_items + interactions.item_idx
-        _, pair_of_row = np.unique(keys, return_inverse=True)  # in the order of the lists
         weights[:] = 0.0
         np.maximum.at(weights, pair_of_row, (1 - decay) ** interactions.later_rows(num_users))
     return csr_array((weights, lists.items, lists.offsets), shape=(num_users, num_items))

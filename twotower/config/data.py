@@ -1,5 +1,7 @@
-"""Sections `data`, `guard` and `split`: what the raw files are, what may change, who sees what."""
+"""Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,14 +13,50 @@ from pydantic import (
     StringConstraints,
 )
 
+from twotower.common.table import Table, lazy
 from twotower.config.section import Section
+from twotower.data.splits import SPLIT_STRATEGIES
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-FileFormat = Literal["csv", "tsv", "parquet", "adjacency"]
-FeatureKind = Literal["categorical", "multi_valued", "numeric"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 LARGEST_WEIGHT = 1e30
-"""Of one row, so that a sum over many rows still fits a float32."""
+"""Largest weight of one row, so that a sum over many rows still fits a float32."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format of raw data.
+
+    Attributes:
+        name: its value of `format`.
+        open: makes a twotower.ingest.sources.source.Source of a path and the `data` section.
+        extensions: file extensions by which it is recognised, each also with .gz.
+        side_tables: whether a users or items table may have it.
+    """
+
+    name: str
+    open: Callable[..., Any]
+    extensions: tuple[str, ...] = ()
+    side_tables: bool = True
+
+
+FORMATS = Table(
+    "data.interactions.format",
+    FileFormat("csv", lazy("twotower.ingest.sources.text:open_csv"), (".csv",)),
+    FileFormat("tsv", lazy("twotower.ingest.sources.text:open_tsv"), (".tsv",)),
+    FileFormat("parquet", lazy("twotower.ingest.sources.parquet:open_parquet"), (".parquet",)),
+    FileFormat(
+        "adjacency", lazy("twotower.ingest.sources.adjacency:open_adjacency"), side_tables=False
+    ),
+)
+
+
+def _check_table_format(name: str) -> str:
+    choices = [row.name for row in FORMATS.values() if row.side_tables]
+    if name not in choices:
+        msg = f"must be one of {', '.join(choices)}, got {name!r}"
+        raise ValueError(msg)
+    return name
 
 
 def _unescape_tab(value: Any) -> Any:
@@ -27,7 +65,7 @@ def _unescape_tab(value: Any) -> Any:
 
 def _check_separator(value: str) -> str:
     if len(value) != 1 or not value.isascii() or value in '"\r\n':
-        msg = f"must be one ASCII character, neither a quote nor a line break, got {value!r}"
+        msg = f'must be one ASCII character other than " and line breaks, got {value!r}'
         raise ValueError(msg)
     return value
 
@@ -37,18 +75,26 @@ def _false_is_absent(value: Any) -> Any:
 
 
 Separator = Annotated[str, BeforeValidator(_unescape_tab), AfterValidator(_check_separator)]
+
 OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
-"""null: recognised by its usual English or Spanish names; false (or ""): there is none."""
+"""null: recognised by its usual English or Spanish names; false (or ""): not used."""
+
+
+def _check_kind(name: str) -> str:
+    from twotower.data.features import KINDS  # pyarrow takes a moment to import
+
+    return KINDS.check(name)
 
 
 class FeatureConfig(Section):
     """A declared side feature; `category: categorical` is short for `category: {kind: ...}`."""
 
-    kind: FeatureKind
+    kind: Annotated[str, AfterValidator(_check_kind)]
+    """A row of `KINDS` in twotower/data/features.py."""
     separator: Text = "|"
-    """Between the values of a multi_valued feature."""
+    """Between the values of a cell, for kinds that are read from lists."""
     optional: bool = False
-    """Whether data without such a column is used without the feature; prepare says so."""
+    """true: without such a column, the feature is left out and reported; false: an error."""
 
 
 def _expand_feature(value: Any) -> Any:
@@ -59,31 +105,31 @@ Features = dict[Text, Annotated[FeatureConfig, BeforeValidator(_expand_feature)]
 
 
 class InteractionColumns(Section):
-    """Names in the interactions file; null: recognised by their usual English or Spanish names.
+    """Column names; null: recognised by their usual English or Spanish names.
 
-    The three optional columns may be set to false, so that a column is not used by accident.
+    timestamp, event and weight are optional; false: do not use such a column, even if there is one.
     """
 
     user: Text | None = None
     item: Text | None = None
     timestamp: OptionalName = None
-    """Seconds since 1970 or ISO dates; without it, file order is time order."""
+    """Seconds since 1970 (UTC) or ISO dates; without it, the order of the rows is time order."""
     event: OptionalName = None
     """Type of event, see `event_weights`."""
     weight: OptionalName = None
-    """Weight or rating, from 0; multiplied by the event's weight if there are both."""
+    """Weight or rating, at least 0; multiplied by the weight of the event type if both exist."""
 
 
 class InteractionsConfig(Section):
     """The interactions file."""
 
     file: Text | None = None
-    """Inside `data.root`; null: recognised by its usual English or Spanish name."""
-    format: FileFormat | None = None
-    """null: by the file's extension (.csv, .tsv, .parquet, each also with .gz).
+    """Name inside `data.root`; null: recognised by its usual English or Spanish name."""
+    format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
+    """csv, tsv, parquet or adjacency; null: by extension (.csv, .tsv, .parquet, or those + .gz).
 
-    adjacency: a line a user, the user's id and then item ids, separated by white space (or by
-    `data.separator`), without header; a line may hold only a user.
+    adjacency: one line per user, the user's id and then item ids, separated by white space (or by
+    `data.separator`), without a header; a user may have no items.
     """
     columns: InteractionColumns = InteractionColumns()
 
@@ -92,72 +138,81 @@ class TableConfig(Section):
     """The users or the items table; only its id and its declared features are read."""
 
     file: OptionalName = None
-    """Inside `data.root`; null: recognised, and it may be absent if it declares no features.
+    """Name inside `data.root`; null: recognised, and required only if features are declared.
 
-    false: there is none, whatever the folder holds.
+    false: do not use a table, even if the folder has one.
     """
-    format: Literal["csv", "tsv", "parquet"] | None = None
+    format: Annotated[str, AfterValidator(_check_table_format)] | None = None
+    """csv, tsv or parquet; null: by extension."""
     id: Text | None = None
+    """Column of the ids; null: recognised by its usual English or Spanish name."""
     features: Features = Field(default_factory=dict)
+    """Columns to use as side features, and their kinds."""
 
 
 class DataConfig(Section):
     """Section `data`."""
 
     root: Text = "data/sample"
-    """Folder of the raw files, relative to the repository or absolute; holds no outputs."""
+    """Folder of the raw files, relative to the repository or absolute; without the outputs."""
     separator: Separator | None = None
     """Column separator of text files; null: a comma for .csv, a tab for .tsv.
 
-    If it is set, files of any other extension are read as text too.
+    If it is set, files with any other extension are read as text too.
     """
     encoding: Text = "utf-8"
-    """Of text files; a UTF-8 byte-order mark is always tolerated."""
+    """Encoding of text files; a UTF-8 byte-order mark is always accepted."""
     on_invalid: Literal["error", "drop"] = "error"
-    """What to do with rows that break a rule: stop, or drop them, counted and reported.
+    """What to do with rows that break a rule: stop with an error, or drop, count and report them.
 
-    Of rows with the same id in a users or items table, the first stays. An entity whose row is
-    dropped is unknown, so its interactions are dropped as well. A numeric feature that is no
-    number drops its cell only: the value is missing.
+    Of rows with the same id in a users or items table, the first is kept. A user or item whose row
+    is dropped is unknown, so its interactions are dropped as well. An invalid number in a numeric
+    feature does not drop the row: the value counts as missing.
     """
     sample: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the users to keep, chosen by a stable hash of the user id and the seed."""
     repeats: Literal["keep", "merge"] = "keep"
-    """Repeated (user, item) pairs: keep every row, or one row with weights summed, latest time.
+    """Repeated (user, item) pairs: keep all rows, or merge them: weights summed, latest time.
 
-    Merged within each split, so that no held-out row takes one away from training.
+    Merged within each split, so that a held-out row never removes a training row.
     """
     event_weights: dict[Text, Annotated[float, Field(gt=0, le=LARGEST_WEIGHT)]] = Field(
         default_factory=lambda: {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
     )
-    """Weight of each event type; usual English and Spanish spellings of these four are known."""
+    """Weight of each event type.
+
+    Other English and Spanish spellings of the four default types are recognised.
+    """
     interactions: InteractionsConfig = InteractionsConfig()
     users: TableConfig = TableConfig()
     items: TableConfig = TableConfig()
 
 
 class GuardConfig(Section):
-    """Section `guard`: how much the data may differ from the last run's; null: by any amount.
+    """Section `guard`: how much the data may differ from the last run's; null: no limit.
 
-    `data/last_run.json` holds what is compared with; as long as it is empty, nothing is.
+    `data/last_run.json` holds the profile of the last run's data; while it is empty, nothing is
+    checked.
     """
 
     min_rows: NonNegativeFloat | None = 0.9
-    """Rows, as a multiple of the last run's."""
+    """Minimum number of rows, as a multiple of the last run's."""
     max_rows: PositiveFloat | None = 2.0
+    """Maximum number of rows, as a multiple of the last run's."""
     max_new_users: Annotated[float, Field(ge=0, le=1)] | None = 0.5
-    """Share of the users that the last run did not have."""
+    """Maximum share of users that the last run's data did not have."""
     max_new_items: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    """Maximum share of items that the last run's data did not have."""
     max_days_lost: NonNegativeFloat | None = 30.0
-    """Days by which the first event may be later than the last run's."""
+    """Maximum number of days by which the first event is later than the last run's."""
     max_days_back: NonNegativeFloat | None = 0.0
-    """Days by which the last event may be earlier than the last run's."""
+    """Maximum number of days by which the last event is earlier than the last run's."""
     max_days_new: NonNegativeFloat | None = 60.0
-    """Days by which the last event may be later than the last run's."""
+    """Maximum number of days by which the last event is later than the last run's."""
 
 
 class GivenFiles(Section):
-    """Files of a split that is already given, inside `data.root`."""
+    """Files of a given split, inside `data.root`."""
 
     train: Text | None = None
     validation: Text | None = None
@@ -165,23 +220,24 @@ class GivenFiles(Section):
 
 
 class SplitConfig(Section):
-    """Section `split`: the test split is cut first, then validation from what is left."""
+    """Section `split`: the test split is held out first, then validation from what is left."""
 
-    strategy: Literal["temporal", "cutoff", "random", "leave_last_out", "given"] = "temporal"
-    """Which events are held out; all but `cutoff` leave every user a training event.
+    strategy: Annotated[str, AfterValidator(SPLIT_STRATEGIES.check)] = "temporal"
+    """Which events are held out, see twotower/data/splits.py.
 
-    temporal: each user's latest. cutoff: the latest of all, whoever's they are, from one moment
-    on; users and items that begin later are unknown to training. random: some of each user's.
-    leave_last_out: each user's last. given: see `files` and `column`.
+    temporal: each user's latest. cutoff: the latest of all users, from one moment on; users and
+    items whose first event is later are cold. random: some of each user's.
+    leave_last_out: each user's last. given: see `files` and `column`. All but `cutoff` leave
+    every user a training event.
     """
     validation: Fraction = 0.2
-    """Share of each user's events, for `cutoff` of all events; 0: none.
+    """Share of each user's events, for `cutoff` of all events; 0: no validation split.
 
     At least one event, of each user or of all; for `leave_last_out` any share is one event.
     """
     test: Fraction = 0.1
-    """Likewise."""
+    """Likewise; 0: no test split."""
     files: GivenFiles = GivenFiles()
-    """For `given`: one file a split ..."""
+    """For `given`: one file per split ..."""
     column: Text | None = None
-    """... or the column of the interactions file that says train, validation or test."""
+    """... or the column of the interactions file with the values train, validation and test."""

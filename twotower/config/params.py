@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from twotower.common.errors import ConfigError
 from twotower.common.yaml_file import read_yaml
@@ -13,14 +13,31 @@ from twotower.config.hpo import TAGS, HpoConfig
 from twotower.config.outputs import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section, explain
-from twotower.config.training import EvaluateConfig, ModelConfig, RefitConfig, TrainConfig
+from twotower.config.training import (
+    EvaluateConfig,
+    ModelConfig,
+    RefitConfig,
+    TrainConfig,
+    check_start,
+)
 
 PARAMS = Path("params.yaml")
+FORMAT_VERSION = 1
+"""Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
+
+
+def _check_version(version: int) -> int:
+    if version != FORMAT_VERSION:
+        msg = f"this version of twotower reads {FORMAT_VERSION}, got {version}; upgrade twotower"
+        raise ValueError(msg)
+    return version
 
 
 class Config(Section):
     """All of params.yaml."""
 
+    format_version: Annotated[int, AfterValidator(_check_version)] = FORMAT_VERSION
+    """Of this file; a file without it is of version 1."""
     seed: int = Field(default=42, ge=0)
     data: DataConfig = DataConfig()
     guard: GuardConfig = GuardConfig()
@@ -48,10 +65,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_start(self) -> "Config":
-        if self.train.epochs == 0 and self.model.init == "random":
-            msg = "train.epochs: 0 leaves the model as it starts: "
-            msg += "it needs model.init: spectral or ridge"
-            raise ValueError(msg)
+        check_start(self.model, self.train)
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from twotower.config.ranges import (
     extremes,
 )
 from twotower.config.section import Section, explain
-from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training import STARTS, ModelConfig, TrainConfig
 
 S = TypeVar("S", bound=Section)
 Params = dict[str, Any]
@@ -136,11 +136,11 @@ class SearchSpace:
     def _derived(self, params: Mapping[str, Any]) -> Params:
         """Spectral starts of all trials are cut from one decomposition, as wide as the space."""
         model, _ = _replace(self.model, self.train, params, "hpo")
-        if model.init == "random" or model.spectral_rank is not None:
+        if not STARTS[model.init].decomposes or model.spectral_rank is not None:
             return {}
         widths = [self.model.dim, model.dim]
-        if "dim" in self.declared:
-            widths += extremes(self.declared["dim"])
+        if "dim" in self.searched:
+            widths += extremes(self.searched["dim"])
         return {"spectral_rank": max(widths)}
 
     def _resolve(self) -> None:

@@ -1,8 +1,16 @@
-"""Sections `model`, `train`, `evaluate` and `refit`: what is computed from prepared data."""
+"""Sections `model`, `train`, `evaluate` and `refit`: what is computed from prepared data.
 
-from typing import Annotated, Literal
+Starts, losses and learning-rate schedules are tables: a new one is a new row and its function.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -12,9 +20,70 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.table import Table, lazy
 from twotower.config.section import Section
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from twotower.training.losses import Batch
+    from twotower.training.starts import StartInputs
+    from twotower.training.towers import TwoTower
+
 Exponent = Annotated[float, Field(ge=0, le=2)]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts.
+
+    Attributes:
+        name: in `model.init`.
+        summary: one line for the docs.
+        function: sets the parameters of a new model in place.
+        is_model: whether it recommends without any training (`train.epochs: 0`).
+        needs_id_embeddings: whether it sets embeddings of ids: the item tower must have one, and no
+            hidden layers.
+        own_history_table: whether items enter histories with vectors of a separate table instead
+            of those of the item tower.
+        decomposes: whether it takes its dimensions from a decomposition of the interactions, as
+            wide as `model.spectral_rank`.
+    """
+
+    name: str
+    summary: str
+    function: Callable[["TwoTower", "StartInputs"], None]
+    is_model: bool = False
+    needs_id_embeddings: bool = False
+    own_history_table: bool = False
+    decomposes: bool = False
+
+
+STARTS = Table(
+    "model.init",
+    Start(
+        "random",
+        "random vectors",
+        lazy("twotower.training.starts:random_start"),
+    ),
+    Start(
+        "spectral",
+        "a truncated singular value decomposition of the interactions (PureSVD)",
+        lazy("twotower.training.starts:spectral_start"),
+        is_model=True,
+        needs_id_embeddings=True,
+        decomposes=True,
+    ),
+    Start(
+        "ridge",
+        "the users of `spectral`, with item vectors fitted to them by ridge regression",
+        lazy("twotower.training.starts:ridge_start"),
+        is_model=True,
+        needs_id_embeddings=True,
+        own_history_table=True,
+        decomposes=True,
+    ),
+)
 
 
 class ModelConfig(Section):
@@ -25,98 +94,205 @@ class ModelConfig(Section):
     hidden: tuple[PositiveInt, ...] = ()
     """Widths of the hidden layers between the summed embeddings and the output; []: none."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the summed embeddings' elements that each training step leaves out."""
+    """Dropout rate of the summed embeddings."""
     similarity: Literal["cosine", "dot"] = "cosine"
     temperature: PositiveFloat = 0.1
-    """Divides the cosine in the softmax losses; a dot product learns its own scale, ignores it."""
+    """Divides the cosine in the loss, except in `mse`; ignored with `dot`, which learns its own
+    scale."""
     features: bool = True
-    """Whether the towers use the side features that `data` declares."""
+    """Whether the towers use the side features declared in `data`."""
     user_tower: Literal["id", "history", "both"] = "id"
-    """What a user is known by, besides side features: an embedding of the id, the pooled vectors of
-    the items in the user's history (which serves users that training never saw), or their sum."""
+    """What represents a user besides side features: an embedding of the id, the pooled vectors of
+    the items in the user's history (which serves users without training rows), or their sum."""
     item_tower: Literal["id", "features", "both"] = "both"
-    """What an item is known by: an embedding of the id, its side features, or their sum."""
+    """What represents an item: an embedding of the id, its side features, or their sum."""
     history_half_life: PositiveFloat | None = None
     """Days after which an item of a history weighs half as much as the user's latest; null: time
     does not matter."""
     history_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of its weight that an item of a history loses with each later event of the user; 0:
-    their order does not matter. Events of one second weigh alike."""
-    init: Literal["random", "spectral", "ridge"] = "random"
-    """Where training starts: at random vectors; at a truncated singular value decomposition of the
-    interactions; or at its users, with the item vectors that a ridge regression finds for them. The
-    last two are models by themselves (`train.epochs: 0`)."""
+    order does not matter. Events of the same second have the same weight."""
+    init: Annotated[str, AfterValidator(STARTS.check)] = "random"
+    """Where training starts; see `STARTS`."""
     user_exponent: Exponent = 0.5
-    """Interactions are divided by the user's total weight to this power before decomposition and
-    pooling."""
+    """Interactions are divided by the user's total weight raised to this power before they are
+    decomposed and pooled."""
     item_exponent: Exponent = 0.5
-    """Likewise by the item's total weight."""
+    """Likewise for the item's total weight."""
     singular_exponent: Exponent = 0.5
-    """Power of the singular values in the product of a user's and an item's vector."""
+    """Exponent of the singular values in the inner product of a user's and an item's vector."""
     popularity_exponent: Exponent = 0.5
-    """Spectral item vectors are multiplied by the item's total weight to this power; a ridge
-    regression finds their length itself."""
+    """Spectral item vectors are multiplied by the item's total weight raised to this power; it has
+    no effect on a ridge regression, which determines their lengths itself."""
     ridge_penalty: PositiveFloat = 0.1
-    """Penalty of the ridge regression, as a multiple of the mean squared user vector element times
-    the number of users."""
+    """Penalty of the ridge regression, as a multiple of the number of users times the mean squared
+    element of their vectors."""
     popularity_weight: NonNegativeFloat = 0.0
-    """Factor of the log of an item's total weight in the score, beside the inner product, or the
-    cosine divided by the temperature. Above 0 it takes the place of the last of the `dim`
-    dimensions; training does not see it."""
+    """Factor of the log of an item's total weight, which is added to its inner product, or to its
+    cosine divided by the temperature. Above 0, the term occupies the last of the `dim` dimensions.
+    It is not part of the training loss."""
     spectral_rank: PositiveInt | None = None
-    """Dimensions of the decomposition, of which a model takes the first `dim`; null: the largest
-    `dim` of the search space. The first dimensions of a larger one differ slightly."""
+    """Dimensions of the decomposition, of which a model uses the first `dim`; null: the largest
+    `dim` of the search space. The first dimensions depend slightly on how many are computed."""
 
     @model_validator(mode="after")
     def _check(self) -> "ModelConfig":
         if self.item_tower == "features" and not self.features:
             msg = "item_tower: features needs features: true"
             raise ValueError(msg)
-        if self.init != "random" and (self.hidden or self.item_tower == "features"):
-            msg = f"init: {self.init} is the start of embeddings of ids: it needs hidden: [] and "
-            raise ValueError(msg + "item_tower: id or both")
+        embeds_ids = not self.hidden and self.item_tower != "features"
+        if STARTS[self.init].needs_id_embeddings and not embeds_ids:
+            msg = f"init: {self.init} sets embeddings of ids: it needs hidden: [] and item_tower: "
+            raise ValueError(msg + "id or both")
         if self.spectral_rank is not None and self.spectral_rank < self.dim:
             msg = f"spectral_rank: must be at least dim, {self.dim}, got {self.spectral_rank}"
             raise ValueError(msg)
         if self.width < 1:
-            msg = "popularity_weight takes one dimension: it needs dim to be at least 2"
+            msg = "popularity_weight occupies one dimension: dim must be at least 2"
             raise ValueError(msg)
         return self
 
     @property
     def width(self) -> int:
-        """Length of the towers' vectors: `dim`, less the one that holds the popularity."""
+        """Length of the towers' vectors: `dim`, or one less with a popularity term."""
         return self.dim - (self.popularity_weight > 0)
+
+    @property
+    def pools_history(self) -> bool:
+        """Whether the user tower pools the items of a user's history."""
+        return self.user_tower != "id"
+
+
+class Negatives(Enum):
+    """Items that a loss compares the positive of a row with; values are the docs' words."""
+
+    NONE = "none"
+    ONE_PER_ROW = "one random item"
+    BATCH = "items of the other rows of the batch, and `uniform_negatives` random ones"
+    CATALOGUE = "the whole catalogue"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """An objective of training.
+
+    Attributes:
+        name: in `train.loss`.
+        summary: one line for the docs.
+        function: the scalar that is minimised.
+        negatives: items that it needs besides the positives.
+        log_q: whether `train.logq` corrects it for how often each candidate is sampled.
+    """
+
+    name: str
+    summary: str
+    function: "Callable[[Batch], Tensor]"
+    negatives: Negatives
+    log_q: bool = False
+
+
+LOSSES = Table(
+    "train.loss",
+    Loss(
+        "softmax",
+        "cross-entropy of the positive among the candidates",
+        lazy("twotower.training.losses:sampled_softmax"),
+        Negatives.BATCH,
+        log_q=True,
+    ),
+    Loss(
+        "full_softmax",
+        "the same over all items; slow for large catalogues",
+        lazy("twotower.training.losses:full_softmax"),
+        Negatives.CATALOGUE,
+    ),
+    Loss(
+        "bilateral_softmax",
+        "as `softmax`, without the positive in the denominator",
+        lazy("twotower.training.losses:bilateral_softmax"),
+        Negatives.BATCH,
+        log_q=True,
+    ),
+    Loss(
+        "bpr",
+        "Bayesian personalised ranking: log-sigmoid of the positive's lead",
+        lazy("twotower.training.losses:bayesian_personalised_ranking"),
+        Negatives.ONE_PER_ROW,
+    ),
+    Loss(
+        "mse",
+        "squared error of the inner products of observed pairs; no temperature",
+        lazy("twotower.training.losses:squared_error"),
+        Negatives.NONE,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes during training.
+
+    Attributes:
+        name: in `train.schedule`.
+        summary: one line for the docs.
+        factor: of `train.lr`, given the share of all training steps that are done, in [0, 1).
+    """
+
+    name: str
+    summary: str
+    factor: Callable[[float], float]
+
+
+SCHEDULES = Table(
+    "train.schedule",
+    Schedule("constant", "`lr` throughout", lambda _: 1.0),
+    Schedule("linear", "from `lr` to 0 in a straight line", lambda progress: 1.0 - progress),
+    Schedule(  # Loshchilov and Hutter, ICLR 2017
+        "cosine",
+        "from `lr` to 0 along half a cosine wave",
+        lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    ),
+)
 
 
 class TrainConfig(Section):
     """Section `train`: how the towers are fitted."""
 
-    loss: Literal["softmax", "full_softmax", "bilateral_softmax", "bpr", "mse"] = "softmax"
-    """`softmax`: with the other items of the batch as negatives; `full_softmax`: with the whole
-    catalogue, for small ones; `bilateral_softmax`: in-batch, without the positive among the
-    negatives; `bpr`: against one random item each; `mse`: squared error of observed pairs."""
+    loss: Annotated[str, AfterValidator(LOSSES.check)] = "softmax"
+    """Objective of training, see `LOSSES`."""
     lr: PositiveFloat = 0.003
     epochs: NonNegativeInt = 5
-    """Passes over the training rows; 0 leaves the model as it starts."""
+    """Passes over the training rows; 0: the model stays as `model.init` sets it."""
     last_epoch: PositiveInt | None = None
-    """Epoch after which training stops, on a schedule made for all epochs; null: the last. A search
-    with `patience` finds it for refit."""
+    """Epoch after which training stops early, without changing the schedule; null: the last. Set by
+    a search with `patience` for refit."""
     batch_size: PositiveInt = 256
     logq: bool = True
-    """Correct sampled negatives for how often they are drawn."""
+    """Whether to correct the logits for how often each item is sampled."""
     uniform_negatives: NonNegativeInt = 0
-    """Items drawn uniformly from the catalogue, added to each batch's negatives."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes from `lr` to 0 over the epochs; constant: it does not."""
+    """Items drawn uniformly from the catalogue and added to each batch's negatives."""
+    schedule: Annotated[str, AfterValidator(SCHEDULES.check)] = "constant"
+    """How the learning rate changes over the epochs, see `SCHEDULES`."""
     weight_decay: NonNegativeFloat = 0.0
-    """Factor of half the mean squared length of the batch's vectors, added to the loss."""
+    """Adds this factor times half the mean squared length of the batch's vectors to the loss."""
     patience: PositiveInt | None = None
-    """Epochs without a better validation score after which a trial of the search stops; it counts
-    with its best epoch, and refit trains as many. null: all epochs, no scores on the way."""
+    """Epochs without a better validation score after which a trial of the search stops. Its result
+    is that of its best epoch, and refit trains for as many. null: all epochs, scored at the end."""
     threads: PositiveInt = 1
-    """CPU threads of one training run; other counts give other bytes."""
+    """CPU threads of one training run; another number gives slightly different results."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def check_start(model: ModelConfig, train: TrainConfig) -> None:
+    """Require a start that is a model by itself where there are no epochs.
+
+    Raises:
+        ValueError: naming the starts that are.
+    """
+    if train.epochs == 0 and not STARTS[model.init].is_model:
+        models = " or ".join(start.name for start in STARTS.values() if start.is_model)
+        msg = f"train.epochs: 0 trains nothing: it needs model.init: {models}, got {model.init}"
+        raise ValueError(msg)
 
 
 class EvaluateConfig(Section):
@@ -124,13 +300,13 @@ class EvaluateConfig(Section):
 
     ks: tuple[PositiveInt, ...] = (5, 10, 20)
     exclude_seen: bool = True
-    """Whether items of a user's training history are taken out of the ranking."""
+    """Whether items of a user's training history are excluded from the ranking."""
 
     @field_validator("ks")
     @classmethod
     def _ascending(cls, ks: tuple[int, ...]) -> tuple[int, ...]:
         if not ks or list(ks) != sorted(set(ks)):
-            msg = f"must be one or more numbers, ascending and distinct, got {list(ks)}"
+            msg = f"must be one or more distinct numbers in ascending order, got {list(ks)}"
             raise ValueError(msg)
         return ks
 
@@ -139,10 +315,11 @@ class RefitConfig(Section):
     """Section `refit`: what the shipped model is trained on."""
 
     final: Literal["train_validation", "all"] = "train_validation"
-    """`all`: the shipped model also sees the test rows; the metrics stay those of the other."""
+    """`all`: the shipped model is also trained on the test rows; the test metrics are those of a
+    model trained without them."""
     score_test: bool = True
-    """false keeps exploration blind: the test split is not scored."""
+    """false: the test split is not scored, so that exploration cannot overfit it."""
     index: Literal["usearch"] | None = None
-    """Approximate index of the item vectors, for serving; usearch needs the extra `index`."""
+    """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
     seeds: PositiveInt = 3
-    """Trainings whose test scores are compared; the first one's model is shipped."""
+    """Training runs with different seeds whose test scores are compared; the first is shipped."""

@@ -1,11 +1,17 @@
-"""Encoded interactions, and who has seen what."""
+"""Encoded interactions, and the distinct items of each user."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from twotower.common.arrays import Float32Array, Int64Array
+
+
+def pair_keys(users: Int64Array, items: Int64Array, num_items: int) -> Int64Array:
+    """[num_pairs] int64 number of each (user, item) pair, ordered by user, then by item."""
+    return users * num_items + items
 
 
 @dataclass(frozen=True)
@@ -20,16 +26,25 @@ class ItemLists:
     offsets: Int64Array
     items: Int64Array
 
+    @classmethod
+    def empty(cls, count: int) -> Self:
+        """Lists of `count` users without items."""
+        return cls(np.zeros(count + 1, np.int64), np.empty(0, np.int64))
+
     @cached_property
     def counts(self) -> Int64Array:
         """[num_users] number of distinct items of each user."""
         return np.diff(self.offsets)
 
     def rows(self, start: int, stop: int) -> tuple[Int64Array, Int64Array]:
-        """(user - start, item) of every pair of users start..stop-1."""
+        """(user - start, item) of every pair of the users from `start` to `stop` - 1."""
         low, high = self.offsets[start], self.offsets[stop]
         users = np.repeat(np.arange(stop - start), self.counts[start:stop])
         return users, self.items[low:high]
+
+    def keys(self, num_items: int) -> Int64Array:
+        """[total] key of each pair, ascending; see `pair_keys`."""
+        return pair_keys(*self.rows(0, len(self.counts)), num_items)
 
     def select(self, users: Int64Array) -> "ItemLists":
         """The lists of `users`, in that order."""
@@ -44,8 +59,8 @@ class Interactions:
     """Rows of one split, as indices into the vocabularies.
 
     Attributes:
-        user_idx: [num_rows] int64; -1 for a user that the vocabulary lacks.
-        item_idx: [num_rows] int64; -1 for an item that the vocabulary lacks.
+        user_idx: [num_rows] int64; -1 for a user that is not in the vocabulary.
+        item_idx: [num_rows] int64; -1 for an item that is not in the vocabulary.
         weight: [num_rows] float32, >= 0.
         timestamp: [num_rows] int64 seconds since 1970, UTC; all 0 where the data has no times.
     """
@@ -59,14 +74,19 @@ class Interactions:
         return len(self.user_idx)
 
     def distinct_items(self, num_users: int, num_items: int) -> ItemLists:
-        """Distinct known items of each known user; rows with an index of -1 are left out."""
-        known = (self.user_idx >= 0) & (self.item_idx >= 0)
-        pairs = np.unique(self.user_idx[known] * num_items + self.item_idx[known])
-        offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
-        return ItemLists(offsets, pairs % max(num_items, 1))
+        """Distinct items of each user; rows with an index of -1 are ignored."""
+        valid = (self.user_idx >= 0) & (self.item_idx >= 0)
+        return _distinct(self.user_idx[valid], self.item_idx[valid], num_users, num_items)[0]
+
+    def distinct_pairs(self, num_users: int, num_items: int) -> tuple[ItemLists, Int64Array]:
+        """Distinct items of each user, and [num_rows] int64 position of each row's pair in them.
+
+        No index may be -1.
+        """
+        return _distinct(self.user_idx, self.item_idx, num_users, num_items)
 
     def later_rows(self, num_users: int) -> Int64Array:
-        """[num_rows] rows of the same user with a later second; all users must be known."""
+        """[num_rows] number of the same user's rows of a later second; no user may be -1."""
         order = np.lexsort((self.timestamp, self.user_idx))
         users, seconds = self.user_idx[order], self.timestamp[order]
         # A group is what a user did within one second.
@@ -78,11 +98,10 @@ class Interactions:
         return later
 
 
-def concatenate(*parts: Interactions) -> Interactions:
-    """The rows of all parts, in order."""
-    return Interactions(
-        user_idx=np.concatenate([part.user_idx for part in parts]),
-        item_idx=np.concatenate([part.item_idx for part in parts]),
-        weight=np.concatenate([part.weight for part in parts]),
-        timestamp=np.concatenate([part.timestamp for part in parts]),
-    )
+def _distinct(
+    users: Int64Array, items: Int64Array, num_users: int, num_items: int
+) -> tuple[ItemLists, Int64Array]:
+    # Asked for the inverse, np.unique sorts; else it hashes, which takes ten times as long.
+    keys, pair_of_row = np.unique(pair_keys(users, items, num_items), return_inverse=True)
+    offsets = np.searchsorted(keys, np.arange(num_users + 1) * num_items)
+    return ItemLists(offsets, keys % max(num_items, 1)), pair_of_row.astype(np.int64)

@@ -9,11 +9,12 @@
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
 
-Ids are written, not indices: refit's vocabulary is larger than the search's.
+The files hold ids instead of indices because refit's vocabulary is larger than the search's.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_folder, atomic_write, json_text, sha256_file
-from twotower.data.features import Categorical, Feature, Features, MultiValued, Numeric
+from twotower.data.features import KINDS, Features
 from twotower.data.interactions import Interactions
 from twotower.data.vocabulary import Vocabulary
 
@@ -44,29 +45,29 @@ class Entities:
         return len(self.vocabulary)
 
     def extend(self, ids: pd.Series) -> "Entities":
-        """With the ids that are missing appended; of those, no side feature is known."""
+        """Append new ids, whose side features are missing."""
         vocabulary = self.vocabulary.extend(ids)
         return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Users and items that a model knows."""
+    """Users and items that a model has vectors for."""
 
     users: Entities
     items: Entities
 
     def encode(self, frame: pd.DataFrame) -> Interactions:
-        """Index the ids of a split; unknown ids become -1."""
+        """Replace the ids of a split by their indices, -1 for unknown ids."""
         return Interactions(
             user_idx=self.users.vocabulary.encode(frame["user_id"]),
             item_idx=self.items.vocabulary.encode(frame["item_id"]),
-            weight=frame["weight"].to_numpy(np.float32, copy=True),  # torch wants it writable
+            weight=frame["weight"].to_numpy(np.float32, copy=True),  # torch needs it writable
             timestamp=frame["timestamp"].to_numpy(np.int64),
         )
 
     def extend(self, *frames: pd.DataFrame) -> "Catalogue":
-        """With the users and items of further splits appended."""
+        """Append the users and items of further splits."""
         return Catalogue(
             users=self.users.extend(pd.concat([frame["user_id"] for frame in frames])),
             items=self.items.extend(pd.concat([frame["item_id"] for frame in frames])),
@@ -98,13 +99,13 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
-    """Write a vocabulary folder, whole or not at all."""
+    """Write a vocabulary folder, completely or not at all."""
     with atomic_folder(folder) as target:
         for name, key in (("users", "user_id"), ("items", "item_id")):
             entities: Entities = getattr(catalogue, name)
             columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
             for feature, column in entities.features.columns.items():
-                columns[f"feature:{feature}"] = _feature_array(column)
+                columns[f"feature:{feature}"] = column.to_arrow()
             _write_parquet(target / f"{name}.parquet", pa.table(columns))
         schema = {
             "users": catalogue.users.features.schema(),
@@ -125,7 +126,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: _feature(table[f"feature:{feature}"], spec)
+            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec)
             for feature, spec in sorted(schema[name].items())
         }
         ids = pd.Index(table[key].to_pandas())
@@ -134,7 +135,7 @@ def read_catalogue(folder: Path) -> Catalogue:
 
 
 def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
-    """SHA-256 of every file that the search reads, by its name inside the folder."""
+    """SHA-256 of each file that the search reads, by its path inside the folder."""
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
     return {name: sha256_file(folder / name) for name in names}
@@ -146,54 +147,33 @@ def _id_array(ids: pd.Series) -> Any:
 
 
 def _write_parquet(path: Path, table: Any) -> None:
-    # Pandas metadata would store library versions; the file stores only what the schema says.
+    # Pandas metadata holds versions of libraries, which would change the bytes of the file.
     with atomic_write(path) as handle:
         pq.write_table(table.replace_schema_metadata(None), handle, compression="zstd")
 
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> Any:
-    try:
-        table = pq.read_table(path)
-        return table.select(list(columns))
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-    except (pa.ArrowException, KeyError, OSError) as error:
-        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
-    raise DataError(msg)
+    with _data_errors(path):
+        return pq.read_table(path).select(list(columns))
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
+    with _data_errors(path):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        schema = {name: dict(raw[name]) for name in ("users", "items")}
+        for feature in (*schema["users"].values(), *schema["items"].values()):
+            KINDS.check(feature["kind"])
+        return schema
+
+
+@contextmanager
+def _data_errors(path: Path) -> Iterator[None]:
+    """Turn a missing or damaged file into a DataError."""
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        return {name: dict(schema[name]) for name in ("users", "items")}
+        yield
     except FileNotFoundError:
         msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: damaged or not of the prepare stage ({error}); run dvc repro -f -s prepare"
-    raise DataError(msg)
-
-
-def _feature_array(column: Feature) -> Any:
-    match column:
-        case Categorical():
-            return pa.array(column.codes.astype(np.int32))
-        case MultiValued():
-            return pa.ListArray.from_arrays(
-                pa.array(column.offsets.astype(np.int32)), pa.array(column.codes.astype(np.int32))
-            )
-        case Numeric():
-            return pa.array(column.values)
-
-
-def _feature(column: Any, spec: Mapping[str, Any]) -> Feature:
-    if spec["kind"] == "numeric":
-        return Numeric(column.to_numpy().astype(np.float32), spec["mean"], spec["std"])
-    categories = tuple(spec["categories"])
-    if spec["kind"] == "categorical":
-        return Categorical(column.to_numpy().astype(np.int64), categories)
-    lists = column.combine_chunks()
-    return MultiValued(
-        codes=lists.values.to_numpy(zero_copy_only=False).astype(np.int64),
-        offsets=lists.offsets.to_numpy().astype(np.int64),
-        categories=categories,
-    )
+        raise DataError(msg) from None
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: damaged, or not written by the prepare stage ({error}); "
+        raise DataError(msg + "run dvc repro -f -s prepare") from error

@@ -1,16 +1,27 @@
-"""Which event goes to which split: pure functions on arrays."""
+"""Which event goes to which split: the strategies, as pure functions on arrays."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Int8Array, Int64Array, UInt64Array
 from twotower.common.errors import DataError
+from twotower.common.hashing import splitmix64
+from twotower.common.seeds import derive_seed
+from twotower.common.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """Positions in twotower.data.prepared.SPLITS."""
+UNSPLIT = -1
+"""Label of an event to which the data gives no split."""
 GIVEN_NAMES = {
     "train": TRAIN,
     "validation": VALIDATION,
@@ -18,116 +29,165 @@ GIVEN_NAMES = {
     "val": VALIDATION,
     "test": TEST,
 }
-"""How a column may name the splits, without regard to case."""
+"""How a column may name the splits, ignoring case."""
 
 
-def temporal_split(
-    users: Int64Array, timestamps: Int64Array, validation: float, test: float
-) -> Int8Array:
-    """Hold out each user's latest events: the test events from the tail, validation before them.
+@dataclass(frozen=True)
+class SplitInput:
+    """What a strategy may split by.
+
+    Attributes:
+        users: [num_rows] int64 code of each row's user, from 0.
+        user_ids: [num_users] integer or text id of each code.
+        timestamps: [num_rows] int64 seconds since 1970, UTC; rows of equal time are in order.
+        given: [num_rows] int8 label that the data gives, or UNSPLIT.
+        validation: share of the events to hold out as validation, in [0, 1).
+        test: likewise, as test.
+        seed: of params.yaml.
+    """
+
+    users: Int64Array
+    user_ids: Sequence[Any]
+    timestamps: Int64Array
+    given: Int8Array
+    validation: float
+    test: float
+    seed: int
+
+    @classmethod
+    def from_frame(
+        cls, frame: "pd.DataFrame", *, validation: float, test: float, seed: int
+    ) -> "SplitInput":
+        """Of interactions with user_id, timestamp and split (the given label)."""
+        codes, ids = frame["user_id"].factorize()
+        return cls(
+            users=codes.astype(np.int64),
+            user_ids=ids.tolist(),
+            timestamps=frame["timestamp"].to_numpy(np.int64),
+            given=frame["split"].to_numpy(np.int8),
+            validation=validation,
+            test=test,
+            seed=seed,
+        )
+
+    @cached_property
+    def counts(self) -> Int64Array:
+        """[num_users] number of events of each user."""
+        return np.bincount(self.users).astype(np.int64)
+
+    @cached_property
+    def user_seeds(self) -> UInt64Array:
+        """[num_users] seed of each user, below 2**32; it depends on the user's id alone."""
+        seeds = [derive_seed(self.seed, "split", user) for user in self.user_ids]
+        return np.array(seeds, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class SplitStrategy:
+    """A way to choose the events that are held out.
+
+    Attributes:
+        name: its value of `split.strategy`.
+        summary: what it holds out, in a few words; the README's table shows it.
+        label: gives each row TRAIN, VALIDATION or TEST: [num_rows] int8.
+        needs_times: whether it needs the time of each event, not just their order.
+        is_given: whether the labels come with the data, from `split.files` or `split.column`.
+    """
+
+    name: str
+    summary: str
+    label: Callable[[SplitInput], Int8Array]
+    needs_times: bool = False
+    is_given: bool = False
+
+
+def temporal_split(events: SplitInput) -> Int8Array:
+    """Hold out each user's latest events: the last ones as test, those before as validation.
 
     Each takes max(1, floor(n · fraction)) of the user's n events while at least one training
     event remains; a fraction of 0 takes none. The arithmetic is exact: 0.29 of 100 is 29.
-
-    Args:
-        users: [num_rows] int64 code of each row's user, from 0.
-        timestamps: [num_rows] int64; equal times are in the order of the rows.
-        validation: share of a user's events, in [0, 1).
-        test: likewise.
-
-    Returns:
-        [num_rows] int8, TRAIN, VALIDATION or TEST.
     """
-    counts = np.bincount(users).astype(np.int64)
-    return _cut_tails(users, timestamps, _shares(counts, validation), _shares(counts, test))
+    return _cut_tails(events, events.timestamps, *_shares_of_users(events))
 
 
-def leave_last_out(
-    users: Int64Array, timestamps: Int64Array, *, validation: bool, test: bool
-) -> Int8Array:
+def leave_last_out(events: SplitInput) -> Int8Array:
     """Hold out each user's last event as test and the one before as validation.
 
-    A training event remains for every user: one with a single event has no held-out one, and one
-    with two has no validation event if test takes one.
-
-    Args:
-        users: [num_rows] int64 code of each row's user, from 0.
-        timestamps: [num_rows] int64; equal times are in the order of the rows.
-        validation: whether there is a validation split.
-        test: whether there is a test split.
-
-    Returns:
-        [num_rows] int8, TRAIN, VALIDATION or TEST.
+    A training event remains for every user: a user with one event has none held out, and a user
+    with two has no validation event if one is held out as test. A share of 0 takes none.
     """
-    one = np.ones(len(np.bincount(users)), dtype=np.int64)
-    return _cut_tails(users, timestamps, one * int(validation), one * int(test))
+    one = np.ones_like(events.counts)
+    num_validation, num_test = one * (events.validation > 0), one * (events.test > 0)
+    return _cut_tails(events, events.timestamps, num_validation, num_test)
 
 
-def random_split(
-    users: Int64Array, user_seeds: UInt64Array, validation: float, test: float
-) -> Int8Array:
+def random_split(events: SplitInput) -> Int8Array:
     """Hold out events of each user at random.
 
-    As many of each user as `temporal_split` does: every user with two events can be scored, and
-    the two strategies differ in nothing but the choice of the events. The choice depends on the
-    user's seed and number of events, not on the other users: it survives their new data.
-
-    Args:
-        users: [num_rows] int64 code of each row's user, from 0.
-        user_seeds: [num_users] uint64 below 2**32, one a user.
-        validation: share of a user's events, in [0, 1).
-        test: likewise.
-
-    Returns:
-        [num_rows] int8, TRAIN, VALIDATION or TEST.
+    It holds out as many of each user as `temporal_split`, so that every user with two events can
+    be scored, and only the choice of events differs. The choice depends on the user's seed and
+    number of events alone: new data of other users does not change it.
     """
-    counts = np.bincount(users).astype(np.int64)
+    users, counts = events.users, events.counts
     order = np.argsort(users, kind="stable")
     place = np.empty(len(users), dtype=np.int64)
     place[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
-    draws = _mix((user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)).view(np.int64)
-    return _cut_tails(users, draws, _shares(counts, validation), _shares(counts, test))
+    keys = (events.user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)
+    draws = splitmix64(keys).view(np.int64)
+    return _cut_tails(events, draws, *_shares_of_users(events))
 
 
-def cutoff_split(timestamps: Int64Array, validation: float, test: float) -> Int8Array:
-    """Hold out the latest events of all: the test events, and validation before them.
+def cutoff_split(events: SplitInput) -> Int8Array:
+    """Hold out the latest events of all users: the last ones as test, those before as validation.
 
-    Each of the two begins at a moment and takes all events from there to its end, so that events
-    of one moment stay together, on the later side of the cut. It begins at the latest moment that
-    gives it at least max(1, floor(n · fraction)) of all n events, or earlier splits would have
-    none; a fraction of 0 takes none. The arithmetic is exact.
-
-    Args:
-        timestamps: [num_rows] int64.
-        validation: share of all events, in [0, 1).
-        test: likewise.
-
-    Returns:
-        [num_rows] int8, TRAIN, VALIDATION or TEST.
+    Each of the two splits takes all events from one moment to another, so that events of the same
+    moment stay together, on the later side of the cut. It begins at the latest moment that gives
+    it at least max(1, floor(n · fraction)) of all n events, but never so early that a split before
+    it would be empty; a fraction of 0 takes none. The arithmetic is exact.
 
     Raises:
-        DataError: if there are fewer moments than splits.
+        DataError: if there are fewer distinct moments than splits.
     """
-    moments, moment, counts = np.unique(timestamps, return_inverse=True, return_counts=True)
-    num_splits = 1 + int(validation > 0) + int(test > 0)
+    moments, moment, counts = np.unique(events.timestamps, return_inverse=True, return_counts=True)
+    num_splits = 1 + int(events.validation > 0) + int(events.test > 0)
     if len(moments) < num_splits:
         msg = (
-            f"split.strategy: cutoff: {num_splits} splits need events at {num_splits} different "
-            f"times, got {len(moments)}"
+            f"split.strategy: cutoff needs at least {num_splits} different event times for "
+            f"{num_splits} splits, got {len(moments)}"
         )
         raise DataError(msg)
     rows_from = np.append(np.cumsum(counts[::-1])[::-1], 0)
-    total = np.array([len(timestamps)])
+    total = np.array([len(events.timestamps)])
 
     def start(end: int, fraction: float, lowest: int) -> int:
-        wanted = rows_from[end] + _shares(total, fraction)[0]
-        return max(lowest, int((rows_from >= wanted).sum()) - 1)
+        target = rows_from[end] + _shares(total, fraction)[0]
+        return max(lowest, int((rows_from >= target).sum()) - 1)
 
-    test_start = start(len(moments), test, num_splits - 1 if test else 0)
-    validation_start = start(test_start, validation, 1 if validation else 0)
+    test_start = start(len(moments), events.test, num_splits - 1 if events.test else 0)
+    validation_start = start(test_start, events.validation, 1 if events.validation else 0)
     labels = (moment >= validation_start).astype(np.int8)
     labels[moment >= test_start] = TEST
     return labels
+
+
+def given_split(events: SplitInput) -> Int8Array:
+    """The split that came with the data."""
+    return events.given
+
+
+SPLIT_STRATEGIES = Table(
+    "split.strategy",
+    SplitStrategy("temporal", "the latest share of each user's events", temporal_split),
+    SplitStrategy(
+        "cutoff",
+        "the latest share of all events, from one moment on",
+        cutoff_split,
+        needs_times=True,
+    ),
+    SplitStrategy("random", "the same share of each user's events, at random", random_split),
+    SplitStrategy("leave_last_out", "each user's last event", leave_last_out),
+    SplitStrategy("given", "files, or a column", given_split, is_given=True),
+)
 
 
 def time_order(users: Int64Array, timestamps: NDArray[Any]) -> Int64Array:
@@ -136,7 +196,7 @@ def time_order(users: Int64Array, timestamps: NDArray[Any]) -> Int64Array:
 
 
 def _shares(counts: Int64Array, fraction: float) -> Int64Array:
-    """[num_users] int64: max(1, floor(count · fraction)), or 0 for a fraction of 0."""
+    """[len(counts)] int64: max(1, floor(count · fraction)), or 0 for a fraction of 0."""
     if fraction == 0:
         return np.zeros_like(counts)
     exact = Fraction(repr(fraction))
@@ -145,27 +205,25 @@ def _shares(counts: Int64Array, fraction: float) -> Int64Array:
     return np.array(shares, dtype=np.int64)[inverse]
 
 
+def _shares_of_users(events: SplitInput) -> tuple[Int64Array, Int64Array]:
+    """[num_users] number of events to hold out as validation, and as test."""
+    return _shares(events.counts, events.validation), _shares(events.counts, events.test)
+
+
 def _cut_tails(
-    users: Int64Array, timestamps: Int64Array, num_validation: Int64Array, num_test: Int64Array
+    events: SplitInput, keys: Int64Array, num_validation: Int64Array, num_test: Int64Array
 ) -> Int8Array:
-    """Label rows by their place from the end of their user's events."""
-    counts = np.bincount(users).astype(np.int64)
+    """Label rows by their place from the end of their user's events in ascending order of `keys`.
+
+    A training event remains for every user.
+    """
+    users, counts = events.users, events.counts
     num_test = np.minimum(num_test, np.maximum(counts - 1, 0))
     num_validation = np.minimum(num_validation, np.maximum(counts - num_test - 1, 0))
-    order = time_order(users, timestamps)
+    order = time_order(users, keys)
     ordered = users[order]
     from_end = np.cumsum(counts)[ordered] - 1 - np.arange(len(users))
     held_out = np.where(from_end < (num_test + num_validation)[ordered], VALIDATION, TRAIN)
     labels = np.empty(len(users), dtype=np.int8)
     labels[order] = np.where(from_end < num_test[ordered], TEST, held_out)
     return labels
-
-
-def _mix(values: UInt64Array) -> UInt64Array:
-    """Scrambled bits, one to one.
-
-    Source: the finaliser of SplitMix64; Steele, Lea and Flood, OOPSLA 2014.
-    """
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
-    return values ^ (values >> np.uint64(31))

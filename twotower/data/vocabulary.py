@@ -1,4 +1,4 @@
-"""Identifiers as the user knows them, and the row numbers that the model uses."""
+"""Ids of the raw data, and the indices that the model uses for them."""
 
 from dataclasses import dataclass
 
@@ -20,17 +20,17 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if not self.ids.is_unique or self.ids.hasnans:
-            msg = "a vocabulary holds distinct ids without nulls"
+            msg = "a vocabulary must hold distinct ids without nulls"
             raise ValueError(msg)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def encode(self, ids: "pd.Series | pd.Index") -> Int64Array:
-        """Index of each id; -1 for an id that the vocabulary lacks."""
+        """[num_ids] index of each id; -1 for an id that is not in the vocabulary."""
         return self.ids.get_indexer(pd.Index(ids)).astype(np.int64)
 
     def extend(self, ids: "pd.Series | pd.Index") -> "Vocabulary":
-        """This vocabulary followed by the ids it lacks, sorted; known ids keep their index."""
+        """This vocabulary followed by the new ids, sorted; existing ids keep their index."""
         new = pd.Index(ids).unique().difference(self.ids, sort=True)
         return Vocabulary(self.ids.append(new)) if len(new) else self

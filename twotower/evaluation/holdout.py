@@ -105,7 +105,7 @@ def evaluation_set(
     cold = (wanted.counts > 0) & (seen.counts == 0)
     users = np.flatnonzero((new.counts > 0) & ~cold)
     relevant = new.select(users)
-    nothing = ItemLists(np.zeros(len(users) + 1, np.int64), np.empty(0, np.int64))
+    nothing = ItemLists.empty(len(users))
     return EvaluationSet(
         users=users,
         relevant=_below(relevant, len(catalogue.items)),
@@ -118,10 +118,7 @@ def evaluation_set(
 
 
 def _difference(lists: ItemLists, minus: ItemLists, num_items: int) -> ItemLists:
-    users = np.repeat(np.arange(len(lists.counts)), lists.counts)
-    others = np.repeat(np.arange(len(minus.counts)), minus.counts)
-    keep = ~np.isin(users * num_items + lists.items, others * num_items + minus.items)
-    return _filter(lists, keep)
+    return _filter(lists, ~np.isin(lists.keys(num_items), minus.keys(num_items)))
 
 
 def _below(lists: ItemLists, num_items: int) -> ItemLists:

@@ -1,4 +1,4 @@
-"""Columns of raw files as numbers, times and text, by our own rules."""
+"""Columns of raw data as ids, numbers, times and text."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.errors import DataError
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
-"""Text that an integer would print as: 007, +5, 1.0 and -0 are not."""
+"""Integers in canonical form; 007, +5, 1.0 and -0 are not."""
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 FIRST_DAY, LAST_DAY = 19000101, 21991231
-"""As dates without hyphens. Read as seconds they lie in August and September 1970."""
+"""Dates without hyphens. As seconds since 1970 they would be in August and September 1970."""
 FIRST_SECOND, LAST_SECOND = -2_208_988_800, 7_258_118_399
-"""1900-01-01 and the last second of 2199: milliseconds since 1970 lie beyond."""
+"""1900-01-01 and the last second of 2199; recent times in milliseconds are beyond."""
 SECONDS_RULE = (
-    "must be seconds since 1970 (UTC) or an ISO date and time, one kind in all rows, "
-    "from 1900 to 2199 (divide milliseconds by 1000)"
+    "must be seconds since 1970 (UTC) or an ISO date and time, the same kind in all rows, "
+    "between 1900 and 2199 (divide milliseconds by 1000)"
 )
 
 
@@ -29,15 +29,15 @@ def as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 
     Args:
         column: [num_rows].
-        where: file and column, for the message.
+        where: source and column, for the message.
 
     Raises:
-        DataError: if values of this type have no text form.
+        DataError: if the type has no text form.
     """
     try:
         return column.cast(pa.string())
     except pa.ArrowException:
-        msg = f"{where}: cannot use values of the type {column.type}"
+        msg = f"{where}: values of type {column.type} are not supported"
         raise DataError(msg) from None
 
 
@@ -45,8 +45,8 @@ def as_ids(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     """The column as int64 or string, whichever it is; nulls stay.
 
     Raises:
-        DataError: if ids are of another type; floats pass if all of them are whole (a column of
-            integers with nulls may have become that).
+        DataError: if ids have another type; floats are accepted if all are whole (integers with
+            nulls may have become floats).
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -58,16 +58,16 @@ def as_ids(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
             return pc.if_else(_is_nan(column), None, column).cast(pa.int64())
         except pa.ArrowInvalid:
             pass
-    msg = f"{where}: ids must be text or 64-bit integers, got the type {kind}"
+    msg = f"{where}: ids must be text or 64-bit integers, got type {kind}"
     raise DataError(msg)
 
 
 def settle_ids(ids: pa.ChunkedArray, *, typed: bool) -> pa.ChunkedArray:
-    """Decide over a whole column of ids: int64 if all are integers, else strings.
+    """Decide for a whole column of ids: int64 if all are integers, else strings.
 
     Args:
         ids: [num_rows] int64 or string, without nulls.
-        typed: whether strings were declared as such by the file (Parquet); then they stay.
+        typed: whether the source itself has typed strings (Parquet); then they stay.
     """
     if typed or pa.types.is_integer(ids.type):
         return ids
@@ -80,19 +80,19 @@ def settle_ids(ids: pa.ChunkedArray, *, typed: bool) -> pa.ChunkedArray:
 
 
 def describe_ids(ids: pa.ChunkedArray) -> str:
-    """What ids are, for a message: "integers such as 7", or "text such as '007'".
+    """What the ids are, for a message: "integers such as 7", or "text such as '007'".
 
     Args:
         ids: [num_rows > 0] settled.
     """
     if pa.types.is_integer(ids.type):
         return f"integers such as {ids[0].as_py()}"
-    telling = ids.filter(pc.invert(pc.match_substring_regex(ids, INTEGER)))
-    return f"text such as {(telling if len(telling) else ids)[0].as_py()!r}"
+    not_integers = ids.filter(pc.invert(pc.match_substring_regex(ids, INTEGER)))
+    return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
 
 
 def blank(column: pa.ChunkedArray) -> BoolArray:
-    """[num_rows] whether a value is null, NaN, empty or nothing but white space."""
+    """[num_rows] whether a value is null, NaN, empty or only white space."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -109,7 +109,7 @@ def as_numbers(column: pa.ChunkedArray, where: str) -> Float64Array:
     """
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
-        msg = f"{where}: expected numbers, got the type {kind}"
+        msg = f"{where}: must be numeric, got type {kind}"
         raise DataError(msg)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         column = pc.utf8_trim_whitespace(as_text(column, where))
@@ -119,13 +119,13 @@ def as_numbers(column: pa.ChunkedArray, where: str) -> Float64Array:
 
 
 def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[Float64Array, BoolArray]:
-    """Times as seconds since 1970, UTC, to the microsecond; no zone means UTC.
+    """Times as seconds since 1970, UTC, to the microsecond; times without a zone are UTC.
 
     Numbers are seconds, unless all of them are dates such as 20240131.
 
     Returns:
         [num_rows] float64 (0 where invalid) and [num_rows] whether the value is valid: not
-        missing, readable, of the kind (number or date) of most rows, and from 1900 to 2199.
+        missing, readable, of the kind (number or date) of most rows, and between 1900 and 2199.
 
     Raises:
         DataError: if the type is neither numeric, nor text, nor a time.
@@ -150,8 +150,8 @@ def as_seconds(column: pa.ChunkedArray, where: str) -> tuple[Float64Array, BoolA
 
 def _as_days(numbers: Float64Array) -> Float64Array:
     """Seconds since 1970 if all numbers are dates such as 20240131; else the numbers."""
-    known = np.isfinite(numbers)
-    values = numbers[known]
+    finite = np.isfinite(numbers)
+    values = numbers[finite]
     if not len(values) or values.min() < FIRST_DAY or values.max() > LAST_DAY or (values % 1).any():
         return numbers
     text = pd.Series(values.astype(np.int64).astype(str))
@@ -159,7 +159,7 @@ def _as_days(numbers: Float64Array) -> Float64Array:
     if days.isna().any():
         return numbers
     seconds = numbers.copy()
-    seconds[known] = days.to_numpy("datetime64[s]").astype(np.int64)
+    seconds[finite] = days.to_numpy("datetime64[s]").astype(np.int64)
     return seconds
 
 
@@ -170,7 +170,7 @@ def _count(column: pa.ChunkedArray, unit: str) -> Float64Array:
 
 
 def _parse_dates(text: pa.ChunkedArray) -> Float64Array:
-    """[num_rows] seconds since 1970, NaN where `text` is null or no date."""
+    """[num_rows] seconds since 1970, NaN where `text` is null or not a date."""
     values: Any = text.to_pandas()
     dates = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
     stamps = dates.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)

@@ -1,4 +1,4 @@
-"""The rows of one interactions file, checked and converted."""
+"""The interactions of one source, checked and converted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray, Float64Array, Int8Array
 from twotower.config.data import LARGEST_WEIGHT, DataConfig
-from twotower.data.splits import GIVEN_NAMES
+from twotower.data.splits import GIVEN_NAMES, UNSPLIT
 from twotower.ingest.convert import (
     SECONDS_RULE,
     as_ids,
@@ -20,90 +20,62 @@ from twotower.ingest.convert import (
     describe_ids,
 )
 from twotower.ingest.recognise import event_weights
-from twotower.ingest.row_check import RowCheck
+from twotower.ingest.row_check import RowCheck, load_columns
 from twotower.ingest.sources.source import Source
 from twotower.ingest.tables import SideTable
 
-UNSPLIT = -1
-"""Label of a row whose split is not given."""
-
 Tables = Mapping[str, SideTable | None]
+"""The "users" and "items" tables; None: there is none."""
 
 
-@dataclass(frozen=True)
-class EventRows:
-    """The valid rows of one file, in file order.
-
-    Attributes:
-        source: the file.
-        roles: column of each role that the file has.
-        user: [num_rows] int64 or string ids, not yet settled as integers or text.
-        item: likewise.
-        timestamp: [num_rows] float64 seconds since 1970, UTC; 0 without a time column.
-        weight: [num_rows] float64, >= 0; 1 without event and weight columns.
-        split: [num_rows] int8 position in SPLITS, or UNSPLIT.
-        num_read: rows in the file.
-        dropped: rows dropped per rule.
-    """
-
-    source: Source
-    roles: Mapping[str, str]
-    user: pa.ChunkedArray
-    item: pa.ChunkedArray
-    timestamp: Float64Array
-    weight: Float64Array
-    split: Int8Array
-    num_read: int
-    dropped: Mapping[str, int]
-
-
-def load_rows(
+def read_rows(
     source: Source, roles: Mapping[str, str], label: int, data: DataConfig, tables: Tables
-) -> EventRows:
-    """Read and check one file.
+) -> tuple[pa.Table, RowCheck]:
+    """Read and check one source of interactions.
 
     Args:
-        source: the file.
-        roles: column of each role that the file has: user, item, timestamp, event, weight, split.
-        label: split of the rows, unless a column says it; a position in SPLITS, or UNSPLIT.
+        source: of the rows.
+        roles: column of each role that it has: user, item, timestamp, event, weight, split.
+        label: split of the rows, unless a column gives it; a position in SPLITS, or UNSPLIT.
         data: section `data`.
-        tables: "users" and "items"; a row with an id that a table lacks is invalid.
+        tables: a row with an id that a table lacks is invalid.
+
+    Returns:
+        The valid rows in their order, and how many were read and dropped. Columns: user and item
+        (int64 or string, not yet settled as integers or text), timestamp (float64 seconds since
+        1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event and weight
+        columns), split (int8 position in SPLITS, or UNSPLIT).
 
     Raises:
-        DataError: if the file is damaged or empty, or a row breaks a rule and that is not allowed.
+        DataError: if the source is damaged or empty, or a row breaks a rule and the policy is
+            "error".
     """
-    table, num_ragged = source.load(list(dict.fromkeys(roles.values())))
-    check = RowCheck(source, table.num_rows, num_ragged, data)
-    reader = _Reader(source, roles, {role: table[name] for role, name in roles.items()}, check)
-    ids = {role: reader.ids(role, tables[f"{role}s"]) for role in ("user", "item")}
-    timestamp = reader.timestamps()
-    weight = reader.weights(data.event_weights)
-    split = reader.splits(label)
-    valid = check.valid
-    return EventRows(
-        source=source,
-        roles=roles,
-        user=ids["user"].filter(pa.array(valid)),
-        item=ids["item"].filter(pa.array(valid)),
-        timestamp=timestamp[valid],
-        weight=weight[valid],
-        split=split[valid],
-        num_read=table.num_rows + num_ragged,
-        dropped=check.dropped,
+    table, check = load_columns(source, roles.values(), data)
+    columns = {role: table[name] for role, name in roles.items()}
+    reader = _Reader(source.name, roles, columns, check)
+    rows = pa.table(
+        {
+            "user": reader.ids("user", tables["users"]),
+            "item": reader.ids("item", tables["items"]),
+            "timestamp": reader.timestamps(),
+            "weight": reader.weights(data.event_weights),
+            "split": reader.splits(label),
+        }
     )
+    return rows.filter(pa.array(check.valid)), check
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Converts the columns of one file and tells `check` what is wrong."""
+    """Converts the columns of one source and marks invalid rows in `check`."""
 
-    source: Source
+    source: str
     roles: Mapping[str, str]
     columns: Mapping[str, pa.ChunkedArray]
     check: RowCheck
 
     def _where(self, role: str) -> str:
-        return f"{self.source.path}: column {self.roles[role]!r}"
+        return f"{self.source}: column {self.roles[role]!r}"
 
     def _require(self, ok: BoolArray, role: str, rule: str, expected: str) -> None:
         self.check.require(
@@ -115,11 +87,10 @@ class _Reader:
         ids = as_ids(column, self._where(role))
         self._require(~blank(column), role, f"blank_{role}", "must not be blank")
         if table is not None:
-            known = pc.is_in(
-                ids.cast(pa.string()), value_set=table.ids.cast(pa.string()).combine_chunks()
-            )
-            expected = f"must hold ids of {table.path.name} (there: {describe_ids(table.ids)})"
-            self._require(np.asarray(known.to_numpy()), role, f"unknown_{role}", expected)
+            table_ids = table.ids.cast(pa.string()).combine_chunks()
+            in_table = pc.is_in(ids.cast(pa.string()), value_set=table_ids)
+            expected = f"must be an id in {table.file} ({describe_ids(table.ids)})"
+            self._require(np.asarray(in_table.to_numpy()), role, f"unknown_{role}", expected)
         return ids
 
     def timestamps(self) -> Float64Array:
@@ -129,26 +100,30 @@ class _Reader:
         self._require(valid, "timestamp", "bad_timestamp", SECONDS_RULE)
         return seconds
 
-    def weights(self, configured: Mapping[str, float]) -> Float64Array:
+    def weights(self, by_event: Mapping[str, float]) -> Float64Array:
         weight = np.ones(len(self.check.valid))
         if "event" in self.roles:
-            text = as_text(self.columns["event"], self._where("event"))
-            events = pc.dictionary_encode(pc.fill_null(text, "")).combine_chunks()
-            known = event_weights(events.dictionary.to_pylist(), configured)
-            table = np.array([np.nan if value is None else value for value in known] or [1.0])
-            weight = table[events.indices.to_numpy()]
-            expected = (
-                f"must hold event types of data.event_weights ({', '.join(configured)}; others "
-                "can be added there, and data.interactions.columns.event: false ignores all)"
-            )
-            self._require(np.isfinite(weight), "event", "unknown_event", expected)
+            weight = self._event_weights(by_event)
         if "weight" in self.roles:
             own = as_numbers(self.columns["weight"], self._where("weight"))
-            expected = f"must be a number from 0 to {LARGEST_WEIGHT:g}"
             with np.errstate(over="ignore"):
                 weight = weight * own
             ok = (own >= 0) & (weight <= LARGEST_WEIGHT)
+            expected = f"must be a number from 0 to {LARGEST_WEIGHT:g}"
             self._require(ok, "weight", "bad_weight", expected)
+        return weight
+
+    def _event_weights(self, by_event: Mapping[str, float]) -> Float64Array:
+        text = as_text(self.columns["event"], self._where("event"))
+        events = pc.dictionary_encode(pc.fill_null(text, "")).combine_chunks()
+        weights = event_weights(events.dictionary.to_pylist(), by_event)
+        table = np.array([np.nan if value is None else value for value in weights] or [1.0])
+        weight: Float64Array = table[events.indices.to_numpy()]
+        expected = (
+            f"must be an event type in data.event_weights ({', '.join(by_event)}; add others "
+            "there, or set data.interactions.columns.event: false to ignore the column)"
+        )
+        self._require(np.isfinite(weight), "event", "unknown_event", expected)
         return weight
 
     def splits(self, label: int) -> Int8Array:
@@ -156,8 +131,9 @@ class _Reader:
             return np.full(len(self.check.valid), label, dtype=np.int8)
         text = as_text(self.columns["split"], self._where("split"))
         names = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(text, "")))
-        position = pc.index_in(names, value_set=pa.array(list(GIVEN_NAMES)))
-        found = np.asarray(pc.fill_null(position, -1).to_numpy())
-        self._require(found >= 0, "split", "unknown_split", f"must be {' or '.join(GIVEN_NAMES)}")
-        labels: Int8Array = np.array([*GIVEN_NAMES.values(), UNSPLIT], dtype=np.int8)[found]
+        index = pc.index_in(names, value_set=pa.array(list(GIVEN_NAMES)))
+        position = np.asarray(pc.fill_null(index, -1).to_numpy())
+        expected = f"must be one of {', '.join(GIVEN_NAMES)}"
+        self._require(position >= 0, "split", "unknown_split", expected)
+        labels: Int8Array = np.array([*GIVEN_NAMES.values(), UNSPLIT], dtype=np.int8)[position]
         return labels

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from twotower.common.arrays import BoolArray, Float64Array, Int64Array
+from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
-from twotower.common.files import round_float
 from twotower.config.data import FeatureConfig
-from twotower.data.features import Categorical, Feature, Features, MultiValued, Numeric
+from twotower.data.features import KINDS, Cells, Features
 from twotower.ingest.convert import as_numbers, as_text, blank
 from twotower.ingest.row_check import RowCheck
 
@@ -25,9 +23,8 @@ class RawFeature:
     """A feature as the table holds it.
 
     Attributes:
-        kind: see FeatureConfig.
-        values: [num_rows] float64, NaN where missing (numeric); strings, null where missing
-            (categorical); lists of strings (multi_valued).
+        kind: a row of `KINDS`.
+        values: [num_rows] as `Feature.encode` takes them.
     """
 
     kind: str
@@ -47,28 +44,22 @@ def read_feature(
         column: [num_rows] as the file holds it.
         name: of the column in the file.
         config: how the feature is declared.
-        check: told of the cells of a numeric feature that are not numbers; if it lets them pass,
-            they are missing values.
+        check: judges the cells that should be numbers and are not; those that it lets pass are
+            missing values.
         where: file and column, for messages.
 
     Raises:
-        DataError: if the column has a type that does not fit.
+        DataError: if the column's type does not fit.
     """
-    if config.kind == "numeric":
-        numbers = as_numbers(column, where)
-        usable = np.abs(numbers) <= LARGEST
-        check.require_cells(
-            usable | blank(column),
-            rule="bad_number",
-            column=name,
-            expected=f"is a numeric feature: a cell must be a number up to {LARGEST:g}, or blank",
-            values=column,
-        )
-        return RawFeature("numeric", pa.chunked_array([np.where(usable, numbers, np.nan)]))
-    if config.kind == "multi_valued":
-        return RawFeature("multi_valued", _split(column, config.separator, where))
-    text = pc.utf8_trim_whitespace(as_text(column, where))
-    return RawFeature("categorical", pc.if_else(pc.equal(text, ""), None, text))
+    match KINDS[config.kind].cells:
+        case Cells.TEXT:
+            text = pc.utf8_trim_whitespace(as_text(column, where))
+            values = pc.if_else(pc.equal(text, ""), None, text)
+        case Cells.LISTS:
+            values = _lists(column, config.separator, where)
+        case Cells.NUMBERS:
+            values = _numbers(column, name, config.kind, check, where)
+    return RawFeature(config.kind, values)
 
 
 def encode_features(
@@ -79,27 +70,24 @@ def encode_features(
     Args:
         features: by declared name.
         rows: [num_entities] row of each entity in the table.
-        in_train: [num_entities] whether the entity occurs in the training split; numbers are
-            standardised over these.
-        where: the table, for the message.
+        in_train: [num_entities] whether the entity occurs in the training split.
+        where: the table, for messages.
 
     Raises:
-        DataError: if a number standardised is beyond float32.
+        DataError: if a feature cannot be encoded.
     """
     order = pa.array(rows)
-    columns: dict[str, Feature] = {}
-    for name, feature in sorted(features.items()):
-        values = feature.values.take(order)
-        if feature.kind == "numeric":
-            columns[name] = _numeric(values.to_numpy(), in_train, f"{where}: feature {name!r}")
-        elif feature.kind == "multi_valued":
-            columns[name] = _multi_valued(values)
-        else:
-            columns[name] = _categorical(values)
-    return Features(columns)
+    return Features(
+        {
+            name: KINDS[feature.kind].encode(
+                feature.values.take(order), in_train, f"{where}: feature {name!r}"
+            )
+            for name, feature in sorted(features.items())
+        }
+    )
 
 
-def _split(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArray:
+def _lists(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArray:
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         try:
             return column.cast(pa.list_(pa.string()))
@@ -109,43 +97,16 @@ def _split(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArr
     return pc.split_pattern(as_text(column, where), separator)
 
 
-def _categorical(values: pa.ChunkedArray) -> Categorical:
-    categories = _categories(values)
-    return Categorical(_codes(values, categories), categories)
-
-
-def _multi_valued(values: pa.ChunkedArray) -> MultiValued:
-    lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-    cells = pc.utf8_trim_whitespace(lists.flatten())
-    entities = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-    cells = pc.if_else(pc.equal(cells, ""), None, cells)
-    categories = _categories(cells)
-    codes = _codes(cells, categories)
-    width = len(categories) + 1
-    pairs = np.unique((entities * width + codes)[codes > 0])
-    offsets = np.searchsorted(pairs, np.arange(len(lists) + 1) * width).astype(np.int64)
-    return MultiValued(pairs % width, offsets, categories)
-
-
-def _numeric(values: Float64Array, in_train: BoolArray, where: str) -> Numeric:
-    known = np.isfinite(values)
-    sample = values[known & in_train]
-    mean, std = 0.0, 1.0
-    if len(sample):
-        mean = round_float(float(sample.mean()))
-        std = round_float(float(sample.std())) if sample.min() < sample.max() else 1.0
-    scaled = np.where(known, (values - mean) / (std or 1.0), 0.0)
-    if np.abs(scaled).max(initial=0.0) > np.finfo(np.float32).max:
-        msg = f"{where}: the numbers differ by too many orders of magnitude to be standardised"
-        raise DataError(msg)
-    return Numeric(scaled.astype(np.float32), mean, std or 1.0)
-
-
-def _categories(values: Any) -> tuple[str, ...]:
-    return tuple(sorted(pc.unique(values).drop_null().to_pylist()))
-
-
-def _codes(values: Any, categories: tuple[str, ...]) -> Int64Array:
-    """[len(values)] int64: 0 for null, else 1 + the position in `categories`."""
-    positions = pc.index_in(values, value_set=pa.array(categories, pa.string()), skip_nulls=True)
-    return np.asarray(pc.fill_null(positions, -1).to_numpy(), dtype=np.int64) + 1
+def _numbers(
+    column: pa.ChunkedArray, name: str, kind: str, check: RowCheck, where: str
+) -> pa.ChunkedArray:
+    numbers = as_numbers(column, where)
+    usable = np.abs(numbers) <= LARGEST
+    check.require_cells(
+        usable | blank(column),
+        rule="bad_number",
+        column=name,
+        expected=f"is a {kind} feature: a cell must be a number up to {LARGEST:g}, or blank",
+        values=column,
+    )
+    return pa.chunked_array([np.where(usable, numbers, np.nan)])

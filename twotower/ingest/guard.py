@@ -1,36 +1,37 @@
-"""Guard rails: new data that is too unlike that of the last run stops the pipeline.
+"""Guard rails: data that differs too much from the last run's stops the pipeline.
 
-A stage cannot depend on its own output, so what there is to know of the last run's data is kept in
-`data/last_run.json`, under version control. Empty or absent: there is nothing to compare with.
+A stage cannot depend on its own output, so a profile of the last run's data is kept under version
+control, in `data/last_run.json`. While it is empty or absent, nothing is checked.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.hashing import id_hashes
+from twotower.common.units import DAY
 from twotower.config.data import GuardConfig
 
 LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000
-"""Ids of each kind that are compared: those with the smallest hashes, so always the same ones."""
-DAY = 86_400
+"""Number of users, and of items, that are compared: those with the smallest hashes."""
 RESET = "python -m twotower.retraining reset"
 
 
 @dataclass(frozen=True)
 class DataProfile:
-    """What there is to know of the interactions of a run, all splits together.
+    """Summary of a run's interactions, all splits together.
 
     Attributes:
-        rows: number of them, at least 1.
+        rows: number of interactions, at least 1.
         users: number of distinct users.
         items: likewise.
         first: time of the first event, seconds since 1970, UTC; None for data without times.
@@ -49,9 +50,9 @@ class DataProfile:
 
 
 def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
-    """Profile of the splits of a run, each with user_id, item_id and timestamp."""
+    """Profile of a run's splits, each with user_id, item_id and timestamp."""
     rows = pd.concat(list(splits.values()), ignore_index=True)
-    users, items = rows["user_id"].unique(), rows["item_id"].unique()
+    users, items = (rows[column].drop_duplicates() for column in ("user_id", "item_id"))
     timed = bool((rows["timestamp"] != 0).any())
     return DataProfile(
         rows=len(rows),
@@ -59,26 +60,26 @@ def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
         items=len(items),
         first=int(rows["timestamp"].min()) if timed else None,
         last=int(rows["timestamp"].max()) if timed else None,
-        user_hashes=_sketch(pd.Index(users)),
-        item_hashes=_sketch(pd.Index(items)),
+        user_hashes=_sketch(users),
+        item_hashes=_sketch(items),
     )
 
 
-def _sketch(ids: pd.Index) -> list[str]:
-    hashes = (hashlib.blake2b(str(key).encode(), digest_size=8).hexdigest() for key in ids.tolist())
-    return sorted(hashes)[:SKETCH]
+def _sketch(ids: pd.Series) -> list[str]:
+    digests = np.sort(id_hashes(ids).byteswap())[:SKETCH]  # in hex, the bytes of the digest
+    return [f"{digest:016x}" for digest in digests.tolist()]
 
 
 def write_last_run(path: Path, data: DataProfile | None) -> None:
-    """Keep the profile for the next run; None: the next run is compared with nothing."""
+    """Keep the profile for the next run; None: the next run is not checked."""
     write_json(path, {} if data is None else asdict(data))
 
 
 def read_last_run(path: Path) -> DataProfile | None:
-    """What `write_last_run` wrote; None if that is nothing, or there is no file.
+    """Read what `write_last_run` wrote; None if it is empty or there is no file.
 
     Raises:
-        DataError: if the file is of another form.
+        DataError: if the file is not such a profile.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -86,53 +87,53 @@ def read_last_run(path: Path) -> DataProfile | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ValidationError):
-        msg = f"{path}: not a profile of the last run's data; {RESET} empties it"
+        msg = f"{path}: not a profile of the last run's data; empty it with: {RESET}"
         raise DataError(msg) from None
 
 
 def check_data(splits: Mapping[str, pd.DataFrame], last_run: Path, config: GuardConfig) -> None:
-    """Compare new data with that of the last run.
+    """Compare new data with the last run's.
 
     Args:
         splits: of the new data.
         last_run: file of the last run's profile.
-        config: how much may change.
+        config: limits of change.
 
     Raises:
-        DataError: naming every rule that is broken, the values, and what to do.
+        DataError: naming every limit that is exceeded, the values, and what to do.
     """
     last = read_last_run(last_run)
     if last is None:
         return
-    broken = list(_broken(last, profile(splits), config))
-    if broken:
-        remedy = f"if the data is right, change the rule, or forget the last run: {RESET}"
-        msg = f"the data is too unlike that of the last run: {'; '.join(broken)}; {remedy}"
+    exceeded = list(_exceeded(last, profile(splits), config))
+    if exceeded:
+        advice = f"if this is intended, change the limit in params.yaml or run: {RESET}"
+        msg = f"the data differs too much from the last run's: {'; '.join(exceeded)}; {advice}"
         raise DataError(msg)
 
 
-def _broken(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
+def _exceeded(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
     ratio = new.rows / last.rows
-    rows = f"{new.rows:,} rows after {last.rows:,}, {ratio:.2f} times as many"
+    rows = f"{new.rows:,} rows, {ratio:.2f} times the last run's {last.rows:,}"
     if config.min_rows is not None and ratio < config.min_rows:
-        yield f"{rows} (guard.min_rows {config.min_rows:g})"
+        yield f"{rows} (guard.min_rows: {config.min_rows:g})"
     if config.max_rows is not None and ratio > config.max_rows:
-        yield f"{rows} (guard.max_rows {config.max_rows:g})"
+        yield f"{rows} (guard.max_rows: {config.max_rows:g})"
     for kind, before, now, limit in (
         ("users", last.user_hashes, new.user_hashes, config.max_new_users),
         ("items", last.item_hashes, new.item_hashes, config.max_new_items),
     ):
         share = share_of_new(before, now)
         if limit is not None and share > limit:
-            yield f"{share:.0%} of the {kind} are new (guard.max_new_{kind} {limit:g})"
-    yield from _broken_dates(last, new, config)
+            yield f"{share:.0%} of the {kind} are new (guard.max_new_{kind}: {limit:g})"
+    yield from _exceeded_dates(last, new, config)
 
 
-def _broken_dates(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
+def _exceeded_dates(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
     if last.first is None or last.last is None:
         return
     if new.first is None or new.last is None:
-        yield "the events have no times any more"
+        yield "the events no longer have times"
         return
     for what, before, now, days, rule in (
         ("first", last.first, new.first, (new.first - last.first) / DAY, "max_days_lost"),
@@ -141,21 +142,19 @@ def _broken_dates(last: DataProfile, new: DataProfile, config: GuardConfig) -> I
     ):
         limit: float | None = getattr(config, rule)
         if limit is not None and days > limit:
-            yield (
-                f"the {what} event is of {_date(now)}, was of {_date(before)} "
-                f"(guard.{rule} {limit:g})"
-            )
+            dates = f"from {_date(before)} to {_date(now)}"
+            yield f"the {what} event moved {dates} (guard.{rule}: {limit:g})"
 
 
 def share_of_new(before: list[str], now: list[str]) -> float:
     """Share of the ids that are new, estimated from two sketches; exact up to SKETCH ids.
 
-    Hashes are random numbers, so the ids with hashes below any bound are a random sample.
+    Hashes are as good as random, so the ids with hashes below any bound are a random sample.
     """
     bound = before[-1] if len(before) == SKETCH else None
     sample = [key for key in now if bound is None or key <= bound]
-    known = set(before)
-    return sum(key not in known for key in sample) / len(sample) if sample else 1.0
+    existing = set(before)
+    return sum(key not in existing for key in sample) / len(sample) if sample else 1.0
 
 
 def _date(seconds: int) -> str:

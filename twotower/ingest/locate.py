@@ -1,4 +1,4 @@
-"""Where the interactions are: files, and the columns in them."""
+"""Which files hold the interactions, and which columns."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
-from twotower.ingest.event_rows import UNSPLIT
+from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.recognise import (
     FILES,
     find_column,
@@ -24,25 +24,25 @@ def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[
 
     Raises:
         DataError: if a file is missing.
-        ConfigError: if the strategy is `given` and the split is not, or twice, or two splits are
-            one file.
+        ConfigError: if the strategy is `given` and the split is not, or twice, or two splits have
+            the same file.
     """
-    if split.strategy == "given":
+    if SPLIT_STRATEGIES[split.strategy].is_given:
         named = {name: getattr(split.files, name) for name in SPLITS}
         if any(named.values()) == bool(split.column):
-            msg = "split.strategy: given needs either split.files or split.column"
+            msg = f"split.strategy: {split.strategy} needs either split.files or split.column"
             raise ConfigError(msg)
         if not split.column:
             if not named["train"]:
-                msg = "split.files.train: split.strategy given needs a file of training rows"
+                msg = f"split.files.train: required by split.strategy: {split.strategy}"
                 raise ConfigError(msg)
             return _given_files(root, named)
     path = find_file(root, "interactions", data.interactions.file)
     if path is None:
         usual = ", ".join(f"{stem}.csv" for stem in FILES["interactions"])
         msg = (
-            f"{root}: no interactions file ({usual} or the like); set data.interactions.file; "
-            f"the folder holds: {listing(root)}"
+            f"{root}: no interactions file (looked for {usual} and other formats); set "
+            f"data.interactions.file; the folder contains: {listing(root)}"
         )
         raise DataError(msg)
     return [(UNSPLIT, path)]
@@ -56,7 +56,7 @@ def _given_files(root: Path, named: Mapping[str, str | None]) -> list[tuple[int,
         path = named_file(root, file, f"split.files.{name}")
         for other, earlier in files:
             if path.samefile(earlier):
-                msg = f"split.files: {file} is the file of both {SPLITS[other]} and {name}"
+                msg = f"split.files: {file} is used for both {SPLITS[other]} and {name}"
                 raise ConfigError(msg)
         files.append((SPLITS.index(name), path))
     return files
@@ -66,7 +66,7 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
     """Column of each role that the file has: user, item, timestamp, event, weight, split.
 
     Raises:
-        DataError: if a column is missing, several could be the one, or users and items share one.
+        DataError: if a column is missing or ambiguous, or users and items have the same one.
     """
     prefix = "data.interactions.columns"
     columns = data.interactions.columns
@@ -75,12 +75,12 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
         "item": require_column(source, "item", columns.item, f"{prefix}.item"),
     }
     if roles["user"] == roles["item"]:
-        msg = f"{source.path}: {prefix}: the user and the item are both column {roles['user']!r}"
+        msg = f"{source.name}: {prefix}: user and item are the same column, {roles['user']!r}"
         raise DataError(msg)
     for role in ("timestamp", "event", "weight"):
-        found = find_column(source, role, getattr(columns, role), f"{prefix}.{role}")
-        if found is not None:
-            roles[role] = found
-    if split.strategy == "given" and split.column:
+        column = find_column(source, role, getattr(columns, role), f"{prefix}.{role}")
+        if column is not None:
+            roles[role] = column
+    if SPLIT_STRATEGIES[split.strategy].is_given and split.column:
         roles["split"] = named_column(source, split.column, "split.column")
     return roles

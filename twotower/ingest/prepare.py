@@ -1,31 +1,40 @@
-"""All of the prepare stage: read, check, sample, merge, split, describe, write."""
+"""The whole prepare stage: read, check, sample, split, merge, report, write."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.data.prepared import SPLITS, Catalogue, Entities, write_catalogue, write_split
-from twotower.data.splits import (
-    cutoff_split,
-    leave_last_out,
-    random_split,
-    temporal_split,
-    time_order,
-)
+from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
+from twotower.data.splits import SPLIT_STRATEGIES, SplitInput, time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
 from twotower.ingest.tables import SideTable, build_entities, load_table
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data that is ready to be written.
+
+    Attributes:
+        splits: by name.
+        catalogue: users and items of the training split and of the side tables.
+        report: what metrics/data.json will hold.
+    """
+
+    splits: Mapping[str, pd.DataFrame]
+    catalogue: Catalogue
+    report: dict[str, Any]
 
 
 def prepare(
@@ -37,18 +46,36 @@ def prepare(
     error, earlier outputs are as they were.
 
     Args:
-        config: all parameters; those of `data`, `guard`, `split` and `seed` count.
+        config: all parameters; `data`, `guard`, `split` and `seed` are used.
         output: folder for the layout of twotower.data.prepared.
         metrics: file for the report.
-        last_run: profile of the data that this data is compared with; None: with nothing.
+        last_run: file of the last run's profile, which the guard rails compare the data with;
+            None: no guard rails.
 
     Returns:
-        The report that `metrics` holds.
+        The report, as written to `metrics`.
 
     Raises:
-        DataError: naming file, row, column, rule and the first offenders; or the guard rails that
-            the data breaks.
-        ConfigError: if the split is `given` and not said where.
+        DataError: see `examine`.
+        ConfigError: see `examine`.
+    """
+    prepared = examine(config, output, last_run)
+    _write(output, metrics, prepared)
+    return prepared.report
+
+
+def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepared:
+    """Read, check and split the raw files as `prepare` does, without writing anything.
+
+    Args:
+        config: see `prepare`.
+        output: folder that `prepare` writes to, which data.root must not contain.
+        last_run: see `prepare`.
+
+    Raises:
+        DataError: naming file, row, column, rule and the first invalid rows; or the guard rails
+            that the data breaks.
+        ConfigError: if the strategy is `given` and neither files nor a column are.
     """
     root = _check_root(Path(config.data.root), output)
     tables = {role: load_table(root, config.data, role) for role in ("users", "items")}
@@ -58,38 +85,23 @@ def prepare(
     )
     _check_enough(frame, log)
     _check_times(config, log)
-    frame = in_time_order(frame)
-    num_rows = len(frame)
-    frame = frame.assign(split=_labels(frame, config))
-    if config.data.repeats == "merge":
-        frame = merge_repeats(frame)
-    splits = _parts(frame)
+    splits = _split(in_time_order(frame), config)
     if last_run is not None:
         check_data(splits, last_run, config.guard)
     catalogue = Catalogue(
         users=build_entities(users, splits["train"]["user_id"]),
         items=build_entities(tables["items"], splits["train"]["item_id"]),
     )
-    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(frame)}
-    report = data_report(log, tables, splits, catalogue, removed)
-    report["features"] = {
-        role: _features(getattr(config.data, role).features, getattr(catalogue, role))
-        for role in ("users", "items")
-    }
-    _write(output, metrics, splits, catalogue, report)
-    return report
-
-
-def _features(declared: Iterable[str], entities: Entities) -> dict[str, list[str]]:
-    """Which declared features the data has, and which optional ones it lacks."""
-    used = sorted(entities.features.columns)
-    return {"used": used, "left_out": sorted(set(declared) - set(used))}
+    num_merged = len(frame) - sum(len(rows) for rows in splits.values())
+    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
+    report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
+    return Prepared(splits, catalogue, report)
 
 
 def sample_users(
     users: SideTable | None, frame: pd.DataFrame, share: float, seed: int
 ) -> tuple[SideTable | None, pd.DataFrame, int]:
-    """Keep a share of the users; whether one stays depends only on its id and the seed.
+    """Keep a share of the users; whether one is kept depends only on its id and the seed.
 
     Args:
         users: the users table, if there is one.
@@ -98,17 +110,17 @@ def sample_users(
         seed: of params.yaml.
 
     Returns:
-        The users table and the interactions of the users that stay, and how many users do not.
+        The users table and the interactions of the users that are kept, and the number of users
+        that are not.
     """
     if share == 1:
         return users, frame, 0
-    known = frame["user_id"].unique() if users is None else users.ids.to_numpy()
-    ids = pd.Index(known)
-    stays = np.array(
+    ids = pd.Index(frame["user_id"].unique() if users is None else users.ids.to_numpy())
+    kept = np.array(
         [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
     )
-    kept = frame[frame["user_id"].isin(ids[stays])]
-    return users and users.filter(stays), kept, int((~stays).sum())
+    rows = frame[frame["user_id"].isin(ids[kept])]
+    return users and users.filter(kept), rows, int((~kept).sum())
 
 
 def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -120,9 +132,9 @@ def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each (user, item) pair of a split: its latest, with the weights of all summed.
+    """One row per (user, item) pair of a split: the latest, with the sum of the pair's weights.
 
-    Rows of different splits stay apart: a held-out row must not take one away from training.
+    Rows of different splits are not merged: a held-out row must not remove a training row.
 
     Args:
         frame: in time order, with user_id, item_id, weight and split.
@@ -138,7 +150,7 @@ def _check_root(root: Path, output: Path) -> Path:
         msg = f"{root}: no such folder (data.root)"
         raise DataError(msg)
     if output.resolve().is_relative_to(root.resolve()):
-        msg = f"{root}: data.root must not hold the outputs, which go to {output}"
+        msg = f"{root}: data.root must not contain the outputs ({output})"
         raise DataError(msg)
     return root
 
@@ -148,71 +160,58 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
         count = frame[f"{name}_id"].nunique()
         if count < 2:
             msg = (
-                f"{', '.join(log.files)}: a recommender needs at least two users and two items; "
-                f"usable rows have {count or 'no'} {name}{'' if count == 1 else 's'} "
-                f"(rows dropped: {describe(log.dropped)}; data.sample may leave out more)"
+                f"{', '.join(log.files)}: need at least two users and two items, but the valid "
+                f"rows have {count} {name}{'' if count == 1 else 's'} "
+                f"(dropped rows: {describe(log.dropped)}; data.sample may leave out more)"
             )
             raise DataError(msg)
 
 
 def _check_times(config: Config, log: EventLog) -> None:
-    if config.split.strategy == "cutoff" and not log.has_timestamps:
+    strategy = SPLIT_STRATEGIES[config.split.strategy]
+    if strategy.needs_times and not log.has_timestamps:
         msg = (
-            f"{', '.join(log.files)}: split.strategy: cutoff needs the time of each event; name "
-            "its column in data.interactions.columns.timestamp, or choose another strategy"
+            f"{', '.join(log.files)}: split.strategy: {strategy.name} needs the time of each "
+            "event; set data.interactions.columns.timestamp or choose another strategy"
         )
         raise DataError(msg)
 
 
-def _parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
+    """Train, validation and test of a frame in time order, with repeats merged if that is set.
+
+    Raises:
+        DataError: if nothing can be learnt from the training split.
+    """
+    split = config.split
+    events = SplitInput.from_frame(
+        frame, validation=split.validation, test=split.test, seed=config.seed
+    )
+    frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
+    if config.data.repeats == "merge":
+        frame = merge_repeats(frame)
     splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
     if splits["train"].empty:
-        msg = "split: no usable row belongs to the training split"
+        msg = "split: the training split has no valid rows"
         raise DataError(msg)
     if not splits["train"]["weight"].astype(np.float32).any():
         msg = (
-            "data.interactions.columns.weight: every training row weighs 0, so there is nothing "
-            "to learn; name another column, or false to let all rows weigh 1"
+            "data.interactions.columns.weight: every training row has weight 0, so there is "
+            "nothing to learn; set another column, or false to give every row weight 1"
         )
         raise DataError(msg)
     return splits
 
 
-def _labels(frame: pd.DataFrame, config: Config) -> Int8Array:
-    split = config.split
-    codes, ids = pd.factorize(frame["user_id"])
-    users, timestamps = codes.astype(np.int64), frame["timestamp"].to_numpy()
-    match split.strategy:
-        case "given":
-            return frame["split"].to_numpy(np.int8)
-        case "cutoff":
-            return cutoff_split(timestamps, split.validation, split.test)
-        case "random":
-            seeds = [derive_seed(config.seed, "split", user) for user in ids.tolist()]
-            user_seeds = np.array(seeds, dtype=np.uint64)
-            return random_split(users, user_seeds, split.validation, split.test)
-        case "leave_last_out":
-            wanted = {"validation": split.validation > 0, "test": split.test > 0}
-            return leave_last_out(users, timestamps, **wanted)
-        case "temporal":
-            return temporal_split(users, timestamps, split.validation, split.test)
-
-
-def _write(
-    output: Path,
-    metrics: Path,
-    splits: Mapping[str, pd.DataFrame],
-    catalogue: Catalogue,
-    report: Mapping[str, Any],
-) -> None:
+def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
         staging = Path(temporary)
         names = [f"{name}.parquet" for name in SPLITS]
         for name in SPLITS:
-            write_split(staging / f"{name}.parquet", splits[name])
-        write_catalogue(output / "vocabulary", catalogue)
+            write_split(staging / f"{name}.parquet", prepared.splits[name])
+        write_catalogue(output / "vocabulary", prepared.catalogue)
         for name in names:
             (staging / name).replace(output / name)
-    write_json(metrics, report)
+    write_json(metrics, prepared.report)

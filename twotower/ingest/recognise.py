@@ -1,8 +1,8 @@
 """The usual English and Spanish names of files, columns, features and events.
 
-A name in params.yaml is taken as it is. Only where it is null are the usual names tried, without
-regard to case, accents, and whether words are joined by _, - or a space; two candidates are an
-error, because a guess could use the wrong one.
+A name in params.yaml is used as it is. Only if it is null are the usual names tried, ignoring case,
+accents, and whether words are joined by _, - or a space; two candidates are an error, because a
+guess could be wrong.
 """
 
 import unicodedata
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twotower.common.errors import DataError
+from twotower.config.data import FORMATS
 from twotower.ingest.sources.source import Source
 
 FILES = {
@@ -17,7 +18,6 @@ FILES = {
     "users": ("users", "usuarios"),
     "items": ("items", "products", "productos", "articulos"),
 }
-EXTENSIONS = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz", ".parquet.gz")
 COLUMNS = {
     "user": ("user_id", "usuario_id", "id_usuario", "user", "usuario"),
     "item": ("item_id", "product_id", "producto_id", "articulo_id", "id_item", "id_producto",
@@ -51,25 +51,28 @@ def normalise(name: str) -> str:
 
 
 def find_file(root: Path, role: str, configured: str | None) -> Path | None:
-    """Path of the interactions, users or items file; None where there is none.
+    """Path of the interactions, users or items file; None if there is none.
 
     Args:
         root: folder of the raw files.
         role: "interactions", "users" or "items".
-        configured: its name in params.yaml; None: recognised; "": there is none.
+        configured: its name in params.yaml; None: recognised; "": none.
 
     Raises:
         DataError: if a configured file is missing or outside `root`, or several are recognised.
     """
     if configured is not None:
         return named_file(root, configured, f"data.{role}.file") if configured else None
-    names = {stem + extension for stem in FILES[role] for extension in EXTENSIONS}
-    found = sorted(path for path in root.iterdir() if normalise(path.name) in names)
-    if len(found) > 1:
-        candidates = ", ".join(path.name for path in found)
-        msg = f"{root}: several files could hold the {role}: {candidates}; set data.{role}.file"
+    extensions = [extension for row in FORMATS.values() for extension in row.extensions]
+    names = {stem + extension for stem in FILES[role] for extension in extensions}
+    matches = sorted(
+        path for path in root.iterdir() if normalise(path.name).removesuffix(".gz") in names
+    )
+    if len(matches) > 1:
+        candidates = ", ".join(path.name for path in matches)
+        msg = f"{root}: more than one {role} file: {candidates}; set data.{role}.file"
         raise DataError(msg)
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def named_file(root: Path, name: str, parameter: str) -> Path:
@@ -79,10 +82,10 @@ def named_file(root: Path, name: str, parameter: str) -> Path:
         DataError: if it is missing, or lies outside `root`, where DVC would not see it change.
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        msg = f"{parameter}: {name} must lie inside data.root ({root})"
+        msg = f"{parameter}: must be inside data.root ({root}), got {name!r}"
         raise DataError(msg)
     if not (root / name).is_file():
-        msg = f"{root / name}: no such file ({parameter}); the folder holds: {listing(root)}"
+        msg = f"{root / name}: no such file ({parameter}); {root} contains: {listing(root)}"
         raise DataError(msg)
     return root / name
 
@@ -93,13 +96,13 @@ def listing(root: Path) -> str:
 
 
 def find_column(source: Source, role: str, configured: str | None, parameter: str) -> str | None:
-    """Name of the column in the file that plays a role; None where there is none.
+    """Name of the column that has a role; None if there is none.
 
     Args:
-        source: the file.
+        source: of the column.
         role: a key of COLUMNS.
-        configured: its name in params.yaml; None: recognised; "": there is none.
-        parameter: where params.yaml names it, for the message.
+        configured: its name in params.yaml; None: recognised; "": none.
+        parameter: the key of params.yaml that names it, for messages.
 
     Raises:
         DataError: if a configured column is missing, or several are recognised.
@@ -110,14 +113,14 @@ def find_column(source: Source, role: str, configured: str | None, parameter: st
 
 
 def require_column(source: Source, role: str, configured: str | None, parameter: str) -> str:
-    """As `find_column`, of a column that must be there.
+    """As `find_column`, for a required column.
 
     Raises:
         DataError: also if none is recognised.
     """
     column = find_column(source, role, configured, parameter)
     if column is None:
-        msg = f"{source.path}: no column is the {role}; set {parameter}; {columns_of(source)}"
+        msg = f"{source.name}: cannot find the {role} column; set {parameter}; {columns_of(source)}"
         raise DataError(msg)
     return column
 
@@ -126,10 +129,10 @@ def named_column(source: Source, name: str, parameter: str) -> str:
     """The column that params.yaml names.
 
     Raises:
-        DataError: if the file lacks it.
+        DataError: if the source lacks it.
     """
     if name not in source.header:
-        msg = f"{source.path}: no column {name!r} ({parameter}); {columns_of(source)}"
+        msg = f"{source.name}: no column {name!r} ({parameter}); {columns_of(source)}"
         raise DataError(msg)
     return name
 
@@ -137,13 +140,13 @@ def named_column(source: Source, name: str, parameter: str) -> str:
 def find_feature(
     source: Source, feature: str, parameter: str, *, optional: bool = False
 ) -> str | None:
-    """Name of the column that holds a declared feature: its own name, or a translation of it.
+    """Name of a declared feature's column: that of the feature, or a translation of it.
 
     Args:
         source: the table.
         feature: as declared.
-        parameter: that declares it, for the message.
-        optional: whether the answer may be None.
+        parameter: the key of params.yaml that declares it, for messages.
+        optional: whether the result may be None.
 
     Raises:
         DataError: if no column has that name, or several have a translation of it.
@@ -155,17 +158,17 @@ def find_feature(
     )
     column = _only(source, names, f"feature {feature!r}", parameter)
     if column is None and not optional:
-        msg = f"{source.path}: no column holds the feature {feature!r} ({parameter}); "
+        msg = f"{source.name}: no column for feature {feature!r} ({parameter}); "
         raise DataError(msg + columns_of(source))
     return column
 
 
 def event_weights(events: Sequence[str], configured: Mapping[str, float]) -> list[float | None]:
-    """Weight of each event type; None for one that is unknown.
+    """Weight of each event type; None for an unknown one.
 
     Args:
-        events: distinct spellings in the file.
-        configured: `data.event_weights`; a spelling found there counts before its translations.
+        events: distinct spellings in the data.
+        configured: `data.event_weights`; an exact match there takes precedence over translations.
     """
     return [_event_weight(event, configured) for event in events]
 
@@ -175,25 +178,26 @@ def _event_weight(event: str, configured: Mapping[str, float]) -> float | None:
         return configured[event]
     name = normalise(event)
     names = next((group for group in EVENTS if name in group), (name,))
-    found = [weight for known, weight in configured.items() if normalise(known) in names]
-    return found[0] if len(found) == 1 else None
+    matches = [weight for key, weight in configured.items() if normalise(key) in names]
+    return matches[0] if len(matches) == 1 else None
 
 
 def _only(source: Source, names: Sequence[str], what: str, parameter: str) -> str | None:
-    found = [column for column in source.header if normalise(column) in names]
-    if len(found) > 1:
-        msg = f"{source.path}: several columns could be the {what}: {_join(found)}; set {parameter}"
+    matches = [column for column in source.header if normalise(column) in names]
+    if len(matches) > 1:
+        candidates = _join(matches)
+        msg = f"{source.name}: more than one {what} column: {candidates}; set {parameter}"
         raise DataError(msg)
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def columns_of(source: Source) -> str:
     """The column names, for a message."""
-    text = f"the columns are: {_join(source.header)}"
+    text = f"available columns: {_join(source.header)}"
     only = len(source.header) == 1 and not source.typed
-    return text + (" (only one: is data.separator right?)" if only else "")
+    return text + (" (only one; check data.separator)" if only else "")
 
 
 def _join(names: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(" ".join(name.split()) for name in names[:limit]) or "nothing"
+    shown = ", ".join(" ".join(name.split()) for name in names[:limit]) or "none"
     return shown + (", …" if len(names) > limit else "")

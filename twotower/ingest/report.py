@@ -1,120 +1,112 @@
-"""metrics/data.json: what the data is, what was left out, and what the split hides."""
+"""metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.common.arrays import Int64Array
-from twotower.data.prepared import SPLITS, Catalogue
+from twotower.config.data import DataConfig, TableConfig
+from twotower.data.interactions import pair_keys
+from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.tables import SideTable
 
 
-@dataclass(frozen=True)
-class _CodedRows:
-    """Rows of one or more splits, as numbers that are comparable between splits.
-
-    Attributes:
-        users: [num_rows] int64 number of each row's user.
-        items: likewise.
-        pairs: [num_rows] int64 number of each row's (user, item) pair.
-        timestamps: [num_rows] int64 seconds since 1970, UTC.
-    """
-
-    users: Int64Array
-    items: Int64Array
-    pairs: Int64Array
-    timestamps: Int64Array
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-
 def data_report(
+    config: DataConfig,
     log: EventLog,
     tables: Mapping[str, SideTable | None],
     splits: Mapping[str, pd.DataFrame],
     catalogue: Catalogue,
+    *,
     removed: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Everything that metrics/data.json holds; a share over no rows is None.
+    """Everything in metrics/data.json; a share of no rows is None.
 
     Args:
+        config: section `data`.
         log: the interactions as read.
         tables: the users and items tables as read.
         splits: train, validation and test.
-        catalogue: what the search knows.
+        catalogue: the users and items that the search knows.
         removed: counts of what was left out on purpose, see `prepare`.
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    known = np.concatenate([train.pairs, validation.pairs])
-    users = {name: _distinct(rows.users) for name, rows in coded.items()}
-    items = {name: _distinct(rows.items) for name, rows in coded.items()}
+    before_test = pd.concat([train["pair"], validation["pair"]])
+    timed = log.has_timestamps
+    num_users, num_items, num_pairs = (
+        {name: rows[column].nunique() for name, rows in coded.items()}
+        for column in ("user", "item", "pair")
+    )
     return {
         "source": _source(log, tables),
         "read": _read(log, tables),
         **removed,
         "rows": {name: len(rows) for name, rows in coded.items()},
-        "users": {**users, "vocabulary": len(catalogue.users)},
-        "items": {**items, "vocabulary": len(catalogue.items)},
-        "pairs": {name: _distinct(rows.pairs) for name, rows in coded.items()},
-        "period": {name: _period(coded[name]) if log.has_timestamps else None for name in SPLITS},
+        "users": {**num_users, "vocabulary": len(catalogue.users)},
+        "items": {**num_items, "vocabulary": len(catalogue.items)},
+        "pairs": num_pairs,
+        "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": {
-            "validation": _hidden(train, train.pairs, validation, timed=log.has_timestamps),
-            "test": _hidden(train, known, test, timed=log.has_timestamps),
+            "validation": _hidden(train, train["pair"], validation, timed=timed),
+            "test": _hidden(train, before_test, test, timed=timed),
+        },
+        "features": {
+            "users": _features(config.users, catalogue.users),
+            "items": _features(config.items, catalogue.items),
         },
     }
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """What a person wants to know of a report at once; the rest is in metrics/data.json."""
+    """The main numbers of a report for the terminal; metrics/data.json has the rest."""
     rows, users, items = report["rows"], report["users"], report["items"]
     lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
     for name in SPLITS:
         cold = report["cold"].get(name)
-        rest = f", {cold['rows']} of them with a user or item unknown to train" if cold else ""
+        rest = f", {cold['rows']} rows with a user or item that train lacks" if cold else ""
         lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
     for name, read in report["read"].items():
         if read["dropped"]["total"]:
-            lines.append(f"  dropped {read['dropped']['total']} of {read['rows']} rows of {name}")
+            lines.append(f"  {name}: dropped {read['dropped']['total']} of {read['rows']} rows")
         if read.get("blanked_cells"):
-            lines.append(f"  {read['blanked_cells']} unreadable numbers of {name} count as missing")
+            lines.append(f"  {name}: {read['blanked_cells']} invalid numbers count as missing")
     for name, features in report["features"].items():
         if features["left_out"]:
-            lines.append(f"  {name} have no column for {', '.join(features['left_out'])}")
+            lines.append(f"  {name}: no column for {', '.join(features['left_out'])}")
     if report["merged_rows"]:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:
-        lines.append(f"  sampled out {report['sampled_out_users']} users")
+        lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
     if report["source"]["order"] == "file":
-        lines.append("  no timestamps: file order counts as time order")
+        lines.append("  no timestamps: the order of the rows is used as time order")
     return "\n".join(lines)
 
 
-def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, _CodedRows]:
-    """Each split, and "total": all of them."""
-    users = pd.factorize(pd.concat([splits[name]["user_id"] for name in SPLITS]))[0]
-    items, distinct_items = pd.factorize(pd.concat([splits[name]["item_id"] for name in SPLITS]))
-    pairs = users * len(distinct_items) + items
-    timestamps = np.concatenate([splits[name]["timestamp"].to_numpy() for name in SPLITS])
-    total = _CodedRows(users, items, pairs, timestamps)
-    stops = np.cumsum([len(splits[name]) for name in SPLITS])
-    starts = [0, *stops[:-1]]
-    coded = {
-        name: _CodedRows(users[low:high], items[low:high], pairs[low:high], timestamps[low:high])
-        for name, low, high in zip(SPLITS, starts, stops, strict=True)
-    }
-    return {**coded, "total": total}
+def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Each split, and "total" for all, as numbers that are comparable between splits.
+
+    Returns:
+        Data frames with the int64 columns user, item, pair (of user and item) and timestamp.
+    """
+    rows = pd.concat([splits[name] for name in SPLITS], ignore_index=True)
+    users, _ = pd.factorize(rows["user_id"])
+    items, distinct_items = pd.factorize(rows["item_id"])
+    pairs = pair_keys(users, items, len(distinct_items))
+    total = pd.DataFrame(
+        {"user": users, "item": items, "pair": pairs, "timestamp": rows["timestamp"]}
+    )
+    stops = np.cumsum([len(splits[name]) for name in SPLITS]).tolist()
+    bounds = zip(SPLITS, [0, *stops[:-1]], stops, strict=True)
+    return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
 
 
 def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
     ids = {name: log.frame[f"{name}_id"].dtype for name in ("user", "item")}
-    files = {name: table.path.name if table else None for name, table in tables.items()}
+    files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
         "order": "timestamp" if log.has_timestamps else "file",
@@ -126,7 +118,7 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
-    """Rows of the raw files, and what of them was unusable, by rule."""
+    """Number of rows in the raw files, and of those dropped, by rule."""
     sources: dict[str, EventLog | SideTable] = {"interactions": log}
     sources |= {name: table for name, table in tables.items() if table is not None}
     report: dict[str, Any] = {}
@@ -138,45 +130,46 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
     return report
 
 
-def _distinct(codes: Int64Array) -> int:
-    return len(np.unique(codes))
+def _features(config: TableConfig, entities: Entities) -> dict[str, list[str]]:
+    """Declared features that the data has, and optional ones that it lacks."""
+    used = sorted(entities.features.columns)
+    return {"used": used, "left_out": sorted(set(config.features) - set(used))}
 
 
-def _period(rows: _CodedRows) -> dict[str, str] | None:
+def _period(rows: pd.DataFrame) -> dict[str, str] | None:
     """The first and the last time of a split, in UTC."""
-    if not len(rows):
+    if rows.empty:
         return None
-    ends = np.array([rows.timestamps.min(), rows.timestamps.max()]).astype("datetime64[s]")
+    ends = rows["timestamp"].agg(["min", "max"]).to_numpy("datetime64[s]")
     first, last = (f"{end}Z" for end in ends)
     return {"first": first, "last": last}
 
 
-def _cold(train: _CodedRows, held_out: _CodedRows) -> dict[str, int]:
+def _cold(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
     """Users and items of a held-out split that train lacks, and the rows with either."""
-    user = ~np.isin(held_out.users, train.users)
-    item = ~np.isin(held_out.items, train.items)
+    user, item = (~held_out[column].isin(train[column]) for column in ("user", "item"))
     return {
-        "users": _distinct(held_out.users[user]),
-        "items": _distinct(held_out.items[item]),
+        "users": held_out.loc[user, "user"].nunique(),
+        "items": held_out.loc[item, "item"].nunique(),
         "rows": int((user | item).sum()),
     }
 
 
 def _hidden(
-    train: _CodedRows, known_pairs: Int64Array, held_out: _CodedRows, *, timed: bool
+    train: pd.DataFrame, seen_pairs: pd.Series, held_out: pd.DataFrame, *, timed: bool
 ) -> dict[str, float | None]:
     """How far a held-out split is from a future that the model has not seen.
 
     Args:
-        train: rows that are compared with the held-out split's mean time.
-        known_pairs: pairs that count as seen before.
+        train: rows that are compared with the mean time of the held-out split.
+        seen_pairs: pairs that count as seen before.
         held_out: rows of the split.
         timed: whether the data has times.
     """
-    if not len(held_out):
+    if held_out.empty:
         return {"repeated_pair_share": None, "train_rows_later_share": None}
-    repeated = np.isin(held_out.pairs, known_pairs)
-    later = train.timestamps > held_out.timestamps.mean()
+    repeated = held_out["pair"].isin(seen_pairs)
+    later = train["timestamp"] > held_out["timestamp"].to_numpy().mean()
     return {
         "repeated_pair_share": float(repeated.mean()),
         "train_rows_later_share": float(later.mean()) if timed else None,

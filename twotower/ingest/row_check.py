@@ -1,7 +1,8 @@
-"""Rules that every row must keep, and the policy for those that break one."""
+"""Rules that every row must follow, and the policy for rows that do not."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -12,16 +13,30 @@ from twotower.config.data import DataConfig
 from twotower.ingest.sources.source import Source
 
 SHOWN = 3
-"""Offenders that a message shows."""
+"""Number of invalid rows that a message shows."""
 SHOWN_CHARACTERS = 40
-ADVICE = "mend the file, or set data.on_invalid: drop"
+ADVICE = "fix the file or set data.on_invalid: drop"
+
+
+def load_columns(
+    source: Source, columns: Iterable[str], config: DataConfig
+) -> tuple[pa.Table, "RowCheck"]:
+    """Read columns, which may be named repeatedly, and begin to check their rows.
+
+    Raises:
+        DataError: if the source is damaged or has no rows, or has ragged ones and the policy is
+            "error".
+    """
+    table, num_ragged = source.load(list(dict.fromkeys(columns)))
+    return table, RowCheck(source, table.num_rows, num_ragged, config)
 
 
 class RowCheck:
-    """Which rows of one loaded file are usable.
+    """Which of the loaded rows of a source are valid.
 
     Attributes:
-        valid: [num_rows] whether a row has kept all rules so far.
+        num_read: rows in the source.
+        valid: [num_rows] whether a loaded row has followed all rules so far.
         dropped: rows dropped per rule; each counts under the first rule that it breaks.
         blanked: cells made missing per rule.
     """
@@ -36,18 +51,19 @@ class RowCheck:
             config: gives the policy, `on_invalid`.
 
         Raises:
-            DataError: if the file has no rows, or ragged ones and the policy is "error".
+            DataError: if there are no rows, or ragged ones and the policy is "error".
         """
+        self.num_read = num_rows + num_ragged
         self.valid: BoolArray = np.ones(num_rows, dtype=bool)
         self.dropped: Counter[str] = Counter()
         self.blanked: Counter[str] = Counter()
         self._source = source
         self._drop = config.on_invalid == "drop"
-        if num_rows + num_ragged == 0:
-            msg = f"{source.path}: the file holds no rows of data"
+        if not self.num_read:
+            msg = f"{source.name}: the file has no data rows"
             raise DataError(msg)
         if num_ragged:
-            self._refuse_ragged(num_ragged)
+            self._drop_ragged(num_ragged)
 
     def require(
         self, ok: BoolArray, *, rule: str, column: str, expected: str, values: pa.ChunkedArray
@@ -55,85 +71,81 @@ class RowCheck:
         """Apply one rule to the rows that are still valid.
 
         Args:
-            ok: [num_rows] whether a row keeps the rule.
+            ok: [num_rows] whether a row follows the rule.
             rule: short name, under which dropped rows are counted.
-            column: the column's name in the file.
-            expected: the rule as a sentence that continues "column x".
-            values: [num_rows] what the file holds there.
+            column: name in the source.
+            expected: the rule as a phrase that continues "column x": "must not be blank".
+            values: [num_rows] the column's values in the source.
 
         Raises:
             DataError: if a row breaks the rule and the policy is "error".
         """
-        if count := self._broken(ok, column, expected, values):
+        if count := self._count_invalid(ok, column, expected, values):
             self.dropped[rule] += count
             self.valid &= ok
 
     def require_cells(
         self, ok: BoolArray, *, rule: str, column: str, expected: str, values: pa.ChunkedArray
     ) -> None:
-        """As `require`, of an optional value: the policy "drop" drops the cell and keeps the row.
+        """As `require`, for an optional value: the policy "drop" drops the cell, not the row.
 
         The caller makes the cell a missing value where `ok` is false.
         """
-        self.blanked[rule] += self._broken(ok, column, expected, values)
+        self.blanked[rule] += self._count_invalid(ok, column, expected, values)
 
     def require_rows(self) -> None:
-        """Insist that a row is left.
+        """Require that a valid row is left.
 
         Raises:
             DataError: if every row was dropped.
         """
         if not self.valid.any():
-            msg = f"{self._source.path}: no row is left; dropped were {describe(self.dropped)}"
+            msg = f"{self._source.name}: no valid rows left; dropped: {describe(self.dropped)}"
             raise DataError(msg)
 
-    def _refuse_ragged(self, count: int) -> None:
-        if self._drop:
-            self.dropped["wrong_number_of_fields"] += count
-            return
-        shown = [f"line {line} has {fields}" for line, fields in self._source.ragged(SHOWN)]
-        msg = (
-            f"{self._source.path}: every row must have {len(self._source.header)} fields as the "
-            f"header has; {_rows(count)} not: {_list(shown, count)}; {ADVICE}"
-        )
-        raise DataError(msg)
+    def _drop_ragged(self, count: int) -> None:
+        if not self._drop:
+            shown = [
+                f"{self._source.place} {line} ({fields} fields)"
+                for line, fields in islice(self._source.ragged(), SHOWN)
+            ]
+            rule = f"every row must have {len(self._source.header)} fields, like the header"
+            raise self._error(rule, count, shown)
+        self.dropped["wrong_number_of_fields"] += count
 
-    def _broken(self, ok: BoolArray, column: str, expected: str, values: pa.ChunkedArray) -> int:
-        """How many valid rows break a rule; an error if that is more than the policy allows."""
-        broken = np.flatnonzero(self.valid & ~ok)
-        if len(broken) and not self._drop:
-            raise DataError(self._message(broken, column, expected, values))
-        return len(broken)
+    def _count_invalid(
+        self, ok: BoolArray, column: str, expected: str, values: pa.ChunkedArray
+    ) -> int:
+        """Number of valid rows that break a rule.
 
-    def _message(
-        self, broken: Int64Array, column: str, expected: str, values: pa.ChunkedArray
-    ) -> str:
-        first = broken[:SHOWN]
-        places = self._source.places(first)
-        cells = values.take(pa.array(first))
+        Raises:
+            DataError: if there are any and the policy is "error".
+        """
+        rows = np.flatnonzero(self.valid & ~ok)
+        if len(rows) and not self._drop:
+            shown = self._show(rows[:SHOWN], values)
+            raise self._error(f"column {column!r} {expected}", len(rows), shown)
+        return len(rows)
+
+    def _show(self, rows: Int64Array, values: pa.ChunkedArray) -> list[str]:
+        """Place and value of each of `rows`."""
+        cells = values.take(pa.array(rows))
         if pa.types.is_timestamp(cells.type):  # Python's own end in the year 9999
             cells = cells.cast(pa.string())
-        shown = [
+        return [
             f"{self._source.place} {place} ({_shorten(cell)})"
-            for place, cell in zip(places, cells.to_pylist(), strict=True)
+            for place, cell in zip(self._source.places(rows), cells.to_pylist(), strict=True)
         ]
-        return (
-            f"{self._source.path}: column {column!r} {expected}; {_rows(len(broken))} not: "
-            f"{_list(shown, len(broken))}; {ADVICE}"
-        )
+
+    def _error(self, rule: str, count: int, shown: Sequence[str]) -> DataError:
+        rows = "1 invalid row" if count == 1 else f"{count:,} invalid rows"
+        rest = ", …" if count > len(shown) else ""
+        return DataError(f"{self._source.name}: {rule}; {rows}: {', '.join(shown)}{rest}; {ADVICE}")
 
 
 def describe(dropped: Mapping[str, int]) -> str:
-    """The counts of a `RowCheck` in words."""
-    return ", ".join(f"{count} for {rule}" for rule, count in sorted(dropped.items())) or "none"
-
-
-def _rows(count: int) -> str:
-    return "1 row does" if count == 1 else f"{count} rows do"
-
-
-def _list(shown: list[str], count: int) -> str:
-    return ", ".join(shown) + (", …" if count > len(shown) else "")
+    """The counts of a `RowCheck` in words: "2 blank_user, 1 bad_timestamp"."""
+    return ", ".join(f"{count} {rule}" for rule, count in sorted(dropped.items())) or "none"
 
 
 def _shorten(cell: object) -> str:

@@ -1,4 +1,4 @@
-"""The users and items tables: ids and declared features, nothing else of them is read."""
+"""The users and items tables: only their ids and declared features are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,16 +27,16 @@ from twotower.ingest.recognise import (
     named_column,
     normalise,
 )
-from twotower.ingest.row_check import RowCheck
+from twotower.ingest.row_check import RowCheck, load_columns
 from twotower.ingest.sources.source import Source
 
 
 @dataclass(frozen=True)
 class SideTable:
-    """The usable rows of a users or items table.
+    """The valid rows of a users or items table.
 
     Attributes:
-        path: of the file.
+        file: name of the raw file.
         ids: [num_rows] distinct int64 or string ids.
         features: by declared name, each with num_rows values.
         num_read: rows in the file.
@@ -44,7 +44,7 @@ class SideTable:
         blanked: cells made missing per rule.
     """
 
-    path: Path
+    file: str
     ids: pa.ChunkedArray
     features: Mapping[str, RawFeature]
     num_read: int
@@ -58,7 +58,7 @@ class SideTable:
 
 
 def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
-    """Read the users or the items table; None where there is none and none is needed.
+    """Read the users or the items table; None if there is none and none is required.
 
     Args:
         root: folder of the raw files.
@@ -66,7 +66,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         role: "users" or "items".
 
     Raises:
-        DataError: if the table is needed and missing, or breaks a rule.
+        DataError: if the table is required and missing, or breaks a rule.
     """
     table_config: TableConfig = getattr(config, role)
     path = find_file(root, role, table_config.file)
@@ -75,35 +75,30 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         return None
     source = open_source(path, config, table_config.format)
     id_name = _id_column(source, role, table_config.id)
-    found = {
-        feature: find_feature(source, feature, f"data.{role}.features", optional=spec.optional)
-        for feature, spec in table_config.features.items()
-    }
-    names = {feature: column for feature, column in found.items() if column is not None}
-    table, num_ragged = source.load(list(dict.fromkeys([id_name, *names.values()])))
-    check = RowCheck(source, table.num_rows, num_ragged, config)
-    ids = _check_ids(table[id_name], id_name, check, f"{path}: column {id_name!r}")
+    names = _feature_columns(source, role, table_config)
+    table, check = load_columns(source, [id_name, *names.values()], config)
+    where = f"{source.name}: column"
+    ids = _check_ids(table[id_name], id_name, check, f"{where} {id_name!r}")
     features = {
         feature: read_feature(
-            table[name], name, table_config.features[feature], check, f"{path}: column {name!r}"
+            table[name], name, table_config.features[feature], check, f"{where} {name!r}"
         )
         for feature, name in names.items()
     }
     check.require_rows()
-    num_read = table.num_rows + num_ragged
-    loaded = SideTable(path, ids, features, num_read, check.dropped, check.blanked)
-    usable = loaded.filter(check.valid)
-    return replace(usable, ids=settle_ids(usable.ids, typed=source.typed))
+    loaded = SideTable(path.name, ids, features, check.num_read, check.dropped, check.blanked)
+    valid = loaded.filter(check.valid)
+    return replace(valid, ids=settle_ids(valid.ids, typed=source.typed))
 
 
 def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
     """The vocabulary that the search knows, with its features.
 
-    Held-out rows are not among the arguments, so nothing of them can leak.
+    Held-out rows are not among the arguments, so they cannot leak.
 
     Args:
-        table: every id in `train_ids` is one of its ids, because interactions with others were
-            refused; None: there is none, and the entities have no features.
+        table: it has every id in `train_ids`, because interactions with other ids are invalid;
+            None: there is no table, and the entities have no features.
         train_ids: [num_rows] ids of the training split.
     """
     train = pd.Index(train_ids.unique())
@@ -113,21 +108,29 @@ def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
     rows = ids.argsort().astype(np.int64)
     vocabulary = ids[rows]
     in_train = np.asarray(vocabulary.isin(train))
-    features = encode_features(table.features, rows, in_train, str(table.path))
+    features = encode_features(table.features, rows, in_train, table.file)
     return Entities(Vocabulary(vocabulary), features)
 
 
 def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
-    needed = [feature for feature, spec in config.features.items() if not spec.optional]
-    if needed:
-        declared = ", ".join(needed)
+    required = [feature for feature, spec in config.features.items() if not spec.optional]
+    if required:
         usual = ", ".join(f"{stem}.csv" for stem in FILES[role])
         msg = (
-            f"{root}: data.{role}.features declares {declared}, but there is no {role} table "
-            f"(looked for {usual} and the like); name it in data.{role}.file, or set "
+            f"{root}: data.{role}.features declares {', '.join(required)}, but there is no "
+            f"{role} table (looked for {usual} and other formats); set data.{role}.file, or "
             f"data.{role}.features: {{}}"
         )
         raise DataError(msg)
+
+
+def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str, str]:
+    """Column of each declared feature, without optional ones that the table lacks."""
+    columns = {
+        feature: find_feature(source, feature, f"data.{role}.features", optional=spec.optional)
+        for feature, spec in config.features.items()
+    }
+    return {feature: column for feature, column in columns.items() if column is not None}
 
 
 def _id_column(source: Source, role: str, configured: str | None) -> str:
@@ -139,7 +142,7 @@ def _id_column(source: Source, role: str, configured: str | None) -> str:
     if column is None:
         usual = ", ".join(COLUMNS[role.removesuffix("s")][:3])
         msg = (
-            f"{source.path}: no column is the id ({usual}, …); set {parameter}; "
+            f"{source.name}: cannot find the id column ({usual}, …); set {parameter}; "
             f"{columns_of(source)}"
         )
         raise DataError(msg)
@@ -151,14 +154,14 @@ def _check_ids(column: pa.ChunkedArray, name: str, check: RowCheck, where: str) 
     check.require(
         ~blank(column), rule="blank_id", column=name, expected="must not be blank", values=column
     )
-    # Of an id, the first row that has kept all rules so far is the one that stays.
+    # Of the rows with one id, the first that is valid so far is kept.
     repeated = np.zeros(len(ids), dtype=bool)
     repeated[check.valid] = ids.filter(pa.array(check.valid)).to_pandas().duplicated().to_numpy()
     check.require(
         ~repeated,
         rule="duplicate_id",
         column=name,
-        expected="must hold an id in one row only",
+        expected="must not repeat an id",
         values=column,
     )
     return ids

@@ -120,7 +120,7 @@ def index_recall(
     chosen = np.unique(np.linspace(0, len(user_vecs) - 1, QUERIES).astype(np.int64))
     queries = np.asarray(user_vecs[chosen])
     queries = queries[queries.any(axis=1)]
-    nothing = ItemLists(np.zeros(len(queries) + 1, np.int64), np.empty(0, np.int64))
+    nothing = ItemLists.empty(len(queries))
     exact, _ = top_k(queries, Candidates(item_vecs), k, nothing)
     found, _ = IndexSearch(index).top_k(queries, Candidates(item_vecs), k, nothing)
     hits = [np.isin(a, b).sum() for a, b in zip(exact, found, strict=True)]

@@ -8,11 +8,6 @@ from twotower.common.arrays import Int64Array
 from twotower.data.interactions import ItemLists
 
 
-def empty_lists(count: int) -> ItemLists:
-    """That many lists without an item."""
-    return ItemLists(np.zeros(count + 1, np.int64), np.empty(0, np.int64))
-
-
 def item_lists(rows: Sequence[Int64Array]) -> ItemLists:
     """The lists `rows`, each distinct and ascending."""
     offsets = np.cumsum([0, *map(len, rows)])

@@ -17,7 +17,7 @@ from twotower.retrieval.approximate import IndexSearch
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
-from twotower.serving.lists import empty_lists, item_lists, lists_of_users
+from twotower.serving.lists import item_lists, lists_of_users
 from twotower.serving.recommendations import Recommendations, Source
 from twotower.serving.vectors import (
     history_vectors,
@@ -108,7 +108,7 @@ class Recommender:
         asked = self.artifacts.user_ids.check(user_ids)
         users = self.artifacts.user_ids.encode(asked)
         vectors = user_vectors(self.artifacts, users)
-        seen = empty_lists(len(users))
+        seen = ItemLists.empty(len(users))
         if exclude_seen:
             seen = lists_of_users(self.artifacts.seen, users)
         query = _Query(asked, "user_id", "model", vectors, seen)
@@ -151,7 +151,7 @@ class Recommender:
         known = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
         vectors = history_vectors(self.artifacts, known)
         source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
-        seen = empty_lists(len(known))
+        seen = ItemLists.empty(len(known))
         if exclude_seen:
             seen = item_lists([np.sort(items) for items in known])
         query = _Query(list(range(len(known))), "history", source, vectors, seen)

@@ -12,23 +12,25 @@ def resolve_device(device: Literal["auto", "cpu", "cuda"]) -> str:
     """`cpu` or `cuda`.
 
     Raises:
-        ConfigError: if CUDA is asked for and not there.
+        ConfigError: if the device is cuda and there is none.
     """
     if device == "cpu":
         return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
-        msg = "train.device: cuda was asked for, but this machine has no usable CUDA device"
+        msg = "train.device: cuda, but this machine has no usable CUDA device"
         raise ConfigError(msg)
     return "cpu"
 
 
 def use_threads(threads: int) -> None:
-    """Fix the threads of every later computation in this process, and refuse racy kernels."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for the latter
+    """Set the number of threads of this process, and allow deterministic kernels only."""
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # required by deterministic CUDA kernels
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    # Filling new tensors would show reads of what was never written, at a quarter of the time.
+    # Filling new tensors exposes reads of uninitialised memory, but takes a quarter of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_float32_matmul_precision("highest")

@@ -11,22 +11,24 @@ from torch import Tensor
 
 from twotower.common.errors import TrainingError
 from twotower.common.seeds import derive_seed
-from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training import (
+    LOSSES,
+    SCHEDULES,
+    STARTS,
+    ModelConfig,
+    Negatives,
+    TrainConfig,
+    check_start,
+)
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads
 from twotower.training.history import History
-from twotower.training.losses import (
-    bayesian_personalised_ranking,
-    full_softmax,
-    sampled_softmax,
-    squared_error,
-)
+from twotower.training.losses import Batch
 from twotower.training.optimizer import LazyAdam
 from twotower.training.popularity_term import popularity_addend
-from twotower.training.ridge import ridge_items
-from twotower.training.spectral import spectral_items
-from twotower.training.towers import TwoTower, initialise, start_at
+from twotower.training.starts import StartInputs
+from twotower.training.towers import TwoTower
 
 OnEpoch = Callable[[int, float, TwoTower], None]
 """Called after each epoch with its number, from 1, the mean loss of its rows, and the model."""
@@ -50,37 +52,27 @@ def fit(
         model_config: section `model`.
         train_config: section `train`.
         seed: the seed of params.yaml.
-        on_epoch: sees the model after each epoch; may raise to stop.
-        decompositions: folder that keeps spectral starts; None: they are computed again.
+        on_epoch: called after each epoch; may raise to stop training.
+        decompositions: folder that caches decompositions; None: no cache.
 
     Raises:
-        TrainingError: if the loss is not finite, the data is too small or too large for what the
-            sections ask for, or nothing is to be trained.
+        TrainingError: if the loss is not finite, the data is too small to be decomposed, or there
+            are no epochs and the start is not a model by itself.
     """
-    if train_config.epochs == 0 and model_config.init == "random":
-        msg = "epochs: 0 leaves the model as it starts: it needs init: spectral or ridge"
-        raise TrainingError(msg)
+    try:
+        check_start(model_config, train_config)
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
     use_threads(train_config.threads)
     device = resolve_device(train_config.device)
     num_users, num_items = len(catalogue.users), len(catalogue.items)
-    history = _history(interactions, num_users, num_items, model_config)
+    inputs = StartInputs(
+        interactions, num_users, num_items, model_config, seed, train_config.threads, decompositions
+    )
+    history = inputs.history if model_config.pools_history else None
     popularity = popularity_addend(interactions, num_items, model_config)
     model = TwoTower(catalogue, model_config, history, popularity)
-    initialise(
-        model,
-        seen_users=_seen(interactions.user_idx, num_users),
-        seen_items=_seen(interactions.item_idx, num_items),
-        seed=derive_seed(seed, "initialise"),
-    )
-    if history is not None and model_config.init != "random":
-        svd_seed, threads = derive_seed(seed, "spectral"), train_config.threads
-        spectral = spectral_items(
-            history, model_config, seed=svd_seed, threads=threads, folder=decompositions
-        )
-        items = spectral
-        if model_config.init == "ridge":
-            items = ridge_items(spectral, history, model_config, threads=threads)
-        start_at(model, items, history, in_history=spectral)
+    STARTS[model_config.init].function(model, inputs)
     model.to(device)
     rows = _TrainingRows(interactions, num_items, history, device)
     step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
@@ -88,28 +80,19 @@ def fit(
     return model.eval()
 
 
-def _history(
-    interactions: Interactions, num_users: int, num_items: int, config: ModelConfig
-) -> History | None:
-    """Of the training rows; None where neither the start nor a tower asks for it: it sorts them."""
-    if config.init == "random" and config.user_tower == "id":
-        return None
-    return History.of(interactions, num_users, num_items, config)
-
-
 def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
     model, rows, config = step.model, step.rows, step.config
     shuffle = torch.Generator().manual_seed(derive_seed(seed, "shuffle"))
-    optimizers = _optimizers(model, config.lr)
+    optimizers, schedule = _optimizers(model, config.lr), SCHEDULES[config.schedule]
     batches = math.ceil(len(rows) / config.batch_size)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "dropout"))  # torch offers it no generator
+        torch.manual_seed(derive_seed(seed, "dropout"))  # dropout takes no generator
         for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
             model.train()
             total = 0.0
             for number, batch in enumerate(rows.batches(config.batch_size, shuffle)):
                 progress = (epoch - 1 + number / batches) / config.epochs
-                _set_lr(optimizers, config.lr * schedule_factor(config.schedule, progress))
+                _set_lr(optimizers, config.lr * schedule.factor(progress))
                 loss = step(batch)
                 model.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -121,18 +104,6 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
                 raise TrainingError(msg)
             if on_epoch is not None:
                 on_epoch(epoch, total / len(rows), model.eval())
-
-
-def schedule_factor(schedule: str, progress: float) -> float:
-    """Share of the learning rate.
-
-    Args:
-        schedule: constant, linear or cosine (Loshchilov and Hutter, ICLR 2017).
-        progress: share of all training steps that are done, in [0, 1).
-    """
-    if schedule == "linear":
-        return 1.0 - progress
-    return 0.5 * (1.0 + math.cos(math.pi * progress)) if schedule == "cosine" else 1.0
 
 
 class _TrainingRows:
@@ -156,7 +127,7 @@ class _TrainingRows:
         return len(self.user_idx)
 
     def pairs(self, batch: Tensor) -> Tensor | None:
-        """[batch] place of each row's pair in the history; None without a history."""
+        """[batch] position of each row's pair in the history; None without a history."""
         return None if self.pair_idx is None else self.pair_idx[batch]
 
     def batches(self, batch_size: int, shuffle: torch.Generator) -> Iterator[Tensor]:
@@ -167,7 +138,7 @@ class _TrainingRows:
 
 @dataclass
 class _Step:
-    """The loss of a batch, as the sections `model` and `train` ask for it."""
+    """Computes the loss of a batch, as sections `model` and `train` define it."""
 
     model: TwoTower
     rows: _TrainingRows
@@ -176,6 +147,7 @@ class _Step:
     seed: int
 
     def __post_init__(self) -> None:
+        self._loss = LOSSES[self.config.loss]
         self._generator = torch.Generator().manual_seed(self.seed)
         cosine = self.model_config.similarity == "cosine"
         self._temperature = self.model_config.temperature if cosine else 1.0
@@ -185,53 +157,42 @@ class _Step:
         self._log_q = mixture.log().float()  # -inf for items that no batch can hold
 
     def __call__(self, batch: Tensor) -> Tensor:
-        item_idx = self._candidates(self.rows.item_idx[batch])
+        positive = self.rows.item_idx[batch]
+        item_idx = torch.cat([positive, self._negatives(len(batch)).to(positive.device)])
         users, pairs = self.rows.user_idx[batch], self.rows.pairs(batch)
         query, candidate = self.model(users, item_idx, pairs)
-        loss = self._loss(batch, item_idx, self.model.finish(query), self.model.finish(candidate))
+        corrected = self.config.logq and self._loss.log_q
+        inputs = Batch(
+            query=self.model.finish(query),
+            candidate=self.model.finish(candidate),
+            item_idx=item_idx,
+            weight=self.rows.weight[batch],
+            target=self.rows.target[batch],
+            temperature=self._temperature,
+            log_q=self._log_q[item_idx] if corrected else None,
+        )
+        loss = self._loss.function(inputs)
         if self.config.weight_decay:
             squared = query.square().sum() + candidate.square().sum()
             loss = loss + self.config.weight_decay * squared / (2 * len(batch))
         return loss
 
-    def _candidates(self, positive: Tensor) -> Tensor:
-        """The items that the loss needs vectors of, the positives first."""
-        num_items, device = self.rows.num_items, positive.device
-        if self.config.loss == "full_softmax":
-            return torch.cat([positive, torch.arange(num_items, device=device)])
-        extra = {"mse": 0, "bpr": len(positive)}.get(
-            self.config.loss, self.config.uniform_negatives
-        )
-        drawn = torch.randint(num_items, (extra,), generator=self._generator)
-        return torch.cat([positive, drawn.to(device)])
-
-    def _loss(self, batch: Tensor, item_idx: Tensor, query: Tensor, candidate: Tensor) -> Tensor:
-        size, weight, temperature = len(batch), self.rows.weight[batch], self._temperature
-        positive, rest = candidate[:size], candidate[size:]
-        match self.config.loss:
-            case "mse":
-                return squared_error(query, positive, self.rows.target[batch])
-            case "bpr":
-                return bayesian_personalised_ranking(
-                    query, positive, rest, temperature=temperature, weight=weight
-                )
-            case "full_softmax":
-                return full_softmax(
-                    query, rest, item_idx[:size], temperature=temperature, weight=weight
-                )
-        return sampled_softmax(
-            query,
-            candidate,
-            item_idx,
-            log_q=self._log_q[item_idx] if self.config.logq else None,
-            temperature=temperature,
-            weight=weight,
-            positive_as_negative=self.config.loss == "softmax",
-        )
+    def _negatives(self, rows: int) -> Tensor:
+        """[extra] items that the loss needs besides those of the batch's rows."""
+        match self._loss.negatives:
+            case Negatives.CATALOGUE:
+                return torch.arange(self.rows.num_items)
+            case Negatives.NONE:
+                count = 0
+            case Negatives.ONE_PER_ROW:
+                count = rows
+            case Negatives.BATCH:
+                count = self.config.uniform_negatives
+        return torch.randint(self.rows.num_items, (count,), generator=self._generator)
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
-    """Adam; for embeddings of ids the lazy one that touches only the rows of the batch."""
+    """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch."""
     embeddings = (
         model.user_tower.id_embedding, model.item_tower.id_embedding, model.history_embedding
     )  # fmt: skip
@@ -249,7 +210,3 @@ def _set_lr(optimizers: list[torch.optim.Optimizer], lr: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = lr
-
-
-def _seen(idx: "np.ndarray[tuple[int], np.dtype[np.int64]]", count: int) -> Tensor:
-    return torch.from_numpy(np.bincount(idx, minlength=count) > 0)

@@ -1,4 +1,4 @@
-"""What users have interacted with, as weights of a pooling of item vectors."""
+"""What users have interacted with, as weights with which item vectors are pooled."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class History:
         weight: [num_pairs] float32 sum of the weights of a pair's rows.
         pooling: [num_pairs] float32 factor of the item's vector in the user's: weight · recency ·
             user's total ** -user_exponent · item's total ** -(item_exponent +
-            popularity_exponent), with which spectral item vectors pool to spectral user vectors.
+            popularity_exponent); it pools spectral item vectors to spectral user vectors.
         item_pooling: [num_items] float32 factor of each item in a history of weight 1.
         pair_of_row: [num_rows] int64 pair of each training row.
         num_items: size of the catalogue.
@@ -40,32 +40,30 @@ class History:
     def of(
         cls, interactions: Interactions, num_users: int, num_items: int, config: ModelConfig
     ) -> "History":
-        """The history that training rows are.
+        """Compute the history of training rows.
 
         Args:
             interactions: all within the catalogue.
             num_users: size of the catalogue.
             num_items: likewise.
-            config: section `model`: exponents, half-life and decay.
+            config: section `model`, for exponents, half-life and decay.
         """
-        keys = interactions.user_idx * num_items + interactions.item_idx
-        pairs, pair_of_row = np.unique(keys, return_inverse=True)
-        offsets = np.searchsorted(pairs, np.arange(num_users + 1) * num_items)
-        users, items = pairs // num_items, pairs % num_items
-        weight = _sums(pair_of_row, interactions.weight, len(pairs))
+        lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
+        users, items = lists.rows(0, num_users)
+        weight = _sums(pair_of_row, interactions.weight, len(items))
         recency = _recency(interactions, num_users, config.history_half_life)
-        if config.history_decay:  # the rows are sorted for it
+        if config.history_decay:  # without it, no rows need to be sorted by time
             recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
-        recent = _sums(pair_of_row, interactions.weight * recency, len(pairs))
+        recent = _sums(pair_of_row, interactions.weight * recency, len(items))
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
         exponent = config.item_exponent + config.popularity_exponent
         of_item = power(_sums(items, weight, num_items), -exponent)
         return cls(
-            lists=ItemLists(offsets, items),
+            lists=lists,
             weight=weight.astype(np.float32),
             pooling=(recent * of_user[users] * of_item[items]).astype(np.float32),
             item_pooling=of_item.astype(np.float32),
-            pair_of_row=pair_of_row.astype(np.int64),
+            pair_of_row=pair_of_row,
             num_items=num_items,
         )
 

@@ -1,7 +1,11 @@
-"""Losses of a batch of (user, item) pairs, as pure functions of tensors."""
+"""Losses of a batch of (user, item) pairs, as pure functions of a `Batch`.
+
+`config.training.LOSSES` names them and says which negatives each needs.
+"""
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,84 +13,114 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BLOCK_SCORES = 2**20
-"""Scores that the softmax losses hold at a time: 4 MiB. Constant, because it changes the bits."""
+"""Scores that the softmax losses compute at a time: 4 MiB. Another value gives other bits."""
 MIN_BLOCK_ROWS = 128
-"""Rows of a block however many candidates there are: their gradients are added block by block."""
+"""Lower bound of a block's rows for many candidates: their gradients are added per block."""
 
 
-def sampled_softmax(
-    query: Tensor,
-    candidate: Tensor,
-    item_idx: Tensor,
-    *,
-    log_q: Tensor | None = None,
-    temperature: float = 1.0,
-    weight: Tensor | None = None,
-    positive_as_negative: bool = True,
-) -> Tensor:
-    """Mean softmax loss with the batch's items, and possibly more, as negatives, in nats.
+@dataclass(frozen=True)
+class Batch:
+    """What a loss may use of a batch of training rows.
+
+    Attributes:
+        query: [rows, dim] float32 user vectors.
+        candidate: [rows + extra, dim] float32 item vectors: each row's positive, then the extra
+            items that the loss asks for (`Loss.negatives`).
+        item_idx: [rows + extra] int64 item of each candidate.
+        weight: [rows] float32 weight of each row in the mean, >= 0.
+        target: [rows] float32 weight divided by the largest weight of the training rows.
+        temperature: dimensionless, > 0; divides the inner products.
+        log_q: [rows + extra] float32 natural log of each candidate's sampling probability; None:
+            no correction.
+
+    Raises:
+        ValueError: if the shapes disagree.
+    """
+
+    query: Tensor
+    candidate: Tensor
+    item_idx: Tensor
+    weight: Tensor
+    target: Tensor
+    temperature: float = 1.0
+    log_q: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        rows, (count, dim) = len(self), self.candidate.shape
+        log_q = self.item_idx if self.log_q is None else self.log_q
+        per_row = self.weight.shape == self.target.shape == (rows,)
+        per_candidate = self.item_idx.shape == log_q.shape == (count,)
+        if not per_row or not per_candidate or count < rows or self.query.shape[1] != dim:
+            tensors = {name: part for name, part in vars(self).items() if isinstance(part, Tensor)}
+            shapes = ", ".join(f"{name} {list(part.shape)}" for name, part in tensors.items())
+            msg = f"shapes disagree: {shapes}"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    @property
+    def positive(self) -> Tensor:
+        """[rows, dim] vector of each row's own item."""
+        return self.candidate[: len(self)]
+
+    @property
+    def extra(self) -> Tensor:
+        """[extra, dim] vectors of the items beyond those of the rows."""
+        return self.candidate[len(self) :]
+
+
+def sampled_softmax(batch: Batch, *, positive_as_negative: bool = True) -> Tensor:
+    """Mean softmax loss with the other candidates as negatives, in nats.
 
     Args:
-        query: [batch, dim] float32.
-        candidate: [batch + extra, dim] float32; row i is query i's positive, all others its
-            negatives.
-        item_idx: [batch + extra] int64 item of each candidate, to mask accidental hits.
-        log_q: [batch + extra] natural log of each candidate's sampling probability; None: no
-            correction.
-        temperature: dimensionless, > 0.
-        weight: [batch] weight of each row in the mean, >= 0; None: all equal.
+        batch: with any number of extra items; a row's own item among its negatives is masked.
         positive_as_negative: whether the positive is in the softmax's denominator too, as it is in
-            a probability. Without it the loss is the bilateral softmax's with one temperature,
-            less a constant.
+            a probability.
 
     Returns:
         Scalar; 0 where all weights are 0.
 
-    Raises:
-        ValueError: if the shapes disagree.
-
     Sources: in-batch negatives and logQ: Yi et al., RecSys 2019, eq. 3; extra negatives: Yang et
-    al., "Mixed negative sampling", WWW 2020; without the positive: Wu et al., "BSL", ICDE 2024.
+    al., "Mixed negative sampling", WWW 2020.
     """
-    batch = len(query)
-    shapes = item_idx.shape == candidate.shape[:1] and query.shape[1:] == candidate.shape[1:]
-    if not shapes or len(candidate) < batch:
-        msg = f"shapes disagree: {query.shape}, {candidate.shape}, {item_idx.shape}"
-        raise ValueError(msg)
-    masked = accidental_hits(item_idx, batch)
-    rows = torch.arange(batch, device=query.device)
+    rows = torch.arange(len(batch), device=batch.query.device)
     loss: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
-        query / temperature,
-        candidate,
+        batch.query / batch.temperature,
+        batch.candidate,
         rows,
-        None if log_q is None else -log_q,
-        masked,
-        _shares(weight, rows),
+        None if batch.log_q is None else -batch.log_q,
+        accidental_hits(batch.item_idx, len(batch)),
+        _shares(batch.weight),
         positive_as_negative,
     )
     return loss
 
 
-def full_softmax(
-    query: Tensor,
-    candidate: Tensor,
-    positive: Tensor,
-    *,
-    temperature: float = 1.0,
-    weight: Tensor | None = None,
-) -> Tensor:
+def bilateral_softmax(batch: Batch) -> Tensor:
+    """`sampled_softmax` without the positive in the denominator.
+
+    Up to a constant, this is the bilateral softmax loss with one temperature.
+
+    Source: Wu et al., "BSL", ICDE 2024.
+    """
+    return sampled_softmax(batch, positive_as_negative=False)
+
+
+def full_softmax(batch: Batch) -> Tensor:
     """Mean softmax loss over the whole catalogue, in nats.
 
     Args:
-        query: [batch, dim] float32.
-        candidate: [num_items, dim] float32, all items.
-        positive: [batch] int64 item of each query.
-        temperature: dimensionless, > 0.
-        weight: [batch] weight of each row in the mean, >= 0; None: all equal.
+        batch: its extra items are the catalogue, in order.
     """
-    shares = _shares(weight, positive)
     loss: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
-        query / temperature, candidate, positive, None, None, shares, True
+        batch.query / batch.temperature,
+        batch.extra,
+        batch.item_idx[: len(batch)],
+        None,
+        None,
+        _shares(batch.weight),
+        True,
     )
     return loss
 
@@ -94,8 +128,8 @@ def full_softmax(
 class _Softmax(torch.autograd.Function):
     """Weighted sum of softmax losses, a block of rows at a time, each with its gradients.
 
-    Differentiating the plain expression would keep several [batch, candidates] matrices, and pass
-    over each in memory; the scores of a block stay in the processor's cache.
+    Autograd on the plain expression would keep several [batch, candidates] matrices in memory; the
+    scores of a block stay in the processor's cache.
     """
 
     @staticmethod
@@ -121,14 +155,14 @@ class _Softmax(torch.autograd.Function):
             each = torch.arange(len(block), device=query.device)
             logits = torch.addmm(addend, block, candidate.T, out=scores[: len(block)])
             logits[next(hidden)] = -torch.inf
-            wanted = logits[each, own]
+            positives = logits[each, own]
             if not positive_as_negative:
                 logits[each, own] = -torch.inf
             largest = logits.amax(dim=1)
             probability = torch.softmax(logits, dim=1, out=shares[: len(block)])
-            losses = largest - probability.amax(dim=1).log() - wanted
+            losses = largest - probability.amax(dim=1).log() - positives
             if not positive_as_negative:
-                alone = largest == -torch.inf  # no negative in the batch: nothing to learn from
+                alone = largest == -torch.inf  # rows without any negative teach nothing
                 losses, counted = losses.masked_fill(alone, 0.0), counted.masked_fill(alone, 0.0)
                 probability[alone] = 0.0
             loss += (losses * counted).sum()
@@ -149,7 +183,7 @@ class _Softmax(torch.autograd.Function):
 def _split(
     masked: tuple[Tensor, Tensor] | None, size: int, count: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The rows, counted within the block, and columns of each block of `size` rows.
+    """Rows, counted from the start of the block, and columns of each block of `size` rows.
 
     Args:
         masked: two [hits] int64, rows ascending; None: none.
@@ -168,10 +202,10 @@ def _split(
 
 
 def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of candidates that hold a row's own item without being its positive.
+    """Rows and columns of candidates that equal a row's own item but are not its positive.
 
     Args:
-        item_idx: [candidates] int64; the first `batch` are the positives of the rows.
+        item_idx: [candidates] int64; the positives of the rows come first.
         batch: number of rows.
 
     Returns:
@@ -183,59 +217,29 @@ def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
     counts = torch.searchsorted(ordered, own, right=True) - first
     ends = counts.cumsum(0)
     rows = torch.repeat_interleave(torch.arange(batch, device=own.device), counts)
-    places = torch.arange(len(rows), device=own.device) - (ends - counts)[rows] + first[rows]
-    columns = order[places]
+    positions = torch.arange(len(rows), device=own.device) - (ends - counts)[rows] + first[rows]
+    columns = order[positions]
     other = rows != columns
     return rows[other], columns[other]
 
 
-def bayesian_personalised_ranking(
-    query: Tensor,
-    candidate: Tensor,
-    negative: Tensor,
-    *,
-    temperature: float = 1.0,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """Mean of -log sigmoid of the positive's lead over the negative, in nats.
+def bayesian_personalised_ranking(batch: Batch) -> Tensor:
+    """Mean of -log sigmoid of the positive's lead over a random item, in nats.
 
     Args:
-        query: [batch, dim] float32.
-        candidate: [batch, dim] float32 positives.
-        negative: [batch, dim] float32.
-        temperature: dimensionless, > 0.
-        weight: [batch] weight of each row in the mean, >= 0; None: all equal.
+        batch: its extra items are the negatives, one per row.
 
     Source: Rendle et al., UAI 2009.
     """
-    lead = (query * (candidate - negative)).sum(dim=1) / temperature
-    return weighted_mean(-torch.nn.functional.logsigmoid(lead), weight)
+    lead = (batch.query * (batch.positive - batch.extra)).sum(dim=1) / batch.temperature
+    return (-torch.nn.functional.logsigmoid(lead) * _shares(batch.weight)).sum()
 
 
-def squared_error(query: Tensor, candidate: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference between the inner products of observed pairs and their targets.
-
-    Args:
-        query: [batch, dim] float32.
-        candidate: [batch, dim] float32; row i belongs to query i.
-        target: [batch] float32.
-
-    Raises:
-        ValueError: if the shapes disagree.
-    """
-    if query.shape != candidate.shape or target.shape != query.shape[:1]:
-        msg = f"shapes disagree: {query.shape}, {candidate.shape}, {target.shape}"
-        raise ValueError(msg)
-    return ((query * candidate).sum(dim=1) - target).square().mean()
+def squared_error(batch: Batch) -> Tensor:
+    """Mean squared difference between the inner products of observed pairs and their targets."""
+    return ((batch.query * batch.positive).sum(dim=1) - batch.target).square().mean()
 
 
-def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean of [batch] losses; 0 where all weights are 0."""
-    return (losses * _shares(weight, losses)).sum()
-
-
-def _shares(weight: Tensor | None, rows: Tensor) -> Tensor:
-    """[batch] float32 share of each row in a weighted mean."""
-    if weight is None:
-        return torch.full(rows.shape, 1 / len(rows), dtype=torch.float32, device=rows.device)
+def _shares(weight: Tensor) -> Tensor:
+    """[rows] share of each row in a weighted mean; 0 where all weights are 0."""
     return weight / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)

@@ -1,4 +1,4 @@
-"""Adam for tables of which a batch touches few rows."""
+"""Adam for embedding tables of which a batch uses few rows."""
 
 import math
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ EPSILON = 1e-8
 
 
 class LazyAdam(torch.optim.Optimizer):
-    """Adam that moves, and lets decay, only the rows in the batch.
+    """Adam that updates only the rows of the batch, and their moments.
 
-    What torch's SparseAdam computes, to the bit, in two thirds of its time: rows are written
+    Computes what torch's SparseAdam does, to the bit, in two thirds of its time: rows are written
     to the tables by index, not added as sparse tensors.
 
     Source: Kingma and Ba, ICLR 2015; the lazy form is TensorFlow's LazyAdam.
     """
 
     def __init__(self, tables: Iterable[Tensor], lr: float) -> None:
-        """Begin with moments of 0.
+        """Start with moments of 0.
 
         Args:
             tables: [num_rows, dim] parameters with sparse gradients.
@@ -30,13 +30,13 @@ class LazyAdam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
-        """Move the rows that the last gradients hold."""
+        """Update the rows that have a gradient."""
         for group in self.param_groups:
             for table in group["params"]:
                 if table.grad is not None:
-                    self._move(table, table.grad.coalesce(), group["lr"])
+                    self._update(table, table.grad.coalesce(), group["lr"])
 
-    def _move(self, table: Tensor, gradient: Tensor, lr: float) -> None:
+    def _update(self, table: Tensor, gradient: Tensor, lr: float) -> None:
         state = self.state[table]
         if not state:
             state["step"] = 0
@@ -51,7 +51,7 @@ class LazyAdam(torch.optim.Optimizer):
 
 
 def _decay(moments: Tensor, rows: Tensor, new: Tensor, beta: float) -> Tensor:
-    """[num_rows, dim] moments of these rows, which are also written back."""
+    """[num_rows, dim] new moments of these rows, which are also written to `moments`."""
     old = moments.index_select(0, rows)
     decayed = (new - old).mul_(1 - beta).add_(old)
     moments.index_copy_(0, rows, decayed)

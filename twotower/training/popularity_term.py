@@ -1,4 +1,4 @@
-"""What an item's popularity adds to its scores."""
+"""The popularity term of a model's scores."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from twotower.data.interactions import Interactions
 def popularity_addend(
     interactions: Interactions, num_items: int, config: ModelConfig
 ) -> Float32Array | None:
-    """What each item's popularity adds to the inner products of a model.
+    """What each item's popularity adds to its inner products.
 
     Args:
         interactions: the training rows.
@@ -20,7 +20,7 @@ def popularity_addend(
     Returns:
         [num_items] float32: the log of the item's total weight, less the mean over the items, times
         `popularity_weight`, in units of the inner product. An item without rows counts as the
-        rarest of the others. None if the weight is 0.
+        rarest item that has one. None if `popularity_weight` is 0.
     """
     if not config.popularity_weight:
         return None

@@ -1,13 +1,13 @@
-"""Item vectors by ridge regression on the users' vectors, each user's own item left out.
+"""Item vectors by ridge regression on the users' vectors, each without the item's own part.
 
 With x_u the spectral vector of user u, a sum over the items in the user's history, the vector of
 item i minimises
 
     sum over users u of (R_ui - <x_u without i, w>)^2 + penalty * |w|^2
 
-so that an item is to be told from the other items of those who have it, as in training by gradient.
-For each item only the rows of its own users differ from the common regression, which makes its
-Gram matrix a rank-two update of the common one: one factorisation serves all items.
+so that an item is predicted from the other items of its users, as in gradient training. For each
+item only the rows of its own users differ from the common regression, which makes its Gram matrix a
+rank-two update of the common one: one factorisation serves all items.
 
 Sources: regression of each item on the others: Ning and Karypis, "SLIM", ICDM 2011; Steck,
 "Embarrassingly shallow autoencoders for sparse data", WWW 2019; on low-rank users: Sedhain et al.,
@@ -30,16 +30,16 @@ ITEM_BLOCK = 4096
 def ridge_items(
     in_history: Float32Array, history: History, config: ModelConfig, *, threads: int
 ) -> Float32Array:
-    """Item vectors that a ridge regression finds for the users that their histories pool to.
+    """Item vectors by ridge regression on the pooled histories of the users.
 
-    What a user did last weighs no more than the rest here: a target may lie anywhere in a history.
+    The regression ignores recency, since its targets may lie anywhere in a history.
 
     Args:
-        in_history: [num_items, dim] float32 vectors of the items in a history; dimensions that are
-            0 throughout stay so.
+        in_history: [num_items, dim] float32 vectors with which items enter a history; dimensions
+            that are 0 for all items stay 0.
         history: of the training rows.
         config: section `model`.
-        threads: that the linear algebra may use; other counts give other bytes.
+        threads: of linear algebra; another number gives slightly different results.
 
     Returns:
         [num_items, dim] float32, of mean length 1; 0 for an item without rows.
@@ -48,7 +48,9 @@ def ridge_items(
     from threadpoolctl import threadpool_limits
 
     target = history.matrix()
-    target = target / max(target.data.max(), np.float32(1e-30))  # no order depends on their scale
+    target = target / max(
+        target.data.max(), np.float32(1e-30)
+    )  # the ranking does not depend on the scale
     # The weight of each item in each user, as in `History.pooling` without recency.
     exponents = config.user_exponent, config.item_exponent + config.popularity_exponent
     pooling = normalised(target, *exponents)
@@ -56,7 +58,7 @@ def ridge_items(
         users = pooling @ in_history
         gram = (users.T @ users).astype(np.float64)
         used = max(1, np.count_nonzero(gram.diagonal()))
-        penalty = config.ridge_penalty * np.trace(gram) / used or 1.0  # nobody is known: all are 0
+        penalty = config.ridge_penalty * np.trace(gram) / used or 1.0  # 1.0 if all users are 0
         factor = cho_factor(gram + penalty * np.eye(len(gram)), lower=True)
         columns = target.tocsc(), pooling.tocsc()
         blocks = [
@@ -71,7 +73,7 @@ def ridge_items(
 def _solve(
     factor: Any, users: Float32Array, own: Float32Array, target: Any, pooling: Any
 ) -> Float32Array:
-    """[block, dim] solutions of a block of items.
+    """[block, dim] solutions for a block of items.
 
     User u without item i is x_u - o_ui a_i, so that with s_i = sum of o_ui x_u and n_i = sum of
     o_ui^2 the Gram matrix of item i is G - s_i a_i' - a_i s_i' + n_i a_i a_i'. Woodbury's identity

@@ -28,7 +28,7 @@ from twotower.config.training import ModelConfig
 from twotower.training.history import History, power, unit_mean_length
 
 OVERSAMPLES = 32
-"""Dimensions that are computed and dropped, for the accuracy of the last ones that are kept."""
+"""Dimensions that are computed and discarded, for the accuracy of the last ones that are kept."""
 POWER_ITERATIONS = 2
 
 
@@ -53,9 +53,9 @@ class SpectralProblem:
         matrix: [num_users, num_items] float32 weights.
         user_exponent: rows are divided by their total to this power.
         item_exponent: columns likewise.
-        rank: dimensions to find; those past the rank of the matrix are 0.
+        rank: dimensions to compute; those past the rank of the matrix are 0.
         seed: of the random projection.
-        threads: that the linear algebra may use; other counts give other bytes.
+        threads: of linear algebra; another number gives slightly different results.
     """
 
     matrix: scipy.sparse.csr_array
@@ -66,7 +66,7 @@ class SpectralProblem:
     threads: int
 
     def digest(self) -> str:
-        """Hexadecimal digest of the problem and of the libraries that solve it."""
+        """Hexadecimal digest of the problem and of the versions of the libraries that solve it."""
         digest = hashlib.sha256()
         for array in (self.matrix.indptr, self.matrix.indices, self.matrix.data):
             digest.update(array.tobytes())
@@ -88,33 +88,34 @@ def spectral_items(
         history: what is decomposed.
         config: section `model`.
         seed: of the random projection.
-        threads: that the linear algebra may use; other counts give other bytes.
-        folder: where decompositions are kept by their content; None: nowhere.
+        threads: of linear algebra; another number gives slightly different results.
+        folder: cache of decompositions, by digest of the problem; None: no cache.
 
     Returns:
         [num_items, width] float32, of mean length 1.
 
     Raises:
-        TrainingError: if there is nothing to decompose: one user, or one item.
+        TrainingError: if there is only one user or one item.
     """
     rank = max(config.spectral_rank or 0, config.dim)
     exponents = config.user_exponent, config.item_exponent
-    found = _find(SpectralProblem(history.matrix(), *exponents, rank, seed, threads), folder)
-    values = found.values[: config.width] ** np.float32(config.singular_exponent / 2)
+    problem = SpectralProblem(history.matrix(), *exponents, rank, seed, threads)
+    spectrum = _cached(problem, folder)
+    values = spectrum.values[: config.width] ** np.float32(config.singular_exponent / 2)
     scale = power(history.item_totals(), config.popularity_exponent).astype(np.float32)
-    return unit_mean_length(found.vectors[:, : config.width] * values * scale[:, None])
+    return unit_mean_length(spectrum.vectors[:, : config.width] * values * scale[:, None])
 
 
-def _find(problem: SpectralProblem, folder: Path | None) -> Decomposition:
-    """The decomposition from memory, from the folder, or computed and put there."""
+def _cached(problem: SpectralProblem, folder: Path | None) -> Decomposition:
+    """The decomposition from memory, from the folder, or computed and stored there."""
     if folder is None:
         return decompose(problem)
-    if not folder.parent.is_dir():  # a worker on a machine that does not have the repository
+    if not folder.parent.is_dir():  # a worker on a machine without the repository
         folder = Path(tempfile.gettempdir()) / "two-tower-spectral"
     path = folder / f"{problem.digest()}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):  # other workers wait instead of computing it too
+        with FileLock(path.with_suffix(".lock")):  # so that other workers wait for it
             if not path.exists():
                 new = decompose(problem)
                 with atomic_write(path) as handle:
@@ -132,29 +133,31 @@ def decompose(problem: SpectralProblem) -> Decomposition:
     """Randomised truncated singular value decomposition of the normalised matrix.
 
     Raises:
-        TrainingError: if there is nothing to decompose: one user, or one item.
+        TrainingError: if there is only one user or one item.
     """
     from sklearn.utils.extmath import randomized_svd
     from threadpoolctl import threadpool_limits
 
     shape = problem.matrix.shape
     if min(shape) < 2:
-        msg = f"init: spectral needs two users and two items, not {shape[0]} and {shape[1]}"
+        msg = (
+            f"model.init: a decomposition needs 2 users and 2 items, got {shape[0]} and {shape[1]}"
+        )
         raise TrainingError(msg)
-    found = min(problem.rank, *shape)
+    rank = min(problem.rank, *shape)
     with threadpool_limits(problem.threads, user_api="blas"):
         _, values, transposed = randomized_svd(
             normalised(problem.matrix, problem.user_exponent, problem.item_exponent),
-            found,
+            rank,
             n_oversamples=OVERSAMPLES,
             n_iter=POWER_ITERATIONS,
             power_iteration_normalizer="QR",
             random_state=problem.seed % 2**32,
         )
-    # Singular values at the level of rounding come with vectors that are noise.
+    # The vectors of singular values at rounding level are noise.
     noise = values <= values[0] * 1e-5
     values[noise], transposed[noise] = 0.0, 0.0
-    padding = (0, problem.rank - found)
+    padding = (0, problem.rank - rank)
     vectors = np.pad(transposed.T.astype(np.float32), ((0, 0), padding))
     return Decomposition(np.ascontiguousarray(vectors), np.pad(values.astype(np.float32), padding))
 

@@ -1,1 +1,4 @@
-"""Raw files of every format behind one interface; a new format is one file here."""
+"""Raw data of every format behind one interface.
+
+A new format is one file here and one row of `FORMATS` in twotower/config/data.py.
+"""

@@ -1,4 +1,4 @@
-"""Adjacency lists: a line a user, its id and then item ids, without header."""
+"""Adjacency lists: one line per user, the user's id and then item ids, without a header."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,24 +8,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twotower.common.arrays import Int64Array
+from twotower.config.data import DataConfig
+from twotower.ingest.sources.files import read_text
+from twotower.ingest.sources.source import Source
 
 
-class AdjacencySource:
-    """A file of adjacency lists, as a table of pairs with the columns `user` and `item`."""
+def open_adjacency(path: Path, config: DataConfig) -> Source:
+    """Open adjacency lists with ids between white space, or between `data.separator`."""
+    return AdjacencySource(str(path), read_text(path, config.encoding), config.separator)
 
-    typed = False
+
+class AdjacencySource(Source):
+    """Adjacency lists as a table of pairs with the columns `user` and `item`."""
+
     place = "line"
-    header: tuple[str, ...] = ("user", "item")
 
-    def __init__(self, path: Path, data: bytes, separator: str | None) -> None:
+    def __init__(self, name: str, data: bytes, separator: str | None) -> None:
         """Split the lines.
 
         Args:
-            path: for messages.
+            name: for messages.
             data: UTF-8 without byte-order mark.
             separator: between ids; None: any white space.
         """
-        self.path = path
+        super().__init__(name, ("user", "item"))
         lines = pc.split_pattern(pa.array([data], pa.large_string()), "\n").flatten()
         lines = pc.utf8_trim_whitespace(lines)
         filled = np.flatnonzero(pc.not_equal(lines, "").to_numpy(zero_copy_only=False))
@@ -40,16 +46,12 @@ class AdjacencySource:
         self._lines = np.repeat(filled + 1, num_items)
 
     def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """See Source.load; no line is too long or too short."""
+        """See Source.load; a line may have any number of items."""
         return pa.table({name: self._columns[name] for name in columns}), 0
 
     def places(self, rows: Int64Array) -> list[int]:
         """See Source.places."""
         return [int(line) for line in self._lines[rows]]
-
-    def ragged(self, limit: int) -> list[tuple[int, int]]:  # noqa: ARG002 - part of the protocol
-        """See Source.ragged; there are none."""
-        return []
 
 
 def _split(lines: pa.Array, separator: str | None) -> pa.Array:

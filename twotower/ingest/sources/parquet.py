@@ -1,4 +1,4 @@
-"""Parquet files, whose columns have types of their own."""
+"""Parquet files, whose columns have types."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,47 +6,48 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.ingest.sources.source import check_header
+from twotower.config.data import DataConfig
+from twotower.ingest.sources.files import read_bytes
+from twotower.ingest.sources.source import Source
 
 
-class ParquetSource:
+def open_parquet(path: Path, config: DataConfig) -> Source:  # noqa: ARG001 - as in every row
+    """Open a Parquet file."""
+    return ParquetSource(str(path), read_bytes(path))
+
+
+class ParquetSource(Source):
     """A Parquet file."""
 
     typed = True
-    place = "row"
 
-    def __init__(self, path: Path, data: bytes) -> None:
+    def __init__(self, name: str, data: bytes) -> None:
         """Read the schema.
 
+        Args:
+            name: for messages.
+            data: content of the file.
+
         Raises:
-            DataError: if this is no Parquet file, or a column name occurs twice.
+            DataError: if this is not a Parquet file, or a column name occurs twice.
         """
-        self.path = path
         try:
             self._file = pq.ParquetFile(pa.BufferReader(data))
         except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-        self.header = check_header(path, self._file.schema_arrow.names)
+            raise _damaged(name, error) from None
+        super().__init__(name, self._file.schema_arrow.names)
 
     def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """See Source.load; columns keep their types."""
         try:
             return _plain_text(self._file.read(columns=list(columns))), 0
         except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
+            raise _damaged(self.name, error) from None
 
-    def places(self, rows: Int64Array) -> list[int]:
-        """See Source.places; the first row is 1."""
-        return [int(row) + 1 for row in rows]
 
-    def ragged(self, limit: int) -> list[tuple[int, int]]:  # noqa: ARG002 - part of the protocol
-        """See Source.ragged; there are none."""
-        return []
-
-    def _damaged(self, error: Exception) -> DataError:
-        return DataError(f"{self.path}: damaged, or not Parquet: {' '.join(str(error).split())}")
+def _damaged(name: str, error: Exception) -> DataError:
+    return DataError(f"{name}: damaged or not a Parquet file: {' '.join(str(error).split())}")
 
 
 def _plain_text(table: pa.Table) -> pa.Table:

@@ -1,9 +1,9 @@
 """Delimited text: every cell is read as text, so that ids such as 007 or NA survive."""
 
-import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,82 +11,51 @@ from pyarrow import csv as arrow_csv
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.ingest.sources.source import check_header
+from twotower.config.data import DataConfig
+from twotower.ingest.sources.files import read_text
+from twotower.ingest.sources.source import Source
 
 BLOCK_BYTES = 1 << 24
 """Bytes parsed at once; no row may be longer."""
 csv.field_size_limit(BLOCK_BYTES)  # Python's own limit is 128 KiB
 
 
-def decode(data: bytes, path: Path, encoding: str) -> bytes:
-    """The text as UTF-8 with line feeds, without byte-order mark.
-
-    Raises:
-        DataError: naming line and byte of what is not text in that encoding.
-    """
-    data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        text = data.decode(encoding)
-    except LookupError:
-        msg = f"data.encoding: Python knows no text encoding {encoding!r}"
-        raise DataError(msg) from None
-    except UnicodeDecodeError as error:
-        line = data[: error.start].decode(encoding, errors="ignore").count("\n") + 1
-        msg = (
-            f"{path}: line {line}: byte 0x{data[error.start]:02x} at offset {error.start} is not "
-            f"{encoding} text; set data.encoding to the file's encoding (e.g. latin-1)"
-        )
-        raise DataError(msg) from None
-    except ValueError as error:  # codecs that are not for files, and a name with a zero byte
-        msg = f"{path}: data.encoding: {encoding!r} cannot decode this file: {error}"
-        raise DataError(msg) from None
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        msg = (
-            f"{path}: line {line}: a zero byte; this is not {encoding} text: "
-            "set data.encoding (e.g. utf-16) or the file's format"
-        )
-        raise DataError(msg)
-    is_utf8 = codecs.lookup(encoding).name in ("utf-8", "ascii")
-    if not is_utf8:
-        data = _encode(text.removeprefix("\ufeff"), path, encoding)
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+def open_csv(path: Path, config: DataConfig) -> Source:
+    """Open comma-separated text, or text with the separator of `data.separator`."""
+    return _open(path, config, ",")
 
 
-def _encode(text: str, path: Path, encoding: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        line = text[: error.start].count("\n") + 1
-        msg = (
-            f"{path}: line {line}: half a surrogate pair, {text[error.start]!r}, is no text; "
-            f"data.encoding is {encoding}: is it right?"
-        )
-        raise DataError(msg) from None
+def open_tsv(path: Path, config: DataConfig) -> Source:
+    """Open tab-separated text, or text with the separator of `data.separator`."""
+    return _open(path, config, "\t")
 
 
-class TextSource:
-    """A CSV or TSV file with a header; fields may be quoted and then hold line breaks."""
+def _open(path: Path, config: DataConfig, separator: str) -> Source:
+    text = read_text(path, config.encoding)
+    return TextSource(str(path), text, config.separator or separator)
 
-    typed = False
+
+class TextSource(Source):
+    """Delimited text with a header; quoted fields may contain line breaks."""
+
     place = "line"
 
-    def __init__(self, path: Path, data: bytes, separator: str) -> None:
+    def __init__(self, name: str, data: bytes, separator: str) -> None:
         """Read the header.
 
         Args:
-            path: for messages.
+            name: for messages.
             data: UTF-8 without byte-order mark, not blank.
             separator: one ASCII character.
 
         Raises:
-            DataError: if a column name occurs twice.
+            DataError: if a column name occurs twice, or the header has a stray quotation mark.
         """
-        self.path = path
+        self.name = name
         self._data = data
         self._separator = separator
         rows = self._rows()
-        self.header = check_header(path, next(rows)[1])
+        super().__init__(name, next(rows)[1])
         self._first_line = next(rows, (None, []))[0]
 
     def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
@@ -104,28 +73,19 @@ class TextSource:
         return table, num_ragged
 
     def places(self, rows: Int64Array) -> list[int]:
-        """See Source.places; a row that holds line breaks is where it starts."""
-        found: list[int] = []
-        wanted = iter(rows.tolist())
-        target = next(wanted, None)
+        """See Source.places; a row of several lines has its first line."""
+        if not len(rows):
+            return []
+        targets = set(rows.tolist())
         regular = (line for line, row in self._body_rows() if len(row) == len(self.header))
-        for index, line in enumerate(regular):
-            if target is None:
-                break
-            if index == target:
-                found.append(line)
-                target = next(wanted, None)
-        return found
+        lines = islice(regular, int(rows[-1]) + 1)
+        return [line for index, line in enumerate(lines) if index in targets]
 
-    def ragged(self, limit: int) -> list[tuple[int, int]]:
+    def ragged(self) -> Iterator[tuple[int, int]]:
         """See Source.ragged."""
-        found: list[tuple[int, int]] = []
         for line, row in self._body_rows():
             if len(row) != len(self.header):
-                found.append((line, len(row)))
-            if len(found) == limit:
-                break
-        return found
+                yield line, len(row)
 
     def _parse(self, body: bytes, columns: Sequence[str]) -> tuple[pa.Table, int]:
         ragged: list[None] = []
@@ -148,7 +108,7 @@ class TextSource:
                 ),
             )
         except pa.ArrowInvalid as error:
-            msg = f"{self.path}: cannot be read as a table: {error}"
+            msg = f"{self.name}: cannot parse the file as a table: {error}"
             raise DataError(msg) from None
         return table, len(ragged)
 
@@ -173,8 +133,8 @@ class TextSource:
                 start = reader.line_num + 1
         except csv.Error as error:
             msg = (
-                f"{self.path}: line {start}: a stray or unclosed quotation mark ({error}); "
-                "put the field between quotes and write the mark twice"
+                f"{self.name}: line {start}: stray or unclosed quotation mark ({error}); "
+                "enclose the field in quotation marks and double the one inside"
             )
             raise DataError(msg) from None
 

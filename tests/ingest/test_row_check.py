@@ -97,12 +97,12 @@ def test_given_splits_count_over_all_files(shop):
 def test_too_little_left_is_an_error(shop, log):
     shop.data["on_invalid"] = "drop"
     shop.bare(log)
-    with pytest.raises(DataError, match=r"at least two users and two items; .*rows dropped: [12]"):
+    with pytest.raises(DataError, match=r"at least two users and two items, .*dropped rows: [12] "):
         shop.run()
 
 
 def test_a_table_of_which_nothing_is_left_is_an_error(shop):
     shop.data["on_invalid"] = "drop"
     shop.write("items.csv", "item_id,category,price\n,a,1\n , b,2\n")
-    with pytest.raises(DataError, match=r"items\.csv: no row is left; dropped were 2 for blank_id"):
+    with pytest.raises(DataError, match=r"items\.csv: no valid rows left; dropped: 2 blank_id"):
         shop.run()

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+
+from tests.doc_tables import table_rows
+from twotower.common.errors import ConfigError
+from twotower.config import parse_config
+from twotower.config.training import (
+    LOSSES,
+    SCHEDULES,
+    STARTS,
+    ModelConfig,
+    TrainConfig,
+    check_start,
+)
+
+YES_OR_NO = {True: "yes", False: "no"}
+
+
+def test_the_docs_list_each_loss() -> None:
+    assert table_rows("docs/model.md", "`train.loss`") == [
+        [f"`{loss.name}`", loss.summary, loss.negatives.value, YES_OR_NO[loss.log_q]]
+        for loss in LOSSES.values()
+    ]
+
+
+def test_the_docs_list_each_schedule() -> None:
+    assert table_rows("docs/model.md", "`train.schedule`") == [
+        [f"`{schedule.name}`", schedule.summary] for schedule in SCHEDULES.values()
+    ]
+
+
+def test_the_docs_list_each_start() -> None:
+    assert table_rows("docs/model.md", "`model.init`") == [
+        [f"`{start.name}`", start.summary, YES_OR_NO[start.is_model]] for start in STARTS.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "table"),
+    [("train", "loss", LOSSES), ("train", "schedule", SCHEDULES), ("model", "init", STARTS)],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(section, key, table) -> None:
+    message = f"{section}.{key}: must be one of {', '.join(table)}, got 'none'"
+    with pytest.raises(ConfigError, match=message):
+        parse_config({section: {key: "none"}})
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])],
+)
+def test_schedules(schedule, factors) -> None:
+    actual = [SCHEDULES[schedule].factor(progress) for progress in (0, 0.5, 0.75)]
+    assert actual == pytest.approx(factors)
+
+
+@pytest.mark.parametrize("table", [LOSSES, STARTS])
+def test_functions_of_the_rows_exist(table) -> None:
+    """Rows name them by their path, which no type checker follows."""
+    for row in table.values():
+        with pytest.raises(TypeError, match=r"missing .* required positional argument"):
+            row.function()
+
+
+def test_starts_that_need_training_refuse_to_go_without() -> None:
+    for init, start in STARTS.items():
+        if start.is_model:
+            check_start(ModelConfig(init=init), TrainConfig(epochs=0))
+        else:
+            with pytest.raises(ValueError, match=f"needs model.init: .*, got {init}"):
+                check_start(ModelConfig(init=init), TrainConfig(epochs=0))
+
+
+def test_the_config_imports_no_torch() -> None:
+    code = "import sys, twotower.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

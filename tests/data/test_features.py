@@ -1,0 +1,122 @@
+"""Each kind by itself; what prepare makes of a table's cells is in tests/ingest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from tests.doc_tables import table_rows
+from tests.ingest.conftest import Shop
+from twotower.common.errors import ConfigError, DataError
+from twotower.config import parse_config
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.data.features import KINDS, Cells, Feature
+from twotower.training.encoders import COLUMN_ENCODERS
+from twotower.training.fit import fit
+from twotower.training.towers import load_towers
+
+IN_TRAIN = np.array([True, True, False])
+CELLS = {
+    Cells.TEXT: pa.chunked_array([["b", None, "a"]]),
+    Cells.LISTS: pa.chunked_array([[["b", " a "], None, ["b", "b"]]]),
+    Cells.NUMBERS: pa.chunked_array([[1.0, np.nan, 5.0]]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_survives_its_file(kind) -> None:
+    column = KINDS[kind].encode(CELLS[KINDS[kind].cells], IN_TRAIN, "items: feature 'x'")
+    stored = pa.chunked_array([column.to_arrow()])
+    again = KINDS[kind].from_arrow(stored, column.schema())
+    for name, value in vars(column).items():
+        assert np.array_equal(getattr(again, name), value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_adds_entities_without_a_value(kind) -> None:
+    values = CELLS[KINDS[kind].cells]
+    missing = pa.chunked_array([*values.chunks, pa.nulls(2, values.type)])
+    padded = KINDS[kind].encode(values, IN_TRAIN, "x").pad(2)
+    expected = KINDS[kind].encode(missing, np.append(IN_TRAIN, [False, False]), "x")
+    assert len(padded.to_arrow()) == 5
+    assert padded.to_arrow().equals(expected.to_arrow())
+
+
+def test_numbers_beyond_float32_are_refused() -> None:
+    values = pa.chunked_array([[1.0, 1.0, 1e300]])
+    with pytest.raises(DataError, match="items: feature 'x': the numbers differ by too many"):
+        KINDS["numeric"].encode(values, IN_TRAIN, "items: feature 'x'")
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    raw = {"data": {"items": {"features": {"price": "number"}}}}
+    kinds = ", ".join(KINDS)
+    with pytest.raises(ConfigError, match=f"price.kind: must be one of {kinds}, got 'number'"):
+        parse_config(raw)
+
+
+def test_the_docs_list_each_kind() -> None:
+    listed = table_rows("docs/model.md", "kind of feature")
+    assert listed == [[f"`{kind.name}`", kind.summary, kind.cells.value] for kind in KINDS.values()]
+
+
+@dataclass(frozen=True)
+class Length(Feature):
+    """A made-up kind: how many letters a cell has."""
+
+    name = "length"
+    summary = "number of letters"
+    cells = Cells.TEXT
+
+    letters: np.ndarray
+
+    @classmethod
+    def encode(cls, values: pa.ChunkedArray, in_train: Any, where: str) -> Self:  # noqa: ARG003
+        return cls(np.array([len(cell or "") for cell in values.to_pylist()], dtype=np.int64))
+
+    def pad(self, count: int) -> Self:
+        return replace(self, letters=np.pad(self.letters, (0, count)))
+
+    def schema(self) -> dict[str, Any]:
+        return {"longest": int(self.letters.max())}
+
+    def to_arrow(self) -> pa.Array:
+        return pa.array(self.letters)
+
+    @classmethod
+    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
+        assert schema["longest"] == max(column.to_pylist())
+        return cls(column.to_numpy().copy())
+
+
+class LengthEncoder(torch.nn.Embedding):
+    def __init__(self, column: Length, dim: int) -> None:
+        super().__init__(column.letters.max() + 1, dim)
+        self.letters = column.letters
+
+    def forward(self, idx: torch.Tensor) -> torch.Tensor:
+        return super().forward(torch.from_numpy(self.letters)[idx])
+
+
+def test_a_kind_in_the_tables_goes_from_a_cell_to_a_tower(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(KINDS, "length", Length)
+    monkeypatch.setitem(COLUMN_ENCODERS, "length", LengthEncoder)
+    shop = Shop(tmp_path)
+    shop.data["items"] = {"features": {"name": "length"}}
+    shop.write("items.csv", "item_id,name\n10,Pencil\n11,Cup\n12,Mat\n")
+    shop.run()
+    catalogue = shop.catalogue()
+    assert catalogue.items.features.columns["name"].letters.tolist() == [6, 3, 3]
+    rows = catalogue.encode(shop.read("train"))
+    config = ModelConfig(dim=4, item_tower="features")
+    model = fit(catalogue, rows, config, TrainConfig(epochs=1), seed=1)
+    _, items = model.vectors()
+    assert np.array_equal(items[1], items[2])
+    assert not np.allclose(items[0], items[1])
+    again = load_towers(catalogue, config, model.state_dict())
+    assert np.array_equal(again.vectors()[1], items)

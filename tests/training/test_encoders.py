@@ -1,0 +1,53 @@
+import subprocess
+import sys
+
+import numpy as np
+import torch
+
+from tests.conftest import REPOSITORY
+from twotower.data.features import Categorical, MultiValued, Numeric
+from twotower.training.encoders import CategoricalEncoder, MultiValuedEncoder, NumericEncoder
+
+IDX = torch.tensor([2, 0, 1, 0])
+
+
+def test_a_category_has_its_embedding() -> None:
+    encoder = CategoricalEncoder(Categorical(np.array([2, 0, 1]), ("a", "b")), dim=3)
+    assert torch.equal(encoder(IDX), encoder.weight[[1, 2, 0, 2]])
+
+
+def test_several_categories_have_their_mean() -> None:
+    column = MultiValued(np.array([1, 2, 2]), np.array([0, 2, 2, 3]), ("a", "b"))
+    encoder = MultiValuedEncoder(column, dim=3)
+    mean = (encoder.weight[1] + encoder.weight[2]) / 2
+    expected = torch.stack([encoder.weight[2], mean, torch.zeros(3), mean])
+    assert torch.allclose(encoder(IDX), expected)
+
+
+def test_numbers_share_one_linear_map() -> None:
+    columns = [
+        Numeric(np.array(values, dtype=np.float32), 0.0, 1.0)
+        for values in ([1.0, 0.0, -2.0], [0.5, 3.0, 0.0])
+    ]
+    encoder = NumericEncoder(columns, dim=3)
+    first, second = encoder.weight.T
+    expected = torch.stack([-2 * first, first + 0.5 * second, 3 * second, first + 0.5 * second])
+    assert torch.allclose(encoder(IDX), expected)
+
+
+def test_values_are_not_saved() -> None:
+    """They come with the catalogue."""
+    column = Categorical(np.array([1]), ("a",))
+    assert list(CategoricalEncoder(column, dim=2).state_dict()) == ["weight"]
+
+
+def test_a_kind_without_an_encoder_fails_at_import() -> None:
+    code = (
+        "from twotower.data.features import KINDS, Numeric; "
+        "KINDS['made_up'] = type('MadeUp', (Numeric,), {'name': 'made_up'}); "
+        "import twotower.training.encoders"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "kinds of features without an encoder: made_up" in done.stderr

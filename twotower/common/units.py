@@ -1,0 +1,3 @@
+"""Units of time, in seconds."""
+
+DAY = 86_400

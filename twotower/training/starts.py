@@ -1,0 +1,154 @@
+"""Where training starts: the functions of `config.training.STARTS`."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.seeds import derive_seed
+from twotower.config.training import ModelConfig
+from twotower.data.interactions import Interactions
+from twotower.training.history import History, unit_mean_length
+from twotower.training.ridge import ridge_items
+from twotower.training.spectral import spectral_items
+from twotower.training.towers import Tower, TwoTower, pool
+
+ID_LENGTH = 0.1
+"""Initial length of an id's embedding beside side features, whose own is 1."""
+
+
+@dataclass(frozen=True)
+class StartInputs:
+    """What a start may use.
+
+    Attributes:
+        interactions: the training rows, all within the catalogue.
+        num_users: size of the catalogue.
+        num_items: likewise.
+        config: section `model`.
+        seed: the seed of params.yaml.
+        threads: of linear algebra; another number gives slightly different results.
+        decompositions: folder that caches decompositions; None: no cache.
+    """
+
+    interactions: Interactions
+    num_users: int
+    num_items: int
+    config: ModelConfig
+    seed: int
+    threads: int = 1
+    decompositions: Path | None = None
+
+    @cached_property
+    def history(self) -> History:
+        """Of the training rows; computed when first used, because it sorts them."""
+        return History.of(self.interactions, self.num_users, self.num_items, self.config)
+
+
+def random_start(model: TwoTower, inputs: StartInputs) -> None:
+    """Draw all parameters from one generator.
+
+    Embeddings start at a mean squared length of 1, but those of ids beside side features at the
+    length ID_LENGTH: a few rows hardly move an id, and its random start would drown out what its
+    features say. Ids without a training row start at 0.
+
+    Args:
+        model: changed in place.
+        inputs: the seed and the training rows are used.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(inputs.seed, "initialise"))
+    rows = inputs.interactions
+    _draw(model.user_tower, _seen(rows.user_idx, inputs.num_users), generator)
+    _draw(model.item_tower, _seen(rows.item_idx, inputs.num_items), generator)
+
+
+def spectral_start(model: TwoTower, inputs: StartInputs) -> None:
+    """Start at the truncated decomposition of the interactions, see `spectral`."""
+    items = _spectral(inputs)
+    _start_at(model, items, inputs.history, in_history=items)
+
+
+def ridge_start(model: TwoTower, inputs: StartInputs) -> None:
+    """Start at the users of the decomposition and the items regressed on them, see `ridge`."""
+    in_history = _spectral(inputs)
+    items = ridge_items(in_history, inputs.history, inputs.config, threads=inputs.threads)
+    _start_at(model, items, inputs.history, in_history)
+
+
+def _draw(tower: Tower, seen: Tensor, generator: torch.Generator) -> None:
+    """Draw the parameters of one tower.
+
+    Args:
+        tower: changed in place.
+        seen: [num_entities] bool, whether the entity has a training row.
+        generator: the only source of randomness.
+    """
+    scale = tower.dim**-0.5
+    ids = tower.id_embedding.weight if tower.id_embedding is not None else None
+    for name, parameter in tower.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif name.startswith("layers."):
+            nn.init.kaiming_uniform_(parameter, nonlinearity="relu", generator=generator)
+        else:
+            beside_features = tower.has_features and parameter is ids
+            std = ID_LENGTH * scale if beside_features else scale
+            nn.init.normal_(parameter, 0.0, std, generator=generator)
+    if ids is not None:
+        with torch.no_grad():
+            ids[~seen] = 0.0
+
+
+def _seen(idx: Int64Array, count: int) -> Tensor:
+    return torch.from_numpy(np.bincount(idx, minlength=count) > 0)
+
+
+def _spectral(inputs: StartInputs) -> Float32Array:
+    return spectral_items(
+        inputs.history,
+        inputs.config,
+        seed=derive_seed(inputs.seed, "spectral"),
+        threads=inputs.threads,
+        folder=inputs.decompositions,
+    )
+
+
+@torch.no_grad()
+def _start_at(
+    model: TwoTower, items: Float32Array, history: History, in_history: Float32Array
+) -> None:
+    """Start at given item vectors, and at the users that the items of their histories pool to.
+
+    Side features add nothing at the start. Beside a pooled history, neither does the user's id.
+
+    Args:
+        model: without hidden layers; changed in place.
+        items: [num_items, dim] float32.
+        history: of the training rows.
+        in_history: [num_items, dim] float32 vectors of the items in a history; `items` where the
+            model has no table for them.
+    """
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    table = model.item_tower.id_embedding
+    if table is None or model.item_tower.layers:
+        msg = "only embeddings of ids can start at given vectors"
+        raise ValueError(msg)
+    table.weight.copy_(torch.from_numpy(items))
+    if model.history_embedding is not None:
+        model.history_embedding.weight.copy_(torch.from_numpy(in_history))
+    users = model.user_tower.id_embedding
+    if users is not None and not model.pools_history:
+        users.weight.copy_(torch.from_numpy(_pooled(in_history, history)))
+
+
+def _pooled(items: Float32Array, history: History) -> Float32Array:
+    """[num_users, dim] pooled histories, of mean length 1."""
+    lists = history.lists
+    arrays = torch.from_numpy(lists.items), torch.from_numpy(history.pooling)
+    users = pool(torch.from_numpy(items), *arrays, torch.from_numpy(lists.offsets[:-1])).numpy()
+    return unit_mean_length(users)
