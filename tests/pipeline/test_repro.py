@@ -147,7 +147,7 @@ def test_changed_data_is_another_study(project: Project) -> None:
     output = project.dvc("repro", "hpo")
     assert "Running stage 'prepare'" in output
     assert "Running stage 'hpo'" in output
-    assert "hpo_study.db holds another study (data, space or settings): ignored" in output
+    assert "hpo_study.db: ignored, it is of another study (other data, space or settings)" in output
     assert "already there" not in output
     assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
 

@@ -22,7 +22,7 @@ def test_evidence_counts_users_and_trials(twenty, search):
 
     one = search(random_trials(1), num_users=1, complete=False)
     assert chart.evidence(one) == (
-        "validation split, 1 user · 1 trial · stopped early, rerun to go on"
+        "validation split, 1 user · 1 trial · stopped early, rerun to resume"
     )
 
 
