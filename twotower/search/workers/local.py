@@ -30,7 +30,7 @@ class LocalWorkers:
     """
 
     # Not pebble's pool: its workers take tasks from one pipe under a shared lock, and one that is
-    # killed while it holds that lock leaves the others waiting for a minute, then broken.
+    # killed while it holds that lock leaves the others waiting for a minute, and then broken.
 
     def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
         """Start all processes at once, so that they are ready at about the same time.
