@@ -1,14 +1,14 @@
-"""What MLflow costs a search: the same one without and with tracking, in turns.
+"""What MLflow costs a search: the same search without and with tracking, in turns.
 
     python -m benchmarks.tracking                  # the default store, a SQLite file
     python -m benchmarks.tracking --uri http://127.0.0.1:5000
     python -m benchmarks.tracking --rounds 5 --trials 20
 
-Each search is `stages/hpo.py` as a user runs it, on the sample data, in a folder of its own. The
-time is that from the start of the first trial to the end of the process, so what it costs to start,
-with and without MLflow, does not count, and what the end waits for does. Rounds take turns in which
-of the two comes first. The goal: below 10 % at the median; the fastest of each tell the same where
-other programs disturb some of the rounds.
+Each search is `stages/hpo.py` as a user runs it, on the sample data, in a folder of its own. It is
+timed from the start of the first trial to the end of the process: start-up, with and without
+importing MLflow, does not count; the wait at the end does. Rounds alternate which of the two comes
+first. The goal: less than 10 % more at the median; the fastest round of each is the better measure
+where other programs disturb some of the rounds.
 """
 
 import argparse
@@ -39,7 +39,7 @@ GOAL = 0.1
 
 
 def new_folder(parent: Path, trials: int, uri: str | None) -> Path:
-    """Parameters, prepared data and, for the default store, a database with its tables."""
+    """A folder with parameters and prepared data."""
     folder = Path(tempfile.mkdtemp(dir=parent))
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     params["hpo"]["n_trials"] = trials
@@ -62,7 +62,7 @@ def search(folder: Path, *flags: str) -> float:
 
 
 def measure(parent: Path, rounds: int, trials: int, uri: str | None) -> list[tuple[float, float]]:
-    """Seconds without and with tracking, of each round."""
+    """Seconds without and with tracking of each round."""
     times = []
     for number in range(rounds):
         took = {}
@@ -78,7 +78,7 @@ def measure(parent: Path, rounds: int, trials: int, uri: str | None) -> list[tup
 
 
 def report(times: Sequence[tuple[float, float]]) -> bool:
-    """Print medians and the fastest; whether the medians reach the goal."""
+    """Print the fastest and the median times; return whether the medians reach the goal."""
     costs = {}
     for name, choose in (("fastest", min), ("medians", statistics.median)):
         plain, tracked = (choose(column) for column in zip(*times, strict=True))

@@ -16,8 +16,8 @@ from twotower.search.outputs import SearchOutputs
 from twotower.search.run import run_search
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
-from twotower.tracking import Tracker
-from twotower.tracking.study_info import finished_trial, summary_metrics, track_study
+from twotower.tracking.background import BackgroundPublisher, publish_in_background
+from twotower.tracking.study_run import Ending
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"
 
@@ -63,7 +63,7 @@ class Reporter(SearchConsole):
 
     def __init__(self, config: Config, root: Path) -> None:
         super().__init__(config.hpo.objective)
-        self.tracker: Tracker | None = None
+        self.publisher: BackgroundPublisher | None = None
         self._config = config
         self._root = root
 
@@ -71,31 +71,31 @@ class Reporter(SearchConsole):
         self, location: StudyLocation, counts: dict[str, int], finished: list[Trial], total: int
     ) -> None:
         """Open the run of the study, and log the trials of earlier runs."""
-        self.tracker = track_study(self._config, self._root, location, counts)
+        self.publisher = publish_in_background(self._config, self._root, location, counts)
         super().start(location, counts, finished, total)
-        for trial in finished:
-            self.tracker.trial(finished_trial(trial, self._config.hpo.objective))
+        if self.publisher is not None:
+            self.publisher.add(finished)
 
     def trial(self, trial: Trial) -> None:
         """Show a new trial in both places."""
         super().trial(trial)
-        if self.tracker is not None:
-            self.tracker.trial(finished_trial(trial, self._config.hpo.objective))
+        if self.publisher is not None:
+            self.publisher.add([trial])
 
     def finish(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
         """Show the summary in both places."""
         self.close()
         files = [outputs.results, outputs.trials, outputs.validation, outputs.snapshot]
-        if self.tracker is not None:
-            self.tracker.close([outputs.results, outputs.trials], summary_metrics(results))
+        if self.publisher is not None:
+            ending = Ending.with_results(results, [outputs.results, outputs.trials])
+            self.publisher.end(ending)
         self.summary(results, [path.as_posix() for path in files])
 
     def abort(self, error: BaseException) -> None:
         """End the run in MLflow without results."""
         self.close()
-        if self.tracker is not None:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            self.tracker.abort(str(error) or type(error).__name__, interrupted=interrupted)
+        if self.publisher is not None:
+            self.publisher.end(Ending.without_results(error))
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from twotower.common.console import one_line_errors
 from twotower.config import load_config
 from twotower.plots import write_plots
-from twotower.tracking import show_plots
+from twotower.tracking.background import upload_plots
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
@@ -21,7 +21,7 @@ def main() -> None:
     )
     for line in [*map(str, written.files), *written.notes]:
         print(line)
-    show_plots(config.mlflow, RESULTS, PLOTS)
+    upload_plots(config.mlflow, RESULTS, PLOTS)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_the_pipeline_ends_well_without_a_split(project: Project, without: str) 
     project.set(f"split.{without}", 0)
     output = project.dvc("repro")
     if without == "test":
-        assert "it is unscored: there is no test split" in output
+        assert "without test scores: there is no test split" in output
         assert yaml.safe_load(project.read("metrics/test.json")) == {"scored": False}
     else:
         assert "no validation split: nothing to choose by, so the defaults stand" in output

@@ -56,5 +56,5 @@ def test_round_trip(tmp_path: Path) -> None:
     rows = events(seed=0)
     write_training_rows(tmp_path / "rows.npy", rows)
     assert read_training_rows(tmp_path / "rows.npy").tolist() == np.sort(row_hashes(rows)).tolist()
-    with pytest.raises(RegistryError, match="does not say what it was trained on"):
+    with pytest.raises(RegistryError, match="training rows cannot be read"):
         read_training_rows(tmp_path / "absent.npy")

@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots.search_files import DrawnSearch
 
 INK = "#1f2933"
@@ -32,13 +33,6 @@ class Chart:
     """plotly.graph_objects.Figure, or None if there is nothing to draw."""
     reason: str = ""
     """One plain sentence or two for the page of a chart without a figure."""
-
-
-def metric_label(objective: str) -> str:
-    """Plain name of a metric key: recall_at_10 becomes Recall@10."""
-    name, _, k = objective.partition("_at_")
-    words = {"recall": "Recall", "ndcg": "NDCG", "hit_rate": "Hit rate", "mrr": "MRR"}
-    return words.get(name, name) + (f"@{k}" if k else "")
 
 
 def objective_label(search: DrawnSearch) -> str:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import plot_optimization_history
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.search_files import DrawnSearch
@@ -173,7 +174,7 @@ def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> 
 
 def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
     word = "Chosen" if search.confirmed else "Best"
-    values = [f"{chart.metric_label(search.objective)} {chart.value_text(best.value)}"]
+    values = [f"{metric_label(search.objective)} {chart.value_text(best.value)}"]
     if search.confirmed:
         mean = search.confirmed.mean
         fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"

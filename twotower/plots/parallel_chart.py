@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 from optuna.visualization import plot_parallel_coordinate
 from plotly.colors import sample_colorscale
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.search_files import DrawnSearch
@@ -80,7 +81,7 @@ def _axes(search: DrawnSearch) -> list[Axis]:
     completed = search.completed
     names = sorted({name for trial in completed for name in trial.params})
     values = [float(trial.value) for trial in completed if trial.value is not None]
-    objective = _numeric_axis(chart.metric_label(search.objective), values, min(values),
+    objective = _numeric_axis(metric_label(search.objective), values, min(values),
                               max(values), _round_ticks(min(values), max(values)))  # fmt: skip
     return [objective, *(_param_axis(name, completed) for name in names)]
 

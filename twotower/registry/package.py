@@ -1,4 +1,4 @@
-"""A model folder as an MLflow model: code, signature, example, pinned requirements."""
+"""A model folder as an MLflow pyfunc: code, signature, input example, pinned requirements."""
 
 import shutil
 import tempfile
@@ -18,21 +18,21 @@ from twotower.registry import training_rows
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-SERVED = Path(__file__).with_name("served.py")
+MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 FOLDER = "recommender"
-REQUIRED = ("mlflow", "numpy", "pandas", "pyarrow")
-"""What answering needs; training needs more."""
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "pyarrow")
+"""What serving needs; training needs more."""
 EXAMPLE_USERS = 2
 DEFAULTS: dict[str, Any] = {"k": 10, "exclude_seen": True}
 
 
 @contextmanager
 def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """What `mlflow.pyfunc.log_model` takes; the files are there until the context ends.
+    """Arguments of `mlflow.pyfunc.log_model`; the files exist until the context ends.
 
     Args:
         artifacts: of the model.
-        trained_on: its training rows, whose hashes travel with it.
+        trained_on: its training rows, whose hashes are stored with it.
     """
     users = artifacts.user_ids.decode(np.arange(min(EXAMPLE_USERS, len(artifacts.user_ids))))
     with tempfile.TemporaryDirectory(prefix="twotower-") as name:
@@ -42,20 +42,20 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
         ignored = shutil.ignore_patterns("__pycache__")
         code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
         yield {
-            "python_model": str(SERVED),
+            "python_model": str(MODEL_CODE),
             "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / training_rows.FILE)},
             "code_paths": [str(code)],
             "signature": signature(is_text=not artifacts.user_ids.integers),
             "input_example": (pd.DataFrame({"user_id": users}), DEFAULTS),
-            "pip_requirements": [f"{name}=={version(name)}" for name in REQUIRED],
+            "pip_requirements": [f"{name}=={version(name)}" for name in REQUIREMENTS],
         }
 
 
 def signature(*, is_text: bool) -> "ModelSignature":
-    """What the model takes and gives.
+    """The model's inputs, outputs and parameters.
 
     Args:
-        is_text: whether ids are text; otherwise they are integers.
+        is_text: whether ids are strings rather than integers.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema

@@ -1,9 +1,9 @@
-"""Which version is served: the candidate, if it beats the champion on rows new to both."""
+"""Promotes the candidate to champion if it is better on test rows that are new to both."""
 
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from twotower.common.errors import ComparisonError, RegistryError, TrackingError
 from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
-from twotower.registry.champion import ChampionComparison, compare
+from twotower.registry.comparison import ChampionComparison, compare
 from twotower.registry.registry import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
 from twotower.registry.training_rows import count_trained_on, row_hashes
 
@@ -26,14 +26,14 @@ PROMOTION_TAG, FORCED_TAG = "twotower.promotion", "twotower.forced"
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a candidate.
+    """Whether a candidate was promoted, and why.
 
     Attributes:
         version: of the candidate.
         promoted: whether it is the champion now.
-        reason: why, in one line.
-        comparison: with the champion of before; None if there was none, or it was impossible.
-        forced: whether it was promoted although the reason speaks against it.
+        reason: why or why not, in one line.
+        comparison: with the previous champion; None if there was none or it was not possible.
+        forced: whether it was promoted despite the reason.
     """
 
     version: int
@@ -58,35 +58,35 @@ def promote(
         registry: of the models.
         number: version to promote; None: that with the alias `candidate`.
         prepared: data that the candidate was trained and tested on.
-        force: promote whatever speaks against it; that is recorded at the version.
+        force: promote it whatever the comparison says; recorded at the version.
 
     Raises:
-        RegistryError: if there is no candidate, the data here is not its data, or another version
-            has become champion meanwhile.
+        RegistryError: if there is no candidate, `prepared` is not its data, or another version
+            has become champion in the meantime.
         ComparisonError: if a test row is in the training data of one of the models, or no user can
-            be scored.
-        TrackingError: if the store does not answer, or has lost one of the models.
+            be evaluated.
+        TrackingError: if the store does not respond, or has lost one of the models.
     """
     candidate = _candidate(registry, number)
     champion = registry.by_alias(CHAMPION)
     version = int(candidate.version)
     if champion is None:
-        _check_readable(registry, candidate)
-        _check_still(registry, None)
-        return _promote(registry, candidate, None, "it is the first champion: there was none")
+        _check_downloadable(registry, candidate)
+        _check_champion_unchanged(registry, None)
+        return _promote(registry, candidate, None, "it is the first champion")
     if champion.version == candidate.version:
-        return Decision(version, promoted=True, reason="it is the champion already")
+        return Decision(version, promoted=True, reason="it is already the champion")
     try:
         comparison = _compare(config, registry, candidate, champion, prepared)
     except (RegistryError, TrackingError) as error:
         if force:
-            _check_readable(registry, candidate)
+            _check_downloadable(registry, candidate)
             return _promote(registry, candidate, champion, str(error), forced=True)
         if isinstance(error, RegistryError):
             _record(registry, candidate, {"promoted": False, "reason": str(error)})
-        msg = f"version {version} is not promoted: {error}; --force promotes it nevertheless"
+        msg = f"version {version} is not promoted: {error}; --force promotes it anyway"
         raise type(error)(msg) from None
-    _check_still(registry, champion)
+    _check_champion_unchanged(registry, champion)
     if comparison.p_value < config.mlflow.alpha:
         reason = f"it beats version {champion.version}"
         return _promote(registry, candidate, champion, reason, comparison)
@@ -94,7 +94,7 @@ def promote(
     if force:
         return _promote(registry, candidate, champion, reason, comparison, forced=True)
     values = {"promoted": False, "reason": reason, "champion": int(champion.version)}
-    _record(registry, candidate, values | {"comparison": comparison.values()})
+    _record(registry, candidate, values | {"comparison": asdict(comparison)})
     return Decision(version, promoted=False, reason=reason, comparison=comparison)
 
 
@@ -103,7 +103,7 @@ def _candidate(registry: Registry, number: int | None) -> "ModelVersion":
         return registry.by_number(number)
     candidate = registry.by_alias(CANDIDATE)
     if candidate is None:
-        msg = f"{registry.name} has no candidate; run python -m twotower.registry register first"
+        msg = f"{registry.name} has no candidate; run twotower registry register first"
         raise RegistryError(msg)
     return candidate
 
@@ -116,7 +116,10 @@ def _compare(
     prepared: Path,
 ) -> ChampionComparison:
     if candidate.tags.get(DATA_TAG) != data_digest(prepared):
-        msg = f"{prepared} does not hold the data of version {candidate.version}; run dvc checkout"
+        msg = (
+            f"{prepared} is not the data that version {candidate.version} was trained on; "
+            "run dvc checkout"
+        )
         raise RegistryError(msg)
     splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
     with ExitStack() as stack:
@@ -124,26 +127,26 @@ def _compare(
         for version in (champion, candidate):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twotower-")))
             artifacts, trained_on = registry.download(version, folder)
-            _check_unseen(version, splits, trained_on)
+            _check_test_rows_unseen(version, splits, trained_on)
             models.append(artifacts)
         return compare(config, models[1], models[0], splits, prepared)
 
 
-def _check_readable(registry: Registry, candidate: "ModelVersion") -> None:
-    """Not even by force: a champion that the store has lost can be served by nobody."""
+def _check_downloadable(registry: Registry, candidate: "ModelVersion") -> None:
+    """A model that the store has lost cannot be served: it is not promoted even by force."""
     with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
         registry.download(candidate, Path(folder))
 
 
-def _check_still(registry: Registry, champion: "ModelVersion | None") -> None:
-    """A comparison takes a while, and says nothing about a champion that came in the meantime."""
-    now = registry.by_alias(CHAMPION)
-    if (now and now.version) != (champion and champion.version):
-        msg = f"{registry.name} has got another champion meanwhile: run promote again"
+def _check_champion_unchanged(registry: Registry, champion: "ModelVersion | None") -> None:
+    """A comparison takes a while, and does not hold for a champion promoted in the meantime."""
+    current = registry.by_alias(CHAMPION)
+    if (current and current.version) != (champion and champion.version):
+        msg = f"another version of {registry.name} became champion in the meantime; try again"
         raise RegistryError(msg)
 
 
-def _check_unseen(
+def _check_test_rows_unseen(
     version: "ModelVersion", splits: Mapping[str, pd.DataFrame], trained_on: Any
 ) -> None:
     allowed = np.sort(row_hashes(pd.concat([splits["train"], splits["validation"]])))
@@ -169,7 +172,7 @@ def _promote(
     if champion is not None:
         values["champion"] = int(champion.version)
     if comparison is not None:
-        values["comparison"] = comparison.values()
+        values["comparison"] = asdict(comparison)
     _record(registry, candidate, values)
     if forced:
         registry.tag(candidate, {FORCED_TAG: reason})
@@ -179,5 +182,5 @@ def _promote(
 
 
 def _record(registry: Registry, version: "ModelVersion", values: Mapping[str, Any]) -> None:
-    """Record before it is done: an alias that has moved is never without its reason."""
+    """Called before the alias moves, so that it never moves without a recorded reason."""
     registry.tag(version, {PROMOTION_TAG: json_text(values, indent=None)})

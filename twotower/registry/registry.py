@@ -14,8 +14,7 @@ from twotower.data.prepared import SPLITS
 from twotower.registry import training_rows
 from twotower.registry.package import FOLDER, package
 from twotower.tracking.git import git_tags
-from twotower.tracking.store import COMMAND_PATIENCE, open_experiment, store_uri
-from twotower.tracking.tracker import explain
+from twotower.tracking.store import COMMAND_PATIENCE, explain, open_experiment, store_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,17 +28,17 @@ class Registry:
     """One registered model in the MLflow store of the configuration."""
 
     def __init__(self, config: MlflowConfig, root: Path) -> None:
-        """Connect to the store, and make it the one that mlflow's functions use.
+        """Connect to the store and make it the default of mlflow's functions.
 
         Args:
             config: store, experiment and the model's name.
             root: folder of the default store.
 
         Raises:
-            TrackingError: if the store does not answer.
+            TrackingError: if the store does not respond.
         """
         self.name = config.model
-        with answered():
+        with mlflow_errors():
             self._client, self._experiment = open_experiment(config, root, COMMAND_PATIENCE)
             import mlflow
 
@@ -48,37 +47,45 @@ class Registry:
             mlflow.set_registry_uri(uri)
 
     def by_alias(self, alias: str) -> "ModelVersion | None":
-        """The version of that alias; None if there is none."""
-        return next((v for v in self.versions() if alias in v.aliases), None)
+        """The version that has the alias; None if no version has it."""
+        with mlflow_errors():
+            models = self._client.search_registered_models(f"name = '{self.name}'")
+        number = models[0].aliases.get(alias) if models else None
+        return None if number is None else self.by_number(int(number))
 
     def by_number(self, number: int) -> "ModelVersion":
-        """The version of that number.
+        """The version with that number.
 
         Raises:
             RegistryError: if there is none.
         """
-        for version in self.versions():
-            if int(version.version) == number:
-                return version
+        from mlflow.exceptions import MlflowException
+
+        with mlflow_errors():
+            try:
+                return self._client.get_model_version(self.name, str(number))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
         msg = f"{self.name} has no version {number}"
         raise RegistryError(msg)
 
     def versions(self) -> list["ModelVersion"]:
-        """All versions, with their aliases and tags, the latest first."""
-        with answered():
-            found = self._client.search_model_versions(f"name = '{self.name}'")
-            # A search of SQL stores leaves the aliases out.
-            whole = [self._client.get_model_version(self.name, v.version) for v in found]
-        return sorted(whole, key=lambda version: -int(version.version))
+        """All versions with their aliases and tags, the latest first."""
+        with mlflow_errors():
+            matches = self._client.search_model_versions(f"name = '{self.name}'")
+            # SQL stores leave the aliases out of search results.
+            versions = [self._client.get_model_version(self.name, m.version) for m in matches]
+        return sorted(versions, key=lambda version: -int(version.version))
 
     def set_alias(self, alias: str, version: "ModelVersion") -> None:
         """Move an alias to a version."""
-        with answered():
+        with mlflow_errors():
             self._client.set_registered_model_alias(self.name, alias, version.version)
 
     def tag(self, version: "ModelVersion", tags: Mapping[str, str]) -> None:
-        """Record something at a version."""
-        with answered():
+        """Set tags of a version."""
+        with mlflow_errors():
             for key, value in tags.items():
                 self._client.set_model_version_tag(self.name, version.version, key, value)
 
@@ -89,7 +96,7 @@ class Registry:
         tags: Mapping[str, str],
         metrics: Mapping[str, float],
     ) -> "ModelVersion":
-        """Upload a model as a new version with the alias `candidate`.
+        """Upload a model as a new version and make it the candidate.
 
         Args:
             artifacts: of the model.
@@ -99,25 +106,27 @@ class Registry:
         """
         import mlflow
 
-        with answered(), package(artifacts, trained_on) as arguments:
-            run = self._client.create_run(self._experiment, tags=dict(tags), run_name=self.name)
-            with mlflow.start_run(run_id=run.info.run_id):
-                mlflow.log_params(artifacts.meta["best_params"])
-                mlflow.log_metrics(dict(metrics))
-                info = mlflow.pyfunc.log_model(
-                    name="model", registered_model_name=self.name, **arguments
-                )
+        with (
+            mlflow_errors(),
+            package(artifacts, trained_on) as arguments,
+            mlflow.start_run(None, self._experiment, run_name=self.name, tags=dict(tags)),
+        ):
+            mlflow.log_params(artifacts.meta["best_params"])
+            mlflow.log_metrics(dict(metrics))
+            info = mlflow.pyfunc.log_model(
+                name="model", registered_model_name=self.name, **arguments
+            )
         version = self.by_number(int(info.registered_model_version or 0))
         self.tag(version, tags)
         self.set_alias(CANDIDATE, version)
         return version
 
     def download(self, version: "ModelVersion", folder: Path) -> tuple[Artifacts, UInt64Array]:
-        """A version's model folder, and the ascending hashes of its training rows.
+        """Download a version's model folder and the ascending hashes of its training rows.
 
         Args:
-            version: which one.
-            folder: an empty one, for the files.
+            version: the version.
+            folder: an empty folder for the files.
 
         Raises:
             RegistryError: if the model cannot be read.
@@ -125,10 +134,10 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         uri = f"models:/{self.name}/{version.version}/artifacts"  # without the code
-        with answered():
+        with mlflow_errors():
             local = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
         try:
-            # Not mapped into memory: Windows deletes no file that is.
+            # Not memory-mapped: Windows cannot delete mapped files.
             artifacts = load_artifacts(local / FOLDER, mmap=False)
             return artifacts, training_rows.read_training_rows(local / training_rows.FILE)
         except TwoTowerError as error:
@@ -137,7 +146,7 @@ class Registry:
 
 
 def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
-    """Identity of a model, its data and its code."""
+    """Tags that identify a model, its data and its code."""
     return {
         MODEL_TAG: sha256_file(artifacts.folder / "model_meta.json"),
         DATA_TAG: data_digest(prepared),
@@ -147,10 +156,10 @@ def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
 
 
 def data_digest(prepared: Path) -> str:
-    """Digest of all splits of prepared data.
+    """Digest of all splits of the prepared data.
 
     Raises:
-        RegistryError: if there is none.
+        RegistryError: if a split is missing.
     """
     try:
         digests = {name: sha256_file(prepared / f"{name}.parquet") for name in SPLITS}
@@ -161,8 +170,8 @@ def data_digest(prepared: Path) -> str:
 
 
 @contextmanager
-def answered() -> Iterator[None]:
-    """Turn whatever MLflow raises into one line."""
+def mlflow_errors() -> Iterator[None]:
+    """Turn whatever mlflow raises into a TrackingError of one line."""
     try:
         yield
     except TwoTowerError:

@@ -55,7 +55,7 @@ class Objective:
         )
         self._interactions = self._catalogue.encode(train)
         self.target: EvaluationSet = evaluation_set(
-            self._catalogue, train, validation, config.evaluate
+            self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
         )
         self.counts = {
             "num_users": len(self._catalogue.users),

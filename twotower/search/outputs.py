@@ -7,6 +7,7 @@ from typing import Any
 
 from twotower.common.files import write_csv, write_json
 from twotower.config import Config, SearchSpace
+from twotower.evaluation.metrics import random_expectation
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
 from twotower.search.store.location import StudyLocation
@@ -78,7 +79,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "n_trials": len(result.trials),
         "num_users": len(objective.target),
         "objective": config.hpo.objective,
-        "random": objective.target.random(config.evaluate.ks),
+        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
         "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
@@ -115,7 +116,7 @@ def validation_metrics(
     winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
-        "random": objective.target.random(config.evaluate.ks),
+        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
     }
     if winner is not None:
         metrics["optimized"] = winner.metrics

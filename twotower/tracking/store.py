@@ -1,4 +1,4 @@
-"""Which MLflow store is used, and how long mlflow may try to reach it."""
+"""Which MLflow store is used, how long to wait for it, and its errors in one line."""
 
 import importlib
 import os
@@ -25,14 +25,16 @@ PATIENCE = {
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-"""What a user may set otherwise. MLflow's own retries of a dead server last for minutes."""
+"""Defaults of stages; a user's own variables win. MLflow's retry a dead server for minutes."""
 COMMAND_PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "600",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-"""The same for commands that have nothing else to do than to wait for the server."""
+"""Defaults of commands, which have nothing to do but wait for the server."""
+MAX_REASON = 200
+"""Characters of an error's reason that are shown."""
 
 
 def configure_environment(patience: Mapping[str, str] = PATIENCE) -> None:
@@ -47,18 +49,13 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
 
     Args:
         tracking_uri: as configured; None: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
-        root: folder of a SQLite file that is named by a relative path.
+        root: folder that the relative path of a SQLite file starts from.
     """
     uri = tracking_uri or os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
     prefix, separator, path = uri.partition("sqlite:///")
     if prefix or not separator:
         return uri
     return f"sqlite:///{(root.absolute() / path).as_posix()}"
-
-
-def without_credentials(uri: str | None) -> str | None:
-    """The URI without user and password."""
-    return uri and re.sub(r"://[^/]*@", "://", uri)
 
 
 def import_store(config: MlflowConfig, root: Path) -> None:
@@ -78,7 +75,7 @@ def import_store(config: MlflowConfig, root: Path) -> None:
 def open_experiment(
     config: MlflowConfig, root: Path, patience: Mapping[str, str] = PATIENCE
 ) -> tuple["MlflowClient", str]:
-    """A client of the store and the experiment's id; the experiment is made if it is not there.
+    """A client of the store and the id of the experiment, which is created if needed.
 
     Raises:
         Exception: whatever mlflow, its database or the network raises.
@@ -88,9 +85,26 @@ def open_experiment(
 
     uri = store_uri(config.tracking_uri, root)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    found = client.get_experiment_by_name(config.experiment)
-    if found is not None:
-        return client, str(found.experiment_id)
-    # A server says itself where artifacts go; files beside a SQLite store stay with it.
+    experiment = client.get_experiment_by_name(config.experiment)
+    if experiment is not None:
+        return client, str(experiment.experiment_id)
+    # A server decides where artifacts go; those of a SQLite store are kept beside it.
     artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite:") else None
     return client, str(client.create_experiment(config.experiment, artifacts))
+
+
+def explain(error: Exception) -> str:
+    """The reason in one line of at most MAX_REASON characters, without credentials."""
+    reason = mask_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
+    return reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + "…"
+
+
+def mask_credentials(text: str) -> str:
+    """The text without user names, passwords and query strings in its URIs."""
+    without_user = re.sub(r"(?<=://)\S+@", "***@", text)
+    return re.sub(r"(://[^\s?]+)\?\S+", r"\1?***", without_user)
+
+
+def without_credentials(uri: str | None) -> str | None:
+    """The URI without user name and password."""
+    return uri and re.sub(r"://[^/]*@", "://", uri)

@@ -1,17 +1,17 @@
-"""Logs what MLflow lacks: trials of tracked searches that it could not be told of."""
+"""Publishes what MLflow lacks of tracked searches, e.g. after its server was down."""
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
 from filelock import FileLock, Timeout
 
-from twotower.common.errors import SearchError, TrackingError
+from twotower.common.errors import ConfigError, SearchError, TrackingError
+from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.outputs import MlflowConfig
 from twotower.search.identity import Fingerprint
@@ -21,37 +21,34 @@ from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
 from twotower.search.trial import Trial
-from twotower.tracking.journal import (
+from twotower.tracking.store import explain, store_uri, without_credentials
+from twotower.tracking.study_run import Ending, StudyRun
+from twotower.tracking.tracked_study import (
     LOCK,
     MIXED,
     TrackedStudy,
-    is_result_of,
+    describe_study,
     read_note,
     tracked_folders,
 )
-from twotower.tracking.mlflow_run import SearchRun
-from twotower.tracking.records import SearchInfo
-from twotower.tracking.store import TRACKING_URI, store_uri, without_credentials
-from twotower.tracking.study_info import finished_trial, search_info, summary_metrics
-from twotower.tracking.tracker import explain
 
 PLOTS = Path("plots")
+NO_RESULTS = "no results: the search was killed, or a later search replaced them"
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class _Study:
-    """A study whose trials MLflow shall have.
+class _LocalStudy(NamedTuple):
+    """A study in this repository and its finished trials.
 
     Attributes:
-        tracked: where and as what.
-        records: its finished trials.
-        lock: held while it is logged; None: nobody else knows of it.
+        study: what MLflow shows, and where.
+        trials: by number.
+        folder: of the live study; None if there is only the snapshot.
     """
 
-    tracked: TrackedStudy
-    records: list[Trial]
-    lock: Path | None = None
+    study: TrackedStudy
+    trials: list[Trial]
+    folder: Path | None = None
 
 
 def sync(
@@ -61,140 +58,113 @@ def sync(
     where: MlflowConfig | None = None,
     outputs: SearchOutputs | None = None,
 ) -> int:
-    """Log every trial that MLflow lacks.
-
-    That is the trials of all live studies whose search was tracked, and those of the snapshot.
+    """Log every trial that MLflow lacks, of all tracked live studies and of the snapshot.
 
     Args:
         config: sections `hpo` (where live studies are) and `mlflow` (for the snapshot).
         root: of the repository.
-        say: told what was done.
-        where: store and experiment in place of those that the searches were told of.
-        outputs: results and snapshot of the search; what of them is there is uploaded, and
-            `plots/`, if DVC knows that they were made of these results.
+        say: called with what was done.
+        where: store and experiment to use instead of those of the searches.
+        outputs: results and snapshot of the search; the results are uploaded, and `plots/` if
+            `dvc.lock` says that they were made from these results.
 
     Returns:
         Number of trials that were logged.
 
     Raises:
-        TrackingError: if MLflow cannot be written.
+        TrackingError: if MLflow cannot be written to.
         SearchError: if a study cannot be read.
     """
     outputs = outputs or SearchOutputs()
     results = _read_results(outputs.results)
-    drawn = _is_drawn(outputs.results, root)
+    plots = [PLOTS] if _are_plots_of(outputs.results, root) else []
+    files = [path for path in (outputs.results, outputs.trials, *plots) if path.exists()]
     total = 0
-    for found in _studies(config, root, outputs):
-        tracked = replace(found.tracked, config=where or _store(found.tracked.config, config))
-        study = replace(found, tracked=tracked)
-        files = [outputs.results, outputs.trials, *([PLOTS] if drawn else [])]
-        ours = results if results and is_result_of(results, tracked) else None
-        total += _sync_study(study, root, ours, [f for f in files if f.exists()], say)
+    for local in _studies(config, root, outputs.snapshot):
+        if results is not None and local.study.has_results(results):
+            ending = Ending.with_results(results, files)
+        else:
+            ending = Ending("KILLED", reason=NO_RESULTS)
+        total += _publish(
+            local, where or local.study.store_with_credentials(config.mlflow), root, ending, say
+        )
     return total
 
 
-def _sync_study(study: _Study, root: Path, results: Any, files: list[Path], say: Say) -> int:
-    tracked, name = study.tracked, study.tracked.search.study_name
+def _publish(local: _LocalStudy, store: MlflowConfig, root: Path, ending: Ending, say: Say) -> int:
+    """Publish a study, unless another process does; the number of trials that were missing."""
+    study, trials, folder = replace(local.study, store=store), local.trials, local.folder
     try:
-        if study.lock is None:
-            logged = _log(study, root, results, files)
-        else:
-            with FileLock(study.lock, timeout=0):
-                logged = _log(study, root, results, files)
+        with FileLock(folder / LOCK, timeout=0) if folder else nullcontext():
+            run = StudyRun(study, root)
+            before = len(run.logged)
+            run.publish(trials, ending)
     except Timeout:
-        say(f"{name}: a search that is running logs it")
+        say(f"{study.name}: skipped, as a running search logs it")
         return 0
     except Exception as error:
-        msg = f"MLflow cannot be written: {explain(error)}"
+        msg = f"cannot log to MLflow: {explain(error)}"
         raise TrackingError(msg) from None
-    shown = without_credentials(store_uri(tracked.config.tracking_uri, root))
-    say(
-        f"{name}: logged {logged} of {len(study.records)} trials in experiment "
-        f"{tracked.config.experiment} of {shown}" + ("" if logged else "; MLflow lacked none")
-    )
-    return logged
+    count = len(run.logged) - before
+    uri = without_credentials(store_uri(store.tracking_uri, root))
+    place = f"experiment {store.experiment} at {uri}"
+    if count:
+        say(f"{study.name}: logged {count} of {len(trials)} trials to {place}")
+    else:
+        say(f"{study.name}: all {len(trials)} trials were already in {place}")
+    return count
 
 
-def _store(noted: MlflowConfig, config: Config) -> MlflowConfig:
-    """Where a search was tracked; a note holds no credentials, which the store of now may have."""
-    uri = config.mlflow.tracking_uri or os.environ.get(TRACKING_URI)
-    same = without_credentials(uri) == noted.tracking_uri
-    return noted.model_copy(update={"tracking_uri": uri}) if same else noted
-
-
-def _is_drawn(results: Path, root: Path) -> bool:
-    """Whether the plots were made of these results, as the lock of the pipeline has it."""
+def _are_plots_of(results: Path, root: Path) -> bool:
+    """Whether dvc.lock says that the plots were made from these results."""
     try:
-        stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        stages = read_yaml(root / "dvc.lock")["stages"]
         deps = {entry["path"]: entry["md5"] for entry in stages["visualize"]["deps"]}
         digest = hashlib.md5(results.read_bytes(), usedforsecurity=False).hexdigest()
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
+    except (OSError, KeyError, TypeError, ConfigError):
         return False
     return deps.get(results.name) == digest
 
 
-def _log(study: _Study, root: Path, results: Any, files: list[Path]) -> int:
-    tracked = study.tracked
-    run = SearchRun(tracked.config, root, tracked.search)
-    before = run.num_logged
-    for record in study.records:
-        run.log_trial(finished_trial(record, tracked.objective))
-    if results is not None:
-        last = max((record.finished for record in study.records), default=0)
-        run.finish(files, summary_metrics(results), last)
-    else:
-        run.stop("KILLED", "its results are not here: it was killed, or another search came since")
-    return run.num_logged - before
-
-
-def _studies(config: Config, root: Path, outputs: SearchOutputs) -> Iterator[_Study]:
+def _studies(config: Config, root: Path, snapshot: Path) -> Iterator[_LocalStudy]:
     """Tracked live studies, and the snapshot's unless it is one of them."""
-    copy = _snapshot(config, outputs.snapshot)
+    copy = _snapshot(config, snapshot)
     for folder in tracked_folders(root):
-        tracked = read_note(folder)
-        records = _records(folder, tracked.study_name, config, root)
-        if copy is not None and _is_copy(copy.tracked.search, tracked.search):
+        study = read_note(folder)
+        trials = _live_trials(folder, study.live_name, config, root)
+        if copy is not None and study.key in (copy.study.key, copy.study.key + MIXED):
             # The search may have kept its trials in a database that params.yaml does not name.
-            records = {record.number: record for record in copy.records} | records
+            trials = {trial.number: trial for trial in copy.trials} | trials
             copy = None
-        yield _Study(tracked, [records[number] for number in sorted(records)], folder / LOCK)
+        yield _LocalStudy(study, [trials[number] for number in sorted(trials)], folder)
     if copy is not None:
         yield copy
 
 
-def _is_copy(copy: SearchInfo, live: SearchInfo) -> bool:
-    """Whether the snapshot is of a live study; one that may be mixed need not be."""
-    return live.key in (copy.key, copy.key + MIXED)
-
-
-def _snapshot(config: Config, path: Path) -> _Study | None:
+def _snapshot(config: Config, path: Path) -> _LocalStudy | None:
     """The study in the snapshot; None without one."""
-    attributes, records = read_snapshot(path)
-    if not records:
+    attributes, trials = read_snapshot(path)
+    if not trials:
         return None
-    search = _snapshot_info(config.hpo.study_name, attributes, records)
-    objective = attributes["identity_values"]["objective"]
-    return _Study(TrackedStudy("", objective, config.mlflow, search), records)
-
-
-def _snapshot_info(study_name: str, attributes: dict[str, Any], records: list[Trial]) -> SearchInfo:
     provenance = Fingerprint(attributes["provenance"])
-    mixed = any(record.provenance != provenance.digest for record in records)
-    version = provenance.digest[:12] + MIXED * mixed
-    return search_info(study_name, Fingerprint(attributes["identity_values"]), provenance, version)
+    is_mixed = any(trial.provenance != provenance.digest for trial in trials)
+    version = provenance.digest[:12] + MIXED * is_mixed
+    identity = Fingerprint(attributes["identity_values"])
+    study = describe_study(config.hpo.study_name, config.mlflow, identity, provenance, version)
+    return _LocalStudy(study, trials)
 
 
-def _records(folder: Path, study_name: str, config: Config, root: Path) -> dict[int, Trial]:
+def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> dict[int, Trial]:
     """Finished trials of a live study by number, also those that are not in its database yet."""
-    records: dict[int, Trial] = {}
+    trials: dict[int, Trial] = {}
     storage = _storage(folder, config, root)
     if storage is not None:
-        with open_database(storage, study_name) as database:
-            records = {record.number: record for record in database.own_trials()}
+        with open_database(storage, live_name) as database:
+            trials = {trial.number: trial for trial in database.own_trials()}
     pending = PendingTrials(folder / "trials")
     for number in pending.numbers():
-        records.setdefault(number, pending.read(number))
-    return records
+        trials.setdefault(number, pending.read(number))
+    return trials
 
 
 def _storage(folder: Path, config: Config, root: Path) -> Storage | None:
@@ -212,5 +182,5 @@ def _read_results(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except ValueError:
-        msg = f"{path}: not a results file of the hpo stage; run it again (dvc repro -f -s hpo)"
+        msg = f"{path}: not a results file of the hpo stage; run dvc repro -f -s hpo"
         raise SearchError(msg) from None

@@ -1,7 +1,7 @@
 """Two models on the same test rows, as each would be served."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 
-UNKNOWN = float(np.finfo(np.float32).min)
-"""Score of an item that a model cannot recommend: below all others, and finite."""
+LOWEST_SCORE = float(np.finfo(np.float32).min)
+"""Score of an item that a model does not have; finite, and below all others."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class ChampionComparison:
 
     Attributes:
         metric: name of the metric.
-        num_users: users that both were scored for.
-        candidate: mean over these users.
+        num_users: number of users that both were evaluated on.
+        candidate: mean of the metric over these users.
         champion: likewise.
-        low: lower end of the 95 % interval of the mean difference.
-        high: its upper end.
-        p_value: of the paired test against "the candidate is not better".
+        low: lower bound of the 95 % confidence interval of the mean difference.
+        high: its upper bound.
+        p_value: of the paired, one-sided test that the candidate is better.
     """
 
     metric: str
@@ -44,10 +44,6 @@ class ChampionComparison:
     low: float
     high: float
     p_value: float
-
-    def values(self) -> dict[str, float | int | str]:
-        """As plain values, by name."""
-        return asdict(self)
 
     def __str__(self) -> str:
         """One line."""
@@ -59,20 +55,21 @@ class ChampionComparison:
 
 
 class ServedScorer:
-    """Scores as a model serves: by its vectors, by popularity for users that it does not know.
+    """Scores items as the model serves them.
 
-    Items that the model does not know come last.
+    Users that the model does not have get items by popularity; items that it does not have come
+    last.
     """
 
     def __init__(self, artifacts: Artifacts, catalogue: Catalogue) -> None:
-        """Map the model's users and items to those that are evaluated.
+        """Map the catalogue's users and items to the model's.
 
         Args:
             artifacts: of the model.
-            catalogue: users and items by the indices of the evaluation set.
+            catalogue: users and items of the evaluation set.
 
         Raises:
-            ComparisonError: if the model's ids are of another type.
+            ComparisonError: if the model's ids are of a different type.
         """
         self._artifacts = artifacts
         try:
@@ -81,22 +78,22 @@ class ServedScorer:
         except RequestError as error:
             msg = f"the models cannot be compared: {error}"
             raise ComparisonError(msg) from None
-        known = items >= 0
-        self._unknown = torch.from_numpy(~known)
+        in_model = items >= 0
         vectors = np.zeros((len(items), artifacts.item_vecs.shape[1]), dtype=np.float32)
-        vectors[known] = artifacts.item_vecs[items[known]]
+        vectors[in_model] = artifacts.item_vecs[items[in_model]]
         counts = np.zeros(len(items), dtype=np.float32)
-        counts[known] = artifacts.item_counts[items[known]]
-        self._items, self._counts = torch.from_numpy(vectors), torch.from_numpy(counts)
+        counts[in_model] = artifacts.item_counts[items[in_model]]
+        self._item_vecs, self._item_counts = torch.from_numpy(vectors), torch.from_numpy(counts)
+        self._missing_items = torch.from_numpy(~in_model)
 
     def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32; a higher score ranks earlier."""
         users = self._users[user_idx]
-        vectors = np.zeros((len(users), self._items.shape[1]), dtype=np.float32)
+        vectors = np.zeros((len(users), self._item_vecs.shape[1]), dtype=np.float32)
         vectors[users >= 0] = self._artifacts.user_vecs[users[users >= 0]]
-        scores = torch.from_numpy(vectors) @ self._items.T
-        scores[torch.from_numpy(~vectors.any(axis=1))] = self._counts
-        scores[:, self._unknown] = UNKNOWN
+        scores = torch.from_numpy(vectors) @ self._item_vecs.T
+        scores[torch.from_numpy(~vectors.any(axis=1))] = self._item_counts
+        scores[:, self._missing_items] = LOWEST_SCORE
         return scores
 
 
@@ -107,23 +104,25 @@ def compare(
     splits: Mapping[str, pd.DataFrame],
     prepared: Path,
 ) -> ChampionComparison:
-    """Score both models on the test split, with the same users, candidates and masks.
+    """Evaluate both models on the test split, with the same users, items and masks.
 
     Args:
         config: sections `evaluate` and `hpo.objective`, and the seed.
-        candidate: one model.
-        champion: the other one.
+        candidate: the new model.
+        champion: the current one.
         splits: prepared data; train and validation are the users' history.
         prepared: its folder.
 
     Raises:
-        ComparisonError: if nothing can be compared.
+        ComparisonError: if no user can be evaluated.
     """
     history = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
     catalogue = read_catalogue(prepared / "vocabulary").extend(history)
-    target = evaluation_set(catalogue, history, splits["test"], config.evaluate)
+    target = evaluation_set(
+        catalogue, history, splits["test"], exclude_seen=config.evaluate.exclude_seen
+    )
     if not len(target):
-        msg = "the models cannot be compared: no user of the test split has a new item to find"
+        msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)
     metric, ks = config.hpo.objective, config.evaluate.ks
     scores = [

@@ -1,4 +1,4 @@
-"""The registered model, as code that MLflow runs when it loads it; not imported otherwise."""
+"""The registered model as code, which MLflow runs to load it; nothing else imports it."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from twotower.common.errors import RequestError
 
 
 class RecommenderModel(PythonModel):
-    """Recommendations for users by id; for those it does not know, popular items."""
+    """Recommends items to users by id; popular items to users that the model does not have."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Open the model folder; its arrays are read where they are used."""
+        """Open the model folder; its arrays are memory-mapped."""
         self._recommender = Recommender.load(context.artifacts["recommender"])
 
     def predict(
@@ -24,18 +24,20 @@ class RecommenderModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """A row for each user of the request, in its order.
+        """Recommend items to each user of the request, in its order.
 
         Args:
             context: unused.
-            model_input: a data frame with user_id.
-            params: k, the number of items; exclude_seen, whether to leave out known items.
+            model_input: a column user_id.
+            params: k, the number of items; exclude_seen, whether to leave out items of the
+                user's history.
 
         Returns:
-            user_id, items and scores (lists, best first), source.
+            A row per user: user_id, items and scores (lists, best first), source.
 
         Raises:
-            MlflowException: if an id is of the wrong type or k below 1; the server answers 400.
+            MlflowException: if an id is of the wrong type or k is below 1; the server responds
+                with status 400.
         """
         del context
         options = params or {}

@@ -1,0 +1,50 @@
+"""Which store is used, and errors without credentials."""
+
+from pathlib import Path
+
+import pytest
+
+from twotower.common.paths import repository_root
+from twotower.tracking.store import explain, mask_credentials, store_uri
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://localhost:5000", "postgresql://host/db", "sqlite:////abs/mlflow.db"]
+)
+def test_other_stores_are_taken_as_they_are(uri: str, tmp_path: Path) -> None:
+    assert store_uri(uri, tmp_path) == uri
+
+
+def test_the_default_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert store_uri(None, repository_root()) == f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    assert store_uri(None, tmp_path) == "http://localhost:5000"
+    assert store_uri("http://other:5000", tmp_path) == "http://other:5000"
+
+
+def test_a_relative_store_lies_below_the_root(tmp_path: Path) -> None:
+    expected = f"sqlite:///{(tmp_path / 'runs' / 'a.db').as_posix()}"
+    assert store_uri("sqlite:///runs/a.db", tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("http://host:5000/api", "http://host:5000/api"),
+        ("at http://user:pa/ss@host:5000 now", "at http://***@host:5000 now"),
+        ("postgresql+psycopg2://u:p@h/db?password=x&y=z", "postgresql+psycopg2://***@h/db?***"),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
+        ("is it? no", "is it? no"),
+    ],
+)
+def test_credentials_are_masked(text: str, masked: str) -> None:
+    assert mask_credentials(text) == masked
+
+
+def test_an_error_is_one_short_line() -> None:
+    reason = explain(ValueError("no\n  answer " + "x" * 300))
+    assert reason.startswith("ValueError: no answer xxx")
+    assert len(reason) == 201
+    assert reason.endswith("x…")
