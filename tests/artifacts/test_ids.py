@@ -26,9 +26,9 @@ def test_ids_and_indices_are_inverse(tmp_path: Path, ids: list[Any]) -> None:
     assert of.encode([]).tolist() == []
 
 
-def test_text_that_is_no_unicode_is_refused(tmp_path: Path) -> None:
+def test_invalid_unicode_is_refused(tmp_path: Path) -> None:
     of = column(tmp_path / "i.parquet", ["a"])
-    with pytest.raises(RequestError, match="item ids are Unicode text"):
+    with pytest.raises(RequestError, match="item ids must be valid Unicode"):
         of.encode(["a", "\ud800"])
 
 

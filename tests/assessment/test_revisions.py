@@ -119,7 +119,7 @@ def test_another_scorer(repository: Repository) -> None:
 
 
 def test_end_to_end(repository: Repository) -> None:
-    command = (sys.executable, "-m", "twotower.assessment.revisions", "weak", "workspace")
+    command = (sys.executable, "-m", "twotower", "compare", "weak", "workspace")
     table = repository.run(*command)
     assert "A: weak, B: workspace; 300 test users" in table
     assert "workspace is better in mrr, recall_at_10" in table
@@ -134,7 +134,7 @@ def test_end_to_end(repository: Repository) -> None:
 
 
 def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None:
-    command = (sys.executable, "-m", "twotower.assessment.revisions", "other-split", "workspace")
+    command = (sys.executable, "-m", "twotower", "compare", "other-split", "workspace")
     with pytest.raises(RuntimeError, match="their test rows differ") as failure:
         repository.run(*command)
     assert str(failure.value).startswith("error: other-split and workspace cannot be compared")

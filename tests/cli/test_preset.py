@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
+from twotower.cli.preset import apply_preset
 from twotower.common.errors import ConfigError
 from twotower.config import load_config
-from twotower.preset import apply_preset, main
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 QUALITY = REPOSITORY / "presets" / "quality.yaml"
@@ -38,12 +39,10 @@ def test_comments_and_other_keys_stay(params: Path) -> None:
     assert load_config(params).split.strategy == "temporal"
 
 
-def test_data_and_quality_together(params: Path, monkeypatch, capsys) -> None:
-    gowalla = REPOSITORY / "presets" / "gowalla.yaml"
-    arguments = [str(gowalla), str(QUALITY), "--params", str(params)]
-    monkeypatch.setattr("sys.argv", ["preset", *arguments])
-    main()
-    assert "data.root: data/sample -> gowalla" in capsys.readouterr().out
+def test_data_and_quality_together(params: Path) -> None:
+    command = ["preset", REPOSITORY / "presets" / "gowalla.yaml", QUALITY, "--params", params]
+    assert "data.root: data/sample -> gowalla\n" in twotower(*command).stdout
+    assert twotower(*command).stdout == f"{params} is unchanged: it has all of these values\n"
     config = load_config(params)
     assert (config.split.strategy, config.hpo.objective) == ("given", "ndcg_at_20")
     assert config.model.init == "spectral"
@@ -53,8 +52,7 @@ def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> Non
     before = params.read_bytes()
     preset = tmp_path / "mine.yaml"
     preset.write_text("model: {dim: -8}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"mine\.yaml: model\.dim"):
-        apply_preset(preset, params)
+    assert "mine.yaml: model.dim" in error_of("preset", preset, "--params", params)
     assert params.read_bytes() == before
 
 
@@ -62,7 +60,7 @@ def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> Non
     ("text", "words"),
     [
         (None, "no such file"),
-        ("[1]", "holds no sections"),
+        ("[1]", "has no sections"),
         ("seed: 3", "seed: must be a section"),
         ("a: [", "not valid YAML"),
     ],

@@ -1,7 +1,6 @@
-"""The batch command."""
+"""`twotower recommend`."""
 
 import hashlib
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tests.cli.command import error_of, twotower
 from tests.serving.conftest import LINE, write_model
-from twotower import recommend
-from twotower.common.errors import ConfigError, DataError, RequestError
 from twotower.serving import Recommender, batch
 
 Run = Callable[..., pd.DataFrame]
@@ -24,11 +22,15 @@ def folder(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model", [[1.0], [-1.0], [0.0]], LINE, seen)
 
 
+def line(folder: Path, *arguments: Any, out: str = "recs.parquet") -> list[Any]:
+    return ["recommend", *arguments, "--artifacts", folder, "--out", folder.parent / out]
+
+
 @pytest.fixture
 def run(folder: Path) -> Run:
     def command(*arguments: Any, out: str = "recs.parquet") -> pd.DataFrame:
         path = folder.parent / out
-        recommend.main([*map(str, arguments), "--artifacts", str(folder), "--out", str(path)])
+        twotower(*line(folder, *arguments, out=out))
         if path.suffix == ".csv":
             return pd.read_csv(path, dtype={"user_id": str})
         return pd.read_parquet(path)
@@ -45,15 +47,17 @@ def same(got: pd.DataFrame, want: pd.DataFrame) -> bool:
 
 
 @pytest.mark.parametrize("chunk", [1, 6, 10**6])
-def test_all_users(
-    run: Run, folder: Path, chunk: int, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+def test_all_users(run: Run, folder: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "CHUNK", chunk)
     assert same(run("--users", "all", "--k", 3), expected(folder, [100, 101, 102], 3))
     groups = {1: 3, 6: 2, 10**6: 1}
     assert pq.ParquetFile(folder.parent / "recs.parquet").num_row_groups == groups[chunk]
-    assert "users: 2 by model, 1 by popularity" in capsys.readouterr().err
+
+
+def test_the_summary_counts_users_by_source(folder: Path) -> None:
+    ran = twotower(*line(folder, "--users", "all"))
+    path = folder.parent / "recs.parquet"
+    assert (ran.stdout, ran.stderr) == ("", f"{path}: users: 2 by model, 1 by popularity\n")
 
 
 def test_same_bytes_again(run: Run, folder: Path) -> None:
@@ -99,8 +103,7 @@ def test_histories_of_new_users(run: Run, folder: Path) -> None:
 def test_string_ids_are_not_touched(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "m", [[1.0]], LINE[:2], [], users=["NA"], items=['a,"b"', "01"])
     (tmp_path / "u.csv").write_text("user_id\nNA\n007\n")
-    recommend.main(["--users", str(tmp_path / "u.csv"), "--k", "1", "--artifacts", str(folder),
-                    "--out", str(tmp_path / "r.csv")])  # fmt: skip
+    twotower(*line(folder, "--users", tmp_path / "u.csv", "--k", 1, out="r.csv"))
     got = pd.read_csv(tmp_path / "r.csv", dtype=str, keep_default_na=False)
     assert got["user_id"].tolist() == ["NA", "007"]
     assert got["item_id"].tolist() == ["01", 'a,"b"']
@@ -119,30 +122,32 @@ def test_nobody_is_an_empty_file_with_columns(run: Run, folder: Path) -> None:
         ("u.csv", None, "no such file"),
         ("u.txt", None, "no such file"),
         ("u.csv", "id\n1\n", "cannot read user_id"),
-        ("u.csv", "user_id\n1\nx\n", "row 2: user_id: the model's ids are integers, got 'x'"),
-        ("u.txt", "1\n\n2\n", "row 2 has no user_id"),
-        ("u.txt", "1\n10_1\n", "row 2: user_id: the model's ids are integers, got '10_1'"),
-        ("u.txt", "0101\n", "row 1: user_id: the model's ids are integers, got '0101'"),
+        (
+            "u.csv",
+            "user_id\n1\nx\n",
+            "row 2: user_id must be an integer, got 'x'",
+        ),
+        ("u.txt", "1\n\n2\n", "row 2: user_id is missing"),
+        ("u.txt", "1\n10_1\n", "row 2: user_id must be an integer, got '10_1'"),
+        ("u.txt", "0101\n", "row 1: user_id must be an integer, got '0101'"),
         ("u.parquet", "nonsense", "cannot read user_id"),
     ],
 )
-def test_unusable_files_are_refused(
-    run: Run, folder: Path, name: str, text: str | None, words: str
-) -> None:
+def test_unusable_files_are_refused(folder: Path, name: str, text: str | None, words: str) -> None:
     path = folder.parent / name
     if text is not None:
         path.write_text(text)
-    with pytest.raises(DataError, match=words):
-        run("--users", path)
+    error = error_of(*line(folder, "--users", path))
+    assert error.startswith(f"{path}: ")
+    assert words in error
     assert not (folder.parent / "recs.parquet").exists()
 
 
 @pytest.mark.parametrize("users", [[1.5, 2.0], [1, None], ["a", ""], [True, False]])
-def test_unusable_users_of_histories_are_refused(run: Run, folder: Path, users: list[Any]) -> None:
+def test_unusable_users_of_histories_are_refused(folder: Path, users: list[Any]) -> None:
     path = folder.parent / "h.parquet"
     pd.DataFrame({"user_id": users, "item_id": [1000, 1001]}).to_parquet(path)
-    with pytest.raises(DataError, match="user_id: an id is missing, or neither"):
-        run("--history", path)
+    assert "user_id: every id must be an integer, or" in error_of(*line(folder, "--history", path))
 
 
 def test_histories_with_integer_users(run: Run, folder: Path) -> None:
@@ -153,39 +158,32 @@ def test_histories_with_integer_users(run: Run, folder: Path) -> None:
     assert got["item_id"].tolist() == [1004, 1004]
 
 
-def test_impossible_requests_leave_what_was_there(run: Run, folder: Path) -> None:
-    out = folder.parent / "recs.parquet"
+def test_impossible_requests_leave_what_was_there(folder: Path) -> None:
+    out, users = folder.parent / "recs.parquet", folder.parent / "u.parquet"
     out.write_text("before")
-    with pytest.raises(RequestError, match="k must be"):
-        run("--users", "all", "--k", 0)
-    pd.DataFrame({"user_id": ["100"]}).to_parquet(folder.parent / "u.parquet")
-    with pytest.raises(RequestError, match="user ids of this model are integers, got '100'"):
-        run("--users", folder.parent / "u.parquet")
+    assert "k must be" in error_of(*line(folder, "--users", "all", "--k", 0))
+    pd.DataFrame({"user_id": ["100"]}).to_parquet(users)
+    error = error_of(*line(folder, "--users", users))
+    assert "user ids of this model are integers, got '100'" in error
     assert out.read_text() == "before"
     assert not list(folder.parent.glob(".tmp-*"))
-    with pytest.raises(ConfigError, match=r"written as \.csv or \.parquet"):
-        run("--users", "all", out="recs.json")
     (folder.parent / "recs.csv").mkdir()
-    with pytest.raises(ConfigError, match=r"recs\.csv: is a folder"):
-        run("--users", "all", out="recs.csv")
-    with pytest.raises(ConfigError, match=r"recs\.parquet is a file, so nothing can be put there"):
-        run("--users", "all", out="recs.parquet/recs.csv")
+    for name, words in {
+        "recs.json": "recs.json: the file must end in .csv or .parquet",
+        "recs.csv": "recs.csv: is a folder, not a file",
+        "recs.parquet/recs.csv": "recs.parquet is a file, so nothing can be put there",
+    }.items():
+        assert words in error_of(*line(folder, "--users", "all", out=name))
 
 
 def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = [[1.0] * 8, [0.5] * 8, [0.0] * 8]
     model = Recommender.load(write_model(tmp_path / "wide", vectors, vectors, [(0, 1)]))
     monkeypatch.setattr(batch, "CHUNK", 16)
-    answers = batch.Batch(model.artifacts.user_ids, k=1).answers(model)
-    assert [len(found) for found in answers] == [2, 1]
+    chunks = batch.Batch(model.artifacts.user_ids, k=1).chunks(model)
+    assert [len(chunk) for chunk in chunks] == [2, 1]
 
 
-def test_the_module_is_a_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["recommend", "--users", "all", "--out", "r.csv",
-                                     "--artifacts", str(tmp_path)])  # fmt: skip
-    with pytest.raises(SystemExit) as ended, pytest.warns(RuntimeWarning, match="sys.modules"):
-        runpy.run_module("twotower.recommend", run_name="__main__")
-    assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: not a complete model folder")
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    error = error_of("recommend", "--users", "all", "--out", "r.csv", "--artifacts", tmp_path)
+    assert error.startswith(f"{tmp_path}: not a complete model folder")

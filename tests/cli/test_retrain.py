@@ -1,13 +1,12 @@
-"""What a new run takes over from the last one."""
+"""`twotower retrain`."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.cli.command import error_of, twotower
 from tests.search.test_run import Run, config
-from twotower import retraining
-from twotower.common.errors import DataError
 from twotower.data.prepared import SPLITS
 from twotower.ingest.guard import read_last_run
 from twotower.search.store.snapshot import read_snapshot
@@ -24,20 +23,20 @@ def finished(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
-def test_start_and_reset(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_start_and_reset(finished: Path) -> None:
     warm, last = finished / "data" / "warm_start.json", finished / "data" / "last_run.json"
-    retraining.start(top=2)
+    output = twotower("retrain", "start", "--top", 2)
     assert len(json.loads(warm.read_text(encoding="utf-8"))["trials"]) == 2
     profile = read_last_run(last)
     assert profile is not None
     assert (profile.rows, profile.users) == (360, 30)
-    output = capsys.readouterr()
-    assert "360 rows, 30 users" in output.out
-    assert output.err == ""
+    assert "the 2 best trials of hpo_study.db" in output.stdout
+    assert "360 rows, 30 users" in output.stdout
+    assert output.stderr == ""
     before = warm.read_bytes(), last.read_bytes()
-    retraining.start(top=2)
+    twotower("retrain", "start", "--top", 2)
     assert (warm.read_bytes(), last.read_bytes()) == before
-    retraining.reset()
+    twotower("retrain", "reset")
     assert json.loads(warm.read_text(encoding="utf-8")) == {"trials": []}
     assert read_last_run(last) is None
     assert read_snapshot(finished / "hpo_study.db")[1]  # the last run stays as it is
@@ -45,6 +44,5 @@ def test_start_and_reset(finished: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_without_data_nothing_is_written(finished: Path) -> None:
     (finished / "data" / "prepared").unlink()
-    with pytest.raises(DataError, match=f"{SPLITS[0]}.parquet: no such file"):
-        retraining.start(top=2)
+    assert f"{SPLITS[0]}.parquet: no such file" in error_of("retrain", "start")
     assert list((finished / "data").iterdir()) == []

@@ -1,5 +1,6 @@
-"""The command that serves, as a real process."""
+"""`twotower serve`, as a real process."""
 
+import inspect
 import json
 import re
 import subprocess
@@ -14,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.cli.command import error_of
 from tests.serving.conftest import LINE, write_model
-from twotower import serve
 from twotower.artifacts import load_artifacts
-from twotower.common.errors import ArtifactError, ConfigError
+from twotower.cli.serve import serve
 
 SECONDS = 60
 """To wait for what takes far less."""
@@ -26,18 +27,18 @@ SECONDS = 60
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The address of a service on a free port of this machine."""
-    command = [sys.executable, "-m", "twotower.serve", "--artifacts", str(folder), "--port", "0"]
-    command += ["--poll", "0.05"]
+    command = [sys.executable, "-m", "twotower", "serve", "--artifacts", str(folder)]
+    command += ["--port", "0", "--poll", "0.05"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            told = ""
+            log = ""
             for line in process.stderr:
-                told += line
+                log += line
                 if found := re.search(r"running on (http://\S+)", line):
                     break
             else:
-                pytest.fail(f"the service did not start:\n{told}")
+                pytest.fail(f"the service did not start:\n{log}")
             yield found[1]
         finally:
             process.terminate()
@@ -72,32 +73,24 @@ def test_requests_are_answered_while_the_model_is_replaced(tmp_path: Path) -> No
 
 
 def test_without_a_model_nothing_is_served(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="not a complete model folder"):
-        serve.main(["--artifacts", str(tmp_path)])
-    write_model(tmp_path / "m", [[1.0]], LINE, [])
-    with pytest.raises(ArtifactError, match=r"has no index; set refit\.index"):
-        serve.main(["--artifacts", str(tmp_path / "m"), "--approximate"])
-    (tmp_path / "m" / "best_model.pth").write_bytes(b"damaged")
-    with pytest.raises(ArtifactError, match=r"best_model\.pth is not the file that"):
-        serve.main(["--artifacts", str(tmp_path / "m")])
-    assert load_artifacts(tmp_path / "m").meta["format_version"] == 2
+    command, folder = ["serve", "--artifacts"], tmp_path / "m"
+    assert "not a complete model folder" in error_of(*command, tmp_path)
+    write_model(folder, [[1.0]], LINE, [])
+    assert "has no index; set refit.index" in error_of(*command, folder, "--approximate")
+    (folder / "best_model.pth").write_bytes(b"damaged")
+    assert "best_model.pth does not match its digest" in error_of(*command, folder)
+    assert load_artifacts(folder).meta["format_version"] == 2
 
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ConfigError, match=r'needs uvicorn: pip install "twotower\[serve\]"'):
-        serve.main(["--artifacts", str(tmp_path)])
+    error = error_of("serve", "--artifacts", tmp_path)
+    assert 'needs uvicorn: pip install "twotower[serve]"' in error
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        *(["--port", "-1"], ["--port", "65536"], ["--workers", "0"]),
-        *(["--max-k", "0"], ["--poll", "-1"]),
-    ],
-)
-def test_impossible_flags_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        serve.parse(flags)
-    assert ended.value.code == 2
-    assert flags[0] in capsys.readouterr().err
+def test_the_defaults_are_those_of_the_service(tmp_path: Path) -> None:
+    app = pytest.importorskip("twotower.serving.app", reason="needs FastAPI")
+    options = app.ServeOptions(artifacts=tmp_path)
+    defaults = {name: p.default for name, p in inspect.signature(serve).parameters.items()}
+    for name in ("approximate", "mmap", "poll", "max_k", "max_batch"):
+        assert defaults[name] == getattr(options, name)

@@ -30,11 +30,11 @@ def test_distinct_items_equal_a_set_per_user(pairs):
     assert lists.counts.tolist() == [len(items) for items in expected]
 
 
-@given(PAIRS, st.lists(st.integers(0, 3), max_size=6))
+@given(PAIRS, st.lists(st.integers(-1, 3), max_size=6))
 def test_select_and_rows(pairs, users):
     lists = interactions(pairs).distinct_items(4, 5)
     chosen = lists.select(np.array(users, dtype=np.int64))
-    own = [lists.items[lists.offsets[u] : lists.offsets[u + 1]].tolist() for u in users]
+    own = [sorted({i for u, i in pairs if u == user >= 0 and i >= 0}) for user in users]
     assert chosen.counts.tolist() == [len(items) for items in own]
     assert chosen.items.tolist() == [item for items in own for item in items]
     rows, items = lists.rows(1, 3)
@@ -49,6 +49,13 @@ def test_each_row_has_the_position_of_its_pair(pairs):
     assert list(zip(users[pair_of_row], items[pair_of_row], strict=True)) == pairs
     assert list(zip(users, items, strict=True)) == sorted(set(pairs))
     assert lists.keys(5).tolist() == [5 * user + item for user, item in sorted(set(pairs))]
+
+
+def test_lists_of_arrays():
+    lists = ItemLists.of([np.array([2, 5]), np.array([], dtype=np.int64), np.array([1])])
+    assert lists.offsets.tolist() == [0, 2, 2, 3]
+    assert lists.items.tolist() == [2, 5, 1]
+    assert ItemLists.of([]).counts.tolist() == []
 
 
 def test_empty_lists():

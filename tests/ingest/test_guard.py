@@ -96,7 +96,7 @@ def test_each_rule(last_run: Path, new: Splits, message: str) -> None:
         check_data(new, last_run, GuardConfig(max_days_new=55))
     assert str(raised.value).startswith("the data differs too much from the last run's: ")
     assert message in str(raised.value)
-    assert "python -m twotower.retraining reset" in str(raised.value)
+    assert "twotower retrain reset" in str(raised.value)
     check_data(new, last_run, OFF)
 
 

@@ -50,7 +50,7 @@ def test_storage_and_mlflow_hold_the_trials_and_change_no_byte(
     url = f"sqlite:///{unsearched.path('live.db').as_posix()}"
     tracking = ["--mlflow-tracking", "--experiment-name", "shop"]
     unsearched.stage("hpo", "--storage", url, *tracking)
-    unsearched.run("python", "-m", "twotower.tracking", "sync")  # a new store may take a minute
+    unsearched.run("twotower", "tracking", "sync")  # a new store may take a minute
     names = finished.outputs("hpo")
     assert unsearched.digests(*names) == finished.digests(*names)
     (live,) = optuna.get_all_study_summaries(storage=url)

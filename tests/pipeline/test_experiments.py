@@ -72,7 +72,7 @@ def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project:
     assert meta["best_params"] == results["best_params"]
 
     after = json.loads(project.read("metrics/test.json"))
-    command = ("python", "-m", "twotower.assessment.revisions", "HEAD", "confirmed", "--json")
+    command = ("twotower", "compare", "HEAD", "confirmed", "--json")
     found = json.loads(project.run(*command))
     assert found["num_users"] == before["evaluated"]["num_users"]
     assert "recall_at_10" in found["metrics"]

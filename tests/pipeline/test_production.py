@@ -54,7 +54,7 @@ def runs(uri: str) -> tuple[list[Run], dict[int, Run]]:
 
 def registry(project: Project, *arguments: str) -> tuple[int, str]:
     """Exit status and output of the registry's command."""
-    process = project.start("python", "-m", "twotower.registry", *arguments)
+    process = project.start("twotower", "registry", *arguments)
     output, _ = process.communicate()
     return process.returncode, output
 
@@ -106,7 +106,7 @@ def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> No
 
 def _synced(project: Project, uri: str) -> None:
     there = {n for n, run in runs(uri)[1].items() if run.info.status == "FINISHED"}  # whole
-    output = project.run("python", "-m", "twotower.tracking", "sync")
+    output = project.run("twotower", "tracking", "sync")
     assert f"logged {TRIALS - len(there)} of {TRIALS} trials to experiment two-tower" in output
     (search,), trials = runs(uri)
     assert sorted(trials) == list(range(TRIALS))
@@ -152,7 +152,7 @@ def _served(project: Project, uri: str) -> None:
         assert len(set(unknown["items"])) == 3
         status, answer = post(f"{server.url}/invocations", users | {"params": {"k": 0}})
         assert status == 400
-        assert "k must be a whole number of at least 1" in answer["message"]
+        assert "k must be an integer of at least 1" in answer["message"]
 
 
 def _items_of(folder: Path, user: int, k: int) -> list[int | str]:

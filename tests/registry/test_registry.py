@@ -22,8 +22,9 @@ from twotower.common.errors import (
     TrackingError,
 )
 from twotower.config.outputs import MlflowConfig
-from twotower.registry.__main__ import INCOMPARABLE, fetch, promote_version, register
+from twotower.registry.fetch import fetch
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
+from twotower.registry.register import register
 from twotower.registry.registry import CANDIDATE, CHAMPION, Registry
 from twotower.serving.live import LiveModel
 
@@ -38,7 +39,7 @@ class Shop:
 
     def register(self, folder: Path) -> int:
         workspace = self.workspace
-        return register(self.registry, folder, workspace.prepared, workspace.metrics)
+        return register(self.registry, folder, workspace.prepared, workspace.metrics)[0]
 
     def promote(self, **options: Any) -> Decision:
         workspace = self.workspace
@@ -264,39 +265,23 @@ def test_a_store_that_cannot_be_reached_is_one_line(
     assert "secret" not in str(raised.value)
 
 
-def test_what_cannot_be_compared_has_a_status_of_its_own(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = shop.workspace.model
-    shop.register(model("all", POOR, trained_on=("train", "validation", "test")))
-    shop.promote()
-    shop.register(model("candidate", GOOD))
-    data = shop.workspace.root / "data"
-    data.mkdir()
-    shop.workspace.prepared.rename(data / "prepared")
-    monkeypatch.chdir(shop.workspace.root)
-    status = promote_version(shop.workspace.config, shop.registry, None, force=False)
-    assert status == INCOMPARABLE
-    assert "error: version 2 is not promoted: 60 of 60 test rows" in capsys.readouterr().out
-
-
 def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
     model, out = shop.workspace.model, tmp_path / "served"
     with pytest.raises(RegistryError, match="shop has no champion"):
         fetch(shop.registry, out)
     shop.register(model("champion", GOOD))
     shop.promote()
-    assert fetch(shop.registry, out) == 1
+    assert fetch(shop.registry, out) == (1, True)
     before = LiveModel(out).served.version
     shop.register(model("worse", POOR))
     assert not shop.promote().promoted
     stamp = (out / META).stat().st_mtime_ns
-    assert fetch(shop.registry, out) == 1
+    assert fetch(shop.registry, out) == (1, False)
     assert (out / META).stat().st_mtime_ns == stamp  # not even replaced
     live = LiveModel(out)
     assert live.served.version == before
     shop.promote(force=True)
-    assert fetch(shop.registry, out) == 2
+    assert fetch(shop.registry, out) == (2, True)
     assert live.refresh()
 
 
@@ -306,7 +291,7 @@ def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) ->
     precious = tmp_path / "thesis" / "chapter.txt"
     precious.parent.mkdir()
     precious.write_text("1")
-    with pytest.raises(RegistryError, match="thesis is no model folder: it is not replaced"):
+    with pytest.raises(RegistryError, match="thesis is not a model folder, so it is not replaced"):
         fetch(shop.registry, precious.parent)
     with pytest.raises(ConfigError, match=r"chapter\.txt is a file, so nothing can be put there"):
         fetch(shop.registry, precious / "served")

@@ -8,7 +8,6 @@ from twotower.data.interactions import ItemLists
 from twotower.retrieval import approximate
 from twotower.retrieval.approximate import IndexSearch, build_index, index_recall, open_index
 from twotower.retrieval.exact import Candidates, top_k
-from twotower.serving.lists import item_lists
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
 
@@ -45,7 +44,7 @@ def test_it_finds_nearly_what_exact_search_finds(path: Path, mmap: bool) -> None
 
 
 def hidden_lists() -> ItemLists:
-    return item_lists(
+    return ItemLists.of(
         [np.sort(RNG.choice(1500, size, replace=False)) for size in (0, 30, 1490, 1500)]
     )
 
@@ -84,10 +83,10 @@ def test_threads_share_an_index(path: Path) -> None:
 
 
 def test_damaged_and_foreign_files_are_refused(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no file"):
+    with pytest.raises(ValueError, match="is missing"):
         open_index(tmp_path / "index.usearch", 16)
     (tmp_path / "index.usearch").write_bytes(b"nonsense" * 10)
-    with pytest.raises(ValueError, match="is no index"):
+    with pytest.raises(ValueError, match="is not an index"):
         open_index(tmp_path / "index.usearch", 16)
-    with pytest.raises(ValueError, match="length 16, not 8"):
+    with pytest.raises(ValueError, match="length 16, expected 8"):
         open_index(path, 8)

@@ -65,7 +65,7 @@ def test_files_that_were_changed_are_not_served(tmp_path: Path) -> None:
     with (folder / "user_vecs.npy").open("r+b") as handle:
         handle.seek(-1, 2)
         handle.write(b"\x00")
-    with pytest.raises(ArtifactError, match=r"user_vecs\.npy is not the file"):
+    with pytest.raises(ArtifactError, match=r"user_vecs\.npy does not match its digest"):
         LiveModel(folder)
     (folder / "user_vecs.npy").unlink()
     with pytest.raises(ArtifactError, match="not a complete model folder"):

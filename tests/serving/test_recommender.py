@@ -18,7 +18,7 @@ Make = Callable[..., Recommender]
 
 
 def answers(found: Recommendations) -> list[tuple[Any, list[Any], list[float], str]]:
-    return [(*(row[found.asked_name], row["items"], row["scores"]), row["source"])
+    return [(*(row[found.query_name], row["items"], row["scores"]), row["source"])
             for row in found.rows()]  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_who_has_seen_everything_gets_nothing(make: Make) -> None:
 @pytest.mark.parametrize("k", [0, -1, 2.0, "3", None, True, float("nan")])
 def test_impossible_lengths_are_refused(small: Recommender, k: Any) -> None:
     for ask in (small.recommend, small.recommend_from_history, small.similar_items):
-        with pytest.raises(RequestError, match="k must be a whole number of at least 1"):
+        with pytest.raises(RequestError, match="k must be an integer of at least 1"):
             ask([], k)
 
 
@@ -91,7 +91,7 @@ def test_strings_stay_strings(make: Make) -> None:
     found = model.recommend(["007", "7", "07"], k=2)
     assert found.item_ids == [["é", "1"], ["é", "1"], ["01", "1"]]
     assert list(found.source) == ["model", "model", "popularity"]
-    assert found.asked == ["007", "7", "07"]
+    assert found.queries == ["007", "7", "07"]
     assert json.loads(json.dumps(list(found.rows())))[0]["items"] == ["é", "1"]
     with pytest.raises(RequestError, match=r"user ids of this model are strings, got 7 \(int\)"):
         model.recommend([7])
@@ -146,7 +146,7 @@ def test_histories_of_which_nothing_is_known_get_popular_items(make: Make) -> No
     found = model.recommend_from_histories([[], [99], [1001], [1000, 1001]])
     assert list(found.source) == ["popularity", "popularity", "popularity", "fold-in"]
     assert found.item_ids == [[1001, 1000], [1001, 1000], [1000], []]
-    assert found.asked == [0, 1, 2, 3]
+    assert found.queries == [0, 1, 2, 3]
 
 
 def test_the_latest_item_of_a_history_counts_most(make: Make) -> None:

@@ -1,7 +1,6 @@
 """The only writer and loader of `.artifacts_best/`."""
 
 from twotower.artifacts.folder import (
-    ARTIFACTS,
     FORMAT_VERSION,
     META,
     Artifacts,
@@ -11,6 +10,7 @@ from twotower.artifacts.folder import (
 )
 from twotower.artifacts.ids import Id, IdColumn
 from twotower.artifacts.write import write_artifacts
+from twotower.common.paths import ARTIFACTS
 
 __all__ = [
     "ARTIFACTS",

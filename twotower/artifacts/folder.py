@@ -1,7 +1,7 @@
 """The layout of `.artifacts_best/`, and its loader.
 
-user_vecs.npy, item_vecs.npy   [num_users, dim] and [num_items, dim] float32; their inner
-                               products rank the items
+user_vecs.npy, item_vecs.npy   [num_users, dim] and [num_items, dim] float32; items are ranked by
+                               inner product
 seen_offsets.npy, seen_items.npy
                                distinct items of each user's training rows: those of user u are
                                seen_items[seen_offsets[u]:seen_offsets[u + 1]], ascending; int64
@@ -9,8 +9,8 @@ item_counts.npy                [num_items] int64 training rows of each item: its
 history_item_vecs.npy          only if the user tower pools a history: [num_items, dim] float32;
                                a user with the distinct items h_1 … h_n, in order of time, has
                                the vector n^-user_exponent * sum of
-                               (1 - history_decay)^(n - i) * row h_i, of length 1 for the cosine
-index.usearch                  only if refit.index asks for it: an approximate index of item_vecs
+                               (1 - history_decay)^(n - i) * row h_i, L2-normalised for the cosine
+index.usearch                  only if refit.index is set: an approximate index of item_vecs
 vocabulary/                    ids in the order of the vectors, and side features
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
@@ -32,6 +32,7 @@ from twotower.artifacts.ids import IdColumn
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError
 from twotower.common.files import sha256_file
+from twotower.common.paths import ARTIFACTS
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import index_recall, open_index
@@ -42,19 +43,19 @@ if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
 
 
-ARTIFACTS = Path(".artifacts_best")
 META = "model_meta.json"
 INDEX = "index.usearch"
+RENEW = "dvc repro -f -s refit writes it anew"
 FORMAT_VERSION = 2
 """Raise it when the layout of the folder or the meaning of a file changes."""
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A trained model as loaded from its folder; the arrays are read where they are used.
+    """A trained model as loaded from its folder; memory-mapped arrays are read when used.
 
     Attributes:
-        folder: where it was loaded from.
+        folder: it was loaded from.
         user_vecs: [num_users, dim] float32.
         item_vecs: [num_items, dim] float32.
         history_item_vecs: [num_items, dim] float32, what an item adds to a user who has it in the
@@ -89,12 +90,12 @@ class Artifacts:
             ConfigError: if usearch is not installed.
         """
         if INDEX not in self.meta["files"]:
-            msg = f"{self.folder}: the model has no index; set refit.index and run refit again"
+            msg = f"{self.folder}: the model has no index; set refit.index, then dvc repro refit"
             raise ArtifactError(msg)
         try:
             return open_index(self.folder / INDEX, self.item_vecs.shape[1], mmap=mmap)
         except ValueError as error:
-            msg = f"{self.folder}: {error}; run the refit stage again"
+            msg = f"{self.folder}: {error}; {RENEW}"
             raise ArtifactError(msg) from None
 
     def model(self) -> "TwoTower":
@@ -113,8 +114,8 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
 
     Args:
         folder: of the model.
-        mmap: map the arrays into memory instead of reading them: instant at any size, and
-            processes share them. On Windows, a folder that is mapped cannot be replaced.
+        mmap: memory-map the arrays instead of reading them: instant at any size, and processes
+            share them. On Windows, a folder that is mapped cannot be replaced.
 
     Raises:
         ArtifactError: if the folder is missing, incomplete, inconsistent, or of another format
@@ -122,12 +123,7 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
     """
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
-        if meta["format_version"] != FORMAT_VERSION:
-            msg = (
-                f"{folder}: format version {meta['format_version']}, this library reads "
-                f"{FORMAT_VERSION}; run the refit stage again"
-            )
-            raise ArtifactError(msg)
+        _check_version(folder, meta["format_version"])
         names = ["user_vecs", "item_vecs", "seen_offsets", "seen_items", "item_counts"]
         if "history_item_vecs.npy" in meta["files"]:
             names.append("history_item_vecs")
@@ -146,9 +142,17 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
         )
         _check_shapes(artifacts)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{folder}: not a complete model folder ({error}); run the refit stage again"
+        msg = f"{folder}: not a complete model folder ({error}); {RENEW}"
         raise ArtifactError(msg) from None
     return artifacts
+
+
+def _check_version(folder: Path, version: int) -> None:
+    if version == FORMAT_VERSION:
+        return
+    remedy = "update this package" if version > FORMAT_VERSION else RENEW
+    msg = f"{folder}: format version {version}, this package reads {FORMAT_VERSION}; {remedy}"
+    raise ArtifactError(msg)
 
 
 def _check_shapes(artifacts: Artifacts) -> None:
@@ -165,18 +169,18 @@ def _check_shapes(artifacts: Artifacts) -> None:
         expected.append(("history_item_vecs", history, (items, dim)))
     for name, array, shape in expected:
         if array.shape != shape:
-            msg = f"{name}.npy has shape {array.shape}, the vocabulary asks for {shape}"
+            msg = f"{name}.npy has shape {array.shape}, but the vocabulary needs {shape}"
             raise ValueError(msg)
     if artifacts.seen.offsets[-1] != len(artifacts.seen.items):
-        msg = "seen_offsets.npy and seen_items.npy do not belong together"
+        msg = "seen_offsets.npy and seen_items.npy do not match"
         raise ValueError(msg)
 
 
 def verify_artifacts(folder: Path = ARTIFACTS) -> None:
-    """Compare every file with the digest that model_meta.json has of it.
+    """Compare every file with its digest in model_meta.json.
 
     Raises:
-        ArtifactError: if a file is missing or another one than was written.
+        ArtifactError: if a file is missing or was changed.
     """
     try:
         expected = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
@@ -185,7 +189,7 @@ def verify_artifacts(folder: Path = ARTIFACTS) -> None:
         msg = f"{folder}: not a complete model folder ({error})"
         raise ArtifactError(msg) from None
     if wrong:
-        msg = f"{folder}: {wrong[0]} is not the file that model_meta.json was written with"
+        msg = f"{folder}: {wrong[0]} does not match its digest in model_meta.json"
         raise ArtifactError(msg)
 
 

@@ -26,7 +26,7 @@ class IdColumn:
     even if the folder is replaced in the meantime.
 
     Attributes:
-        name: what the ids are of, for messages: "user" or "item".
+        name: "user" or "item", for messages.
         integers: whether the ids are integers; otherwise they are strings.
     """
 
@@ -73,7 +73,7 @@ class IdColumn:
         return self[:]
 
     def encode(self, ids: Iterable[Any]) -> Int64Array:
-        """[len(ids)] index of each id; -1 for an id that the model does not know.
+        """[len(ids)] index of each id; -1 for an id unknown to the model.
 
         Raises:
             RequestError: if an id is not of the type of this model's ids.
@@ -84,15 +84,15 @@ class IdColumn:
         return self._vocabulary.encode(pd.Index(checked))
 
     def decode(self, index: Int64Array) -> list[Id]:
-        """The id at each index, which are all in range, as plain Python values."""
+        """The id at each index as plain Python values; all indices must be in range."""
         ids: list[Id] = self._vocabulary.ids[index].tolist()
         return ids
 
     def check(self, ids: Iterable[Any]) -> list[Id]:
-        """The ids as plain values, if they are of the type of this model's ids: "7" is not 7.
+        """The ids as plain values, if they have the type of this model's ids: "7" is not 7.
 
         Raises:
-            RequestError: naming the first that is not.
+            RequestError: naming the first one of another type.
         """
         scalar = isinstance(ids, str | bytes) or (isinstance(ids, np.ndarray) and not ids.ndim)
         if scalar or not isinstance(ids, Iterable):
@@ -107,7 +107,7 @@ class IdColumn:
             if type(value) is not expected:
                 raise self._wrong_type(value)
             if isinstance(value, int) and not INT64.min <= value <= INT64.max:
-                msg = f"{self.name} ids of this model are 64-bit integers, got {value}"
+                msg = f"{self.name} ids must be 64-bit integers, got {value}"
                 raise RequestError(msg)
         if not self.integers:
             self._check_unicode(values)
@@ -117,7 +117,8 @@ class IdColumn:
         try:
             "".join(values).encode()
         except UnicodeEncodeError as error:
-            msg = f"{self.name} ids are Unicode text, got {error.object[error.start]!r} in one"
+            character = error.object[error.start]
+            msg = f"{self.name} ids must be valid Unicode, got {character!r} in one"
             raise RequestError(msg) from None
 
     def _wrong_type(self, value: Any) -> RequestError:

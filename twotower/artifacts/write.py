@@ -31,16 +31,16 @@ def write_artifacts(
 
     Args:
         folder: replaced if it exists.
-        model: trained; its vectors are those of `catalogue`.
+        model: trained for the users and items of `catalogue`.
         catalogue: users and items that the model was built for.
-        rows: what it was trained on, as indices into `catalogue`.
-        meta: plain values, with section `model`; the format version and the digests of the files
-            are added, and how a history is pooled if the user tower does so.
+        rows: training rows, as indices into `catalogue`.
+        meta: plain values, with section `model`; format version, digests of the files and, if the
+            user tower pools histories, section `history` are added.
         with_index: add an approximate index of the item vectors.
 
     Raises:
         TrainingError: if a vector is not finite.
-        ConfigError: if an index is asked for and usearch is not installed.
+        ConfigError: if `with_index` is set and usearch is not installed.
     """
     import torch
 
@@ -48,7 +48,7 @@ def write_artifacts(
     arrays = {
         "user_vecs": user_vecs,
         "item_vecs": item_vecs,
-        **_knowledge(rows, len(catalogue.users), len(catalogue.items)),
+        **_training_rows(rows, len(catalogue.users), len(catalogue.items)),
     }
     pooled = model.history_item_vectors()
     if pooled is not None:
@@ -56,7 +56,7 @@ def write_artifacts(
         pooling = {key: meta["model"][key] for key in ("user_exponent", "history_decay")}
         meta = {**meta, "history": pooling}
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        msg = "the final model's vectors are not finite: it is not written"
+        msg = "the final model's vectors are not finite, so it is not written"
         raise TrainingError(msg)
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     index = build_index(item_vecs) if with_index else None
@@ -74,14 +74,14 @@ def write_artifacts(
         write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
 
 
-def _knowledge(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:
-    """What serving needs to know of the training rows."""
+def _training_rows(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:
+    """What serving needs of the training rows."""
     seen = rows.distinct_items(num_users, num_items)
-    known = rows.item_idx[rows.item_idx >= 0]
+    items = rows.item_idx[rows.item_idx >= 0]
     return {
         "seen_offsets": seen.offsets.astype(np.int64),
         "seen_items": seen.items.astype(np.int64),
-        "item_counts": np.bincount(known, minlength=num_items).astype(np.int64),
+        "item_counts": np.bincount(items, minlength=num_items).astype(np.int64),
     }
 
 

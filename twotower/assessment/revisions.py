@@ -1,14 +1,10 @@
 """Compares the models of two revisions on the same test users.
 
-python -m twotower.assessment.revisions main try-cosine      two Git revisions or experiments of DVC
-python -m twotower.assessment.revisions HEAD workspace --json
-
 Differences are of the second revision to the first: above 0 the second is better.
 """
 
-import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -19,9 +15,7 @@ from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.assessment.statistics.multiple import holm
 from twotower.assessment.statistics.paired import paired_intervals, paired_tests
 from twotower.common.arrays import Float64Array
-from twotower.common.console import one_line_errors
 from twotower.common.errors import DataError
-from twotower.common.files import json_text
 from twotower.common.seeds import derive_seed
 
 SAME = {"test_rows": "test rows", "masks": "users, items or masked items"}
@@ -209,41 +203,3 @@ def _refuse_unless_comparable(a: UserMetrics, b: UserMetrics) -> None:
             "differ, so a difference of their metrics would not be one of the models"
         )
         raise DataError(msg)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the comparison that the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m twotower.assessment.revisions",
-        description=(__doc__ or "").partition("\n")[0],
-        epilog="a revision: of Git, the name of a DVC experiment, or 'workspace'",
-    )
-    parser.add_argument("rev_a", metavar="REV_A")
-    parser.add_argument("rev_b", metavar="REV_B")
-    parser.add_argument("--scorer", default="optimized", help="whose metrics (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--seed", type=int, default=42, help="of the resamples (%(default)s)")
-    options = parser.parse_args(arguments)
-    a, b = (
-        read_user_metrics(revision, scorer=options.scorer)
-        for revision in (options.rev_a, options.rev_b)
-    )
-    comparisons = compare(a, b, seed=options.seed)
-    if not options.json:
-        print(table_text(a, b, comparisons))  # noqa: T201 - a command line's own output
-        return
-    content = {
-        "a": a.revision,
-        "b": b.revision,
-        "level": LEVEL,
-        "metrics": {name: asdict(found) for name, found in comparisons.items()},
-        "num_users": len(a.users),
-        "scorer": options.scorer,
-        "seed": options.seed,
-    }
-    print(json_text(content))  # noqa: T201
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()

@@ -1,6 +1,5 @@
 """What every command line shares: one line for a user's mistake, a traceback for a bug."""
 
-import argparse
 import errno
 import io
 import sys
@@ -11,20 +10,6 @@ from twotower.common.errors import TwoTowerError
 
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
-
-
-def say(line: str) -> None:
-    """A line of a command's own output."""
-    print(line)  # noqa: T201
-
-
-def command_parser(module: str, text: str | None) -> argparse.ArgumentParser:
-    """Parser of `python -m module`, which shows the module's docstring as it is."""
-    return argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 @contextmanager

@@ -1,15 +1,15 @@
-"""The errors a user can cause and mend; anything else is a bug and keeps its traceback.
+"""The errors a user can cause and fix; anything else is a bug and keeps its traceback.
 
 TwoTowerError
 ├── ConfigError       params.yaml or a command-line flag
 ├── DataError         an input file
 ├── SearchError       a study that cannot be run, resumed or read
 ├── TrainingError     a training run that diverged
-├── ArtifactError     a folder that is not a model
+├── ArtifactError     a folder that does not hold a model
 ├── TrackingError     an MLflow store that does not answer
 ├── RegistryError     a model that cannot be registered, compared or promoted
-│   └── ComparisonError   models that nothing can tell apart: one has seen the test rows, say
-└── RequestError      a question that a model cannot answer
+│   └── ComparisonError   models that cannot be compared: one was trained on test rows, say
+└── RequestError      a request that a model cannot answer
 """
 
 

@@ -1,9 +1,13 @@
-"""Where things are kept that no stage declares: in the repository, whatever workspace runs."""
+"""Where things are kept; imports nothing heavy, so that the command line can name them."""
 
 import os
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
+
+PARAMS = Path("params.yaml")
+ARTIFACTS = Path(".artifacts_best")
+"""Folder of the final model."""
 
 
 def repository_root() -> Path:

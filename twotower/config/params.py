@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from twotower.common.errors import ConfigError
+from twotower.common.paths import PARAMS
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
 from twotower.config.hpo import TAGS, HpoConfig
@@ -21,7 +22,6 @@ from twotower.config.training import (
     check_start,
 )
 
-PARAMS = Path("params.yaml")
 FORMAT_VERSION = 1
 """Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
 

@@ -1,5 +1,6 @@
 """Encoded interactions, and the distinct items of each user."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -31,6 +32,12 @@ class ItemLists:
         """Lists of `count` users without items."""
         return cls(np.zeros(count + 1, np.int64), np.empty(0, np.int64))
 
+    @classmethod
+    def of(cls, lists: Sequence[Int64Array]) -> Self:
+        """The given lists, each distinct and ascending."""
+        offsets = np.cumsum([0, *map(len, lists)])
+        return cls(offsets, np.concatenate([np.empty(0, np.int64), *lists]))
+
     @cached_property
     def counts(self) -> Int64Array:
         """[num_users] number of distinct items of each user."""
@@ -47,8 +54,9 @@ class ItemLists:
         return pair_keys(*self.rows(0, len(self.counts)), num_items)
 
     def select(self, users: Int64Array) -> "ItemLists":
-        """The lists of `users`, in that order."""
-        counts = self.counts[users]
+        """The lists of `users`, in that order; a user of index -1 has an empty list."""
+        counts = np.zeros(len(users), np.int64)
+        counts[users >= 0] = self.counts[users[users >= 0]]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         positions = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - self.offsets[users], counts)
         return ItemLists(offsets, self.items[positions])

@@ -23,7 +23,7 @@ from twotower.config.data import GuardConfig
 LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000
 """Number of users, and of items, that are compared: those with the smallest hashes."""
-RESET = "python -m twotower.retraining reset"
+RESET = "twotower retrain reset"
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The best items for a vector: exactly, from an index, or by popularity; imports no torch."""
+"""Top-k items for a vector: exact, from an approximate index, or by popularity; no torch."""

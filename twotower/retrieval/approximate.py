@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 NEIGHBOURS = 16
-"""Links of an item in the graph."""
+"""Links per item in the graph (HNSW's M)."""
 BUILD_EFFORT = 128
-"""Items looked at to link a new one."""
+"""Candidates considered when an item is added (HNSW's efConstruction)."""
 SEARCH_EFFORT = 128
-"""Items looked at in a search, at least."""
+"""Candidates considered in a search, at least (HNSW's efSearch)."""
 LONG_HISTORY = 1000
-"""Hidden items from which on exact search is used: the index would have to find them first."""
+"""Hidden items above which exact search is used: the index would have to find them first."""
 QUERIES = 1000
-"""Users at most that the recall is measured with."""
+"""Users to measure the recall with, at most."""
 
 
 def build_index(item_vecs: Float32Array) -> bytes:
-    """The file of an index for the largest inner products; the same vectors give the same bytes.
+    """Content of an index file for inner products; the same vectors give the same bytes.
 
     Args:
         item_vecs: [num_items, dim] float32.
@@ -55,22 +55,22 @@ def open_index(path: Path, dim: int, *, mmap: bool = True) -> "Index":
     """
     index = _empty(dim)
     if not path.is_file():
-        msg = f"no file {path.name}"
+        msg = f"{path.name} is missing"
         raise ValueError(msg)
     try:
         (index.view if mmap else index.load)(str(path))
     except RuntimeError as error:
-        msg = f"{path.name} is no index: {error}"
+        msg = f"{path.name} is not an index: {error}"
         raise ValueError(msg) from None
     index.expansion_search = SEARCH_EFFORT
     if index.ndim != dim:
-        msg = f"{path.name} holds vectors of length {index.ndim}, not {dim}"
+        msg = f"{path.name} holds vectors of length {index.ndim}, expected {dim}"
         raise ValueError(msg)
     return index
 
 
 class IndexSearch:
-    """`exact.top_k` with an index: nearly the best items, ordered by their exact scores."""
+    """Approximate `exact.top_k`: candidates from an index, ordered by their exact scores."""
 
     def __init__(self, index: "Index") -> None:
         self._index = index
@@ -79,7 +79,7 @@ class IndexSearch:
     def top_k(
         self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
     ) -> tuple[Int64Array, Float32Array]:
-        """See `exact.top_k`, which answers what the index cannot: where few items may appear."""
+        """See `exact.top_k`, which answers what the index cannot: filters and long histories."""
         if candidates.allowed is not None or candidates.scale is not None:
             return top_k(queries, candidates, k, masked)
         items = np.full((len(queries), k), -1, dtype=np.int64)
@@ -87,24 +87,24 @@ class IndexSearch:
         unanswered = []
         for row, query in enumerate(queries):
             hidden = masked.items[masked.offsets[row] : masked.offsets[row + 1]]
-            found = self._find(query, min(k + len(hidden), len(candidates.vectors)), hidden)
-            if found is None or len(found) < min(k, len(candidates.vectors) - len(hidden)):
+            nearest = self._search(query, min(k + len(hidden), len(candidates.vectors)), hidden)
+            if nearest is None or len(nearest) < min(k, len(candidates.vectors) - len(hidden)):
                 unanswered.append(row)
                 continue
-            values = candidates.vectors[found] @ query
+            values = candidates.vectors[nearest] @ query
             order = np.argsort(-values, kind="stable")[:k]
-            items[row, : len(order)], scores[row, : len(order)] = found[order], values[order]
+            items[row, : len(order)], scores[row, : len(order)] = nearest[order], values[order]
         rest = np.array(unanswered, dtype=np.int64)
         items[rest], scores[rest] = top_k(queries[rest], candidates, k, masked.select(rest))
         return items, scores
 
-    def _find(self, query: Float32Array, count: int, hidden: Int64Array) -> Int64Array | None:
-        """Of nearly the best items those that are not hidden, ascending; None if too many are."""
+    def _search(self, query: Float32Array, count: int, hidden: Int64Array) -> Int64Array | None:
+        """The nearest items that are not hidden, ascending; None if too many are hidden."""
         if len(hidden) > LONG_HISTORY:
             return None
-        with self._searching:  # searches with one thread each would share one working memory
-            found = self._index.search(query, count, threads=1)
-        keys = np.sort(found.keys.astype(np.int64))
+        with self._searching:  # concurrent searches would share one working memory
+            matches = self._index.search(query, count, threads=1)
+        keys = np.sort(matches.keys.astype(np.int64))
         return keys[~np.isin(keys, hidden)]
 
 
@@ -122,8 +122,8 @@ def index_recall(
     queries = queries[queries.any(axis=1)]
     nothing = ItemLists.empty(len(queries))
     exact, _ = top_k(queries, Candidates(item_vecs), k, nothing)
-    found, _ = IndexSearch(index).top_k(queries, Candidates(item_vecs), k, nothing)
-    hits = [np.isin(a, b).sum() for a, b in zip(exact, found, strict=True)]
+    approximate, _ = IndexSearch(index).top_k(queries, Candidates(item_vecs), k, nothing)
+    hits = [np.isin(a, b).sum() for a, b in zip(exact, approximate, strict=True)]
     return {"k": k, "num_users": len(queries), "recall": float(np.sum(hits)) / max(exact.size, 1)}
 
 
@@ -131,7 +131,7 @@ def _empty(dim: int) -> "Index":
     try:
         from usearch.index import Index
     except ModuleNotFoundError:
-        msg = 'an index needs usearch: pip install "twotower[index]"'
+        msg = 'the index needs usearch: pip install "twotower[index]"'
         raise ConfigError(msg) from None
     return Index(
         ndim=dim,

@@ -1,8 +1,8 @@
-"""Exact top-k of inner products in bounded memory, without torch.
+"""Exact top-k by inner product in bounded memory, without torch.
 
 The order is that of `twotower.evaluation.ranking`: best first, equal scores by item index. The
-shape of a matrix product can change the last bits of a score, so an answer for one user and that
-for the same user among others agree up to float32 rounding.
+shape of a matrix product can change the last bits of a score, so the scores of a user alone and of
+the same user in a batch agree up to float32 rounding.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.data.interactions import ItemLists
 
 QUERIES = 64
-"""Queries of one product."""
+"""Queries per matrix product."""
 SCORES = 2**19
-"""Scores held at a time: few enough to stay in the processor's cache."""
+"""Scores held at a time: few enough to stay in the CPU cache."""
 KEPT = 2**22
-"""Items kept at a time over all queries of a block."""
+"""Best items kept at a time, over all queries of a block."""
 SAMPLE = 1024
-"""Scores of a block that its threshold is taken from."""
+"""Scores per row from which a block's threshold is estimated."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Candidates:
 
     Attributes:
         vectors: [num_items, dim] float32, possibly memory-mapped.
-        allowed: [num_items] whether an item may appear; None: all may.
-        scale: [num_items] float32 that each item's scores are multiplied by; None: 1.
+        allowed: [num_items] whether each item may appear; None: all may.
+        scale: [num_items] float32 factor of each item's scores; None: 1.
     """
 
     vectors: Float32Array
@@ -38,9 +38,9 @@ class Candidates:
     scale: Float32Array | None = None
 
     def scores(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
-        """Blocks of items: index of the first, and [num_queries, items] scores.
+        """Blocks of items: index of the first item, and [num_queries, items] scores.
 
-        Items that may not appear have -inf; blocks in which no item may appear are left out.
+        Items that may not appear score -inf; blocks in which no item may appear are skipped.
         """
         step = max(1, SCORES // len(queries))
         for low in range(0, len(self.vectors), step):
@@ -58,13 +58,13 @@ class Candidates:
 def top_k(
     queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
 ) -> tuple[Int64Array, Float32Array]:
-    """The k items with the largest inner products with each query.
+    """The k items with the largest inner product with each query.
 
     Args:
         queries: [num_queries, dim] float32.
         candidates: the items.
         k: at most the number of items.
-        masked: items that are left out for each query.
+        masked: items to leave out for each query.
 
     Returns:
         [num_queries, k] int64 item indices, -1 past the end, and float32 scores, NaN past the end.
@@ -86,7 +86,7 @@ def top_k(
 
 
 class _Best:
-    """The best items so far of each query, in order.
+    """The best items of each query so far, in order.
 
     Attributes:
         items: [num_queries, k] int64; -1 where there is none yet.
@@ -98,9 +98,9 @@ class _Best:
         self.scores = np.full((num_queries, k), -np.inf, dtype=np.float32)
 
     def add(self, block: Float32Array, low: int) -> None:
-        """Take in the scores of the items from `low` on; -inf never appears."""
+        """Merge the scores of the items from `low` on; an item that scores -inf never appears."""
         k = self.items.shape[1]
-        # An equal score does not displace an earlier item: those came first by index.
+        # An equal score does not displace an earlier item, which has the lower index.
         better = block > self.scores[:, -1:]
         if (threshold := _threshold(block, k)) is not None:
             better &= block >= threshold
@@ -122,9 +122,9 @@ class _Best:
 
 
 def _threshold(block: Float32Array, k: int) -> Float32Array | None:
-    """[rows, 1] what the k best of each row reach at least, from a sample of the row.
+    """[rows, 1] lower bound of each row's k-th largest score, from a sample of the row.
 
-    The k-th largest of some scores is never above the k-th largest of all.
+    The k-th largest of a sample is never above the k-th largest of all.
     """
     sample = block[:, :: max(1, block.shape[1] // max(SAMPLE, 4 * k))]
     width = sample.shape[1]

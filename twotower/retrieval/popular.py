@@ -1,4 +1,4 @@
-"""The fall-back for whom nothing is known: the items with the most training rows."""
+"""The fallback for users about whom nothing is known: the items with the most training rows."""
 
 from functools import cached_property
 

@@ -87,7 +87,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, ValidationError, KeyError, TypeError):
         msg = (
             f'{path}: not a warm start; it is {{"trials": [{{"params": {{…}}}}, …]}}, and '
-            "python -m twotower.retraining reset empties it"
+            "twotower retrain reset empties it"
         )
         raise SearchError(msg) from None
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
-from twotower.serving.limits import BodyLimit
 from twotower.serving.live import FolderWatcher, LiveModel, Served
-from twotower.serving.messages import (
+from twotower.serving.recommendations import Recommendations
+from twotower.serving.schemas import (
     Health,
     Problem,
     RecommendRequest,
@@ -25,40 +25,39 @@ from twotower.serving.messages import (
     SimilarResponse,
     explain,
 )
-from twotower.serving.recommendations import Recommendations
 
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""
 REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is no JSON."},
-    413: {"model": Problem, "description": "The body is too large."},
-    422: {"model": Problem, "description": "The request cannot be answered; `detail` says why."},
+    400: {"model": Problem, "description": "The body cannot be parsed."},
+    413: {"description": "The body is too large."},
+    422: {"model": Problem, "description": "The request is not valid; `detail` says why."},
 }
 
 
 class ServeOptions(BaseModel):
-    """What a service serves, and what it refuses."""
+    """What a service serves, and its limits."""
 
     artifacts: Path
     approximate: bool = False
     mmap: bool = False
     poll: float = 2.0
-    """Seconds between looks at the folder; 0: never."""
+    """How often to check the folder for a new model, in seconds; 0: never."""
     max_k: int = 1000
     max_batch: int = 1000
-    """Users, histories or items of one request."""
+    """Most users, histories or items per request."""
     max_body: int = 2**23
-    """Bytes."""
+    """Largest body of a request, in bytes."""
 
     def check(self, k: int, batch: int) -> None:
-        """Refuse requests that are too large.
+        """Refuse requests above the limits; each service sets its own, so the schema has none.
 
         Raises:
             RequestError: naming the limit.
         """
         for name, value, limit in (("k", k, self.max_k), ("rows", batch, self.max_batch)):
             if value > limit:
-                msg = f"{name}: at most {limit} in one request, got {value}"
+                msg = f"{name}: must be at most {limit} per request, got {value}"
                 raise RequestError(msg)
 
 
@@ -75,7 +74,7 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
         model: the model; None: that of the options' folder.
 
     Raises:
-        ArtifactError: if the folder holds no whole model.
+        ArtifactError: if the folder does not hold a complete model.
         ConfigError: if the index is to be used and usearch is not installed.
     """
     live = model or LiveModel(options.artifacts, mmap=options.mmap, approximate=options.approximate)
@@ -92,10 +91,13 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
     app = FastAPI(
         title="Two-Tower recommendations",
         version=version("twotower"),
-        description=f"At most {options.max_k} items a row and {options.max_batch} rows a request.",
+        description=(
+            f"Limits per request: k {options.max_k}; {options.max_batch} users, histories or "
+            f"items; {options.max_body} bytes."
+        ),
         lifespan=lifespan,
+        max_body_size=options.max_body,
     )
-    app.add_middleware(BodyLimit, limit=options.max_body)
     app.add_exception_handler(RequestError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     _add_routes(app, options, live)
@@ -105,7 +107,7 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
 def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
     @app.get("/health")
     def health() -> Health:
-        """Whether the service answers, and with which model."""
+        """Report whether the service answers, and with which model."""
         served, problem = live.served, live.problem
         return Health(
             status="ok" if problem is None else "degraded",
@@ -116,31 +118,29 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         )
 
     @app.post("/recommend", response_model=RecommendResponse, responses=REFUSED)
-    def recommend(asked: RecommendRequest) -> JSONResponse:
-        """The best items for each user, or for each history of a new user."""
+    def recommend(request: RecommendRequest) -> JSONResponse:
+        """Recommend items to users by id, or to new users by their histories."""
         served = live.served
         model = served.recommender
-        options.check(asked.k, len(asked.user_ids or asked.histories or ()))
-        given = ItemFilter(asked.allowed, asked.blocked)
-        if asked.user_ids is not None:
-            found = model.recommend(asked.user_ids, asked.k, asked.exclude_seen, given)
-        else:
-            histories = asked.histories or []
-            found = model.recommend_from_histories(histories, asked.k, asked.exclude_seen, given)
-        return _answer(served, found)
+        options.check(request.k, len(request.user_ids or request.histories or ()))
+        choice = request.k, request.exclude_seen, ItemFilter(request.allowed, request.blocked)
+        if request.user_ids is not None:
+            return _answer(served, model.recommend(request.user_ids, *choice))
+        return _answer(served, model.recommend_from_histories(request.histories or [], *choice))
 
     @app.post("/similar", response_model=SimilarResponse, responses=REFUSED)
-    def similar(asked: SimilarRequest) -> JSONResponse:
-        """The items that are most alike to each item."""
+    def similar(request: SimilarRequest) -> JSONResponse:
+        """Find the items most similar to each given item."""
         served = live.served
-        options.check(asked.k, len(asked.item_ids))
-        given = ItemFilter(asked.allowed, asked.blocked)
-        return _answer(served, served.recommender.similar_items(asked.item_ids, asked.k, given))
+        options.check(request.k, len(request.item_ids))
+        allowed = ItemFilter(request.allowed, request.blocked)
+        similar_items = served.recommender.similar_items(request.item_ids, request.k, allowed)
+        return _answer(served, similar_items)
 
 
-def _answer(served: Served, found: Recommendations) -> JSONResponse:
-    # Straight to JSON: it is known to be valid, and checking it would take longer than finding it.
-    return JSONResponse({"model": served.version, "results": list(found.rows())})
+def _answer(served: Served, recommendations: Recommendations) -> JSONResponse:
+    # Straight to JSON: validating the answer would take longer than computing it.
+    return JSONResponse({"model": served.version, "results": list(recommendations.rows())})
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Recommendations for many users into one file, in bounded memory."""
+"""Recommendations for many users, written to one file in bounded memory."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ from twotower.serving.recommendations import Recommendations
 from twotower.serving.recommender import Recommender
 
 CHUNK = 2**18
-"""Recommendations, or numbers of user vectors, held at a time; with Parquet, a row group."""
+"""Recommendations, or floats of user vectors, held at a time; a row group of Parquet."""
 FORMATS = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Whom to recommend for, and how.
+    """Users to recommend for, and how.
 
     Attributes:
-        users: ids that the file will hold.
-        histories: the items of each; None: what the model knows of the users.
-        k: items a user.
-        exclude_seen: whether items of the history are left out.
+        users: their ids, as the file will hold them.
+        histories: items of each user; None: recommend by the model's own vectors of the users.
+        k: number of items per user.
+        exclude_seen: whether to leave out items of the user's history.
     """
 
     users: Sequence[Id] | IdColumn
@@ -41,9 +41,9 @@ class Batch:
     k: int = 10
     exclude_seen: bool = True
 
-    def answers(self, model: Recommender) -> Iterator[Recommendations]:
-        """The recommendations, a chunk of users at a time; at least one chunk."""
-        # A user costs the recommendations, and a vector.
+    def chunks(self, model: Recommender) -> Iterator[Recommendations]:
+        """The recommendations in chunks of users; at least one chunk."""
+        # Memory per user: their recommendations, and their vector.
         shown = min(max(self.k, 1), model.num_items)
         step = max(1, CHUNK // max(shown, model.artifacts.item_vecs.shape[1]))
         for start in range(0, max(len(self.users), 1), step):
@@ -51,34 +51,34 @@ class Batch:
             if self.histories is None:
                 yield model.recommend(users, self.k, self.exclude_seen)
                 continue
-            found = model.recommend_from_histories(
+            recommendations = model.recommend_from_histories(
                 self.histories[start : start + step], self.k, self.exclude_seen
             )
-            yield replace(found, asked=users, asked_name="user_id")
+            yield replace(recommendations, queries=users, query_name="user_id")
 
 
 def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
-    """Write user_id, rank (from 1), item_id, score and source, a row a recommendation.
+    """Write user_id, rank (from 1), item_id, score and source, one row per recommendation.
 
-    Users are in the order of the batch; one who has no item left has no row.
+    Users are in the order of the batch; a user without any item left has no row.
 
     Args:
-        model: whose recommendations.
-        batch: for whom.
+        model: that recommends.
+        batch: users to recommend for.
         out: .parquet or .csv; appears when it is complete, or not at all.
 
     Returns:
         The number of users by source.
 
     Raises:
-        ConfigError: if the file is of another kind, a folder, or below a file.
+        ConfigError: if `out` has another extension, is a folder, or is below a file.
         RequestError: if an id is of the wrong type or k below 1; nothing is written.
     """
     if out.suffix.lower() not in FORMATS:
-        msg = f"{out}: recommendations are written as {' or '.join(FORMATS)}"
+        msg = f"{out}: the file must end in {' or '.join(FORMATS)}"
         raise ConfigError(msg)
     if out.is_dir():
-        msg = f"{out}: is a folder; name a file"
+        msg = f"{out}: is a folder, not a file"
         raise ConfigError(msg)
     check_place(out)
     sources: Counter[str] = Counter()
@@ -88,10 +88,10 @@ def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
         _writer(handle, schema, out.suffix.lower()) as writer,
         tqdm(total=len(batch.users), unit="user", disable=None) as progress,
     ):
-        for found in batch.answers(model):
-            writer.write_table(_table(found, schema))
-            sources.update(found.source)
-            progress.update(len(found))
+        for chunk in batch.chunks(model):
+            writer.write_table(_table(chunk, schema))
+            sources.update(chunk.source)
+            progress.update(len(chunk))
     return dict(sorted(sources.items()))
 
 
@@ -121,14 +121,14 @@ def _writer(handle: IO[bytes], schema: Any, suffix: str) -> Iterator[Any]:
             yield writer
 
 
-def _table(found: Recommendations, schema: Any) -> Any:
-    filled = found.item_idx >= 0
-    row_of = pa.array(np.repeat(np.arange(len(found)), found.counts))
+def _table(chunk: Recommendations, schema: Any) -> Any:
+    filled = chunk.item_idx >= 0
+    row_of = pa.array(np.repeat(np.arange(len(chunk)), chunk.counts))
     columns = [
-        pa.array(found.asked, schema.field("user_id").type).take(row_of),
+        pa.array(chunk.queries, schema.field("user_id").type).take(row_of),
         pa.array((np.nonzero(filled)[1] + 1).astype(np.int32)),
-        pa.array(found.item_ids_of.decode(found.item_idx[filled]), schema.field("item_id").type),
-        pa.array(found.scores[filled]),
-        pa.array(found.source, pa.string()).take(row_of),
+        pa.array(chunk.catalogue.decode(chunk.item_idx[filled]), schema.field("item_id").type),
+        pa.array(chunk.scores[filled]),
+        pa.array(chunk.source, pa.string()).take(row_of),
     ]
     return pa.table(columns, schema=schema)

@@ -12,11 +12,11 @@ from twotower.common.errors import RequestError
 
 @dataclass(frozen=True)
 class ItemFilter:
-    """Items by id; those that the model does not know are ignored.
+    """Items by id; ids unknown to the model are ignored.
 
     Attributes:
-        allowed: only these may be recommended; None: all.
-        blocked: these may not, even if they are allowed.
+        allowed: recommend only these; None: any item.
+        blocked: never recommend these, even if they are allowed.
     """
 
     allowed: Collection[Id] | None = None
@@ -43,25 +43,28 @@ Filter = ItemFilter | BoolArray | Callable[[Id], bool]
 """An ItemFilter; [num_items] bool in the order of the item vectors; or a predicate of an id."""
 
 
-def item_mask(given: Filter | None, ids: IdColumn) -> BoolArray | None:
+def item_mask(item_filter: Filter | None, ids: IdColumn) -> BoolArray | None:
     """[num_items] whether each item may be recommended; None: all may.
 
     Raises:
-        RequestError: if this is no filter, or one for another catalogue.
+        RequestError: if this is not a filter, or a mask of another size.
     """
-    if given is None:
+    if item_filter is None:
         return None
-    if isinstance(given, ItemFilter):
-        return given.mask(ids)
-    if isinstance(given, np.ndarray):
-        if given.dtype != np.bool_ or given.shape != (len(ids),):
+    if isinstance(item_filter, ItemFilter):
+        return item_filter.mask(ids)
+    if isinstance(item_filter, np.ndarray):
+        if item_filter.dtype != np.bool_ or item_filter.shape != (len(ids),):
             msg = (
-                f"a mask has one bool for each of the {len(ids)} items, "
-                f"got {given.dtype} of shape {given.shape}"
+                f"a mask must have one bool for each of the {len(ids)} items, "
+                f"got {item_filter.dtype} of shape {item_filter.shape}"
             )
             raise RequestError(msg)
-        return given
-    if callable(given):
-        return np.fromiter((bool(given(item)) for item in ids.all), np.bool_, len(ids))
-    msg = f"a filter is an ItemFilter, an array of bool or a predicate, got {type(given).__name__}"
+        return item_filter
+    if callable(item_filter):
+        return np.fromiter((bool(item_filter(item)) for item in ids.all), np.bool_, len(ids))
+    msg = (
+        "a filter must be an ItemFilter, an array of bool or a predicate of an id, "
+        f"got {type(item_filter).__name__}"
+    )
     raise RequestError(msg)

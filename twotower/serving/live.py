@@ -1,4 +1,4 @@
-"""A model that follows its folder: when another model is put there, requests go to that one."""
+"""A model that follows its folder: a new model put there takes over without a restart."""
 
 import logging
 import threading
@@ -11,18 +11,18 @@ from twotower.common.files import sha256_file
 from twotower.serving.recommender import Recommender
 
 LOG = logging.getLogger("uvicorn.error")
-"""Where uvicorn tells what it does."""
+"""The log that uvicorn shows."""
 VERSION_DIGITS = 12
 ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Served:
-    """A model that answers requests.
+    """A loaded model and its version.
 
     Attributes:
-        recommender: answers them.
-        version: hexadecimal; the same for the same content of the folder, on every machine.
+        recommender: the model.
+        version: hexadecimal digest of the folder's content; the same on every machine.
     """
 
     recommender: Recommender
@@ -30,13 +30,13 @@ class Served:
 
 
 class LiveModel:
-    """The model of a folder, loaded anew when the folder's content has changed.
+    """The model of a folder, reloaded when the folder's content changes.
 
-    Another model takes over only when all its files are those that its model_meta.json names and
-    it is ready to answer; a folder that is half written, damaged or gone changes nothing.
+    A new model takes over only when its files match the digests in its model_meta.json and it is
+    ready to answer; a folder that is half written, damaged or gone changes nothing.
 
     Attributes:
-        problem: why the folder's present content is not served; None if it is.
+        problem: why the folder's current content is not served; None if it is.
     """
 
     def __init__(self, folder: Path, *, mmap: bool = False, approximate: bool = False) -> None:
@@ -44,34 +44,34 @@ class LiveModel:
 
         Args:
             folder: of the model.
-            mmap: map its files instead of reading them; then they may only be replaced, never
-                be written to.
+            mmap: memory-map its files instead of reading them; then they may be replaced, but
+                never written to.
             approximate: use its index.
 
         Raises:
-            ArtifactError: if the folder holds no whole model.
+            ArtifactError: if the folder does not hold a complete model.
             ConfigError: if the index is to be used and usearch is not installed.
         """
         self._folder = folder
         self._options = {"mmap": mmap, "approximate": approximate}
         self._refreshing = threading.Lock()
-        self._stamp = self._look()
+        self._stamp = self._file_stamp()
         self._served = self._load()
         self.problem: str | None = None
 
     @property
     def served(self) -> Served:
-        """The model of now. A request takes it once, so that it is answered by one model."""
+        """The current model. Read it once per request, so that one model answers all of it."""
         return self._served
 
     def refresh(self) -> bool:
-        """Look at the folder, and serve another model if there is one; whether that is so.
+        """Load the folder's model if it has changed; returns whether another model took over.
 
-        The folder is only looked into if model_meta.json was replaced since the last time, or
-        could not be served then.
+        Checks only whether model_meta.json was replaced, unless its content could not be served
+        the last time.
         """
         with self._refreshing:
-            stamp = self._look()
+            stamp = self._file_stamp()
             if stamp == self._stamp and self.problem is None:
                 return False
             before = self._served.version
@@ -82,8 +82,8 @@ class LiveModel:
                 self.problem = str(error)
             return self._served.version != before
 
-    def _look(self) -> tuple[int, ...]:
-        """What changes when model_meta.json, which is written last, is replaced."""
+    def _file_stamp(self) -> tuple[int, ...]:
+        """Changes when model_meta.json, which is written last, is replaced."""
         try:
             status = (self._folder / META).stat()
         except OSError:
@@ -111,7 +111,7 @@ class LiveModel:
 
 
 class FolderWatcher:
-    """A thread that refreshes a live model from time to time, until it is stopped."""
+    """A thread that refreshes a live model at intervals until it is stopped."""
 
     def __init__(self, model: LiveModel, seconds: float) -> None:
         self._model = model
@@ -120,11 +120,11 @@ class FolderWatcher:
         self._thread = threading.Thread(target=self._run, name="model watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for that."""
+        """Stop the thread, and wait for it."""
         self._stopped.set()
         self._thread.join()
 
@@ -133,5 +133,5 @@ class FolderWatcher:
             try:
                 if self._model.refresh():
                     LOG.info("now serving model %s", self._model.served.version)
-            except Exception:  # a bug must not end the watch: the old model still answers
-                LOG.exception("the folder of the model could not be looked into")
+            except Exception:  # a bug must not end the thread: the old model still answers
+                LOG.exception("cannot check the model folder for a new model")

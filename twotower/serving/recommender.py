@@ -1,4 +1,4 @@
-"""A model folder that answers: recommendations for users, for histories, and similar items."""
+"""Recommendations from a model folder: for users, for histories, and similar items."""
 
 import operator
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ from twotower.retrieval.approximate import IndexSearch
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
-from twotower.serving.lists import item_lists, lists_of_users
 from twotower.serving.recommendations import Recommendations, Source
 from twotower.serving.vectors import (
     history_vectors,
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 class Recommender:
     """Exact recommendations from the artifacts of the refit stage; safe to share among threads.
 
-    Whatever the request, no item appears twice in a row, and ids that the model does not know are
-    no error: an unknown user gets popular items, an unknown item in a history or a filter is
-    ignored, and the `source` of each row says what happened. An id of the wrong type is an error.
+    No item appears twice in a row. Ids unknown to the model are not errors: an unknown user gets
+    popular items, an unknown item in a history or a filter is ignored, and the `source` of each row
+    says what it was computed from. An id of the wrong type is an error.
 
     Attributes:
         artifacts: the model.
@@ -54,33 +53,33 @@ class Recommender:
 
         Args:
             path: what the refit stage wrote.
-            mmap: read vectors and ids when they are used, which makes this instant at any size.
-            approximate: search the index that refit made if `refit.index` asked for one. Requests
-                with a filter or a long history, and similar items, are still answered exactly.
+            mmap: memory-map vectors and ids, which makes loading instant at any size.
+            approximate: search the index that `refit.index` makes. Requests with a filter or a
+                long history, and similar items, are still answered exactly.
 
         Raises:
             ArtifactError: if the folder is missing, incomplete, of another format version, or has
-                no index although it is to be used.
-            ConfigError: if the index is to be used and usearch is not installed.
+                no index although `approximate` is set.
+            ConfigError: if `approximate` is set and usearch is not installed.
         """
         artifacts = load_artifacts(Path(path), mmap=mmap)
         return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
 
     def warm_up(self) -> None:
-        """Read what the first requests would otherwise wait for: ids, popularity, lengths."""
+        """Load what the first requests would otherwise wait for: ids, popularity, lengths."""
         for ids in (self.artifacts.user_ids, self.artifacts.item_ids):
             ids.encode(ids.decode(np.arange(min(1, len(ids)))))
         self._popular.ranking(None)
-        self._inverse_lengths  # noqa: B018 - computed once, and kept
+        self._inverse_lengths  # noqa: B018 - computed once and cached
 
     @property
     def num_users(self) -> int:
-        """Users that the model knows."""
+        """Number of users that the model knows."""
         return len(self.artifacts.user_ids)
 
     @property
     def num_items(self) -> int:
-        """Items that the model knows."""
+        """Number of items that the model knows."""
         return len(self.artifacts.item_ids)
 
     def recommend(
@@ -93,26 +92,25 @@ class Recommender:
         """The best items for each user, exactly.
 
         Args:
-            user_ids: a row each, in this order, repeated ones too.
-            k: items a user, at least 1; beyond the catalogue, all of it.
-            exclude_seen: whether items of the user's training history are left out.
+            user_ids: one row per id, in this order, repeated ones too.
+            k: number of items per user, at least 1; if the catalogue is smaller, all of it.
+            exclude_seen: whether to leave out items of the user's training history.
             filter: items that may be recommended (see `Filter`); None: all.
 
         Returns:
-            Source "model"; "popularity" for users that the model does not know, or knows nothing
-            of (their vector is zero).
+            Source "model"; "popularity" for users that are unknown, or whose vector is zero.
 
         Raises:
             RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
         """
-        asked = self.artifacts.user_ids.check(user_ids)
-        users = self.artifacts.user_ids.encode(asked)
+        checked = self.artifacts.user_ids.check(user_ids)
+        users = self.artifacts.user_ids.encode(checked)
         vectors = user_vectors(self.artifacts, users)
         seen = ItemLists.empty(len(users))
         if exclude_seen:
-            seen = lists_of_users(self.artifacts.seen, users)
-        query = _Query(asked, "user_id", "model", vectors, seen)
-        return self._answer(query, k, filter)
+            seen = self.artifacts.seen.select(users)
+        query = _Query(checked, "user_id", "model", vectors, seen)
+        return self._rank(query, k, filter)
 
     def recommend_from_history(
         self,
@@ -121,7 +119,7 @@ class Recommender:
         exclude_seen: bool = True,
         filter: Filter | None = None,  # noqa: A002 - as above
     ) -> Recommendations:
-        """The best items for a new user who has these; see `recommend_from_histories`."""
+        """The best items for one new user; see `recommend_from_histories`."""
         return self.recommend_from_histories([items], k, exclude_seen, filter)
 
     def recommend_from_histories(
@@ -131,31 +129,31 @@ class Recommender:
         exclude_seen: bool = True,
         filter: Filter | None = None,  # noqa: A002 - as above
     ) -> Recommendations:
-        """The best items for users that the model does not know.
+        """The best items for new users, by their histories.
 
         Args:
-            histories: the items of each user, the latest one last; of repeated ones the last
-                counts, unknown ones do not. The order matters to models with `history_decay`.
-            k: items a user, at least 1; beyond the catalogue, all of it.
-            exclude_seen: whether the items of the history are left out.
+            histories: items of each user, the latest last; of repeated items the last counts,
+                unknown items are ignored. The order matters to models with `history_decay`.
+            k: number of items per user, at least 1; if the catalogue is smaller, all of it.
+            exclude_seen: whether to leave out the items of the history.
             filter: items that may be recommended (see `Filter`); None: all.
 
         Returns:
             Source "history" if the model's user tower pools histories; otherwise "fold-in", the
-            mean of the items' vectors (normalised as those of users are); "popularity" where no
-            item is known, or all their vectors are zero.
+            mean of the items' vectors (L2-normalised if the model compares by cosine);
+            "popularity" where no item is known, or the vector is zero.
 
         Raises:
             RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
         """
-        known = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
-        vectors = history_vectors(self.artifacts, known)
+        encoded = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
+        vectors = history_vectors(self.artifacts, encoded)
         source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
-        seen = ItemLists.empty(len(known))
+        seen = ItemLists.empty(len(encoded))
         if exclude_seen:
-            seen = item_lists([np.sort(items) for items in known])
-        query = _Query(list(range(len(known))), "history", source, vectors, seen)
-        return self._answer(query, k, filter)
+            seen = ItemLists.of([np.sort(items) for items in encoded])
+        query = _Query(list(range(len(encoded))), "history", source, vectors, seen)
+        return self._rank(query, k, filter)
 
     def similar_items(
         self,
@@ -163,49 +161,49 @@ class Recommender:
         k: int = 10,
         filter: Filter | None = None,  # noqa: A002 - as above
     ) -> Recommendations:
-        """The items whose vectors have the largest cosine with that of each item, without itself.
+        """The items with the largest cosine similarity to each item, without the item itself.
 
         Args:
-            items: a row each, in this order, repeated ones too.
-            k: items a row, at least 1; beyond the catalogue, all of it.
-            filter: items that may be answered (see `Filter`); None: all.
+            items: one row per id, in this order, repeated ones too.
+            k: number of items per row, at least 1; if the catalogue is smaller, all of it.
+            filter: items that may be returned (see `Filter`); None: all.
 
         Returns:
-            Source "model"; "unknown", and no items, for an item that the model does not know, or
-            knows nothing of (its vector is zero).
+            Source "model"; "unknown", and no items, for an item that is unknown, or whose vector is
+            zero.
 
         Raises:
             RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
         """
-        asked = self.artifacts.item_ids.check(items)
-        index = self.artifacts.item_ids.encode(asked)
+        checked = self.artifacts.item_ids.check(items)
+        index = self.artifacts.item_ids.encode(checked)
         width = self._width(k)
         mask = item_mask(filter, self.artifacts.item_ids)
-        found, scores = _empty(len(index), width)
-        known = np.flatnonzero((index >= 0) & (self._inverse_lengths[index] > 0))
-        queries = self._tower_vecs[index[known]]
-        queries = queries * self._inverse_lengths[index[known], None]
+        best, scores = _empty(len(index), width)
+        rows = np.flatnonzero((index >= 0) & (self._inverse_lengths[index] > 0))
+        vectors = self._tower_vecs[index[rows]]
+        vectors = vectors * self._inverse_lengths[index[rows], None]
         candidates = Candidates(self._tower_vecs, mask, self._inverse_lengths)
-        itself = ItemLists(np.arange(len(known) + 1), index[known])
-        found[known], scores[known] = top_k(queries, candidates, width, itself)
+        itself = ItemLists(np.arange(len(rows) + 1), index[rows])
+        best[rows], scores[rows] = top_k(vectors, candidates, width, itself)
         source: list[Source] = ["unknown"] * len(index)
-        for row in known:
+        for row in rows:
             source[row] = "model"
-        return Recommendations(asked, "similar_to", found, scores, source, self.artifacts.item_ids)
+        return Recommendations(checked, "similar_to", best, scores, source, self.artifacts.item_ids)
 
-    def _answer(self, query: "_Query", k: int, given: Filter | None) -> Recommendations:
-        """Rank for each vector; a vector of zeros says nothing, and gets popular items."""
+    def _rank(self, query: "_Query", k: int, item_filter: Filter | None) -> Recommendations:
+        """Rank items by each vector; a vector of zeros says nothing, and gets popular items."""
         width = self._width(k)
-        mask = item_mask(given, self.artifacts.item_ids)
+        mask = item_mask(item_filter, self.artifacts.item_ids)
         items, scores = _empty(len(query.vectors), width)
         has_vector = query.vectors.any(axis=1)
-        known = np.flatnonzero(has_vector)
+        rows = np.flatnonzero(has_vector)
         candidates = Candidates(self.artifacts.item_vecs, mask)
-        items[known], scores[known] = self._top_k(
-            query.vectors[known], candidates, width, query.seen.select(known)
+        items[rows], scores[rows] = self._top_k(
+            query.vectors[rows], candidates, width, query.seen.select(rows)
         )
         source = [query.source] * len(items)
-        if len(known) < len(items):
+        if len(rows) < len(items):
             ranking = self._popular.ranking(mask)
             for row in np.flatnonzero(~has_vector):
                 low, high = query.seen.offsets[row : row + 2]
@@ -213,7 +211,7 @@ class Recommender:
                 items[row, : len(top)], scores[row, : len(top)] = top, counts
                 source[row] = "popularity"
         return Recommendations(
-            query.asked, query.asked_name, items, scores, source, self.artifacts.item_ids
+            query.ids, query.name, items, scores, source, self.artifacts.item_ids
         )
 
     def _width(self, k: int) -> int:
@@ -222,7 +220,7 @@ class Recommender:
         except TypeError:
             length = 0
         if isinstance(k, bool) or length < 1:
-            msg = f"k must be a whole number of at least 1, got {k!r}"
+            msg = f"k must be an integer of at least 1, got {k!r}"
             raise RequestError(msg)
         return min(length, self.num_items)
 
@@ -238,22 +236,22 @@ class Recommender:
 
 @dataclass(frozen=True)
 class _Query:
-    """What is to be ranked for: ids, their name and source, vectors, and items to leave out."""
+    """Rows to rank items for: ids, their name and source, vectors, and items to leave out."""
 
-    asked: Sequence[Id]
-    asked_name: str
+    ids: Sequence[Id]
+    name: str
     source: Source
     vectors: Float32Array
     seen: ItemLists
 
 
 def _distinct(items: Int64Array) -> Int64Array:
-    """The distinct known items (not -1), in the order in which each comes last."""
+    """The distinct known items (not -1), in the order of their last occurrences."""
     backwards = items[items >= 0][::-1]
     _, first = np.unique(backwards, return_index=True)
     return backwards[np.sort(first)][::-1]
 
 
 def _empty(rows: int, width: int) -> tuple[Int64Array, Float32Array]:
-    """Items and scores of an answer that holds nothing yet."""
+    """Items and scores of rows that hold nothing yet."""
     return np.full((rows, width), -1), np.full((rows, width), np.nan, dtype=np.float32)

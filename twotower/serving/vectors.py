@@ -1,4 +1,4 @@
-"""Vectors to rank with: of known users, of histories, and the lengths of items' vectors."""
+"""Vectors to rank with: of known users, of histories, and inverse lengths of item vectors."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ def user_vectors(artifacts: Artifacts, users: Int64Array) -> Float32Array:
 def history_vectors(artifacts: Artifacts, histories: Sequence[Int64Array]) -> Float32Array:
     """[len(histories), dim] vectors of users with these distinct items; zeros for an empty list.
 
-    The model's own pooling of histories if it has one, in which older items may weigh less than
-    those after them, otherwise the mean of the item vectors; of length 1 where the model compares
-    by cosine, as the vectors of its users are.
+    Pooled as the model's user tower does if it pools histories (older items may weigh less),
+    otherwise the mean of the item vectors; L2-normalised where the model compares by cosine, as
+    its user vectors are.
     """
     width = tower_width(artifacts)
     vectors = np.zeros((len(histories), width), dtype=np.float64)

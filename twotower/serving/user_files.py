@@ -1,4 +1,4 @@
-"""Files that say whom to recommend for."""
+"""Files of users to recommend for: their ids, or their histories."""
 
 import re
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ INTEGER = r"(0|-?[1-9][0-9]*)"
 
 
 def read_ids(path: Path, column: str, *, integers: bool) -> list[Id]:
-    """The ids in a file, in its order: a column of CSV or Parquet, otherwise one id a line.
+    """The ids in a file, in its order: a column of CSV or Parquet, otherwise one id per line.
 
     Args:
         path: .csv, .parquet, or text without a header.
         column: name of the column.
-        integers: whether the ids are to be integers; otherwise they stay the text they are.
+        integers: whether ids must be integers; otherwise they stay text.
 
     Raises:
-        DataError: if the file cannot be read, or an id is missing or no integer.
+        DataError: if the file cannot be read, or an id is missing or not an integer.
     """
     if path.suffix.lower() in (".csv", ".parquet"):
         values = _read_columns(path, [column])[column].to_pylist()
@@ -40,8 +40,8 @@ def read_histories(path: Path, *, integers: bool) -> tuple[list[Id], list[list[I
     """Users and the items of each, from the columns user_id and item_id of CSV or Parquet.
 
     Args:
-        path: .csv or .parquet, a row an interaction; those of a user in order of time.
-        integers: whether the item ids are to be integers.
+        path: .csv or .parquet, one row per interaction; those of a user in order of time.
+        integers: whether item ids must be integers.
 
     Returns:
         Distinct users in the order of their first row, as text from CSV, and their items.
@@ -54,7 +54,7 @@ def read_histories(path: Path, *, integers: bool) -> tuple[list[Id], list[list[I
     users = table["user_id"].to_pylist()
     kinds = {type(user) for user in users}
     if not (kinds <= {int} or kinds <= {str}) or "" in users:
-        msg = f"{path}: user_id: an id is missing, or neither an integer nor text"
+        msg = f"{path}: user_id: every id must be an integer, or every id non-empty text"
         raise DataError(msg)
     codes, distinct = pd.factorize(np.array(users, dtype=object))
     histories: list[list[Id]] = [[] for _ in distinct]
@@ -93,13 +93,13 @@ def _typed(path: Path, values: list[Any], column: str, *, integers: bool) -> lis
     ids: list[Id] = []
     for row, value in enumerate(values, start=1):
         if value is None or value == "":
-            msg = f"{path}: row {row} has no {column}"
+            msg = f"{path}: row {row}: {column} is missing"
             raise DataError(msg)
         if not integers or path.suffix.lower() == ".parquet":
-            ids.append(value)  # typed: the model refuses those of another type than its own
+            ids.append(value)  # typed already; the model checks the type
             continue
         if re.fullmatch(INTEGER, value) is None:
-            msg = f"{path}: row {row}: {column}: the model's ids are integers, got {value!r}"
+            msg = f"{path}: row {row}: {column} must be an integer, got {value!r}"
             raise DataError(msg)
         ids.append(int(value))
     return ids

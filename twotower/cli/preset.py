@@ -1,24 +1,40 @@
-"""Writes the keys of presets into params.yaml, whose comments and other keys stay.
+"""`twotower preset`: writes presets into params.yaml, whose comments and other keys stay."""
 
-python -m twotower.preset presets/ml-100k.yaml presets/quality.yaml
-"""
-
-import argparse
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+import typer
 
-from twotower.common.console import one_line_errors
+from twotower.cli.app import app, examples
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
-from twotower.config.params import PARAMS, load_config, parse_config
+from twotower.common.paths import PARAMS
 
 WIDTH = 100
 """Columns after which a line is broken."""
+
+
+@app.command(
+    epilog=examples(
+        "twotower preset presets/quality.yaml",
+        "twotower preset presets/ml-100k.yaml presets/quality.yaml    # one after the other",
+    ),
+)
+def preset(
+    presets: Annotated[
+        list[Path],
+        typer.Argument(metavar="PRESET", help="YAML files, e.g. presets/quality.yaml."),
+    ],
+    params: Annotated[Path, typer.Option(help="File to change.")] = PARAMS,
+) -> None:
+    """Write the keys of presets into params.yaml.
+
+    Comments and all other keys stay. If the result would break a rule, nothing is changed.
+    """
+    changes = [line for path in presets for line in apply_preset(path, params)]
+    typer.echo("\n".join(changes) or f"{params} is unchanged: it has all of these values")
 
 
 def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
@@ -34,6 +50,10 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     Raises:
         ConfigError: if a file cannot be read, or the result is not valid.
     """
+    from ruamel.yaml import YAML
+
+    from twotower.config import load_config, parse_config
+
     load_config(params)
     yaml = YAML()
     yaml.representer.add_representer(type(None), _null)
@@ -54,7 +74,9 @@ def _null(representer: Any, _value: None) -> Any:
     return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
-def _read(yaml: YAML, path: Path) -> Any:
+def _read(yaml: Any, path: Path) -> Any:
+    from ruamel.yaml.error import YAMLError
+
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -64,7 +86,7 @@ def _read(yaml: YAML, path: Path) -> Any:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
     if not isinstance(content, Mapping):
-        msg = f"{path}: holds no sections"
+        msg = f"{path}: has no sections"
         raise ConfigError(msg)
     return content
 
@@ -85,21 +107,3 @@ def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[st
 def _brief(value: Any) -> str:
     """One line; of a mapping only the keys."""
     return ", ".join(value) if isinstance(value, Mapping) else str(value)
-
-
-def main() -> None:
-    """Apply the presets that the command line names, in their order, in the current directory."""
-    parser = argparse.ArgumentParser(prog="python -m twotower.preset", description=__doc__)
-    parser.add_argument("presets", type=Path, nargs="+", help="e.g. presets/quality.yaml")
-    parser.add_argument("--params", type=Path, default=PARAMS, help="file to change")
-    arguments = parser.parse_args()
-    changes = [
-        line for preset in arguments.presets for line in apply_preset(preset, arguments.params)
-    ]
-    lines = changes or [f"{arguments.params} has all of it already"]
-    print("\n".join(lines))  # noqa: T201 - a command line's own output
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()

@@ -1,0 +1,61 @@
+"""`twotower check`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import error_of, twotower
+from tests.ingest.conftest import Shop
+from twotower.common.errors import DataError
+from twotower.ingest.guard import LAST_RUN, profile, write_last_run
+from twotower.ingest.report import summary
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A shop with its params.yaml, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    shop = Shop(tmp_path)
+    (tmp_path / "params.yaml").write_text(json.dumps(shop.params()))
+    return shop
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_it_says_what_prepare_says_and_writes_nothing(shop: Shop) -> None:
+    before = files(shop.folder)
+    output = twotower("check").stdout
+    assert files(shop.folder) == before
+    last = "params.yaml and the data are valid; nothing was written"
+    assert output == f"{summary(shop.run())}\n{last}\n"
+
+
+def test_bad_data_is_told_as_prepare_tells_it(shop: Shop) -> None:
+    shop.write("interactions.csv", "user_id,item_id,timestamp\n1,10,yesterday\n")
+    with pytest.raises(DataError) as raised:
+        shop.run()
+    assert error_of("check") == f"{raised.value}\n"
+
+
+def test_another_folder_of_data(shop: Shop) -> None:
+    assert error_of("check", "--data-root", "absent").startswith("absent: no such folder")
+    shop.root.rename(shop.folder / "elsewhere")
+    assert "6 events, 2 users" in twotower("check", "--data-root", "elsewhere").stdout
+    assert error_of("check").startswith(f"{shop.root}: no such folder")
+
+
+def test_bad_params_are_named(shop: Shop) -> None:
+    params = shop.params() | {"model": {"dim": -8}}
+    (shop.folder / "mine.yaml").write_text(json.dumps(params))
+    assert error_of("check", "--params", "mine.yaml").startswith("mine.yaml: model.dim")
+
+
+def test_guard_rails_stop_it(shop: Shop) -> None:
+    shop.run()
+    write_last_run(LAST_RUN, profile({"all": shop.everything()}))
+    twotower("check")
+    shop.write("interactions.csv", "user_id,item_id\n1,10\n2,11\n1,12\n")
+    assert "guard.min_rows" in error_of("check")

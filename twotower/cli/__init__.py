@@ -1,0 +1,18 @@
+"""The command `twotower`; a module for each of its commands or groups of commands."""
+
+from twotower.cli import (  # noqa: F401 - each adds its commands to the app
+    check,
+    compare,
+    preset,
+    recommend,
+    registry,
+    retrain,
+    serve,
+    tracking,
+)
+from twotower.cli.app import app
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,60 @@
+"""The root of the command line: its help, its version, and how errors end it.
+
+Modules of commands import what they run only inside the command: torch, mlflow and pandas take
+seconds, and `twotower --help` should not.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from twotower.common.console import one_line_errors
+
+
+class Commands(TyperGroup):
+    """All commands: a user's mistake ends them with one line, a bug with its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was given."""
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    name="twotower",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: errors stay on one line, in logs too
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def examples(*lines: str) -> str:
+    """Command lines, as the end of a help page."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"twotower {version('twotower')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Check, compare, serve and retrain a two-tower recommender.
+
+    The pipeline itself is run by `dvc repro`: it prepares the data, searches hyperparameters, fits
+    the final model and draws plots, as params.yaml says. These commands are for before and after.
+    Run them in the root of the repository.
+    """
+    del version

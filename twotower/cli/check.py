@@ -1,0 +1,33 @@
+"""`twotower check`: params.yaml and the data, before anything runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+from twotower.common.paths import PARAMS
+
+
+@app.command(epilog=examples("twotower check", "twotower check --data-root my/shop"))
+def check(
+    data_root: Annotated[
+        str | None, typer.Option(help="Folder of raw files, instead of data.root.")
+    ] = None,
+    params: Annotated[Path, typer.Option(help="File of parameters.")] = PARAMS,
+) -> None:
+    """Check params.yaml and the data; run and write nothing.
+
+    Reads and splits the raw files as the prepare stage would, guard rails included, with the same
+    messages and the same summary.
+    """
+    from twotower.config import load_config
+    from twotower.data.prepared import PREPARED
+    from twotower.ingest.guard import LAST_RUN
+    from twotower.ingest.prepare import examine
+    from twotower.ingest.report import summary
+
+    config = load_config(params, {} if data_root is None else {"data.root": data_root})
+    prepared = examine(config, PREPARED, LAST_RUN)
+    typer.echo(summary(prepared.report))
+    typer.echo(f"{params} and the data are valid; nothing was written")

@@ -1,0 +1,96 @@
+"""`twotower serve`: recommendations over HTTP from a model folder."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+from twotower.common.errors import ConfigError
+from twotower.common.paths import ARTIFACTS
+
+
+@app.command(
+    epilog=examples(
+        "twotower serve",
+        "twotower serve --artifacts served --port 8080 --workers 4",
+        "curl localhost:8000/recommend -H 'content-type: application/json' "
+        '-d \'{"user_ids": [42], "k": 3}\'',
+    ),
+)
+def serve(
+    *,
+    artifacts: Annotated[Path, typer.Option(help="Model folder.")] = ARTIFACTS,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
+    ] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    poll: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3600,
+            help="How often to check the folder for a new model, in seconds; 0: never.",
+        ),
+    ] = 2.0,
+    max_k: Annotated[int, typer.Option(min=1, help="Largest k of a request.")] = 1000,
+    max_batch: Annotated[
+        int, typer.Option(min=1, help="Most users, histories or items per request.")
+    ] = 1000,
+    mmap: Annotated[
+        bool,
+        typer.Option(
+            "--mmap",
+            help="Memory-map the model's files, so that processes share them, instead of reading "
+            "them. Then replace the folder to deploy a model; never write into its files.",
+        ),
+    ] = False,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Search the index that refit.index made.")
+    ] = False,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log a line for each request.")
+    ] = False,
+) -> None:
+    """Serve recommendations over HTTP until interrupted.
+
+    When another model is put into the folder, requests go to that one, without a restart.
+    /docs describes the requests. There is no TLS and no authentication: put a proxy in front.
+    """
+    try:
+        import uvicorn
+
+        from twotower.serving.app import OPTIONS, ServeOptions
+    except ModuleNotFoundError as error:
+        msg = f'the service needs {error.name}: pip install "twotower[serve]"'
+        raise ConfigError(msg) from None
+    _check_model(artifacts, approximate=approximate)
+    options = ServeOptions(
+        artifacts=artifacts.absolute(),
+        approximate=approximate,
+        mmap=mmap,
+        poll=poll,
+        max_k=max_k,
+        max_batch=max_batch,
+    )
+    os.environ[OPTIONS] = options.model_dump_json()
+    uvicorn.run(
+        "twotower.serving.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=access_log,
+    )
+
+
+def _check_model(folder: Path, *, approximate: bool) -> None:
+    """Refuse a bad model in one line; workers would print tracebacks, and be started again."""
+    from twotower.artifacts import load_artifacts, verify_artifacts
+
+    artifacts = load_artifacts(folder)
+    verify_artifacts(folder)
+    if approximate:
+        artifacts.index()

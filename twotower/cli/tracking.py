@@ -1,0 +1,47 @@
+"""`twotower tracking`: what MLflow lacks."""
+
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+
+tracking = typer.Typer(no_args_is_help=True, help="Trials in MLflow.")
+app.add_typer(tracking, name="tracking")
+
+
+@tracking.command(
+    epilog=examples(
+        "twotower tracking sync",
+        "twotower tracking sync --tracking-uri http://mlflow:5000",
+    )
+)
+def sync(
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow store to log to, instead of the one the search was given."),
+    ] = None,
+    experiment_name: Annotated[
+        str | None,
+        typer.Option(help="MLflow experiment, instead of the one the search was given."),
+    ] = None,
+) -> None:
+    """Log the finished trials that MLflow lacks.
+
+    Goes through every tracked study in .hpo/, and hpo_study.db. Nothing is logged twice, so it can
+    run at any time, also while a search is running.
+    """
+    from twotower.common.paths import repository_root
+    from twotower.config import load_config
+    from twotower.tracking.store import COMMAND_PATIENCE, configure_environment
+
+    options = {"mlflow.tracking_uri": tracking_uri, "mlflow.experiment": experiment_name}
+    overrides = {key: value for key, value in options.items() if value is not None}
+    config = load_config(overrides=overrides)
+    configure_environment(COMMAND_PATIENCE)
+    from twotower.tracking.sync import sync as sync_studies
+
+    logged = sync_studies(
+        config, repository_root(), typer.echo, config.mlflow if overrides else None
+    )
+    typer.echo(f"{logged} trial{'' if logged == 1 else 's'} logged")

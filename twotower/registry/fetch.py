@@ -1,0 +1,51 @@
+"""Puts the champion's model folder where it is served."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from twotower.artifacts import META, verify_artifacts
+from twotower.common.errors import RegistryError, TwoTowerError
+from twotower.common.files import atomic_folder, sha256_file
+from twotower.common.paths import check_place
+from twotower.registry.registry import CHAMPION, MODEL_TAG, Registry
+
+
+def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
+    """Download the champion's model folder, unless `out` holds it already.
+
+    Args:
+        registry: of the models.
+        out: a model folder, which is replaced as a whole; or a path at which nothing exists.
+
+    Returns:
+        The number of the champion's version, and whether it was downloaded.
+
+    Raises:
+        RegistryError: if there is no champion, it cannot be read, or `out` is something else.
+        ConfigError: if `out` is below a file.
+    """
+    check_place(out)
+    champion = registry.by_alias(CHAMPION)
+    if champion is None:
+        msg = f"{registry.name} has no champion; run twotower registry promote first"
+        raise RegistryError(msg)
+    if _holds(out, champion.tags.get(MODEL_TAG)):
+        return int(champion.version), False
+    if out.exists() and not (out / META).is_file():
+        msg = f"{out} is not a model folder, so it is not replaced"
+        raise RegistryError(msg)
+    with tempfile.TemporaryDirectory(prefix="twotower-") as temporary:
+        artifacts, _ = registry.download(champion, Path(temporary))
+        with atomic_folder(out) as target:
+            shutil.copytree(artifacts.folder, target, dirs_exist_ok=True)
+    return int(champion.version), True
+
+
+def _holds(folder: Path, model: str | None) -> bool:
+    """Whether the folder holds that model, complete."""
+    try:
+        verify_artifacts(folder)
+        return sha256_file(folder / META) == model
+    except (TwoTowerError, OSError):
+        return False

@@ -1,0 +1,58 @@
+"""Registers a model folder as a new version, the candidate."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from twotower.artifacts import load_artifacts, verify_artifacts
+from twotower.common.errors import RegistryError
+from twotower.data.prepared import SPLITS, read_split
+from twotower.registry.registry import CANDIDATE, MODEL_TAG, Registry, version_tags
+from twotower.registry.training_rows import training_frame
+
+
+def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) -> tuple[int, bool]:
+    """Register a model folder, unless it is a version already; either way it is the candidate.
+
+    Args:
+        registry: of the models.
+        folder: of the model.
+        prepared: data that it was trained on.
+        metrics: JSON file of test metrics, shown at the version's run.
+
+    Returns:
+        The number of the version, and whether it is new.
+
+    Raises:
+        ArtifactError: if the folder is damaged.
+        RegistryError: if the model was trained on other data, or the metrics cannot be read.
+    """
+    verify_artifacts(folder)
+    artifacts = load_artifacts(folder)
+    splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
+    trained_on = training_frame(artifacts, splits)
+    tags = version_tags(artifacts, prepared)
+    for version in registry.versions():
+        if version.tags.get(MODEL_TAG) == tags[MODEL_TAG]:
+            registry.set_alias(CANDIDATE, version)
+            return int(version.version), False
+    numbers = dict(_numbers(_read_metrics(metrics), "test"))
+    return int(registry.register(artifacts, trained_on, tags, numbers).version), True
+
+
+def _read_metrics(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read ({error}); run dvc repro refit"
+        raise RegistryError(msg) from None
+
+
+def _numbers(values: Any, prefix: str) -> Iterator[tuple[str, float]]:
+    """Numbers in nested mappings, by path."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _numbers(value, f"{prefix}/{name}")
+    elif isinstance(values, int | float) and not isinstance(values, bool):
+        yield prefix, float(values)

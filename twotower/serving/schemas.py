@@ -1,0 +1,125 @@
+"""Requests and responses of the HTTP service, as its OpenAPI page documents them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+
+from twotower.serving.recommendations import Source
+
+AnyId = StrictInt | StrictStr
+"""An integer or a string, whichever the ids of the data are; never converted."""
+Ids = Annotated[list[AnyId], Field(examples=[[17, 42]])]
+
+
+class _Schema(BaseModel):
+    """The docstrings of attributes are their descriptions in OpenAPI."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class _Request(_Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    k: Annotated[StrictInt, Field(ge=1)] = 10
+    """Number of items to return per row; if the catalogue is smaller, all of it."""
+    allowed: Ids | None = Field(None, examples=[None])
+    """Return only these items; null: any item."""
+    blocked: Ids = Field([], examples=[[]])
+    """Never return these items."""
+
+
+class RecommendRequest(_Request):
+    """Users by id, or new users by their histories: exactly one of the two."""
+
+    user_ids: Ids | None = None
+    """One row per user; users unknown to the model get popular items."""
+    histories: list[Ids] | None = Field(None, examples=[None])
+    """One row per new user, from the items of their history; unknown items are ignored."""
+    exclude_seen: StrictBool = True
+    """Leave out the items of the user's history."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "RecommendRequest":
+        if (self.user_ids is None) == (self.histories is None):
+            msg = "give exactly one of user_ids and histories"
+            raise ValueError(msg)
+        return self
+
+
+class SimilarRequest(_Request):
+    """Items to find similar ones for."""
+
+    item_ids: Ids
+    """One row per item; an item unknown to the model gets an empty row."""
+
+
+class _Row(_Schema):
+    items: list[AnyId]
+    """Item ids, best first."""
+    scores: list[float]
+    """Score of each item; comparable within the row only."""
+    source: Source
+    """What the row was computed from."""
+
+
+class UserRow(_Row):
+    """Recommendations for a user or a history."""
+
+    user_id: AnyId | None = None
+    history: int | None = Field(None, examples=[None])
+    """Position of the history in the request, from 0."""
+
+
+class SimilarRow(_Row):
+    """Items similar to an item."""
+
+    similar_to: AnyId
+    """Item id of the request."""
+
+
+class _Response(_Schema):
+    model: str
+    """Version of the model that answered; the same for all rows."""
+
+
+class RecommendResponse(_Response):
+    """One row per user or history, in the order of the request."""
+
+    results: list[UserRow]
+
+
+class SimilarResponse(_Response):
+    """One row per item, in the order of the request."""
+
+    results: list[SimilarRow]
+
+
+class Health(_Schema):
+    """State of the service."""
+
+    status: Literal["ok", "degraded"]
+    """degraded: the folder's content cannot be served, so an earlier model still answers."""
+    model: str
+    """Version of the model that answers."""
+    num_users: int
+    num_items: int
+    problem: str | None
+    """Why the folder's content cannot be served; null if it is served."""
+
+
+class Problem(_Schema):
+    """Why a request was refused."""
+
+    detail: str
+
+
+def explain(errors: Any) -> str:
+    """The first of pydantic's errors in one line, without what the client sent."""
+    problem = errors[0]
+    if problem["type"] == "json_invalid":
+        return f"the body is not valid JSON: error at character {problem['loc'][-1]}"
+    # A union adds the names of its members to the location; the client did not write those.
+    parts = [part for part in problem["loc"] if part != "body" and "[" not in str(part)]
+    where = ".".join(str(part) for part in parts if part not in ("int", "str"))
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
