@@ -5,7 +5,7 @@
 Noise: shops in which users choose without taste, uniformly or by popularity alone. In each, 20
 models of different hyperparameters are fitted to the training rows, the best on validation is
 fitted again with the validation rows, and the verdict is given on the test rows beside a random
-ranking and popularity. It claims `beats every reference` or `signal` in at most 6.7 %: the test's
+ranking and popularity. It claims `beats every baseline` or `signal` in at most 6.7 %: the test's
 5 %, and what chance adds to it over 1,000 shops with a probability of 1 %.
 
 Lift: two fixed rankings of one catalogue, and users whose items are drawn so that the expectation
@@ -26,7 +26,7 @@ from scipy import stats
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.paired import paired_intervals
 from twotower.assessment.verdict import verdict
-from twotower.baselines import Popularity
+from twotower.baselines.popularity import Popularity
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 from twotower.evaluation import metrics
@@ -153,9 +153,7 @@ def claim(world: World, seed: int, resamples: int) -> str:
         "popularity": Popularity(_interactions(known), world.num_items),
     }
     per_user = {name: evaluate(s, test, (K,)).per_user[METRIC] for name, s in scorers.items()}
-    per_user["random"] = metrics.random_expectation(
-        world.num_items - test.masked.counts, test.relevant.counts, test.num_relevant, (K,)
-    )[METRIC]
+    per_user["random"] = metrics.random_expectation(test, (K,)).per_user[METRIC]
     return verdict(per_user, seed=seed, resamples=resamples).text
 
 

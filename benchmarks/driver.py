@@ -9,43 +9,45 @@ for keeping (result file and database row), as medians, and the seconds that the
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 from twotower.config import Config, parse_config
-from twotower.search.execute import TrialTask, execute
+from twotower.search.execute import execute
 from twotower.search.identity import Fingerprint
-from twotower.search.objective import Outcome
-from twotower.search.proposals.propose import distributions, propose
+from twotower.search.objective import Report
+from twotower.search.proposals.propose import propose
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Trial, distributions
 
 PROPOSALS = 7
 """Measured at each size."""
 
 
-def objective(params: Params) -> Outcome:
+def objective(trial: Trial, _report: Report | None = None) -> Trial:
     """A value that depends on the parameters, at no cost."""
-    return Outcome({"recall_at_10": params["dim"] / 64 - params["lr"]}, [1.0])
+    value = trial.params["dim"] / 64 - trial.params["lr"]
+    metrics = {"recall_at_10": value}
+    return replace(trial, state="COMPLETE", value=value, metrics=metrics, losses=[1.0])
 
 
-def trial(number: int, config: Config, known: dict[int, TrialRecord]) -> TrialRecord:
-    """A finished trial, proposed from what is known."""
-    proposal = propose(number, known, config.search_space(), config.hpo, config.seed)
-    task = TrialTask(number, proposal.params, proposal.system_attrs, "recall_at_10", "p")
-    return execute(task, objective)
+def run_trial(number: int, config: Config, earlier: dict[int, Trial]) -> Trial:
+    """A finished trial, proposed from the earlier ones."""
+    trial = propose(number, earlier, config.search_space(), config.hpo, config.seed)
+    return execute(replace(trial, provenance="p"), objective)
 
 
 def fill(study: LiveStudy, count: int) -> float:
     """Draw trials at random until the study holds `count`; median milliseconds to keep one."""
     at_random = parse_config({"hpo": {"sampler": "random", "include_defaults": False}})
     seconds = []
-    for number in range(len(study.records), count):
-        drawn = trial(0, at_random.model_copy(update={"seed": number}), {})
+    for number in range(len(study.trials), count):
+        drawn = run_trial(0, at_random.model_copy(update={"seed": number}), {})
         began = time.perf_counter()
-        study.add(TrialRecord(**{**drawn.to_json(), "number": number, "intermediate": {}}))
+        study.add(replace(drawn, number=number))
         seconds.append(time.perf_counter() - began)
     return 1000 * median(seconds)
 
@@ -62,11 +64,11 @@ def measure(config: Config, counts: list[int], folder: Path) -> None:
             proposing = []
             for _ in range(PROPOSALS):
                 began = time.perf_counter()
-                trial(count, config, study.records)
+                run_trial(count, config, study.trials)
                 proposing.append(time.perf_counter() - began)
             began = time.perf_counter()
-            records = [study.records[number] for number in range(count)]
-            write_snapshot(location.snapshot, "s", records, space, {})
+            trials = [study.trials[number] for number in range(count)]
+            write_snapshot(location.snapshot, "s", trials, space, {})
             snapshot = time.perf_counter() - began
             print(
                 f"{count:>6} {1000 * median(proposing):>12.1f} {keeping:>12.1f} {snapshot:>12.2f}",

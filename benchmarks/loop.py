@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.features import Features
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
@@ -100,7 +100,7 @@ def main() -> None:
     users = torch.randn(USERS, DIM, generator=generator)
     items = torch.randn(ITEMS, DIM, generator=generator)
     history, held_out = interactions(1, ROWS), interactions(2, ROWS // 4)
-    target = evaluation_set(everything, history, held_out, EvaluateConfig())
+    target = evaluation_set(everything, history, held_out, exclude_seen=True)
     scorer = VectorScorer(users.numpy(), items.numpy())
     ranked = users[torch.from_numpy(target.users)]
     print(f"{'':<12} {'ours, ms':>10} {'bare, ms':>10} {'ratio':>6}")

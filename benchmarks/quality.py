@@ -5,7 +5,7 @@
 Every method tries a grid of GRID_SIZE settings on the validation split (benchmarks/comparison/
 holds the grids), each for at most `--budget` seconds of training and less if it stops getting
 better. The setting and the number of passes that are best there are trained on train + validation
-and scored on test. The clock starts after imports and loading and stands still during evaluation.
+and scored on test. The clock starts after imports and loading and is stopped during evaluation.
 Prints the table with 95 % bootstrap intervals and the quality-time frontier; writes results.csv,
 frontier.csv, points.csv (every score), frontier.html and, where a browser is found, frontier.png.
 
@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.comparison import implicit_models, lenskit_models, references, report
+from benchmarks.comparison import baselines, implicit_models, lenskit_models, report
 from benchmarks.comparison.datasets import load_dataset
 from benchmarks.comparison.plot import draw, write_plot
 from benchmarks.comparison.problem import Method
@@ -39,7 +39,7 @@ GRID_SIZE = 8
 """Settings of every method that has something to set."""
 METHODS: tuple[Method, ...] = (
     two_tower(OURS, GRID, TIMED_GRID),
-    *references.METHODS,
+    *baselines.METHODS,
     *implicit_models.METHODS,
     *lenskit_models.METHODS,
 )
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("dataset")
     names = [method.name for method in METHODS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--budget", type=_positive, default=300.0, help="seconds a setting")
+    parser.add_argument("--budget", type=_positive, default=300.0, help="seconds per setting")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--split", choices=["temporal", "cutoff", "random", "leave_last_out"])

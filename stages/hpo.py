@@ -13,9 +13,9 @@ from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
-from twotower.search.run import SearchListener, run_search
+from twotower.search.run import run_search
 from twotower.search.store.location import StudyLocation
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
 from twotower.tracking.study_run import Ending
 
@@ -23,29 +23,29 @@ SNAPSHOT_URL = "sqlite:///hpo_study.db"
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Flags; those that are not given leave params.yaml as it is."""
+    """Flags; each one that is given overrides a key of params.yaml."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--n-trials", type=int, help="total number of trials")
-    number.add_argument("--add-trials", type=int, metavar="N", help="N trials more than there are")
-    parser.add_argument("--timeout", type=float, help="seconds after which no trial is started")
-    parser.add_argument("--data-root", help="folder of raw files; runs the prepare stage first")
+    number.add_argument("--add-trials", type=int, metavar="N", help="run N more trials")
+    parser.add_argument("--timeout", type=float, help="seconds after which no new trial starts")
+    parser.add_argument("--data-root", help="folder of the raw data; runs the prepare stage first")
     parser.add_argument(
         "--storage",
-        help=f"database URL of the live study; {SNAPSHOT_URL} is the declared snapshot, whose "
-        "live study stays in .hpo/",
+        help=f"database URL of the live study; {SNAPSHOT_URL}, the declared snapshot, stands for "
+        "the default in .hpo/",
     )
     parser.add_argument("--study-name", help="name of the study in the database")
     parser.add_argument("--mlflow-tracking", action="store_true", help="log the search to MLflow")
     parser.add_argument("--experiment-name", help="MLflow experiment")
     arguments = parser.parse_args()
     if arguments.add_trials is not None and arguments.add_trials < 1:
-        parser.error("--add-trials: must be positive")
+        parser.error("--add-trials: must be at least 1")
     return arguments
 
 
 def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Keys of params.yaml that the flags replace."""
+    """The keys of params.yaml that flags override."""
     given = {
         "data.root": arguments.data_root,
         "hpo.n_trials": arguments.n_trials,
@@ -58,42 +58,42 @@ def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-class Reporter:
-    """Tells the terminal and MLflow what the search does."""
+class Reporter(SearchConsole):
+    """Shows the search in the terminal and in MLflow."""
 
     def __init__(self, config: Config, root: Path) -> None:
-        self.console = SearchConsole(config.hpo.objective)
+        super().__init__(config.hpo.objective)
         self.publisher: BackgroundPublisher | None = None
         self._config = config
         self._root = root
 
     def start(
-        self, location: StudyLocation, counts: dict[str, int], there: list[TrialRecord], total: int
+        self, location: StudyLocation, counts: dict[str, int], finished: list[Trial], total: int
     ) -> None:
-        """Open the search's run, and show it the trials of earlier runs."""
+        """Open the run of the study, and log the trials of earlier runs."""
         self.publisher = publish_in_background(self._config, self._root, location, counts)
-        self.console.start(counts, there, total)
+        super().start(location, counts, finished, total)
         if self.publisher is not None:
-            self.publisher.add(there)
+            self.publisher.add(finished)
 
-    def trial(self, record: TrialRecord) -> None:
+    def trial(self, trial: Trial) -> None:
         """Show a new trial in both places."""
-        self.console.trial(record)
+        super().trial(trial)
         if self.publisher is not None:
-            self.publisher.add([record])
+            self.publisher.add([trial])
 
-    def close(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
+    def finish(self, results: dict[str, Any], outputs: SearchOutputs) -> None:
         """Show the summary in both places."""
-        self.console.close()
+        self.close()
         files = [outputs.results, outputs.trials, outputs.validation, outputs.snapshot]
         if self.publisher is not None:
             ending = Ending.with_results(results, [outputs.results, outputs.trials])
             self.publisher.end(ending)
-        self.console.summary(results, [path.as_posix() for path in files])
+        self.summary(results, [path.as_posix() for path in files])
 
     def abort(self, error: BaseException) -> None:
-        """Show MLflow that the search has ended without results."""
-        self.console.close()
+        """End the run in MLflow without results."""
+        self.close()
         if self.publisher is not None:
             self.publisher.end(Ending.without_results(error))
 
@@ -110,15 +110,14 @@ def main() -> None:
         print(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
-    watcher = SearchListener(reporter.console.say, reporter.start, reporter.trial)
     try:
         results = run_search(
-            config, root, watcher, outputs=outputs, add_trials=arguments.add_trials or 0
+            config, root, reporter, outputs=outputs, add_trials=arguments.add_trials or 0
         )
     except BaseException as error:
         reporter.abort(error)
         raise
-    reporter.close(results, outputs)
+    reporter.finish(results, outputs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage `visualize`: trials table and results of the search → plots/; no model, no database."""
+"""Stage `visualize`: results of the search → plots/; needs no model and no database."""
 
 from pathlib import Path
 
@@ -11,11 +11,10 @@ RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
 
 def main() -> None:
-    """Draw what the search did."""
+    """Draw the search."""
     config = load_config()
     written = write_plots(
         results_file=RESULTS,
-        trials_file=Path("metrics/hpo_trials.csv"),
         folder=PLOTS,
         static=config.visualize.static,
         verdict_file=Path("metrics/verdict.json"),

@@ -14,6 +14,7 @@ from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
+from twotower.baselines.table import BASELINES, Baseline
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
@@ -25,7 +26,6 @@ from twotower.refit import RefitOutputs, read_search, refit
 from twotower.training.towers import TwoTower
 
 BEST = {"dim": 16, "lr": 0.03, "epochs": 8, "batch_size": 64}
-REFERENCES = ("popularity", "recency_popularity", "item_knn", "ease")
 
 
 def config(**sections: Any) -> Config:
@@ -88,13 +88,13 @@ def test_same_bytes_again(done: tuple[Path, Any], tmp_path: Path, prepared: Path
     assert digests(tmp_path) == digests(done[0])
 
 
-def test_metrics_hold_every_model_and_reference(done: tuple[Path, dict[str, Any]]) -> None:
+def test_metrics_hold_every_model_and_baseline(done: tuple[Path, dict[str, Any]]) -> None:
     root, metrics = done
     assert json.loads((root / "test.json").read_text())["scored"] is True
-    for name in ("optimized", "default", *REFERENCES, "random"):
+    for name in ("optimized", "default", *BASELINES, "random"):
         assert 0 <= metrics[name]["recall_at_10"] <= 1
     # A decay is one of the candidates of the last two.
-    settings = {name: metrics[name].get("setting", {}).keys() - {"decay"} for name in REFERENCES}
+    settings = {name: metrics[name].get("setting", {}).keys() - {"decay"} for name in BASELINES}
     assert settings == {
         "popularity": set(),
         "recency_popularity": {"half_life"},
@@ -115,7 +115,7 @@ def test_metrics_can_be_recomputed_from_the_artifacts_alone(
         artifacts.catalogue,
         pd.concat(history),
         read_split(prepared / "test.parquet"),
-        config().evaluate,
+        exclude_seen=True,
     )
     scorer = VectorScorer(np.array(artifacts.user_vecs), np.array(artifacts.item_vecs))
     assert evaluate(scorer, target, (5, 10, 20)).summary() == metrics["optimized"]
@@ -164,7 +164,7 @@ def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
 def test_the_files_agree_with_each_other(done: tuple[Path, dict[str, Any]]) -> None:
     root, metrics = done
     per_user = read_per_user(root / "per_user.parquet")
-    assert set(per_user.metrics) == {"optimized", "default", *REFERENCES, "random"}
+    assert set(per_user.metrics) == {"optimized", "default", *BASELINES, "random"}
     intervals = read(root / "intervals.json")
     assert len(per_user.users) == intervals["num_users"] == metrics["evaluated"]["num_users"]
     for scorer, found in per_user.metrics.items():
@@ -177,6 +177,32 @@ def test_the_files_agree_with_each_other(done: tuple[Path, dict[str, Any]]) -> N
     verdict = read(root / "verdict.json")
     assert set(verdict["comparisons"]) == set(per_user.metrics) - {"optimized"}
     assert verdict["gap"]["test"]["value"] == pytest.approx(metrics["optimized"]["recall_at_10"])
+
+
+class LowestIndex:
+    """A baseline that recommends the first items of the catalogue to everyone."""
+
+    def __init__(self, num_items: int) -> None:
+        self._scores = -torch.arange(num_items, dtype=torch.float32)
+
+    def scores(self, user_idx: np.ndarray) -> torch.Tensor:
+        return self._scores.repeat(len(user_idx), 1)
+
+
+def test_a_baseline_that_is_added_to_the_table_is_in_every_file(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Baseline("lowest_index", ({},), lambda data, _: LowestIndex(data.num_items))
+    monkeypatch.setitem(BASELINES, row.name, row)
+    assessment = assess(tmp_path, prepared, config(refit={"seeds": 1}))
+    value = read(tmp_path / "test.json")["lowest_index"]["recall_at_10"]
+    assert 0 < value < assessment.metrics["optimized"]["recall_at_10"]
+    for name, section in (("intervals", "intervals"), ("verdict", "comparisons")):
+        assert "lowest_index" in read(tmp_path / f"{name}.json")[section]
+    assert "lowest_index" in read_per_user(tmp_path / "per_user.parquet").metrics
+    assert any(
+        line.startswith(f"  lowest_index        {value:.4f}") for line in summary(assessment)
+    )
 
 
 def test_the_spread_over_seeds_begins_with_the_shipped_model(
@@ -234,7 +260,7 @@ def test_the_default_model_is_no_rival_of_itself(tmp_path: Path, prepared: Path)
     same = refit(config(), {"best_params": {"epochs": 1, "dim": 8}}, prepared, outputs(tmp_path))
     assert same.metrics["default"] == same.metrics["optimized"]
     assert "default" not in same.verdict["comparisons"]
-    assert same.verdict["left_out"] == {"default": "the same hyperparameters"}
+    assert same.verdict["left_out"] == {"default": "same hyperparameters as the optimized model"}
 
 
 def test_blind_and_without_a_test_split_nothing_is_scored(tmp_path: Path, prepared: Path) -> None:
@@ -242,7 +268,7 @@ def test_blind_and_without_a_test_split_nothing_is_scored(tmp_path: Path, prepar
     blind = assess(root, prepared, config(refit={"score_test": False}))
     assert blind.metrics == {"scored": False}
     assert list(summary(blind)) == [
-        "model written to .artifacts_best/; it is unscored: refit.score_test is false"
+        "model written to .artifacts_best/, without test scores: refit.score_test is false"
     ]
     assert read(root / "verdict.json")["verdict"] is None
     for name in ("intervals", "slices"):
@@ -257,7 +283,7 @@ def test_blind_and_without_a_test_split_nothing_is_scored(tmp_path: Path, prepar
     assert load_artifacts(tmp_path / "none" / "artifacts").meta["metrics"]["test"] is None
 
 
-def test_without_a_validation_split_references_take_the_middle_of_their_grids(
+def test_without_a_validation_split_baselines_take_the_middle_of_their_grids(
     tmp_path: Path,
 ) -> None:
     splits = split_by_time(events(seed=0))
@@ -297,7 +323,7 @@ def test_unusable_results_are_a_clear_error(tmp_path: Path, text: str | None, wo
 
 
 def test_unknown_hyperparameters_are_refused(tmp_path: Path, prepared: Path) -> None:
-    with pytest.raises(SearchError, match="dimm is no hyperparameter"):
+    with pytest.raises(SearchError, match="unknown hyperparameter dimm"):
         refit(config(), {"best_params": {"dimm": 4}}, prepared, outputs(tmp_path))
 
 

@@ -10,18 +10,16 @@ import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import Assessment, assess, unscored
-from twotower.assessment.encoded_splits import EncodedSplits
-from twotower.assessment.scoreboard import DEFAULT, Scoreboard, Task, score_references
-from twotower.assessment.verdict import MODEL
-from twotower.baselines.table import TrainingRows
+from twotower.assessment.scoreboard import Scoreboard, score_baselines
+from twotower.baselines.table import TrainingData
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
+from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.search_space import hyperparameters
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
-from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import use_threads
@@ -35,7 +33,7 @@ class RefitOutputs:
 
     Attributes:
         artifacts: folder of the model.
-        metrics: mean metrics; what else is said of the test split goes beside it.
+        metrics: mean metrics on the test split; the other files of the assessment go beside it.
     """
 
     artifacts: Path = ARTIFACTS
@@ -61,8 +59,8 @@ def read_search(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Data:
-    """Rows to train on, and the users and items that get vectors."""
+class _TrainingSet:
+    """Splits to train on, and the users and items that get vectors."""
 
     catalogue: Catalogue
     rows: pd.DataFrame
@@ -70,35 +68,36 @@ class _Data:
 
     def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
         model_config, train_config = config.search_space().sections(params)
-        seed = config.seed if seed is None else seed  # decompositions of others are not kept
+        seed = config.seed if seed is None else seed
         return fit(
             self.catalogue,
             self.encoded(),
             model_config,
             train_config,
             seed=seed,
+            # Decompositions of further seeds are not worth keeping.
             decompositions=self.decompositions if seed == config.seed else None,
         )
 
     def encoded(self) -> Interactions:
         return self.catalogue.encode(self.rows)
 
-    def training_rows(self) -> TrainingRows:
-        return TrainingRows(self.encoded(), len(self.catalogue.users), len(self.catalogue.items))
+    def data(self) -> TrainingData:
+        return TrainingData(self.encoded(), len(self.catalogue.users), len(self.catalogue.items))
 
 
-class _Prepared:
-    """What the prepare stage wrote."""
+class _PreparedData:
+    """The splits and the vocabulary that the prepare stage wrote."""
 
     def __init__(self, folder: Path, decompositions: Path | None) -> None:
         self._decompositions = decompositions
         self.splits = {name: read_split(folder / f"{name}.parquet") for name in SPLITS}
         self.vocabulary = read_catalogue(folder / "vocabulary")
 
-    def data(self, *names: str) -> _Data:
+    def training_set(self, *names: str) -> _TrainingSet:
         frames = [self.splits[name] for name in names]
         catalogue = self.vocabulary.extend(*frames)
-        return _Data(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
+        return _TrainingSet(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
 
 
 def refit(
@@ -112,42 +111,42 @@ def refit(
 
     Args:
         config: all of params.yaml.
-        search: content of hpo_results.json; hyperparameters that its `best_params` does not name
-            keep the values of `config`.
+        search: content of hpo_results.json; hyperparameters that are not in its `best_params`
+            have the values of `config`.
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
-        decompositions: folder that keeps spectral starts; None: they are computed again.
+        decompositions: cache folder of spectral starts; None: they are computed again.
 
     Returns:
-        What the test split says; without any scores if there is none, or none is wanted.
+        The assessment on the test split; without scores if there is no test split, or
+        `refit.score_test` is false.
 
     Raises:
-        TrainingError: if the best hyperparameters diverge on train + validation.
-        SearchError: if `best_params` names something that is no hyperparameter.
+        TrainingError: if training with the best hyperparameters diverges on train + validation.
+        SearchError: if `best_params` has an unknown hyperparameter.
         DataError: if the prepared data is missing.
     """
     outputs = outputs or RefitOutputs()
     best_params: dict[str, Any] = dict(search["best_params"])
     if unknown := sorted(set(best_params) - config.search_space().defaults.keys()):
-        msg = f"hpo_results.json: best_params: {unknown[0]} is no hyperparameter; run hpo again"
+        msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"
         raise SearchError(msg)
-    there = _Prepared(prepared, decompositions)
-    known = there.data("train", "validation")
-    model = known.fit(config, best_params)
-    assessment = _assess(config, search, there, known, model)
+    data = _PreparedData(prepared, decompositions)
     trained_on = ["train", "validation"]
-    shipped = known
+    training = data.training_set(*trained_on)
+    model = training.fit(config, best_params)
+    assessment = _assess(config, search, data, training, model)
     if config.refit.final == "all":
         trained_on = list(SPLITS)
-        shipped = there.data(*trained_on)
-        model = shipped.fit(config, best_params)
-    meta = _meta(config, best_params, shipped, assessment) | {
-        "rows": {name: len(frame) for name, frame in there.splits.items()},
-        "trained_on": [name for name in trained_on if len(there.splits[name])],
+        training = data.training_set(*trained_on)
+        model = training.fit(config, best_params)
+    meta = _meta(config, best_params, training, assessment) | {
+        "rows": {name: len(frame) for name, frame in data.splits.items()},
+        "trained_on": [name for name in trained_on if len(data.splits[name])],
     }
-    rows = shipped.catalogue.encode(shipped.rows)
+    catalogue, rows = training.catalogue, training.encoded()
     indexed = config.refit.index is not None
-    write_artifacts(outputs.artifacts, model, shipped.catalogue, rows, meta, with_index=indexed)
+    write_artifacts(outputs.artifacts, model, catalogue, rows, meta, with_index=indexed)
     if indexed:
         assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
     assessment.write(outputs.metrics)
@@ -155,47 +154,52 @@ def refit(
 
 
 def _assess(
-    config: Config, search: Mapping[str, Any], there: _Prepared, known: _Data, model: TwoTower
+    config: Config,
+    search: Mapping[str, Any],
+    data: _PreparedData,
+    training: _TrainingSet,
+    model: TwoTower,
 ) -> Assessment:
-    """The model, the default one and the references on the test split."""
-    test, validation = there.splits["test"], there.splits["validation"]
+    """The model, the default model and the baselines on the test split."""
+    catalogue, test = training.catalogue, data.splits["test"]
     if not config.refit.score_test:
-        return unscored("refit.score_test is false", known.catalogue)
-    target = evaluation_set(known.catalogue, known.rows, test, config.evaluate)
+        return unscored("refit.score_test is false", catalogue)
+    exclude_seen = config.evaluate.exclude_seen
+    target = evaluation_set(catalogue, training.rows, test, exclude_seen=exclude_seen)
     if not len(target):
-        why = "no test user has a new item to find" if len(test) else "there is no test split"
-        return unscored(why, known.catalogue)
+        no_users = "no user of the test split has a relevant item that is not masked"
+        return unscored(no_users if len(test) else "there is no test split", catalogue)
     use_threads(config.train.threads)
-    # The objective is no parameter of this stage: hpo_results.json changes with it.
-    task = Task(known.training_rows(), target, config.hpo.objective, config.evaluate.ks)
-    board = Scoreboard(task)
-    _score_models(board, config, search["best_params"], known, model)
-    train = there.data("train")
-    choosing = evaluation_set(train.catalogue, train.rows, validation, config.evaluate)
-    score_references(board, train.training_rows(), choosing)
-    encode = known.catalogue.encode
-    rows = EncodedSplits(
-        train=encode(there.splits["train"]),
-        validation=encode(validation),
-        test=encode(test),
-        known=task.known.interactions,
-        num_users=task.known.num_users,
-        num_items=task.known.num_items,
+    board = Scoreboard(
+        training=training.data(),
+        splits={name: catalogue.encode(rows) for name, rows in data.splits.items()},
+        target=target,
+        # No parameter of this stage in dvc.yaml: hpo_results.json changes with it.
+        objective=config.hpo.objective,
+        ks=config.evaluate.ks,
     )
-    return assess(board, rows, known.catalogue, test, search, seed=config.seed)
+    _score_models(board, config, search["best_params"], training, model)
+    train, validation = data.training_set("train"), data.splits["validation"]
+    choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
+    score_baselines(board, train.data(), choosing)
+    return assess(board, catalogue, test, search, seed=config.seed)
 
 
 def _score_models(
-    board: Scoreboard, config: Config, best_params: Mapping[str, Any], known: _Data, model: TwoTower
+    board: Scoreboard,
+    config: Config,
+    best_params: Mapping[str, Any],
+    training: _TrainingSet,
+    model: TwoTower,
 ) -> None:
-    """Add the model, itself with other seeds, and the default one."""
-    board.evaluations[MODEL] = _evaluate(board.task, model)
+    """Add the model, its further training seeds, and the default model."""
+    board.evaluations[MODEL] = board.evaluate(_scorer(model))
     board.seeds.append(board.evaluations[MODEL])
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
         try:
-            other = known.fit(config, best_params, derive_seed(config.seed, "refit", number))
-            board.seeds.append(_evaluate(board.task, other))
+            other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
+            board.seeds.append(board.evaluate(_scorer(other)))
         except TrainingError:
             board.num_diverged += 1
     sections = config.search_space().sections
@@ -205,17 +209,17 @@ def _score_models(
         board.evaluations[DEFAULT] = board.evaluations[MODEL]
         return
     try:
-        board.evaluations[DEFAULT] = _evaluate(board.task, known.fit(config, {}))
+        board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
     except TrainingError as error:  # a poor baseline must not cost the user the model
         board.failures[DEFAULT] = str(error)
 
 
-def _evaluate(task: Task, model: TwoTower) -> Evaluation:
-    return evaluate(VectorScorer(*model.vectors()), task.target, task.ks)
+def _scorer(model: TwoTower) -> VectorScorer:
+    return VectorScorer(*model.vectors())
 
 
 def _meta(
-    config: Config, best_params: Mapping[str, Any], data: _Data, assessment: Assessment
+    config: Config, best_params: Mapping[str, Any], training: _TrainingSet, assessment: Assessment
 ) -> dict[str, Any]:
     model_config, train_config = config.search_space().sections(best_params)
     return {
@@ -224,8 +228,8 @@ def _meta(
         "final": config.refit.final,
         "metrics": {"test": assessment.metrics.get(MODEL), "test_users": assessment.counts},
         "model": model_config.model_dump(mode="json"),
-        "num_items": len(data.catalogue.items),
-        "num_users": len(data.catalogue.users),
+        "num_items": len(training.catalogue.items),
+        "num_users": len(training.catalogue.users),
         "seed": config.seed,
         "train": train_config.model_dump(mode="json"),
     }

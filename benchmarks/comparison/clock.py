@@ -1,4 +1,4 @@
-"""Scores along the way: the clock runs in training and stands still in evaluation."""
+"""Scores along the way: the clock runs in training and is stopped during evaluation."""
 
 import time
 from bisect import bisect_left

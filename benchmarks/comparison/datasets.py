@@ -167,7 +167,7 @@ def _carve(
 
 
 def _fold(catalogue: Catalogue, history: pd.DataFrame, held_out: pd.DataFrame, name: str) -> Fold:
-    target = evaluation_set(catalogue, history, held_out, EVALUATE)
+    target = evaluation_set(catalogue, history, held_out, exclude_seen=EVALUATE.exclude_seen)
     if not len(target):
         msg = f"the {name} split has no user with something new to find; see split.{name}"
         raise DataError(msg)

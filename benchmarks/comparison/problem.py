@@ -7,7 +7,6 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from twotower.baselines.histories import histories
-from twotower.baselines.recency import has_times
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.evaluation.ranking import Scorer
@@ -82,4 +81,5 @@ class Method:
 
     def settings(self, problem: Problem) -> tuple[Setting, ...]:
         """The grid for this problem."""
-        return self.timed_grid if self.timed_grid and has_times(problem.interactions) else self.grid
+        timed = bool(self.timed_grid) and problem.interactions.has_times
+        return self.timed_grid if timed else self.grid

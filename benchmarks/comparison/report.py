@@ -13,7 +13,7 @@ from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.paired import paired_intervals
 from twotower.common.files import json_text, write_csv
 from twotower.common.seeds import derive_seed
-from twotower.plots.chart import metric_label
+from twotower.evaluation.metrics import metric_label, random_expectation
 
 SHOWN = ("recall_at_20", "ndcg_at_20", "recall_at_10", "ndcg_at_10")
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ def results_rows(results: Sequence[Result], ours: str, seed: int) -> list[Row]:
         ours: the method that the others are compared with.
         seed: of the bootstrap.
     """
-    reference = next((result.test for result in results if result.method == ours), None)
+    our_test = next((result.test for result in results if result.method == ours), None)
     rows = []
     for result in results:
         row: Row = {"method": result.method, "status": result.missing or "scored"}
@@ -54,8 +54,8 @@ def results_rows(results: Sequence[Result], ours: str, seed: int) -> list[Row]:
             row |= _with_interval(
                 values, bootstrap_intervals(values, seed=derive_seed(seed, "bootstrap"))
             )
-            if reference is not None and result.method != ours:
-                lead = _columns(reference.per_user) - values
+            if our_test is not None and result.method != ours:
+                lead = _columns(our_test.per_user) - values
                 ends = paired_intervals(lead, seed=derive_seed(seed, "bootstrap"))
                 row |= {f"lead_{k}": v for k, v in _with_interval(lead, ends).items()}
         rows.append(row)
@@ -105,7 +105,7 @@ def print_frontier(results: Sequence[Result]) -> None:
 
 
 def write_files(results: Sequence[Result], rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write results.csv (a row a method), frontier.csv and points.csv (every score)."""
+    """Write results.csv (a row per method), frontier.csv and points.csv (every score)."""
     tables: dict[str, list[Row]] = {
         "results": list(rows),
         "frontier": [
@@ -154,5 +154,5 @@ def _interval(row: Row, name: str, sign: str = "") -> str:
 
 
 def _random(dataset: Dataset) -> str:
-    expected = dataset.final.target.random((10, 20))
+    expected = random_expectation(dataset.final.target, (10, 20)).summary()
     return "  ".join(f"{expected[name]:<23.4f}" for name in SHOWN)

@@ -39,7 +39,7 @@ class Result:
 
     Attributes:
         method: its name.
-        runs: one a setting; none if it was not run.
+        runs: one per setting; none if it was not run.
         missing: why it was not run or not scored; empty if it was.
         setting: chosen on validation.
         point: the best of that setting on validation.
@@ -58,7 +58,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Effort:
-    """What every method is given: seconds of training a setting, threads, and a seed."""
+    """What every method is given: seconds of training per setting, threads, and a seed."""
 
     budget: float
     threads: int

@@ -3,11 +3,9 @@
 import numpy as np
 import torch
 
-from twotower.assessment.encoded_splits import EncodedSplits
-from twotower.assessment.scoreboard import Scoreboard, Task
-from twotower.baselines.table import TrainingRows
+from twotower.assessment.scoreboard import Scoreboard
+from twotower.baselines.table import TrainingData
 from twotower.data.interactions import Interactions, ItemLists
-from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 
 KS = (1, 2)
@@ -44,21 +42,18 @@ def target(
 
 
 def board(
-    wanted: EvaluationSet, known: Interactions, objective: str, **scores: list[list[float]]
+    users: EvaluationSet,
+    rows: Interactions,
+    objective: str,
+    splits: dict[str, Interactions] | None = None,
+    **scores: list[list[float]],
 ) -> Scoreboard:
-    """Scorers by name with their scores, [num_users, num_items]."""
-    rows = TrainingRows(known, len(wanted), wanted.num_items)
-    made = Scoreboard(Task(rows, wanted, objective, KS))
+    """Scorers by name with their scores, [num_users, num_items], trained on `rows`."""
+    nothing = interactions([])
+    parts = {"train": nothing, "validation": nothing, "test": nothing} | (splits or {})
+    training = TrainingData(rows, len(users), users.num_items)
+    made = Scoreboard(training, parts, users, objective, KS)
     for name, values in scores.items():
-        made.evaluations[name] = evaluate(Fixed(values), wanted, KS)
+        made.evaluations[name] = made.evaluate(Fixed(values))
     made.seeds.append(made.evaluations["optimized"])
     return made
-
-
-def rows_of(
-    known: Interactions, num_users: int, num_items: int, **others: Interactions
-) -> EncodedSplits:
-    """Known rows and, if given, those of the other splits."""
-    nothing = interactions([])
-    parts = {name: others.get(name, nothing) for name in ("train", "validation", "test")}
-    return EncodedSplits(known=known, num_users=num_users, num_items=num_items, **parts)

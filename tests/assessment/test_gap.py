@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.assessment.boards import board, interactions, lists, rows_of, target
-from twotower.assessment.encoded_splits import EncodedSplits
+from tests.assessment.boards import board, interactions, lists, target
 from twotower.assessment.gap import gap
 from twotower.assessment.scoreboard import Scoreboard
 
@@ -21,15 +20,12 @@ SEARCH = {
 @pytest.fixture
 def scored() -> Scoreboard:
     wanted = target(lists([2], [3]), lists([0, 1], [0, 1]), 4)
-    return board(wanted, KNOWN, "recall_at_1", optimized=[[0, 0, 1, 0], [0, 0, 1, 0]])
-
-
-def rows() -> EncodedSplits:
-    return rows_of(KNOWN, 2, 4, train=TRAIN, validation=VALIDATION, test=TEST)
+    splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    return board(wanted, KNOWN, "recall_at_1", splits, optimized=[[0, 0, 1, 0], [0, 0, 1, 0]])
 
 
 def test_from_validation_to_test(scored: Scoreboard) -> None:
-    found = gap(scored, SEARCH, rows())
+    found = gap(scored, SEARCH)
     assert found["validation"] == {
         "num_users": 2, "random": 0.25, "training_rows": 2, "value": 0.5,
     }  # fmt: skip
@@ -43,19 +39,15 @@ def test_the_confirmed_trial_is_the_one_that_was_refitted(scored: Scoreboard) ->
         {"number": 7, "value": 0.5, "mean": 0.3, "std": 0.1, "values": [0.2, 0.4]},
         {"number": 4, "value": 0.45, "mean": 0.4, "std": 0.0, "values": [0.4, 0.4]},
     ]
-    found = gap(scored, {**SEARCH, "confirm": {"chosen": 4, "trials": trials}}, rows())
+    found = gap(scored, {**SEARCH, "confirm": {"chosen": 4, "trials": trials}})
     assert found["validation"]["value"] == 0.45
     assert found["confirmed"] == {"mean": 0.4, "std": 0.0, "values": [0.4, 0.4]}
 
 
 def test_without_a_search_or_times(scored: Scoreboard) -> None:
-    untimed = rows_of(interactions([(0, 0)]), 2, 4, validation=interactions([(0, 1)]))
-    found = gap(scored, {"best_params": {}}, untimed)
+    untimed = {"validation": interactions([(0, 1)]), "test": interactions([(0, 2)])}
+    scores = {"optimized": [[0.0, 0, 1, 0], [0, 0, 1, 0]]}
+    timeless = board(scored.target, interactions([(0, 0)]), "recall_at_1", untimed, **scores)
+    found = gap(timeless, {"best_params": {}})
     assert found["validation"] is None
     assert found["later_by_days"] is None
-
-
-def test_training_rows_after_the_average_test_event_are_counted() -> None:
-    assert rows().later_share() == pytest.approx(1 / 4)
-    assert rows_of(interactions([(0, 0)]), 2, 4, test=interactions([(0, 1)])).later_share() is None
-    assert rows_of(KNOWN, 2, 4).later_share() is None

@@ -13,7 +13,6 @@ from twotower.assessment.per_user import (
     write_per_user,
 )
 from twotower.common.errors import DataError
-from twotower.config.training import EvaluateConfig
 from twotower.data.prepared import Catalogue
 from twotower.evaluation.holdout import evaluation_set
 
@@ -21,8 +20,7 @@ from twotower.evaluation.holdout import evaluation_set
 def digests(
     catalogue: Catalogue, history: pd.DataFrame, held_out: pd.DataFrame, *, masked: bool = True
 ) -> dict[str, str]:
-    config = EvaluateConfig(exclude_seen=masked)
-    target = evaluation_set(catalogue, history, held_out, config)
+    target = evaluation_set(catalogue, history, held_out, exclude_seen=masked)
     return evaluated_digests(catalogue, target, held_out)
 
 
@@ -31,7 +29,7 @@ def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
     return splits["train"], splits["test"]
 
 
-def test_digests_know_no_order() -> None:
+def test_digests_do_not_depend_on_order() -> None:
     history, held_out = parts()
     catalogue = catalogue_of(history)
     want = digests(catalogue, history, held_out)
@@ -42,7 +40,7 @@ def test_digests_know_no_order() -> None:
     assert digests(other, history, held_out) == want
 
 
-def test_what_is_to_be_found_and_what_is_ranked_have_their_own_digest() -> None:
+def test_the_test_rows_and_what_is_ranked_have_their_own_digest() -> None:
     history, held_out = parts()
     catalogue = catalogue_of(history)
     want = digests(catalogue, history, held_out)
@@ -64,7 +62,7 @@ def test_it_is_read_as_it_was_written_by_id(tmp_path: Path, *, text: bool) -> No
         history, held_out = (f.assign(user_id=f["user_id"].map(str)) for f in (history, held_out))
     last_first = catalogue_of(history[history["user_id"] == history["user_id"].max()])
     catalogue = last_first.extend(history)
-    target = evaluation_set(catalogue, history, held_out, EvaluateConfig())
+    target = evaluation_set(catalogue, history, held_out, exclude_seen=True)
     values = target.users.astype(np.float64)  # the row of each user in the catalogue
     content = per_user_table(catalogue, target, {"a": {"mrr": values}}, {"masks": "m"})
     path = tmp_path / "per_user.parquet"
@@ -93,5 +91,5 @@ def test_an_unusable_file_is_a_clear_error(tmp_path: Path, content: bytes | None
 def test_another_parquet_file_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     pd.DataFrame({"user_id": [1]}).to_parquet(path)
-    with pytest.raises(DataError, match="not of the refit stage"):
+    with pytest.raises(DataError, match="not an output of the refit stage"):
         read_per_user(path)

@@ -3,10 +3,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.assessment.boards import board, interactions, lists, rows_of, target
-from twotower.assessment.encoded_splits import EncodedSplits
+from tests.assessment.boards import board, interactions, lists, target
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.assessment.slices import COLD, cut_off, item_groups, popularity_bias, slices
+from twotower.assessment.slices import (
+    COLD,
+    advice,
+    by_metric,
+    item_groups,
+    later_share,
+    popularity_bias,
+    slices,
+)
+from twotower.data.interactions import Interactions
 
 # Items 0, 1, 2 and 3 have 6, 3, 3 and 0 rows. Users 0, 1 and 2 have 2, 4 and 6 rows.
 KNOWN = interactions(
@@ -20,11 +28,6 @@ OTHER = [[0, 1, 8, 9], [2, 1, 9, 8], [1, 3, 2, 9]]
 def scored() -> Scoreboard:
     wanted = target(lists([1, 2], [2], [1, 3]), lists([0], [0, 1], [0, 2]), 4, absent=[0, 1, 0])
     return board(wanted, KNOWN, "recall_at_2", optimized=MODEL, popularity=OTHER)
-
-
-@pytest.fixture
-def rows() -> EncodedSplits:
-    return rows_of(KNOWN, 3, 4)
 
 
 def test_items_are_grouped_by_thirds_of_the_rows() -> None:
@@ -41,8 +44,8 @@ def test_no_item_is_in_a_group_below_one_that_is_less_popular(counts: list[int])
     assert all((group == COLD) == (count == 0) for group, count in zip(groups, counts, strict=True))
 
 
-def test_users_by_activity(scored: Scoreboard, rows: EncodedSplits) -> None:
-    found = slices(scored, rows, seed=1)
+def test_users_by_activity(scored: Scoreboard) -> None:
+    found = slices(scored, seed=1)
     activity = found["user_activity"]
     assert {name: group["training_rows"] for name, group in activity.items()} == {
         "light": [2, 2],
@@ -55,13 +58,14 @@ def test_users_by_activity(scored: Scoreboard, rows: EncodedSplits) -> None:
 
 
 def test_equally_active_users_stay_together(scored: Scoreboard) -> None:
-    same = rows_of(interactions([(user, 0) for user in range(3)]), 3, 4)
-    [(name, group)] = slices(scored, same, seed=1)["user_activity"].items()
+    same = interactions([(user, 0) for user in range(3)])
+    active = board(scored.target, same, "recall_at_2", optimized=MODEL, popularity=OTHER)
+    [(name, group)] = slices(active, seed=1)["user_activity"].items()
     assert (name, group["num_users"]) == ("light", 3)
 
 
-def test_items_by_popularity_and_warmth(scored: Scoreboard, rows: EncodedSplits) -> None:
-    found = slices(scored, rows, seed=1)
+def test_items_by_popularity_and_warmth(scored: Scoreboard) -> None:
+    found = slices(scored, seed=1)
     popularity = found["item_popularity"]
     assert set(popularity) == {"middle", "tail"}  # nobody is to find item 0
     # Item 1 is to be found by users 0 and 2, item 2 by users 0 and 1.
@@ -78,8 +82,8 @@ def test_items_by_popularity_and_warmth(scored: Scoreboard, rows: EncodedSplits)
     assert cold["means"]["random"] == pytest.approx((0 + 1) / 2)
 
 
-def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard, rows: EncodedSplits) -> None:
-    found = slices(scored, rows, seed=1)
+def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard) -> None:
+    found = slices(scored, seed=1)
     groups = [
         group
         for section in ("user_activity", "item_popularity", "warmth")
@@ -92,14 +96,8 @@ def test_p_values_are_adjusted_over_all_slices(scored: Scoreboard, rows: Encoded
     assert found["compared_with"] in {"popularity", "random"}
 
 
-@pytest.mark.parametrize(("objective", "k"), [("ndcg_at_1", 1), ("recall_at_2", 2), ("mrr", 2)])
-def test_the_cut_off_is_that_of_the_objective(objective: str, k: int) -> None:
-    wanted = target(lists([1]), lists([0]), 4)
-    assert cut_off(board(wanted, KNOWN, objective, optimized=MODEL)) == k
-
-
-def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: EncodedSplits) -> None:
-    bias = popularity_bias(scored, rows)
+def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard) -> None:
+    bias = popularity_bias(scored, k=2)
     # The model shows items 1 and 2, 2 and 3, 1 and 3, whose ranks are 2, 3 and 4.
     assert bias["optimized"] == {
         "coverage_at_2": 0.75,
@@ -110,3 +108,51 @@ def test_what_is_shown_is_as_popular_as_it_is(scored: Scoreboard, rows: EncodedS
     assert bias["random"]["mean_popularity_rank"] == pytest.approx((3 + 3.5 + 3) / 3)
     # Of each other item there is a user with two candidates, who is shown both; 0 is masked.
     assert bias["random"]["coverage_at_2"] == pytest.approx(0.75)
+
+
+@pytest.fixture
+def first_and_second() -> Scoreboard:
+    """The model finds everything first, one baseline everything second, the other nothing."""
+    users, order = 30, np.arange(4)
+    wanted = target(lists(*([1] for _ in range(users))), lists(*([0] for _ in range(users))), 4)
+    known = interactions([(user, 0) for user in range(users)])
+    first, last = ([[float(x) for x in -abs(order - best)]] * users for best in (1, 3))
+    second = [[0.0, 1.0, 2.0, 0.0]] * users
+    return board(wanted, known, "recall_at_2", optimized=first, ease=second, popularity=last)
+
+
+def test_every_metric_is_against_the_strongest_by_the_objective(
+    first_and_second: Scoreboard,
+) -> None:
+    assert first_and_second.strongest() == "ease"
+    found = by_metric(first_and_second, seed=1)
+    assert set(found) == set(first_and_second.random.per_user)
+    assert found["recall_at_1"]["difference"] == 1.0
+    assert found["mrr"]["difference"] == 0.5
+    assert found["recall_at_2"] == {"difference": 0.0, "p_holm": 1.0, "p_value": 1.0}
+
+
+def test_p_values_are_adjusted_over_the_metrics(first_and_second: Scoreboard) -> None:
+    found = by_metric(first_and_second, seed=1)
+    assert found["mrr"]["p_value"] < 0.001
+    assert found["mrr"]["p_holm"] == pytest.approx(len(found) * found["mrr"]["p_value"])
+
+
+def test_training_rows_after_the_average_test_event_are_counted(scored: Scoreboard) -> None:
+    def share(training: Interactions, *test: Interactions) -> float | None:
+        splits = dict(zip(["test"], test, strict=False))
+        return later_share(board(scored.target, training, "mrr", splits, optimized=MODEL))
+
+    pairs = [(0, 0), (1, 0), (0, 1), (1, 1)]
+    training = interactions(pairs, [0, 2, 3, 9.75])
+    test = interactions([(0, 2), (1, 3)], [9, 10])
+    assert share(training, test) == pytest.approx(1 / 4)
+    assert share(interactions(pairs), interactions([(0, 1)])) is None
+    assert share(training) is None
+
+
+def test_a_cutoff_is_advised_where_much_of_training_is_later() -> None:
+    assert advice(None) is None
+    assert advice(0.1) is None
+    assert "40% of the training rows" in str(advice(0.4))
+    assert "split.strategy: cutoff" in str(advice(0.4))

@@ -2,11 +2,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from tests.assessment.boards import board, interactions, lists, rows_of, target
+from tests.assessment.boards import board, interactions, lists, target
 from tests.conftest import catalogue_of
-from twotower.assessment.assess import Assessment, advice, assess, unscored
+from twotower.assessment.assess import Assessment, assess, unscored
 from twotower.assessment.summary import summary
-from twotower.baselines.table import Choice
 
 KNOWN = interactions([(user, user % 4) for user in range(40)], list(range(40)))
 TEST = interactions([(user, (user + 1) % 4) for user in range(40)], [10.0] * 40)
@@ -24,34 +23,36 @@ def assessment(num_diverged: int = 0, *, strong_rival: bool = True) -> Assessmen
     right = [[float(item == (user + 1) % 4) for item in range(4)] for user in range(40)]
     wrong = [[-value for value in row] for row in right]
     rival = right if strong_rival else wrong
-    made = board(wanted, KNOWN, "recall_at_1", optimized=right, popularity=wrong, item_knn=rival)
-    made.settings["item_knn"] = Choice({"k": 100, "shrink": 5})
+    splits = {"train": TEST, "validation": KNOWN, "test": TEST}
+    scores = {"optimized": right, "popularity": wrong, "item_knn": rival}
+    made = board(wanted, KNOWN, "recall_at_1", splits, **scores)
+    made.settings["item_knn"] = {"k": 100, "shrink": 5}
     made.failures["ease"] = "the catalogue is too large"
     made.num_diverged = num_diverged
     fewer = 2 if strong_rival else 1
     halves = {metric: values / fewer for metric, values in made.seeds[0].per_user.items()}
     made.seeds.append(replace(made.seeds[0], per_user=halves))
     search = {"best_trial": {"value": 0.8}, "random": {"recall_at_1": 0.25}, "num_users": 3}
-    rows = rows_of(KNOWN, 40, 4, train=TEST, validation=KNOWN, test=TEST)
-    return assess(made, rows, catalogue_of(FRAME), FRAME, search, seed=1)
+    return assess(made, catalogue_of(FRAME), FRAME, search, seed=1)
 
 
 def test_what_is_printed() -> None:
     lines = list(summary(assessment()))
-    assert lines[0] == "test recall_at_1 over 40 users, with 95 % intervals:"
+    assert lines[0] == "test recall_at_1 on 40 users, with 95 % confidence intervals:"
     assert [line.split()[0] for line in lines[1:6]] == [
         "optimized", "item_knn", "popularity", "ease", "random",
     ]  # fmt: skip
     assert lines[1].split(maxsplit=1)[1] == "1.0000  [1.0000, 1.0000]"
-    assert lines[2].endswith("not beaten (p 1, 1 over seeds)  k 100, shrink 5")
+    assert lines[2].endswith("not beaten (p 1, p 1 for the mean over seeds)  k 100, shrink 5")
     assert "beaten (p 0.0001)" in lines[3]
-    assert lines[4] == "  ease        left out: the catalogue is too large"
+    assert lines[4] == "  ease        skipped: the catalogue is too large"
     assert lines[6] == (
-        "validation 0.8000 -> test 1.0000; 2 training seeds: mean 0.7500, standard deviation 0.3536"
+        "validation 0.8000 -> test 1.0000 "
+        "(mean over 2 training seeds 0.7500, standard deviation 0.3536)"
     )
     assert lines[7] == (
-        "  between validation and test: 40 training rows, not 40; -9.5 days later; "
-        "random 0.3333, not 0.2500"
+        "  from validation to test: training rows 40 -> 40; events -9.5 days later on average; "
+        "random ranking 0.2500 -> 0.3333"
     )
     assert lines[8].startswith("note: 72% of the training rows are later")
     assert lines[-1] == "verdict: signal, but item_knn is as good or better"
@@ -59,8 +60,8 @@ def test_what_is_printed() -> None:
 
 def test_a_claim_to_beat_all_names_what_it_does_not_speak_of() -> None:
     found = assessment(strong_rival=False)
-    assert found.verdict["verdict"] == "beats every reference"
-    assert list(summary(found))[-1] == "verdict: beats every reference (left out: ease)"
+    assert found.verdict["verdict"] == "beats every baseline"
+    assert list(summary(found))[-1] == "verdict: beats every baseline (skipped: ease)"
 
 
 def line_of(assessment: Assessment, start: str) -> str:
@@ -69,14 +70,14 @@ def line_of(assessment: Assessment, start: str) -> str:
 
 def test_seeds_with_which_the_training_diverged_are_counted() -> None:
     line = line_of(assessment(num_diverged=2), "validation")
-    assert line.endswith("deviation 0.3536; with 2 further training seeds it diverged")
+    assert line.endswith("deviation 0.3536); training diverged with 2 further seeds")
 
 
 def test_a_model_that_is_the_default_one_says_so() -> None:
     same = assessment()
     same.metrics["default"] = same.metrics["optimized"]
-    same.verdict["left_out"]["default"] = "the same hyperparameters"
-    assert line_of(same, "default").endswith("1.0000  the same hyperparameters")
+    same.verdict["left_out"]["default"] = "same hyperparameters as the optimized model"
+    assert line_of(same, "default").endswith("1.0000  same hyperparameters as the optimized model")
 
 
 def test_where_the_bootstrap_alone_stands_in_the_way_it_is_named() -> None:
@@ -84,19 +85,12 @@ def test_where_the_bootstrap_alone_stands_in_the_way_it_is_named() -> None:
     comparison = known.verdict["comparisons"]["popularity"]
     comparison |= {"beaten": False, "lower_bound": 0.0, "p_value": 0.03}
     comparison["over_seeds"] |= {"p_value": 0.05}
-    want = "not beaten (p 0.03, 0.05 over seeds, but the bootstrap's lower bound is not above 0)"
+    want = "not beaten (p 0.03, p 0.05 for the mean over seeds, bootstrap lower bound not above 0)"
     assert line_of(known, "popularity").endswith(want)
 
 
 def test_what_is_printed_without_scores() -> None:
     nothing = unscored("there is no test split", catalogue_of(FRAME))
     assert list(summary(nothing)) == [
-        "model written to .artifacts_best/; it is unscored: there is no test split"
+        "model written to .artifacts_best/, without test scores: there is no test split"
     ]
-
-
-def test_a_cutoff_is_advised_where_much_of_training_is_later() -> None:
-    assert advice(None) is None
-    assert advice(0.1) is None
-    assert "40% of the training rows" in str(advice(0.4))
-    assert "split.strategy: cutoff" in str(advice(0.4))

@@ -30,22 +30,22 @@ def judge(per_user: dict[str, np.ndarray], seed: int = 1, resamples: int = 1000)
     return verdict(per_user, seed=seed, resamples=resamples)
 
 
-def test_the_best_beats_every_reference() -> None:
+def test_the_best_beats_every_baseline() -> None:
     found = judge(shop(optimized=0.5, random=0.05, popularity=0.1, item_knn=0.3, ease=0.3))
     assert found.text == found.sentence == BEATS
-    assert found.reference is None
+    assert found.baseline is None
     assert all(comparison.beaten for comparison in found.comparisons.values())
     assert found.comparisons["random"].difference == pytest.approx(0.45, abs=0.06)
 
 
-def test_of_the_references_that_stand_the_best_is_named() -> None:
+def test_of_the_unbeaten_baselines_the_best_is_named() -> None:
     found = judge(shop(optimized=0.3, random=0.05, popularity=0.1, item_knn=0.31, ease=0.4))
     assert found.text == "signal, but ease is as good or better"
     assert not found.comparisons["item_knn"].beaten
     assert found.comparisons["popularity"].beaten
 
 
-def test_a_copy_of_a_reference_does_not_beat_it() -> None:
+def test_a_copy_of_a_baseline_does_not_beat_it() -> None:
     per_user = shop(optimized=0.3, random=0.05, popularity=0.1)
     found = judge({**per_user, "default": per_user["optimized"]})
     assert found.text == "signal, but default is as good or better"
@@ -106,15 +106,15 @@ def test_what_is_plainly_worse_needs_no_more_users() -> None:
 
 
 @pytest.mark.parametrize(
-    ("users", "reference", "rates"),
+    ("users", "baseline", "rates"),
     [
         (60, "random", {"optimized": 0.05, "random": 0.05, "popularity": 0.05}),
         (300, "popularity", {"optimized": 0.11, "random": 0.02, "popularity": 0.1}),
     ],
 )
-def test_few_users_tell_too_little(users: int, reference: str, rates: dict[str, float]) -> None:
+def test_few_users_tell_too_little(users: int, baseline: str, rates: dict[str, float]) -> None:
     found = judge(shop(users=users, **rates))
-    assert (found.text, found.reference) == (TOO_LITTLE, reference)
+    assert (found.text, found.baseline) == (TOO_LITTLE, baseline)
     assert found.users_needed is not None
     assert found.users_needed > users
     assert found.sentence == f"{TOO_LITTLE} (about {found.users_needed:,} users would be needed)"
@@ -133,7 +133,7 @@ def test_a_lift_that_there_is_no_room_for_is_not_asked_for(users: int) -> None:
     per_user = shop(users=users, optimized=0.0, random=0.9, popularity=0.0)
     per_user["optimized"] = np.arange(users) % 15 < 14
     found = judge(per_user)
-    assert (found.text, found.reference) == (TOO_LITTLE, "random")
+    assert (found.text, found.baseline) == (TOO_LITTLE, "random")
     # 95 % hits have a variance of 0.95 · 0.05; (1.645 + 0.842)² · 0.0475 / 0.05² users.
     assert found.users_needed == pytest.approx(118, rel=0.05)
 
@@ -156,17 +156,17 @@ def test_what_stands_in_the_way_is_asked_how_many_users_it_needs() -> None:
     assert one.over_seeds is not None
     assert one.over_seeds.beaten
     assert found == replace(judge(per_user), comparisons=found.comparisons)
-    assert (found.text, found.reference) == (TOO_LITTLE, "popularity")
+    assert (found.text, found.baseline) == (TOO_LITTLE, "popularity")
 
 
 def test_nobody_found_anything() -> None:
     per_user = shop(users=50, optimized=0.0, random=0.01, popularity=0.0)
     found = judge(per_user)
-    assert (found.text, found.reference) == (TOO_LITTLE, "random")
+    assert (found.text, found.baseline) == (TOO_LITTLE, "random")
     # 1.5 % hits have a variance of 0.015 · 0.985; (1.645 + 0.842)² · 0.0148 / 0.005² users.
     assert found.users_needed == pytest.approx(3654, rel=0.02)
     impossible = judge({**per_user, "random": np.zeros(50)})
-    assert impossible.sentence == f"{TOO_LITTLE} (nothing that is held out can be found)"
+    assert impossible.sentence == f"{TOO_LITTLE} (no held-out item can be recommended)"
 
 
 def test_one_user_tells_nothing() -> None:
@@ -197,7 +197,7 @@ def test_the_words_fit_the_comparisons(drawn: tuple[int, np.ndarray]) -> None:
         assert found.comparisons[name].difference > 0
     assert (found.text == BEATS) == (beaten == set(NAMES[1:]))
     assert found.text.startswith("signal") <= ({"random", "popularity"} <= beaten)
-    assert found.reference not in beaten
+    assert found.baseline not in beaten
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.9])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.baselines.test_item_knn import histories
-from twotower.baselines import EASE, ease
+from twotower.baselines import ease
+from twotower.baselines.ease import EASE
 
 
 def matrix() -> np.ndarray:

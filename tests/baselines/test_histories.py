@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from twotower.baselines import ItemKNN
 from twotower.baselines.histories import histories
+from twotower.baselines.item_knn import ItemKNN
 from twotower.data.interactions import Interactions
 
 # User 0: item 2, then items 0 and 1 in one second, then item 2 again. User 1: item 1.

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import catalogue_of, events
-from twotower.baselines import ItemKNN, item_knn
+from twotower.baselines import item_knn
+from twotower.baselines.item_knn import ItemKNN
 from twotower.data.interactions import Interactions
 
 Float64Array = np.ndarray

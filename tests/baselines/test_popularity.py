@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.conftest import catalogue_of, events
-from twotower.baselines import Popularity
+from twotower.baselines.popularity import Popularity
 
 
 def test_items_score_by_their_rows() -> None:

@@ -1,11 +1,8 @@
 import numpy as np
-import pytest
 
-from twotower.baselines import RecencyPopularity
-from twotower.baselines.recency import has_times
+from twotower.baselines.recency import RecencyPopularity
+from twotower.common.units import DAY
 from twotower.data.interactions import Interactions
-
-DAY = 86_400
 
 
 def rows(items: list[int], days: list[float]) -> Interactions:
@@ -48,8 +45,3 @@ def test_scores_are_one_row_for_each_user_and_may_be_overwritten() -> None:
     want = scores[1].clone()
     scores[0] = -1.0
     assert scorer.scores(np.array([9]))[0].equal(want)
-
-
-@pytest.mark.parametrize(("days", "there"), [([0, 0], False), ([0, 1], True), ([], False)])
-def test_times_are_there_if_they_differ(days: list[float], *, there: bool) -> None:
-    assert has_times(rows([0] * len(days), days)) is there

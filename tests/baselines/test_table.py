@@ -4,8 +4,7 @@ import torch
 
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.baselines import table
-from twotower.baselines.table import REFERENCES, Reference, TrainingRows, choose
-from twotower.config.training import EvaluateConfig
+from twotower.baselines.table import BASELINES, Baseline, TrainingData, choose_setting
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
@@ -13,18 +12,18 @@ from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 KS = (5, 10)
 
 
-def small() -> tuple[TrainingRows, EvaluationSet]:
+def small() -> tuple[TrainingData, EvaluationSet]:
     splits = split_by_time(events(seed=5))
     catalogue = catalogue_of(splits["train"])
-    target = evaluation_set(catalogue, splits["train"], splits["validation"], EvaluateConfig())
+    target = evaluation_set(catalogue, splits["train"], splits["validation"], exclude_seen=True)
     rows = catalogue.encode(splits["train"])
-    return TrainingRows(rows, len(catalogue.users), len(catalogue.items)), target
+    return TrainingData(rows, len(catalogue.users), len(catalogue.items)), target
 
 
-def without_times(rows: TrainingRows) -> TrainingRows:
+def without_times(rows: TrainingData) -> TrainingData:
     known = rows.interactions
     flat = Interactions(known.user_idx, known.item_idx, known.weight, np.zeros_like(known.user_idx))
-    return TrainingRows(flat, rows.num_users, rows.num_items)
+    return TrainingData(flat, rows.num_users, rows.num_items)
 
 
 class Fixed:
@@ -37,30 +36,29 @@ class Fixed:
         return self._scores.repeat(len(user_idx), 1)
 
 
-@pytest.mark.parametrize("reference", REFERENCES, ids=lambda reference: reference.name)
-def test_the_best_setting_on_validation_is_chosen(reference: Reference) -> None:
+@pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
+def test_the_best_setting_on_validation_is_chosen(baseline: Baseline) -> None:
     rows, target = small()
-    assert reference.obstacle(rows) == ""
-    choice = choose(reference, rows, target, "ndcg_at_10", KS)
+    assert baseline.obstacle(rows) == ""
+    chosen = choose_setting(baseline, rows, target, "ndcg_at_10", KS)
     values = {
         tuple(setting.items()): evaluate(scorer, target, KS).summary()["ndcg_at_10"]
-        for setting, scorer in reference.candidates(rows)
+        for setting, scorer in baseline.candidates(rows)
     }
     best = max(values.values())
-    assert values[tuple(choice.setting.items())] == best
-    assert choice.validation == (best if len(values) > 1 else None)
-    again = reference.scorer(rows, choice.setting)
+    assert values[tuple(chosen.items())] == best
+    again = baseline.scorer(rows, chosen)
     assert evaluate(again, target, KS).summary()["ndcg_at_10"] == best
 
 
 def test_histories_may_decay_where_there_are_times() -> None:
     rows, _ = small()
-    for reference in REFERENCES:
-        decays = [setting.get("decay") for setting, _ in reference.candidates(rows)]
-        if reference.name in ("item_knn", "ease"):
+    for baseline in BASELINES.values():
+        decays = [setting.get("decay") for setting, _ in baseline.candidates(rows)]
+        if baseline.name in ("item_knn", "ease"):
             assert decays == [None, 0.1, 0.3] * 4
-            timeless = [s for s, _ in reference.candidates(without_times(rows))]
-            assert timeless == list(reference.grid)
+            timeless = [s for s, _ in baseline.candidates(without_times(rows))]
+            assert timeless == list(baseline.grid)
         else:
             assert set(decays) == {None}
 
@@ -68,26 +66,25 @@ def test_histories_may_decay_where_there_are_times() -> None:
 def test_of_equal_settings_the_first_is_chosen() -> None:
     rows, target = small()
     grid = tuple({"favourite": favourite} for favourite in (3.0, 3.0, 3.0))
-    same = Reference("same", grid, lambda rows, _: Fixed(3.0, rows.num_items))
-    assert choose(same, rows, target, "mrr", KS).setting is grid[0]
+    same = Baseline("same", grid, lambda rows, _: Fixed(3.0, rows.num_items))
+    assert choose_setting(same, rows, target, "mrr", KS) is grid[0]
 
 
 def test_nothing_to_choose_by_gives_the_middle_of_the_grid() -> None:
     rows, _ = small()
     splits = split_by_time(events(seed=5))
     nothing = evaluation_set(
-        catalogue_of(splits["train"]), splits["train"], splits["validation"][:0], EvaluateConfig()
+        catalogue_of(splits["train"]), splits["train"], splits["validation"][:0], exclude_seen=True
     )
     grid = tuple({"favourite": favourite} for favourite in (1.0, 2.0, 3.0))
-    reference = Reference("any", grid, lambda rows, _: Fixed(1.0, rows.num_items))
-    choice = choose(reference, rows, nothing, "mrr", KS)
-    assert (choice.setting, choice.validation) == ({"favourite": 2.0}, None)
+    baseline = Baseline("any", grid, lambda rows, _: Fixed(1.0, rows.num_items))
+    assert choose_setting(baseline, rows, nothing, "mrr", KS) == {"favourite": 2.0}
 
 
 def test_what_cannot_be_fitted_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = small()
     monkeypatch.setattr(table, "MAX_ITEMS", 20)
-    why = {reference.name: reference.obstacle(without_times(rows)) for reference in REFERENCES}
+    why = {baseline.name: baseline.obstacle(without_times(rows)) for baseline in BASELINES.values()}
     assert why == {
         "popularity": "",
         "recency_popularity": "the data has no times",
@@ -100,9 +97,9 @@ def test_structure_is_found() -> None:
     """Users choose from their group: what looks at histories beats what does not."""
     rows, target = small()
     values = {}
-    for reference in REFERENCES:
-        chosen = choose(reference, rows, target, "recall_at_10", KS)
-        scorer = reference.scorer(rows, chosen.setting)
-        values[reference.name] = evaluate(scorer, target, KS).summary()["recall_at_10"]
+    for baseline in BASELINES.values():
+        chosen = choose_setting(baseline, rows, target, "recall_at_10", KS)
+        scorer = baseline.scorer(rows, chosen)
+        values[baseline.name] = evaluate(scorer, target, KS).summary()["recall_at_10"]
     popular = max(values["popularity"], values["recency_popularity"])
     assert min(values["item_knn"], values["ease"]) > popular

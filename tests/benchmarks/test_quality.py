@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from benchmarks import quality
-from benchmarks.comparison import clock, references, tuning
+from benchmarks.comparison import baselines, clock, tuning
 from benchmarks.comparison.clock import Point
 from benchmarks.comparison.problem import Method, Problem
 from benchmarks.comparison.report import frontier, results_rows
 from benchmarks.comparison.tuning import Effort, Result, Run, measure, train
 from benchmarks.comparison.two_tower import two_tower
 from tests.conftest import events
-from twotower.baselines import Popularity
+from twotower.baselines.popularity import Popularity
 from twotower.common.errors import TrainingError
 from twotower.evaluation.ranking import VectorScorer
 
@@ -69,7 +69,7 @@ def test_what_a_user_did_last_counts_only_where_there_are_times(dataset):
 
 def test_the_command(shop, tmp_path, capsys, monkeypatch):
     small = two_tower(quality.OURS, (SMALL, SMALL | {"dim": 4}))
-    monkeypatch.setattr(quality, "METHODS", (small, *references.METHODS))
+    monkeypatch.setattr(quality, "METHODS", (small, *baselines.METHODS))
     monkeypatch.setattr("benchmarks.comparison.plot.write_pictures", lambda *_: [])
     quality.main([str(shop), "--threads", "1", "--budget", "5", "--output", str(tmp_path)])
     printed = capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_a_mistake_is_one_line(capsys):
 
 
 def test_a_method_that_cannot_run_is_reported(dataset, capsys):
-    absent = Method("absent", ({},), references.METHODS[0].fit, obstacle=lambda _: "not installed")
+    absent = Method("absent", ({},), baselines.METHODS[0].fit, obstacle=lambda _: "not installed")
     result = measure(absent, dataset, EFFORT, silent)
     assert (result.missing, result.runs) == ("not installed", ())
     rows = results_rows([result], "two_tower", 42)

@@ -76,3 +76,10 @@ def test_a_vocabulary_encodes_and_extends():
     assert vocabulary.extend(pd.Series(["a"])) is vocabulary
     assert vocabulary.extend(pd.Series(["z", "c", "a"])).ids.tolist() == ["b", "a", "c", "z"]
     assert Vocabulary(pd.Index([1])).encode(pd.Series(["1"])).tolist() == [-1]
+
+
+@pytest.mark.parametrize(("seconds", "differ"), [([7, 7], False), ([0, 1], True), ([], False)])
+def test_rows_have_times_if_these_differ(seconds: list[int], *, differ: bool) -> None:
+    index, weight = np.zeros(len(seconds), np.int64), np.ones(len(seconds), np.float32)
+    rows = Interactions(index, index, weight, np.array(seconds, dtype=np.int64))
+    assert rows.has_times is differ

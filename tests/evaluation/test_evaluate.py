@@ -8,9 +8,9 @@ from ranx import Qrels, Run
 from ranx import evaluate as ranx_evaluate
 
 from tests.conftest import catalogue_of, events, split_by_time
-from twotower.config.training import EvaluateConfig
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.metrics import random_expectation
 from twotower.evaluation.ranking import VectorScorer
 
 KS = (5, 10, 20)
@@ -36,7 +36,7 @@ def test_who_and_what_is_counted() -> None:
         (2, 10),  # nothing new
         (9, 11),  # a user without history
     )  # fmt: skip
-    target = evaluation_set(catalogue_of(train), train, held_out, EvaluateConfig())
+    target = evaluation_set(catalogue_of(train), train, held_out, exclude_seen=True)
     assert target.users.tolist() == [0]
     assert target.relevant.items.tolist() == [2]
     assert target.num_relevant.tolist() == [2]
@@ -53,25 +53,23 @@ def test_who_and_what_is_counted() -> None:
 
 def test_seen_items_stay_when_repeats_count() -> None:
     train, held_out = pairs((1, 10), (1, 11), (2, 11)), pairs((1, 10), (2, 10))
-    target = evaluation_set(
-        catalogue_of(train), train, held_out, EvaluateConfig(exclude_seen=False)
-    )
+    target = evaluation_set(catalogue_of(train), train, held_out, exclude_seen=False)
     assert target.users.tolist() == [0, 1]
     assert target.masked.items.size == 0
 
 
 def test_no_held_out_rows_is_an_empty_set() -> None:
     train = pairs((1, 10), (2, 11))
-    target = evaluation_set(catalogue_of(train), train, train[:0], EvaluateConfig())
+    target = evaluation_set(catalogue_of(train), train, train[:0], exclude_seen=True)
     assert len(target) == 0
-    assert target.random(KS) == {}
+    assert random_expectation(target, KS).summary() == {}
     with pytest.raises(ValueError, match="without a user"):
         evaluate(random_vectors(2, 2), target, KS)
 
 
 def test_perfect_ranking_scores_one() -> None:
     train, held_out = pairs((1, 10), (2, 11), (1, 12)), pairs((1, 11), (2, 10), (2, 12))
-    target = evaluation_set(catalogue_of(train), train, held_out, EvaluateConfig())
+    target = evaluation_set(catalogue_of(train), train, held_out, exclude_seen=True)
     users = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
     summary = evaluate(VectorScorer(users, np.eye(3, dtype=np.float32)), target, (2,)).summary()
     names = ("recall_at_2", "ndcg_at_2", "hit_rate_at_2", "mrr", "coverage_at_2")
@@ -82,7 +80,7 @@ def test_perfect_ranking_scores_one() -> None:
 def setting() -> tuple:
     splits = split_by_time(events(seed=3, num_users=60, num_items=60))
     catalogue = catalogue_of(splits["train"])
-    target = evaluation_set(catalogue, splits["train"], splits["test"], EvaluateConfig())
+    target = evaluation_set(catalogue, splits["train"], splits["test"], exclude_seen=True)
     return catalogue, target, random_vectors(len(catalogue.users), len(catalogue.items))
 
 
@@ -145,7 +143,7 @@ def test_relabelling_ids_changes_nothing(setting: tuple) -> None:
         for name, frame in splits.items()
     }
     again = evaluation_set(
-        catalogue_of(renamed["train"]), renamed["train"], renamed["test"], EvaluateConfig()
+        catalogue_of(renamed["train"]), renamed["train"], renamed["test"], exclude_seen=True
     )
     assert evaluate(scorer, again, KS).summary() == evaluate(scorer, target, KS).summary()
     assert len(catalogue.items) == again.num_items
@@ -173,7 +171,7 @@ class Noise:
 def test_random_scores_come_close_to_the_random_expectation(setting: tuple) -> None:
     _, target, _ = setting
     runs = [evaluate(Noise(seed, target.num_items), target, KS).summary() for seed in range(200)]
-    for name, expected in target.random(KS).items():
+    for name, expected in random_expectation(target, KS).summary().items():
         values = [run[name] for run in runs]
         error = np.std(values) / math.sqrt(len(values))
         assert abs(np.mean(values) - expected) < 4 * error + 1e-6, name
@@ -182,28 +180,31 @@ def test_random_scores_come_close_to_the_random_expectation(setting: tuple) -> N
 def test_the_rankings_are_kept_beside_what_they_hit(setting: tuple) -> None:
     _, target, scorer = setting
     found = evaluate(scorer, target, KS)
-    assert found.top.shape == found.hits.shape == (len(target), KS[-1])
+    top, hits = found.rankings.top, found.rankings.hits
+    assert top.shape == hits.shape == (len(target), KS[-1])
     for row in range(len(target)):
         relevant = set(target.relevant.rows(row, row + 1)[1].tolist())
-        assert [item in relevant for item in found.top[row].tolist()] == found.hits[row].tolist()
-    recall = found.hits.sum(axis=1) / target.num_relevant
+        assert [item in relevant for item in top[row].tolist()] == hits[row].tolist()
+    recall = hits.sum(axis=1) / target.num_relevant
     assert np.array_equal(recall, found.per_user[f"recall_at_{KS[-1]}"])
 
 
-def test_the_random_expectation_is_the_mean_of_that_of_each_user(setting: tuple) -> None:
-    _, target, _ = setting
-    per_user = target.random_per_user(KS)
-    assert {len(values) for values in per_user.values()} == {len(target)}
-    want = {name: values.mean() for name, values in per_user.items()}
-    assert target.random(KS) == pytest.approx(want | target.random_coverage(KS))
+def test_the_random_expectation_has_the_keys_of_what_is_measured(setting: tuple) -> None:
+    _, target, scorer = setting
+    random, measured = random_expectation(target, KS), evaluate(scorer, target, KS)
+    assert {len(values) for values in random.per_user.values()} == {len(target)}
+    assert list(random.per_user) == list(measured.per_user)
+    assert list(random.overall) == list(measured.overall)
+    want = {name: values.mean() for name, values in random.per_user.items()} | random.overall
+    assert random.summary() == pytest.approx(want)
 
 
 def test_random_rankings_cover_what_somebody_cannot_miss() -> None:
     # User 1 is left with one item, 12, and is shown it; user 2 with 10 and 12, of which one.
     train, held_out = pairs((1, 10), (1, 11), (2, 11)), pairs((1, 12), (2, 12))
     catalogue = catalogue_of(pairs((1, 10), (1, 11), (2, 12)))
-    target = evaluation_set(catalogue, train, held_out, EvaluateConfig())
-    assert target.random_coverage((1, 2)) == {
+    target = evaluation_set(catalogue, train, held_out, exclude_seen=True)
+    assert random_expectation(target, (1, 2)).overall == {
         "coverage_at_1": pytest.approx((0.5 + 0 + 1) / 3),
         "coverage_at_2": pytest.approx(2 / 3),
     }

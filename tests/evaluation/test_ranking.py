@@ -42,21 +42,21 @@ def test_equal_scores_rank_by_index(scores: np.ndarray, k: int) -> None:
 
 def test_masked_items_are_left_out_and_ranks_are_full() -> None:
     scorer = Fixed([[5, 4, 3, 2, 1], [1, 1, 1, 1, 1]])
-    [block] = rank(scorer, target(lists([4], [3]), lists([0, 1], [0]), 5), k=2)
-    assert block.top.tolist() == [[2, 3], [1, 2]]
-    assert block.hits.tolist() == [[False, False], [False, False]]
-    assert block.first_relevant.tolist() == [3, 3]
+    ranked = rank(scorer, target(lists([4], [3]), lists([0, 1], [0]), 5), k=2)
+    assert ranked.top.tolist() == [[2, 3], [1, 2]]
+    assert ranked.hits.tolist() == [[False, False], [False, False]]
+    assert ranked.first_relevant.tolist() == [3, 3]
 
 
 def test_fewer_candidates_than_k_leave_gaps() -> None:
-    [block] = rank(Fixed([[3, 2, 1]]), target(lists([2]), lists([0, 1]), 3), k=3)
-    assert block.top.tolist() == [[2, -1, -1]]
-    assert block.hits.tolist() == [[True, False, False]]
+    ranked = rank(Fixed([[3, 2, 1]]), target(lists([2]), lists([0, 1]), 3), k=3)
+    assert ranked.top.tolist() == [[2, -1, -1]]
+    assert ranked.hits.tolist() == [[True, False, False]]
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(TrainingError, match="finite"):
-        list(rank(Fixed([[1, float("nan")]]), target(lists([0]), lists([]), 2), k=1))
+        rank(Fixed([[1, float("nan")]]), target(lists([0]), lists([]), 2), k=1)
 
 
 def test_block_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,10 +64,9 @@ def test_block_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = VectorScorer(
         rng.normal(size=(37, 8)).astype(np.float32), rng.normal(size=(50, 8)).astype(np.float32)
     )
-    relevant = lists(*[[user % 50] for user in range(37)])
-    want = rank(scorer, target(relevant, lists(*[[]] * 37), 50), k=5)
-    tops = np.concatenate([block.top for block in want])
-    monkeypatch.setattr(ranking, "BLOCK_SCORES", 50 * 10)
-    blocks = list(rank(scorer, target(relevant, lists(*[[]] * 37), 50), k=5))
-    assert len(blocks) == 4
-    assert np.array_equal(np.concatenate([block.top for block in blocks]), tops)
+    users = target(lists(*[[user % 50] for user in range(37)]), lists(*[[]] * 37), 50)
+    want = rank(scorer, users, k=5)
+    monkeypatch.setattr(ranking, "BLOCK_SCORES", 50 * 10)  # four blocks, the last one padded
+    got = rank(scorer, users, k=5)
+    for name in ("top", "hits", "first_relevant"):
+        assert np.array_equal(getattr(got, name), getattr(want, name)), name

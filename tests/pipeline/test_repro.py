@@ -147,7 +147,7 @@ def test_changed_data_is_another_study(project: Project) -> None:
     output = project.dvc("repro", "hpo")
     assert "Running stage 'prepare'" in output
     assert "Running stage 'hpo'" in output
-    assert "hpo_study.db holds another study (data, space or settings): ignored" in output
+    assert "hpo_study.db: ignored, it is of another study (other data, space or settings)" in output
     assert "already there" not in output
     assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
 
@@ -163,7 +163,7 @@ def test_the_pipeline_ends_well_without_a_split(project: Project, without: str) 
     project.set(f"split.{without}", 0)
     output = project.dvc("repro")
     if without == "test":
-        assert "it is unscored: there is no test split" in output
+        assert "without test scores: there is no test split" in output
         assert yaml.safe_load(project.read("metrics/test.json")) == {"scored": False}
     else:
         assert "no validation split: nothing to choose by, so the defaults stand" in output

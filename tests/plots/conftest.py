@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.plots.search_files import random_trials, trial, write_search
-from twotower.plots.search_files import DrawnSearch
+from twotower.plots.search_files import DrawnSearch, read_search
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def search(tmp_path: Path) -> Callable[..., DrawnSearch]:
     """Write and read a search: search(rows, space, **changes)."""
 
     def build(rows: Sequence[dict[str, Any]], *args: Any, **changes: Any) -> DrawnSearch:
-        return write_search(tmp_path, rows, *args, **changes).read()
+        return read_search(write_search(tmp_path, rows, *args, **changes))
 
     return build
 

@@ -1,14 +1,13 @@
-"""Searches of any shape as the two files that the plots read."""
+"""Searches of any shape as the file that the plots read."""
 
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twotower.common.files import write_csv, write_json
-from twotower.plots.search_files import DrawnSearch, read_search
+from twotower.common.files import write_json
+from twotower.search.trial import RESULTS_VERSION
 
 SPACE: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
@@ -18,29 +17,10 @@ SPACE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Files:
-    """The two inputs in a folder of their own."""
-
-    folder: Path
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "hpo_results.json"
-
-    @property
-    def trials(self) -> Path:
-        return self.folder / "metrics" / "hpo_trials.csv"
-
-    def read(self) -> DrawnSearch:
-        return read_search(self.results, self.trials)
-
-
 def trial(value: float | None, state: str = "COMPLETE", **params: Any) -> dict[str, Any]:
-    """Row of the table, without its number."""
+    """A trial of the results, without its number."""
     failure = "TrainingError: the loss is not finite" if state == "FAIL" else None
-    named = {f"params_{name}": value for name, value in params.items()}
-    return {"state": state, "value": value, "failure": failure, **named}
+    return {"state": state, "value": value, "failure": failure, "params": params}
 
 
 def random_trials(count: int) -> list[dict[str, Any]]:
@@ -60,25 +40,23 @@ def write_search(
     rows: Sequence[dict[str, Any]],
     space: dict[str, Any] | None = None,
     **changes: Any,
-) -> Files:
-    """Write both files as the search stage does; `changes` replaces keys of the results."""
-    space = SPACE if space is None else space
-    rows = [{"number": number, **row} for number, row in enumerate(rows)]
-    complete = [row for row in rows if row["state"] == "COMPLETE"]
-    best = max(complete, key=lambda row: (row["value"], -row["number"]), default=None)
+) -> Path:
+    """Write the results as the search stage does; `changes` replaces keys."""
+    trials = [{"number": number, **row} for number, row in enumerate(rows)]
+    complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
+    best = max(complete, key=lambda trial: (trial["value"], -trial["number"]), default=None)
     results = {
         "best_trial": best and {"number": best["number"], "value": best["value"]},
         "complete": True,
         "objective": "recall_at_10",
-        "direction": "maximize",
-        "search_space": space,
+        "format_version": RESULTS_VERSION,
+        "search_space": SPACE if space is None else space,
         "include_defaults": True,
         "random": {"recall_at_10": 0.03},
         "num_users": 512,
         "split": "validation",
+        "trials": trials,
     }
-    files = Files(folder)
-    columns = ["number", "state", "value", *(f"params_{name}" for name in sorted(space)), "failure"]
-    write_json(files.results, results | changes)
-    write_csv(files.trials, columns, rows)
-    return files
+    path = folder / "hpo_results.json"
+    write_json(path, results | changes)
+    return path

@@ -5,20 +5,6 @@ from twotower.plots import chart
 
 
 @pytest.mark.parametrize(
-    ("key", "label"),
-    [
-        ("recall_at_10", "Recall@10"),
-        ("ndcg_at_5", "NDCG@5"),
-        ("hit_rate_at_20", "Hit rate@20"),
-        ("mrr", "MRR"),
-        ("other_at_3", "other@3"),
-    ],
-)
-def test_metric_labels(key, label):
-    assert chart.metric_label(key) == label
-
-
-@pytest.mark.parametrize(
     ("value", "text"),
     [(0.123456, "0.1235"), (256, "256"), (True, "True"), ("<b>&", "&lt;b&gt;&amp;")],
 )
@@ -36,7 +22,7 @@ def test_evidence_counts_users_and_trials(twenty, search):
 
     one = search(random_trials(1), num_users=1, complete=False)
     assert chart.evidence(one) == (
-        "validation split, 1 user · 1 trial · stopped early, rerun to go on"
+        "validation split, 1 user · 1 trial · stopped early, rerun to resume"
     )
 
 

@@ -107,5 +107,5 @@ def test_the_verdict_of_the_test_split_stands_below_the_evidence(twenty):
 
     evidence, verdict = title.subtitle.text.split("<br>")
     assert evidence.startswith("validation split, 512 users")
-    assert verdict.endswith("on the refitted model: signal, but ease is as good or better")
+    assert verdict.endswith("model (test split): signal, but ease is as good or better")
     assert "erdict" not in draw_history(twenty).figure.layout.title.subtitle.text

@@ -25,7 +25,7 @@ def test_enough_trials_need_no_warning(search):
 def test_a_parameter_that_only_some_trials_have(search):
     rows = random_trials(12)
     for row in rows[::2]:
-        del row["params_dim"]
+        del row["params"]["dim"]
 
     assert "dim" in draw_importance(search(rows)).figure.data[0].y
 
@@ -42,7 +42,7 @@ def test_parameters_that_never_varied_weigh_nothing(search):
     drawn = draw_importance(search([trial(v / 10, dim=8, epochs=8) for v in range(5)], space))
 
     assert drawn.figure is None
-    assert "no parameter sets the best ones apart" in drawn.reason
+    assert "no parameter distinguishes the best ones" in drawn.reason
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -56,14 +56,6 @@ def test_a_parameter_that_a_trial_lacks_has_a_place_of_its_own(search):
     assert worst.customdata[1][1] == MISSING
 
 
-def test_lower_is_better_turns_order_and_colours(search):
-    rows = [trial(0.2, lr=0.001), trial(0.1, lr=0.1), trial(0.3, lr=0.01)]
-    drawn = draw_parallel(search(rows, direction="minimize", best_trial={"number": 1}))
-
-    assert [line.y[0] for line in lines(drawn)] == pytest.approx([1, 0.5, 0])
-    assert drawn.figure.data[-1].marker.reversescale
-
-
 def test_a_trial_that_fresh_seeds_chose_is_on_top(search):
     confirm = {"chosen": 1, "seeds": 3, "trials": [{"number": 1, "mean": 0.19}]}
     rows = [trial(0.3, lr=0.001), trial(0.2, lr=0.1)]

@@ -57,7 +57,7 @@ def test_no_browser_says_how_to_get_one(tmp_path, monkeypatch):
 def test_a_named_browser_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "absent"))
 
-    with pytest.raises(BrowserError, match=r"BROWSER_PATH is .*absent, which is no file"):
+    with pytest.raises(BrowserError, match=r"BROWSER_PATH: no such file: .*absent"):
         find_browser()
 
 

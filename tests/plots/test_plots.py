@@ -52,9 +52,9 @@ def run_stage(folder, **environment):
     ],
 )
 def test_every_search_gives_three_pages_with_a_chart_or_a_sentence(tmp_path, rows, figures):
-    files = write_search(tmp_path, rows)
+    results = write_search(tmp_path, rows)
 
-    written = write_plots(files.results, files.trials, tmp_path / "plots", static="never")
+    written = write_plots(results, tmp_path / "plots", static="never")
 
     assert [path.name for path in written.files] == [*PAGES, "plotly.min.js"]
     pages = [path.read_text() for path in written.files[:3]]
@@ -70,6 +70,7 @@ def test_bytes_are_equal_in_processes_with_other_hash_seeds(tmp_path):
         write_search(folder, rows, SPACE)
         (folder / "params.yaml").write_text("visualize: {static: never}\n")
         verdict = {"scored": False, "reason": "there is no test split", "verdict": None}
+        (folder / "metrics").mkdir()
         (folder / "metrics" / "verdict.json").write_text(json.dumps(verdict))
         done = run_stage(folder, PYTHONHASHSEED=seed)
         assert (done.returncode, done.stderr) == (0, "")
@@ -86,7 +87,7 @@ def test_the_stage_names_a_missing_input_in_one_line(tmp_path):
 
     assert done.returncode == 1
     assert done.stderr == (
-        "error: hpo_results.json: no such file; run dvc repro hpo first (or dvc pull)\n"
+        "error: hpo_results.json: no such file; run dvc repro hpo or dvc pull first\n"
     )
 
 
@@ -108,28 +109,28 @@ def no_browser(monkeypatch):
 
 @pytest.mark.usefixtures("no_browser")
 def test_auto_without_a_browser_is_a_note_and_leaves_no_old_picture(tmp_path):
-    files = write_search(tmp_path, random_trials(3))
+    results = write_search(tmp_path, random_trials(3))
     old = tmp_path / "plots" / "static" / "hpo_history.png"
     old.parent.mkdir(parents=True)
     old.touch()
 
-    written = write_plots(files.results, files.trials, tmp_path / "plots", static="auto")
+    written = write_plots(results, tmp_path / "plots", static="auto")
 
     assert len(written.files) == 4
-    assert written.notes == ["no PNG files: no browser (visualize.static: never ends this line)"]
+    assert written.notes == ["no PNG files: no browser (visualize.static: never hides this line)"]
     assert not old.exists()
 
 
 @pytest.mark.usefixtures("no_browser")
 def test_always_without_a_browser_is_an_error(tmp_path):
-    files = write_search(tmp_path, random_trials(3))
+    results = write_search(tmp_path, random_trials(3))
 
     with pytest.raises(BrowserError, match="no browser"):
-        write_plots(files.results, files.trials, tmp_path / "plots", static="always")
+        write_plots(results, tmp_path / "plots", static="always")
 
 
 @pytest.mark.usefixtures("no_browser")
 def test_never_asks_for_no_browser(tmp_path):
-    files = write_search(tmp_path, random_trials(3))
+    results = write_search(tmp_path, random_trials(3))
 
-    assert write_plots(files.results, files.trials, tmp_path / "plots", static="never").notes == []
+    assert write_plots(results, tmp_path / "plots", static="never").notes == []

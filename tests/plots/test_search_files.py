@@ -3,6 +3,7 @@ from optuna.trial import TrialState
 
 from tests.plots.search_files import SPACE, random_trials, trial, write_search
 from twotower.common.errors import DataError
+from twotower.plots.search_files import read_search
 
 
 def test_the_study_is_the_search(twenty):
@@ -33,16 +34,6 @@ def test_values_get_the_types_of_the_search_space(search):
     assert only.params["features"] is True
 
 
-def test_a_float_rounded_across_its_bound_is_put_back(search):
-    space = {"lr": {"type": "float", "low": 0.001, "high": 0.1}}
-
-    assert search([trial(0.1, lr=0.10000001)], space).study.trials[0].params == {"lr": 0.1}
-
-
-def test_empty_cells_are_absent_parameters(search):
-    assert search([trial(0.1, lr=0.01)]).study.trials[0].params == {"lr": 0.01}
-
-
 def test_defaults_only_if_they_were_tried_and_completed(search):
     rows = random_trials(2)
 
@@ -57,14 +48,9 @@ def test_a_search_without_trials(search):
     assert (found.study.trials, found.best, found.random) == ([], None, None)
 
 
-@pytest.mark.parametrize("name", ["results", "trials"])
-def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path, name):
-    files = write_search(tmp_path, random_trials(2))
-    path = getattr(files, name)
-    path.unlink()
-
-    with pytest.raises(DataError, match=rf"{path.name}: no such file; run dvc repro hpo"):
-        files.read()
+def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(DataError, match=r"hpo_results\.json: no such file; run dvc repro hpo"):
+        read_search(tmp_path / "hpo_results.json")
 
 
 @pytest.mark.parametrize(
@@ -74,64 +60,60 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path, name):
         (b"{", "not valid JSON"),
         (b"\xff\xfe", "cannot be read"),
         (b"[]", "the whole file"),
-        (b"{}", "best_trial: Field required"),
+        (b'{"format_version": 2}', "best_trial: Field required"),
+        (b'{"best_trial": null}', r"format version 1, but 2 is needed; run dvc repro -f -s hpo"),
+        (b'{"format_version": 3}', "format version 3, but 2 is needed"),
     ],
 )
 def test_unreadable_results(tmp_path, content, message):
-    files = write_search(tmp_path, random_trials(2))
-    files.results.write_bytes(content)
+    path = tmp_path / "hpo_results.json"
+    path.write_bytes(content)
 
     with pytest.raises(DataError, match=message) as error:
-        files.read()
+        read_search(path)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("table", "message"),
+    ("change", "message"),
     [
-        ("", "no column number, state, value"),
-        ("number,state\n", "no column value"),
-        ("number,state,value,params_x\n", "params_x is not in the search space"),
-        ("number,state,value\n0,COMPLETE\n", "line 2: not as many cells"),
-        ("number,state,value\n0,COMPLETE,1,2\n", "line 2: not as many cells"),
-        ("number,state,value\n1,COMPLETE,1\n", "line 2: number: must count up from 0"),
-        ("number,state,value\n0,RUNNING,\n", "line 2: state: must be one of COMPLETE, FAIL"),
-        ("number,state,value\n0,COMPLETE,\n", "line 2: value: a complete trial needs"),
-        ("number,state,value\n0,COMPLETE,nan\n", "line 2: value: a complete trial needs"),
-        ("number,state,value,params_lr\n0,FAIL,,2\n", "params_lr: must be a number from 0.0001"),
-        ("number,state,value,params_lr\n0,FAIL,,x\n", "params_lr: must be a number from 0.0001"),
-        ("number,state,value,params_loss\n0,FAIL,,x\n", "params_loss: must be one of softmax"),
-        ('number,state,value\n0,FAIL,"\n', "not valid CSV"),
-        ("number,state,value\n0,FAIL,\n", "of different searches"),
+        ({"number": 1}, "trials.0: expected number 0, got 1"),
+        ({"state": "DONE"}, r"trials\.0\.state: Input should be 'RUNNING', 'COMPLETE'"),
+        ({"value": None}, r"trials\.0: .*value"),
+        ({"params": {"x": 1}}, r"trials\.0: 'x' is not in the search space"),
+        ({"params": {"lr": 2}}, r"trials\.0: .*'lr'"),
+        ({"params": {"lr": "x"}}, r"trials\.0: 'x' is not a valid type"),
+        ({"params": {"loss": "x"}}, r"trials\.0: 'x' not in \('softmax', 'mse'\)"),
     ],
 )
-def test_unreadable_trials_name_line_and_rule(tmp_path, table, message):
-    files = write_search(tmp_path, random_trials(2))
-    files.trials.write_text(table)
+def test_damaged_trials_are_named_in_one_line(tmp_path, change, message):
+    first, second = ({"number": n, **row} for n, row in enumerate(random_trials(2)))
+    path = write_search(tmp_path, [], trials=[first | change, second])
 
     with pytest.raises(DataError, match=message) as error:
-        files.read()
-    assert "hpo_trials.csv" in str(error.value)
+        read_search(path)
+    assert "hpo_results.json: " in str(error.value)
+    assert str(error.value).endswith("(finished trials are kept)")
     assert "\n" not in str(error.value)
 
 
-def test_a_best_trial_of_another_search(tmp_path):
-    files = write_search(tmp_path, random_trials(2), best_trial={"number": 5})
+def test_a_best_trial_that_is_not_there(tmp_path):
+    path = write_search(tmp_path, random_trials(2), best_trial={"number": 5})
 
-    with pytest.raises(DataError, match=r"the best trial is trial 5, .* different searches"):
-        files.read()
+    with pytest.raises(DataError, match=r"best_trial: 5 is not a complete trial"):
+        read_search(path)
 
 
 def test_a_chosen_trial_that_was_not_confirmed(tmp_path):
     confirm = {"chosen": 1, "seeds": 3, "trials": [{"number": 0, "mean": 0.1}]}
-    files = write_search(tmp_path, random_trials(2), confirm=confirm)
+    path = write_search(tmp_path, random_trials(2), confirm=confirm)
 
     with pytest.raises(DataError, match=r"confirm\.chosen: .*trial 1 is not among"):
-        files.read()
+        read_search(path)
 
 
 def test_an_unknown_kind_of_parameter(tmp_path):
-    files = write_search(tmp_path, [], {"x": {"type": "odd"}})
+    path = write_search(tmp_path, [], {"x": {"type": "odd"}})
 
     with pytest.raises(DataError, match=r"hpo_results.json: search_space\.x"):
-        files.read()
+        read_search(path)

@@ -2,15 +2,23 @@ from pathlib import Path
 
 import pytest
 
+from twotower.assessment.assess import VERDICT_VERSION
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
-from twotower.plots.verdict_line import read_verdict
+from twotower.plots.verdict_line import NEWEST_VERSION, read_verdict
 
 
 def test_the_sentence_is_read(tmp_path: Path) -> None:
     path = tmp_path / "verdict.json"
-    write_json(path, {"scored": True, "sentence": "too little <data>", "verdict": "too little"})
+    content = {"scored": True, "sentence": "too little <data>", "verdict": "too little"}
+    write_json(path, content | {"format_version": NEWEST_VERSION})
     assert read_verdict(path) == "too little &lt;data&gt;"
+    write_json(path, content)  # format version 1
+    assert read_verdict(path) == "too little &lt;data&gt;"
+
+
+def test_what_refit_writes_is_of_the_newest_version() -> None:
+    assert VERDICT_VERSION == NEWEST_VERSION
 
 
 def test_a_model_that_was_not_scored_has_none(tmp_path: Path) -> None:
@@ -22,6 +30,7 @@ def test_a_model_that_was_not_scored_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ('{"format_version": 3, "scored": true}', "format version 3 is newer than 2, the newest"),
         (None, "no such file; run dvc repro refit first"),
         ("{", "not a verdict"),
         ("[]", "not a verdict"),

@@ -8,16 +8,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.search.store.test_database import SPACE, record
+from tests.search.store.test_database import SPACE, finished
 from tests.search.store.test_live_study import location
 from twotower.config.hpo import HpoConfig
 from twotower.search.store.live_study import open_study
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 
-def made(number: int, provenance: str) -> TrialRecord:
-    made = record(number, None if number % 7 == 3 else number / 1000)
+def made(number: int, provenance: str) -> Trial:
+    made = finished(number, None if number % 7 == 3 else number / 1000)
     return replace(made, provenance=provenance, intermediate={1: 0.5, 2: number / 10})
 
 
@@ -27,13 +27,13 @@ def fill(root: Path, storage: str | None, count: int, pause: float = 0, *, say=p
     with open_study(where, HpoConfig(storage=storage), say) as study:
         for pair in range(0, count, 2):
             for number in (pair + 1, pair):
-                if number not in study.records and number < count:
+                if number not in study.trials and number < count:
                     time.sleep(pause)
                     study.add(made(number, where.provenance.digest))
                     sys.stdout.write(f"{number}\n")
                     sys.stdout.flush()
-        records = [study.records[number] for number in range(count)]
-    write_snapshot(where.snapshot, "s", records, SPACE, {"identity": where.identity.digest})
+        trials = [study.trials[number] for number in range(count)]
+    write_snapshot(where.snapshot, "s", trials, SPACE, {"identity": where.identity.digest})
 
 
 if __name__ == "__main__":

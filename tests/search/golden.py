@@ -15,6 +15,7 @@ from twotower.common.files import canonical, write_json
 from twotower.config import parse_config
 from twotower.search.identity import OBJECTIVE_VERSION, SEARCH_VERSION, provenance
 from twotower.search.objective import Objective
+from twotower.search.trial import Trial
 
 PATH = Path(__file__).parent / "golden_study.json"
 TRIED: tuple[dict[str, Any], ...] = (
@@ -57,8 +58,8 @@ def outcomes(prepared: Path) -> list[dict[str, Any]]:
         "hpo": {"include_defaults": False},
     }
     objective = Objective(prepared, parse_config(sections))
-    results = [objective(params) for params in TRIED]
-    return [{"losses": r.losses, "metrics": r.metrics} for r in results]
+    trials = [objective(Trial(0, "RUNNING", params)) for params in TRIED]
+    return [{"losses": trial.losses, "metrics": trial.metrics} for trial in trials]
 
 
 def made_with() -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
-from twotower.search.proposals.propose import Known, Proposal, propose
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.proposals.propose import propose
+from twotower.search.trial import Params, Trial
 
 DEFAULT_LR = 0.005
 """Of trial 0, not the project's: another default is not another way to propose."""
@@ -37,8 +37,8 @@ def value_of(params: Params) -> float:
     return float(canonical(value + 0.1 * params.get("logq", False)))
 
 
-def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> TrialRecord:
-    return TrialRecord(
+def finished(number: int, params: Params, attrs: Any, *, failed: bool = False) -> Trial:
+    return Trial(
         number=number,
         state="FAIL" if failed else "COMPLETE",
         params=params,
@@ -48,28 +48,28 @@ def record(number: int, params: Params, attrs: Any, *, failed: bool = False) -> 
     )
 
 
-def run(count: int, settings: Config, seed: int = 42) -> dict[int, TrialRecord]:
+def run(count: int, settings: Config, seed: int = 42) -> dict[int, Trial]:
     """Trials 0..count - 1, some of them failed."""
-    records: dict[int, TrialRecord] = {}
-    return extend(records, count, settings, seed)
+    trials: dict[int, Trial] = {}
+    return extend(trials, count, settings, seed)
 
 
 def extend(
-    records: dict[int, TrialRecord], count: int, settings: Config, seed: int = 42
-) -> dict[int, TrialRecord]:
+    trials: dict[int, Trial], count: int, settings: Config, seed: int = 42
+) -> dict[int, Trial]:
     """More trials, up to `count` of them."""
-    for number in range(len(records), count):
-        proposal = proposed(number, records, settings, seed)
+    for number in range(len(trials), count):
+        trial = proposed(number, trials, settings, seed)
         failed = number % 7 == 3
-        records[number] = record(number, proposal.params, proposal.system_attrs, failed=failed)
-    return records
+        trials[number] = finished(number, trial.params, trial.system_attrs, failed=failed)
+    return trials
 
 
 def proposed(
-    number: int, known: Mapping[int, Known], settings: Config, seed: int = 42, **options: Any
-) -> Proposal:
-    return propose(number, known, settings.search_space(), settings.hpo, seed, **options)
+    number: int, earlier: Mapping[int, Trial], settings: Config, seed: int = 42, **options: Any
+) -> Trial:
+    return propose(number, earlier, settings.search_space(), settings.hpo, seed, **options)
 
 
-def params_of(records: dict[int, TrialRecord]) -> list[Params]:
-    return [trial.params for trial in records.values()]
+def params_of(trials: dict[int, Trial]) -> list[Params]:
+    return [trial.params for trial in trials.values()]

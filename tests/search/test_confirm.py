@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from twotower.config.hpo import ConfirmConfig, HpoConfig
 from twotower.search.confirm import Confirmation
 from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchResult
-from twotower.search.execute import TrialTask, execute
-from twotower.search.objective import Outcome
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.execute import execute
+from twotower.search.objective import Report
+from twotower.search.proposals.pruners import Pruning
+from twotower.search.trial import Trial
 from twotower.search.workers.serial import SerialWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -33,14 +35,14 @@ WORTH: dict[int, list[float]] = {
 OWN = {0: 0.9, 1: 0.5, 2: 0.45}
 
 
-def trial(number: int, value: float | None, state: Any = "COMPLETE", **params: Any) -> TrialRecord:
+def trial(number: int, value: float | None, state: Any = "COMPLETE", **params: Any) -> Trial:
     metrics = {} if value is None else {"recall_at_10": value}
-    return TrialRecord(number, state, {"n": number, **params}, "p", value, metrics, losses=[1.0])
+    return Trial(number, state, {"n": number, **params}, "p", value, metrics, losses=[1.0])
 
 
-def result(*more: TrialRecord) -> SearchResult:
-    records = [trial(number, value) for number, value in OWN.items()]
-    return SearchResult([*records, *more], complete=True)
+def result(*more: Trial) -> SearchResult:
+    trials = [trial(number, value) for number, value in OWN.items()]
+    return SearchResult([*trials, *more], complete=True)
 
 
 class Objective:
@@ -49,14 +51,20 @@ class Objective:
     def __init__(self) -> None:
         self.runs: list[tuple[int, int]] = []
 
-    def __call__(self, params: Params, _report: Any = None, seed: int | None = None) -> Outcome:
-        assert seed is not None, "a trial that is confirmed has a fresh seed"
-        index = SEEDS.index(seed)
-        self.runs.append((params["n"], index))
-        return self.outcome(params["n"], index)
+    def __call__(self, trial: Trial, _report: Report | None = None) -> Trial:
+        assert trial.seed is not None, "a trial that is confirmed has a fresh seed"
+        index = SEEDS.index(trial.seed)
+        self.runs.append((trial.params["n"], index))
+        value = self.value(trial.params["n"], index)
+        metrics = {"recall_at_10": value}
+        losses = self.losses(index)
+        return replace(trial, state="COMPLETE", value=value, metrics=metrics, losses=losses)
 
-    def outcome(self, number: int, index: int) -> Outcome:
-        return Outcome({"recall_at_10": WORTH[number][index]}, [float(index)])
+    def value(self, number: int, index: int) -> float:
+        return WORTH[number][index]
+
+    def losses(self, index: int) -> list[float]:
+        return [float(index)]
 
 
 class Confirming:
@@ -77,7 +85,7 @@ class Confirming:
         confirmation = Confirmation(
             parse_config({}), ConfirmConfig(**asked), folder, "p", self.said.append
         )
-        self.missing = confirmation.missing(found.records)
+        self.missing = confirmation.num_missing(found.trials)
         dispatcher = Dispatcher(
             HpoConfig(timeout=timeout), workers or SerialWorkers(self.objective)
         )
@@ -109,7 +117,7 @@ def test_the_mean_of_fresh_seeds_chooses(tmp_path: Path) -> None:
         "trials": pytest.approx(0.246644),
     }
     assert run.result.confirmed is not None
-    assert run.result.confirmed.chosen.metrics() == {"recall_at_10": pytest.approx(0.5)}
+    assert run.result.confirmed.metrics() == {"recall_at_10": pytest.approx(0.5)}
 
 
 def test_only_complete_trials_are_confirmed_and_no_more_than_there_are(tmp_path: Path) -> None:
@@ -128,7 +136,7 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
     assert set(wider.objective.runs) == {(2, 0), (2, 1), (0, 2), (1, 2), (2, 2)} | {
         (n, 3) for n in range(3)
     }
-    assert any("4 of 12 runs are already there" in line for line in wider.said)
+    assert any("4 of 12 runs are done" in line for line in wider.said)
     assert wider.json == Confirming(tmp_path / "fresh", top=3, seeds=4).json
     assert Confirming(tmp_path, top=2, seeds=2).json == first.json
 
@@ -136,7 +144,7 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
 def test_a_run_of_other_hyperparameters_does_not_count(tmp_path: Path) -> None:
     Confirming(tmp_path, top=2, seeds=2)
     found = result()
-    found.records[1] = trial(1, 0.5, dim=8)
+    found.trials[1] = trial(1, 0.5, dim=8)
     assert set(Confirming(tmp_path, found, top=2, seeds=2).objective.runs) == {(1, 0), (1, 1)}
 
 
@@ -149,8 +157,8 @@ class Threads:
         self._objective = objective
         self._pool = ThreadPoolExecutor(self.count)
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        return self._pool.submit(execute, task, self._objective)
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> Future[Trial]:
+        return self._pool.submit(execute, trial, self._objective, pruning)
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
@@ -169,13 +177,13 @@ class Mortal:
         self._deaths = deaths
         self._tries: dict[tuple[int, int | None], int] = {}
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        future: Future[TrialRecord] = Future()
-        self._tries[task.key] = self._tries.get(task.key, 0) + 1
-        if self._tries[task.key] <= self._deaths:
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> Future[Trial]:
+        future: Future[Trial] = Future()
+        self._tries[trial.key] = self._tries.get(trial.key, 0) + 1
+        if self._tries[trial.key] <= self._deaths:
             future.set_exception(WorkerDiedError("its worker died"))
         else:
-            future.set_result(execute(task, Objective()))
+            future.set_result(execute(trial, Objective(), pruning))
         return future
 
 
@@ -188,8 +196,11 @@ def test_dead_workers(tmp_path: Path) -> None:
 
 
 class Frozen(Objective):
-    def outcome(self, number: int, _index: int) -> Outcome:
-        return Outcome({"recall_at_10": WORTH[number][0]}, [])
+    def value(self, number: int, _index: int) -> float:
+        return WORTH[number][0]
+
+    def losses(self, _index: int) -> list[float]:
+        return []
 
 
 def test_refused_where_seeds_change_nothing(tmp_path: Path) -> None:
@@ -197,18 +208,18 @@ def test_refused_where_seeds_change_nothing(tmp_path: Path) -> None:
     assert run.result == result()
     assert run.result.winner == trial(0, 0.9)
     assert len(run.objective.runs) == 6, "two seeds each show it"
-    assert "fresh seeds change nothing" in run.said[-1]
+    assert "fresh seeds give the same results" in run.said[-1]
     again = Confirming(tmp_path, objective=Frozen(), top=3, seeds=4)
     assert (again.missing, again.objective.runs) == (0, [])
-    assert "fresh seeds change nothing" in again.said[-1]
+    assert "fresh seeds give the same results" in again.said[-1]
 
 
 class Brittle(Objective):
-    def outcome(self, number: int, index: int) -> Outcome:
+    def value(self, number: int, index: int) -> float:
         if (number, index) == (1, 2):
             msg = "the loss is not finite"
             raise TrainingError(msg)
-        return super().outcome(number, index)
+        return super().value(number, index)
 
 
 def test_a_trial_that_fails_with_a_fresh_seed_is_not_chosen(tmp_path: Path) -> None:
@@ -232,7 +243,7 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     Confirming(tmp_path, top=2, seeds=2)
     path = tmp_path / str(SEEDS[1]) / "0001.json"
     path.write_text("{")
-    with pytest.raises(SearchError, match=r"0001\.json: damaged.*trial 1 is run again"):
+    with pytest.raises(SearchError, match=r"0001\.json: damaged.*trial 1 will run again"):
         Confirming(tmp_path, top=2, seeds=2)
     path.unlink()
     assert Confirming(tmp_path, top=2, seeds=2).objective.runs == [(1, 1)]
@@ -244,10 +255,10 @@ from pathlib import Path
 from tests.search.test_confirm import Confirming, Objective
 
 class Killed(Objective):
-    def outcome(self, number, index):
+    def value(self, number, index):
         if len(self.runs) > 4:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().outcome(number, index)
+        return super().value(number, index)
 
 Confirming(Path(sys.argv[1]), objective=Killed(), top=3, seeds=3)
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ import pytest
 from twotower.common.errors import SearchError
 from twotower.common.files import round_float
 from twotower.config import Config, parse_config
+from twotower.search.dispatch import Dispatcher, Job
 from twotower.search.driver import SearchDriver, SearchResult
-from twotower.search.execute import TrialTask, execute
+from twotower.search.execute import execute
 from twotower.search.identity import Fingerprint
-from twotower.search.objective import Outcome
+from twotower.search.objective import Report
+from twotower.search.proposals.pruners import Pruning
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 
-def objective(params: Params) -> Outcome:
-    value = round_float(params["dim"] / 64 - abs(params["lr"] - 0.01))
-    return Outcome({"recall_at_10": value}, [1.0])
+def objective(trial: Trial, _report: Report | None = None) -> Trial:
+    value = round_float(trial.params["dim"] / 64 - abs(trial.params["lr"] - 0.01))
+    metrics = {"recall_at_10": value}
+    return replace(trial, state="COMPLETE", value=value, metrics=metrics, losses=[1.0])
 
 
 class Scripted:
@@ -33,25 +37,25 @@ class Scripted:
         self.count = count
         self.begun: list[int] = []
         self.most = 0
-        self._running: list[tuple[TrialTask, Future[TrialRecord]]] = []
+        self._running: list[tuple[Job, Future[Trial]]] = []
         self._random = np.random.default_rng(seed)
         self._deaths = deaths or (lambda _number, _try: False)
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        self.begun.append(task.number)
-        future: Future[TrialRecord] = Future()
-        self._running.append((task, future))
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> Future[Trial]:
+        self.begun.append(trial.number)
+        future: Future[Trial] = Future()
+        self._running.append(((trial, pruning), future))
         self.most = max(self.most, len(self._running))
         if len(self._running) == self.count:
             self.finish_one()
         return future
 
     def finish_one(self) -> None:
-        task, future = self._running.pop(self._random.integers(len(self._running)))
-        if self._deaths(task.number, self.begun.count(task.number)):
+        (trial, pruning), future = self._running.pop(self._random.integers(len(self._running)))
+        if self._deaths(trial.number, self.begun.count(trial.number)):
             future.set_exception(WorkerDiedError("its worker died"))
         else:
-            future.set_result(execute(task, objective))
+            future.set_result(execute(trial, objective, pruning))
 
     def stop(self) -> None:
         self._running.clear()
@@ -88,11 +92,13 @@ def run(folder: Path, workers: Any, active: list[Any], **hpo: Any) -> SearchResu
     settings = config(**hpo)
     active[:] = [workers] if isinstance(workers, Scripted) else []
     with study_in(folder, settings) as study:
-        return SearchDriver(settings, study, workers, "p", lambda _record: None).run()
+        return SearchDriver(
+            settings, study, Dispatcher(settings.hpo, workers), "p", lambda _trial: None
+        ).run()
 
 
-def essence(result: SearchResult) -> list[TrialRecord]:
-    return [record.without_times() for record in result.records]
+def essence(result: SearchResult) -> list[Trial]:
+    return [trial.without_times() for trial in result.trials]
 
 
 Active = list[Scripted]
@@ -103,7 +109,7 @@ def test_neither_number_of_workers_nor_order_of_finish_changes_a_trial(
 ) -> None:
     active = finish_when_the_driver_waits
     want = essence(run(tmp_path / "one", Scripted(1), active))
-    assert [record.number for record in want] == list(range(14))
+    assert [trial.number for trial in want] == list(range(14))
     for count in (2, 3, 4):
         for seed in range(4):
             workers = Scripted(count, seed)
@@ -120,7 +126,9 @@ def test_no_trial_is_begun_before_the_window_allows(
     assert workers.begun == list(range(14))
 
 
-def test_a_death_is_no_failure(tmp_path: Path, finish_when_the_driver_waits: Active) -> None:
+def test_a_trial_whose_worker_died_runs_again(
+    tmp_path: Path, finish_when_the_driver_waits: Active
+) -> None:
     active = finish_when_the_driver_waits
     want = essence(run(tmp_path / "calm", Scripted(1), active))
     workers = Scripted(3, deaths=lambda number, tries: number % 3 == 0 and tries < 3)
@@ -134,9 +142,9 @@ def test_a_trial_that_kills_every_worker_fails_and_the_study_goes_on(
     workers = Scripted(3, deaths=lambda number, _tries: number == 5)
     result = run(tmp_path, workers, finish_when_the_driver_waits, tries=2)
     assert result.complete
-    assert result.records[5].state == "FAIL"
-    assert result.records[5].failure == "its worker died in each of 2 tries"
-    assert [record.state for record in result.records].count("FAIL") == 1
+    assert result.trials[5].state == "FAIL"
+    assert result.trials[5].failure == "its worker died in each of 2 tries"
+    assert [trial.state for trial in result.trials].count("FAIL") == 1
     assert workers.begun.count(5) == 2
 
 
@@ -165,7 +173,7 @@ class Slow(Scripted):
         self._stuck, self._clock = stuck, clock
 
     def finish_one(self) -> None:
-        if self._running[0][0].number < self._stuck:
+        if self._running[0][0][0].number < self._stuck:
             super().finish_one()
         else:
             self._clock.now += 0.4
@@ -178,12 +186,12 @@ class FirstIsSlow(Scripted):
         super().__init__(2)
         self._clock = clock
 
-    def submit(self, task: TrialTask) -> Future[TrialRecord]:
-        future: Future[TrialRecord] = Future()
-        if task.number == 0:
-            self._running.append((task, future))
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> Future[Trial]:
+        future: Future[Trial] = Future()
+        if trial.number == 0:
+            self._running.append(((trial, pruning), future))
         else:
-            future.set_result(execute(task, objective))
+            future.set_result(execute(trial, objective, pruning))
         return future
 
     def finish_one(self) -> None:
@@ -198,7 +206,7 @@ def test_grace_time_cuts_what_still_runs(
     active = finish_when_the_driver_waits
     cut = run(tmp_path, Slow(2, clock), active, timeout=0.5, timeout_grace=0.2)
     assert 0.7 < clock.now < 1.5
-    assert [record.number for record in cut.records] == [0, 1]
+    assert [trial.number for trial in cut.trials] == [0, 1]
     assert not cut.complete
     whole = run(tmp_path, Scripted(2), active)
     assert whole.complete
@@ -215,7 +223,7 @@ def test_a_spent_budget_is_a_prefix_even_when_later_trials_are_done(
         study.add(want[0])
         study.add(want[2])  # as after a kill: trial 1 was still running
     cut = run(tmp_path, Slow(0, clock), active, timeout=1e-9, timeout_grace=0.0)
-    assert [record.number for record in cut.records] == [0]
+    assert [trial.number for trial in cut.trials] == [0]
     assert not cut.complete
     assert essence(run(tmp_path, Scripted(2), active)) == want
 
@@ -225,7 +233,7 @@ def test_grace_time_cuts_anything_but_the_first_trial(
 ) -> None:
     workers = FirstIsSlow(clock)
     cut = run(tmp_path, workers, finish_when_the_driver_waits, timeout=0.5, timeout_grace=0.0)
-    assert [record.number for record in cut.records] == [0, 1, 2, 3]
+    assert [trial.number for trial in cut.trials] == [0, 1, 2, 3]
     assert not cut.complete
 
 
@@ -243,11 +251,11 @@ def test_every_trial_is_told_of_once(tmp_path: Path, finish_when_the_driver_wait
     finish_when_the_driver_waits[:] = [workers]
     told: list[int] = []
 
-    def on_trial(record: TrialRecord) -> None:
-        assert record.number in study.records
-        told.append(record.number)
+    def on_trial(trial: Trial) -> None:
+        assert trial.number in study.trials
+        told.append(trial.number)
 
     study: LiveStudy
     with study_in(tmp_path, settings) as study:
-        SearchDriver(settings, study, workers, "p", on_trial).run()
+        SearchDriver(settings, study, Dispatcher(settings.hpo, workers), "p", on_trial).run()
     assert sorted(told) == list(range(6))

@@ -1,11 +1,13 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 import twotower
+from tests.test_dvc_yaml import file_of, imported
 from twotower.config import parse_config
 from twotower.config.training import TrainConfig
-from twotower.search.identity import build_identity, code_digest, provenance
+from twotower.search.identity import build_identity, code_digest, provenance, python_files
 
 DATA = {"train.parquet": "a"}
 BASE = {"hpo": {"n_trials": 5}, "model": {"dim": 32}}
@@ -120,6 +122,36 @@ def test_code_counts_and_prose_does_not(tmp_path: Path) -> None:
     prose = '"""Module."""\n\n\ndef f(x):\n    """Function."""\n    return (x + 1)  # comment\n'
     assert write(tmp_path, prose) == plain
     assert write(tmp_path, "def f(x):\n    return x + 2\n") != plain
+
+
+INPUTS = {
+    *("common/errors.py", "config/__init__.py", "config/data.py", "config/hpo.py"),
+    *("config/params.py", "config/section.py"),
+}
+"""Modules through which a trial gets values and reports errors; they compute nothing."""
+
+
+def test_the_code_of_the_objective_is_what_a_trial_imports() -> None:
+    package = Path(twotower.__file__).parent
+    roots = {"search/execute.py", "search/proposals/propose.py"}
+    trial, waiting = set(roots), list(roots)
+    while waiting:
+        files = [file_of(module) for module in imported(package / waiting.pop())]
+        names = {file.relative_to(package).as_posix() for file in files if file is not None}
+        new = names - trial - INPUTS
+        trial |= new
+        waiting += new
+    code = {name for name in python_files(package) if not name.endswith("__init__.py")}
+    assert code == {name for name in trial if not name.endswith("__init__.py")}
+
+
+@pytest.mark.parametrize("room", ["assessment", "plots", "serving", "tracking", "training"])
+def test_only_code_that_a_trial_runs_changes_the_provenance(tmp_path: Path, room: str) -> None:
+    package = shutil.copytree(Path(twotower.__file__).parent, tmp_path / "twotower")
+    before = code_digest(package)
+    for path in (package / room).rglob("*.py"):
+        path.write_text(path.read_text(encoding="utf-8") + "\nEDITED = 1\n", encoding="utf-8")
+    assert (code_digest(package) != before) == (room == "training")
 
 
 def test_provenance_names_what_can_change_a_value() -> None:

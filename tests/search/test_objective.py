@@ -7,7 +7,7 @@ from twotower.config import Config, parse_config
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.search.objective import Objective
 from twotower.search.outputs import best_params
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.training.fit import fit
 
 SPECTRAL = {"init": "spectral", "similarity": "dot"}
@@ -17,12 +17,8 @@ def config(**sections) -> Config:
     return parse_config({"hpo": {"include_defaults": False}} | sections)
 
 
-def record(params, outcome) -> TrialRecord:
-    value = outcome.metrics["recall_at_10"]
-    return TrialRecord(
-        number=0, state="COMPLETE", params=params, provenance="", value=value,
-        metrics=outcome.metrics, best_epoch=outcome.best_epoch,
-    )  # fmt: skip
+def trial(**params) -> Trial:
+    return Trial(0, "RUNNING", params)
 
 
 def test_patience_stops_and_keeps_the_best_epoch(prepared) -> None:
@@ -34,32 +30,32 @@ def test_patience_stops_and_keeps_the_best_epoch(prepared) -> None:
         seen.append(value)
         return False
 
-    outcome = Objective(prepared, settings)({}, report)
+    finished = Objective(prepared, settings)(trial(), report)
     best = int(np.argmax(seen)) + 1
-    assert outcome.best_epoch == best
+    assert finished.best_epoch == best
     assert len(seen) == min(best + 2, 12)
-    assert outcome.metrics["recall_at_10"] == max(seen)
-    assert not outcome.stopped
+    assert finished.metrics["recall_at_10"] == max(seen)
+    assert finished.state == "COMPLETE"
     # Refit is told to train the same epochs of the same schedule.
-    params = best_params(settings.search_space(), record({}, outcome))
+    params = best_params(settings.search_space(), finished)
     assert params == {"last_epoch": best}
     again = config(model={"dim": 8}, train=train | params)
-    assert Objective(prepared, again)({}).metrics == outcome.metrics
+    assert Objective(prepared, again)(trial()).metrics == finished.metrics
 
 
 def test_without_patience_the_last_epoch_counts(prepared) -> None:
     settings = config(model={"dim": 8}, train={"epochs": 3, "batch_size": 64})
-    outcome = Objective(prepared, settings)({})
-    assert outcome.best_epoch is None
-    assert len(outcome.losses) == 3
-    assert best_params(settings.search_space(), record({}, outcome)) == {}
+    finished = Objective(prepared, settings)(trial())
+    assert finished.best_epoch is None
+    assert len(finished.losses) == 3
+    assert best_params(settings.search_space(), finished) == {}
 
 
 def test_the_closed_form_model_is_scored_without_an_epoch(prepared) -> None:
     settings = config(model=SPECTRAL, train={"epochs": 0})
-    outcome = Objective(prepared, settings)({"dim": 8})
-    assert outcome.losses == []
-    assert outcome.metrics["recall_at_10"] > 0
+    finished = Objective(prepared, settings)(trial(dim=8))
+    assert finished.losses == []
+    assert finished.metrics["recall_at_10"] > 0
 
 
 @pytest.mark.parametrize("init", ["spectral", "ridge"])
@@ -69,13 +65,13 @@ def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path, i
     model = SPECTRAL | {"dim": 4, "init": init}
     settings = config(model=model, train={"epochs": 0}, hpo=hpo)
     objective = Objective(prepared, settings, tmp_path / "kept")
-    outcomes = {dim: objective({"dim": dim}) for dim in (4, 16)}
+    trials = {dim: objective(trial(dim=dim)) for dim in (4, 16)}
     assert len(list((tmp_path / "kept").glob("*.npz"))) == 1
-    params = best_params(settings.search_space(), record({"dim": 4}, outcomes[4]))
+    params = best_params(settings.search_space(), trials[4])
     assert params == {"dim": 4, "spectral_rank": 16}
     # The same vectors as a training run with these parameters.
     model, train = settings.search_space().sections(params)
     catalogue = read_catalogue(prepared / "vocabulary")
     rows = catalogue.encode(read_split(prepared / "train.parquet"))
     fitted = fit(catalogue, rows, model, train, seed=settings.seed)
-    assert objective._validate(fitted) == outcomes[4].metrics
+    assert objective._validate(fitted) == trials[4].metrics

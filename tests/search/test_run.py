@@ -17,8 +17,10 @@ from twotower.common.errors import SearchError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.search import objective as objective_module
+from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
-from twotower.search.run import SearchListener, run_search
+from twotower.search.run import run_search
+from twotower.search.trial import Trial
 
 SMALL: dict[str, Any] = {
     "model": {"dim": 8},
@@ -39,18 +41,25 @@ def config(**hpo: Any) -> Config:
     return parse_config(SMALL | {"hpo": SMALL["hpo"] | hpo})
 
 
-class Run:
-    """One search in a folder, and what it said."""
+class Run(SearchConsole):
+    """One search in a folder, and the lines it printed."""
 
     def __init__(self, root: Path, prepared: Path, settings: Config, **options: Any) -> None:
         self.said: list[str] = []
         self.new: list[int] = []
-        watcher = SearchListener(
-            self.said.append, lambda *_: None, lambda record: self.new.append(record.number)
-        )
+        super().__init__(settings.hpo.objective)
         self.outputs = outputs(root)
-        self.results = run_search(settings, root, watcher, prepared, self.outputs, **options)
+        self.results = run_search(settings, root, self, prepared, self.outputs, **options)
         self.digests = digests(self.outputs)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    def start(self, *_: Any) -> None:
+        pass
+
+    def trial(self, trial: Trial) -> None:
+        self.new.append(trial.number)
 
 
 def outputs(root: Path) -> SearchOutputs:
@@ -99,7 +108,7 @@ def test_grown_equals_straight(straight: Run, tmp_path: Path, prepared: Path) ->
     assert Run(tmp_path, prepared, config(n_trials=2)).new == [0, 1]
     grown = Run(tmp_path, prepared, config())
     assert grown.new == [2, 3, 4, 5]
-    assert "2 of 6 trials are already there: 4 to run" in grown.said
+    assert "2 of 6 trials are done, 4 to run" in grown.said
     assert grown.digests == straight.digests
 
 
@@ -181,7 +190,7 @@ def test_another_space_or_other_data_is_another_study(tmp_path: Path, prepared: 
     space = SMALL["hpo"]["search_space"] | {"dim": {"type": "int", "low": 8, "high": 16, "step": 8}}
     second = Run(tmp_path, prepared, config(n_trials=2, search_space=space))
     assert second.new == [0, 1]
-    assert any("holds another study" in line for line in second.said)
+    assert any("of another study" in line for line in second.said)
     other = write_prepared(tmp_path / "other", split_by_time(events(seed=9)))
     assert Run(tmp_path, other, config(n_trials=2)).new == [0, 1]
     back = Run(tmp_path, prepared, config(n_trials=2))
@@ -224,8 +233,8 @@ def test_confirmed_models_are_those_of_the_fresh_seeds(tmp_path: Path, prepared:
         for index, value in enumerate(confirmed["values"]):
             seed = derive_seed(42, "confirm", index)
             settings = parse_config({**SMALL, "seed": seed})
-            outcome = objective_module.Objective(prepared, settings)(params)
-            assert outcome.metrics["recall_at_10"] == value
+            trial = objective_module.Objective(prepared, settings)(Trial(0, "RUNNING", params))
+            assert trial.metrics["recall_at_10"] == value
         assert float(row["value"]) == confirmed["value"]
         means[confirmed["number"]] = confirmed["mean"]
     chosen = run.results["confirm"]["chosen"]
@@ -309,7 +318,7 @@ def test_without_a_validation_split_the_defaults_stand(tmp_path: Path) -> None:
     assert run.new == []
     assert run.results["best_trial"] is None
     assert run.results["best_params"] == {"dim": 8, "epochs": 1, "lr": 0.003}
-    assert "defaults stand" in run.said[0]
+    assert "the defaults are kept" in run.said[0]
 
 
 def test_validation_rows_that_hold_nothing_new_are_an_error(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.studies import SAMPLERS, config, extend, proposed
+from tests.search.studies import SAMPLERS, config, extend, finished, proposed
+from tests.search.test_run import Run, digests
 from tests.search.test_run import config as small
-from tests.search.test_run import digests, outputs
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.search_space import hyperparameters
 from twotower.search.identity import build_identity
-from twotower.search.run import SearchListener, run_search
 from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
 
 BEST = {"batch_size": 128, "dim": 16, "epochs": 7, "lr": 0.02}
@@ -37,7 +36,7 @@ def test_no_file_is_no_trials(tmp_path: Path) -> None:
     assert read_warm_start(tmp_path / "absent.json", Config()).trials == []
 
 
-def test_trials_fit_the_space_or_are_left_out_aloud(tmp_path: Path) -> None:
+def test_trials_fit_the_space_or_are_skipped_with_the_reason(tmp_path: Path) -> None:
     everything = hyperparameters(Config().model, Config().train)
     defaults = {name: everything[name] for name in BEST}
     path = stored(
@@ -52,12 +51,12 @@ def test_trials_fit_the_space_or_are_left_out_aloud(tmp_path: Path) -> None:
     )
     found = read_warm_start(path, Config())
     assert found.trials == [BEST, defaults | {"dim": 24}]
-    assert [line.split(": ", 1)[1] for line in found.left_out] == [
-        "trials[1] is left out: lr 0.2 lies outside the search space",
-        "trials[2] is left out: tried already",
-        "trials[4] is left out: tried already",
-        "trials[5] is left out: dim 17 lies outside the search space",
-        "trials[6] is left out: dim None lies outside the search space",
+    assert [line.split(": ", 1)[1] for line in found.skipped] == [
+        "trials[1] is skipped: lr 0.2 lies outside the search space",
+        "trials[2] is skipped: already in the study",
+        "trials[4] is skipped: already in the study",
+        "trials[5] is skipped: dim 17 lies outside the search space",
+        "trials[6] is skipped: dim None lies outside the search space",
     ]
 
 
@@ -85,60 +84,46 @@ def test_it_is_part_of_the_identity() -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("include_defaults", [True, False])
-def test_every_sampler_goes_on_from_it(sampler: str, include_defaults: bool) -> None:
+def test_every_sampler_continues_from_it(sampler: str, include_defaults: bool) -> None:
     settings = config(sampler, include_defaults=include_defaults)
     start = int(include_defaults)
     tried = [
         proposed(n, {}, settings, warm_start=[BEST, OTHER]).params for n in range(start, start + 2)
     ]
     assert tried == [BEST, OTHER]
-    records = extend({}, start, settings)
+    trials = extend({}, start, settings)
     for number, params in enumerate(tried, start):
-        records[number] = _record(number, params)
-    extend(records, 12, settings)
-    assert records[11].params not in tried
-
-
-def _record(number: int, params: dict[str, Any]) -> Any:
-    from tests.search.studies import record
-
-    return record(number, params, {})
+        trials[number] = finished(number, params, {})
+    extend(trials, 12, settings)
+    assert trials[11].params not in tried
 
 
 def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared: Path) -> None:
-    said: list[str] = []
-    watcher = SearchListener(said.append, lambda *_: None, lambda _: None)
-    last, path = outputs(tmp_path / "last"), tmp_path / "warm.json"
-    results = run_search(small(), tmp_path / "last", watcher, prepared, last)
-    assert write_warm_start(path, last.snapshot, top=2) == 2
+    last, path = Run(tmp_path / "last", prepared, small()), tmp_path / "warm.json"
+    assert write_warm_start(path, last.outputs.snapshot, top=2) == 2
     first = json.loads(path.read_text(encoding="utf-8"))
-    assert first["study"] == results["identity"]
-    assert first["trials"][0]["number"] == results["best_trial"]["number"]
+    assert first["study"] == last.results["identity"]
+    assert first["trials"][0]["number"] == last.results["best_trial"]["number"]
     assert first["trials"][0]["params"]["temperature"] == 0.1  # not searched
 
     defaults = {"dim": 8, "epochs": 1, "lr": 0.003}
     chosen = [{k: trial["params"][k] for k in defaults} for trial in first["trials"]]
     found = read_warm_start(path, small()).trials
     assert found == [params for params in chosen if params != defaults]
-    files = []
-    for name, counts in (("straight", [4]), ("grown", [1, 3, 4])):
-        files.append(outputs(tmp_path / name))
-        for count in counts:
-            again = run_search(
-                small(n_trials=count, lookahead=2),
-                tmp_path / name,
-                watcher,
-                prepared,
-                files[-1],
-                warm_start=path,
-            )
-    assert digests(files[0]) == digests(files[1])
-    assert again["identity"] != results["identity"]
+
+    def continued(name: str, count: int) -> Run:
+        settings = small(n_trials=count, lookahead=2)
+        return Run(tmp_path / name, prepared, settings, warm_start=path)
+
+    straight = continued("straight", 4)
+    assert [continued("grown", count).new for count in (1, 3, 4)] == [[0], [1, 2], [3]]
+    assert digests(straight.outputs) == continued("grown", 4).digests
+    assert straight.results["identity"] != last.results["identity"]
     plural = "" if len(found) == 1 else "s"
-    assert f"{path}: {len(found)} trial{plural} of an earlier study come first" in said
+    assert f"warm start: {len(found)} trial{plural} from {path} will run first" in straight.said
 
 
 def test_without_a_study_there_is_nothing_to_store(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="no study there"):
+    with pytest.raises(SearchError, match="no study to start from"):
         write_warm_start(tmp_path / "warm.json", tmp_path / "hpo_study.db", top=5)
     assert list(tmp_path.iterdir()) == []

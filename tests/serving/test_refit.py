@@ -12,9 +12,9 @@ from twotower.artifacts import Artifacts, load_artifacts, verify_artifacts
 from twotower.common.errors import ConfigError
 from twotower.config import parse_config
 from twotower.data.prepared import read_split
-from twotower.evaluation import metrics
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
+from twotower.evaluation.metrics import Rankings, measure
 from twotower.evaluation.ranking import VectorScorer
 from twotower.refit import RefitOutputs, refit
 from twotower.serving import Recommender
@@ -49,7 +49,9 @@ def history(artifacts: Artifacts) -> pd.DataFrame:
 def held_out(artifacts: Artifacts, prepared: Path) -> EvaluationSet:
     test = read_split(prepared / "test.parquet")
     config = parse_config(CONFIG)
-    return evaluation_set(artifacts.catalogue, history(artifacts), test, config.evaluate)
+    return evaluation_set(
+        artifacts.catalogue, history(artifacts), test, exclude_seen=config.evaluate.exclude_seen
+    )
 
 
 def test_metrics_of_refit_from_the_folder_alone(written: Any, prepared: Path) -> None:
@@ -71,11 +73,8 @@ def test_metrics_of_refit_from_recommendations(written: Any, prepared: Path) -> 
         relevant = target.relevant.items[slice(*target.relevant.offsets[row : row + 2])]
         hits[row] = np.isin(found.item_idx[row], relevant)
     first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0)
-    got = {"mrr": metrics.reciprocal_rank(first).mean()}
-    for k in KS:
-        got[f"recall_at_{k}"] = metrics.recall_at_k(hits[:, :k], target.num_relevant).mean()
-        got[f"ndcg_at_{k}"] = metrics.ndcg_at_k(hits[:, :k], target.num_relevant, k).mean()
-    assert got == pytest.approx({name: reported["optimized"][name] for name in got})
+    got = measure(Rankings(found.item_idx, hits, first), target, KS).summary()
+    assert got == pytest.approx(reported["optimized"])
 
 
 def test_the_popularity_of_the_folder_is_that_of_the_rows(written: Any, prepared: Path) -> None:

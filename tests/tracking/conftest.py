@@ -18,7 +18,7 @@ from twotower.search.proposals.propose import distributions
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
 from twotower.tracking.store import store_uri
 from twotower.tracking.study_run import Ending
@@ -59,8 +59,8 @@ def tracking_config(**mlflow: object) -> Config:
     return parse_config({"mlflow": {"enabled": True, "experiment": "tests", **mlflow}})
 
 
-def complete(number: int, digest: str = "p") -> TrialRecord:
-    return TrialRecord(
+def complete(number: int, digest: str = "p") -> Trial:
+    return Trial(
         number=number,
         state="COMPLETE",
         params={"batch_size": 128, "dim": 8, "epochs": 3, "lr": 0.01},

@@ -14,7 +14,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import Repository, complete, only_study, tracking_config
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking import background
 from twotower.tracking.background import BackgroundPublisher, upload_plots
 from twotower.tracking.store import store_uri
@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from twotower.config import parse_config
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking import background
 from twotower.tracking.study_run import Ending
 
@@ -44,7 +44,7 @@ location = SimpleNamespace(  # a real one imports torch, which takes seconds
 counts = {"num_train_rows": 7, "num_validation_rows": 1}
 publisher = background.publish_in_background(config, Path("."), location, counts)
 if publisher is not None:
-    publisher.add([TrialRecord(0, "COMPLETE", {"dim": 8}, "p", 0.5)])
+    publisher.add([Trial(0, "COMPLETE", {"dim": 8}, "p", 0.5)])
     publisher.end(Ending("FINISHED"))
 assert ("mlflow" in sys.modules) == enabled
 """
@@ -68,7 +68,7 @@ class FakeRun:
         self.order: list[int] = []
         self.endings: list[Ending] = []
 
-    def publish(self, trials: Sequence[TrialRecord], ending: Ending | None = None) -> None:
+    def publish(self, trials: Sequence[Trial], ending: Ending | None = None) -> None:
         for trial in trials:
             if trial.number in self.logged:
                 continue

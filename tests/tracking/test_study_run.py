@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import all_runs, complete, only_study, tracking_config
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.store import store_uri
 from twotower.tracking.study_run import Ending, StudyRun, trial_metrics
 from twotower.tracking.tracked_study import TrackedStudy
@@ -23,7 +23,7 @@ STUDY = TrackedStudy(
     row_counts={"train": 700},
 )
 TRIALS = [complete(number) for number in range(4)]
-FAILED = TrialRecord(
+FAILED = Trial(
     1, "FAIL", {"dim": 8}, "p", failure="the loss is not finite", started=1_000, finished=2_000
 )
 

@@ -1,1 +1,1 @@
-"""What the test split says of the final model: against references, with how much certainty."""
+"""The final model on the test split: against baselines, with intervals, tests and a verdict."""

@@ -1,4 +1,4 @@
-"""From scored models to the files that refit leaves in metrics/."""
+"""From a scoreboard to the files that refit leaves in metrics/."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,32 +8,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twotower.assessment.by_metric import by_metric
-from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.assessment.slices import popularity_bias, slices
-from twotower.assessment.verdict import ALPHA, BEATS, MODEL, Verdict, verdict
+from twotower.assessment.slices import slices
+from twotower.assessment.verdict import ALPHA, BEATS, verdict
 from twotower.common.files import write_json
+from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
 
-LATER_SHARE = 0.1
-"""Share of training rows later than the average test event above which a cutoff is advised."""
+VERDICT_VERSION = 2
+"""Format of metrics/verdict.json. Version 1 had no `format_version`, and `baseline` was
+`reference`."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the test split says, as the content of each file.
+    """What the test split says of the model: the content of each file.
 
     Attributes:
-        metrics: mean metrics of every scorer; the file that `dvc metrics diff` compares.
-        intervals: how sure they are.
-        verdict: what may be said, each comparison, and the gap to validation.
-        slices: for whom, and for what.
-        per_user: every user's metrics.
-        counts: users and items that the metrics stand on; None if nothing was scored.
+        metrics: test.json: mean metrics of every scorer; what `dvc metrics diff` compares.
+        intervals: intervals.json: how certain the means are.
+        verdict: verdict.json: the conclusion, each comparison, and the gap to validation.
+        slices: slices.json: the metrics by groups of users and items.
+        per_user: per_user.parquet: the metrics of every user.
+        counts: numbers of users and items behind the metrics; None if nothing was scored.
     """
 
     metrics: dict[str, Any]
@@ -54,86 +54,62 @@ class Assessment:
 
 
 def unscored(reason: str, catalogue: Catalogue) -> Assessment:
-    """The files of a model that was not scored: nothing in them but that, and why."""
-    nobody = PerUser(pd.Series(catalogue.users.vocabulary.ids[:0]), np.empty(0, np.int64))
-    nothing = {"scored": False}
-    said = {**nothing, "reason": reason, "verdict": None}
-    return Assessment(nothing, nothing, said, nothing, nobody)
+    """The assessment of a model without test scores: every file says so, and one says why."""
+    no_users = PerUser(pd.Series(catalogue.users.vocabulary.ids[:0]), np.empty(0, np.int64))
+    empty = {"scored": False}
+    no_verdict = {"format_version": VERDICT_VERSION, "reason": reason, "verdict": None}
+    return Assessment(empty, empty, empty | no_verdict, empty, no_users)
 
 
 def assess(
     board: Scoreboard,
-    rows: EncodedSplits,
     catalogue: Catalogue,
     held_out: pd.DataFrame,
     search: Mapping[str, Any],
     *,
     seed: int,
 ) -> Assessment:
-    """Everything that is said of the test split.
+    """Assess the optimized model by its scores on the test split.
 
     Args:
-        board: with the optimized model, its seeds, and the references.
-        rows: of all splits.
-        catalogue: that they are encoded by.
+        board: with the optimized model, its seeds, and the baselines.
+        catalogue: with which the rows of the board are encoded.
         held_out: the test split.
         search: content of hpo_results.json.
         seed: the seed of params.yaml.
     """
-    target = board.task.target
-    digests = evaluated_digests(catalogue, target, held_out)
-    later = rows.later_share()
+    counts = board.target.counts()
+    digests = evaluated_digests(catalogue, board.target, held_out)
     return Assessment(
-        metrics={**board.sections(), "evaluated": {**target.counts(), **digests}, "scored": True},
+        metrics={**board.sections(), "evaluated": {**counts, **digests}, "scored": True},
         intervals=intervals(board, seed),
-        verdict=_verdict(board, seed) | {"gap": gap(board, search, rows)},
-        slices={
-            **slices(board, rows, seed),
-            "advice": advice(later),
-            "later_training_rows_share": later,
-            "metrics": by_metric(board, seed),
-            "num_users_cold": target.num_users_cold,
-            "recommendations": popularity_bias(board, rows),
-            "scored": True,
-        },
-        per_user=per_user_table(catalogue, target, board.all_per_user(), digests),
-        counts=target.counts(),
+        verdict=_verdict(board, seed) | {"gap": gap(board, search)},
+        slices=slices(board, seed),
+        per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
+        counts=counts,
     )
-
-
-def advice(later_share: float | None) -> str | None:
-    """What to do about training rows that are later than what is tested; None if it is little."""
-    if later_share is None or later_share <= LATER_SHARE:
-        return None
-    return (
-        f"{later_share:.0%} of the training rows are later than the average test event: the model "
-        "knows a future that it would not know in use; consider split.strategy: cutoff"
-    )
-
-
-def _unfitted(found: Verdict, board: Scoreboard) -> str:
-    """Which references a claim to beat every one of them does not speak of."""
-    missing = ", ".join(sorted(board.failures)) if found.text == BEATS else ""
-    return f" (left out: {missing})" if missing else ""
 
 
 def _verdict(board: Scoreboard, seed: int) -> dict[str, Any]:
-    values = board.per_user(board.task.objective)
-    itself = values.keys() - {MODEL, *board.rivals()}
-    found = verdict(
-        {name: v for name, v in values.items() if name not in itself},
+    values = board.objective_per_user()
+    compared = {MODEL, *board.rivals()}
+    conclusion = verdict(
+        {name: values[name] for name in compared},
         seed=seed,
-        over_seeds=board.over_seeds(board.task.objective),
+        over_seeds=board.mean_over_seeds(),
     )
+    skipped = ", ".join(sorted(board.failures)) if conclusion.text == BEATS else ""
+    same = dict.fromkeys(values.keys() - compared, "same hyperparameters as the optimized model")
     return {
         "alpha": ALPHA,
-        "comparisons": {name: asdict(one) for name, one in found.comparisons.items()},
-        "left_out": dict(board.failures) | dict.fromkeys(itself, "the same hyperparameters"),
-        "num_users": found.num_users,
-        "objective": board.task.objective,
-        "reference": found.reference,
+        "baseline": conclusion.baseline,
+        "comparisons": {name: asdict(one) for name, one in conclusion.comparisons.items()},
+        "format_version": VERDICT_VERSION,
+        "left_out": board.failures | same,
+        "num_users": conclusion.num_users,
+        "objective": board.objective,
         "scored": True,
-        "sentence": found.sentence + _unfitted(found, board),
-        "users_needed": found.users_needed,
-        "verdict": found.text,
+        "sentence": conclusion.sentence + (f" (skipped: {skipped})" if skipped else ""),
+        "users_needed": conclusion.users_needed,
+        "verdict": conclusion.text,
     }

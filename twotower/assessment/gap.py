@@ -1,72 +1,60 @@
-"""What lies between the validation score of the winner and its test score."""
+"""Section `gap` of metrics/verdict.json: what lies between validation and test score."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from twotower.assessment.encoded_splits import EncodedSplits
 from twotower.assessment.intervals import seed_spread
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.assessment.verdict import MODEL
+from twotower.common.scorers import MODEL
+from twotower.common.units import DAY
 
-DAY = 86_400.0
 
+def gap(board: Scoreboard, search: Mapping[str, Any]) -> dict[str, Any]:
+    """The winner's scores, and what changed from validation to test.
 
-def gap(board: Scoreboard, search: Mapping[str, Any], rows: EncodedSplits) -> dict[str, Any]:
-    """Section `gap` of metrics/verdict.json.
-
-    The validation score is that by which a trial was chosen among many, so it is too high; its
-    mean over fresh seeds is so only by what choosing among the confirmed few adds; the test score
-    has chosen nothing. Beside them is what else changed: more rows to train on, and a later
-    period.
+    The validation score is biased upwards, as it chose one trial among many. Its mean over fresh
+    seeds is biased only by the choice among the few confirmed trials, and the test score by none.
+    Beside them is what else changed: the number of training rows, and the period.
 
     Args:
         board: with the optimized model.
         search: content of hpo_results.json.
-        rows: of all splits.
     """
-    objective = board.task.objective
-    tested = board.evaluations[MODEL].per_user[objective]
-    trial = _winner(search)
+    objective = board.objective
+    test = board.evaluations[MODEL].per_user[objective]
+    confirmed = _confirmed_winner(search)
+    winner = confirmed or search.get("best_trial")
     return {
-        "confirmed": _confirmed(search),
-        "later_by_days": _later_by_days(rows),
+        "confirmed": confirmed and {key: confirmed[key] for key in ("mean", "std", "values")},
+        "later_by_days": _later_by_days(board),
         "objective": objective,
         "seeds": seed_spread(board)[objective],
         "test": {
-            "num_users": len(tested),
-            "random": float(board.random[objective].mean()),
-            "training_rows": len(rows.known),
-            "value": float(tested.mean()),
+            "num_users": len(test),
+            "random": float(board.random.per_user[objective].mean()),
+            "training_rows": len(board.training.interactions),
+            "value": float(test.mean()),
         },
-        "validation": trial
+        "validation": winner
         and {
             "num_users": search.get("num_users"),
             "random": search.get("random", {}).get(objective),
-            "training_rows": len(rows.train),
-            "value": trial["value"],
+            "training_rows": len(board.splits["train"]),
+            "value": winner["value"],
         },
     }
 
 
-def _winner(search: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The trial whose hyperparameters were refitted: the confirmed one, or the best."""
-    best: dict[str, Any] | None = search.get("best_trial")
-    return _chosen(search) or best
-
-
-def _confirmed(search: Mapping[str, Any]) -> dict[str, Any] | None:
-    chosen = _chosen(search)
-    return chosen and {key: chosen[key] for key in ("mean", "std", "values")}
-
-
-def _chosen(search: Mapping[str, Any]) -> dict[str, Any] | None:
+def _confirmed_winner(search: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The trial that fresh seeds chose; None without `hpo.confirm`."""
     confirm = search.get("confirm") or {"trials": [], "chosen": None}
     return next((t for t in confirm["trials"] if t["number"] == confirm["chosen"]), None)
 
 
-def _later_by_days(rows: EncodedSplits) -> float | None:
+def _later_by_days(board: Scoreboard) -> float | None:
     """Days from the average validation event to the average test event; None without times."""
-    if not (rows.timed and len(rows.validation) and len(rows.test)):
+    splits = [board.splits[name] for name in ("validation", "test")]
+    if not (board.training.interactions.has_times and all(map(len, splits))):
         return None
-    means = [float(part.timestamp.mean()) for part in (rows.validation, rows.test)]
+    means = [float(split.timestamp.mean()) for split in splits]
     return (means[1] - means[0]) / DAY

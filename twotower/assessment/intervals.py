@@ -1,4 +1,4 @@
-"""How sure each mean is: over users, and from one training seed to the next."""
+"""metrics/intervals.json: the uncertainty of each mean over users, and over training seeds."""
 
 from statistics import fmean, stdev
 from typing import Any
@@ -14,17 +14,19 @@ RESAMPLES = 10_000
 
 
 def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
-    """What metrics/intervals.json holds.
+    """The content of the file.
 
     Returns:
         `intervals`: by scorer and metric, both ends of the bootstrap interval of the mean over
-        users; all share the resampled users. An expectation of a random ranking has none.
-        `seeds`: by metric, the optimized model's mean for each training seed, the first its own,
+        users; all share the resampled users. The random expectation has none.
+        `seeds`: by metric, the optimized model's mean for each training seed, its own first,
         and their mean and standard deviation (None for a single seed).
-        `seeds_diverged`: further seeds with which the training diverged.
+        `seeds_diverged`: further training seeds with which the training diverged.
     """
     columns = [
-        (name, metric) for name, found in board.evaluations.items() for metric in found.per_user
+        (name, metric)
+        for name, evaluation in board.evaluations.items()
+        for metric in evaluation.per_user
     ]
     values = np.stack([board.evaluations[name].per_user[key] for name, key in columns], axis=1)
     lows, highs = bootstrap_intervals(
@@ -47,7 +49,7 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
 def seed_spread(board: Scoreboard) -> dict[str, dict[str, Any]]:
     """Values, mean and standard deviation over the training seeds, by metric."""
     spread: dict[str, dict[str, Any]] = {}
-    summaries = [found.summary() for found in board.seeds]
+    summaries = [evaluation.summary() for evaluation in board.seeds]
     for metric in summaries[0]:
         values = [means[metric] for means in summaries]
         std = stdev(values) if len(values) > 1 else None

@@ -1,12 +1,12 @@
-"""The metrics of every test user under every scorer, in one Parquet file.
+"""metrics/per_user.parquet: the metrics of every test user under every scorer.
 
     user_id            as in the raw files
-    num_relevant       int64, items to be found, those that the catalogue lacks included
-    SCORER.METRIC      float64, e.g. optimized.recall_at_10; random's are expectations
+    num_relevant       int64, number of relevant items, those outside the catalogue included
+    SCORER.METRIC      float64, e.g. optimized.recall_at_10; expectations for random
 
-The rows are in the order of the ids. The file's metadata holds `test_rows` and `masks`: the
-metrics of two files can be compared user by user if both digests are equal. Without a test split,
-or with `refit.score_test: false`, it has no row, no column of a scorer, and no digest.
+Rows are sorted by id. The metadata of the file has two digests, `test_rows` and `masks`: if both
+are equal, the metrics of two files can be compared user by user. Without a test split, or with
+`refit.score_test: false`, the file has no rows, no columns of scorers and no digests.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ DIGESTS = ("test_rows", "masks")
 
 @dataclass(frozen=True)
 class PerUser:
-    """What the file holds.
+    """The content of the file.
 
     Attributes:
-        users: user ids, one a row.
+        users: [num_rows] user ids.
         num_relevant: [num_rows] int64.
         metrics: by scorer and metric, [num_rows] float64.
-        digests: of what was to be found, and of what was ranked; empty if nothing was scored.
+        digests: see `evaluated_digests`; empty if nothing was scored.
     """
 
     users: "pd.Series[Any]"
@@ -48,17 +48,16 @@ class PerUser:
 def evaluated_digests(
     catalogue: Catalogue, target: EvaluationSet, held_out: pd.DataFrame
 ) -> dict[str, str]:
-    """Digests of what decides whether metrics of two runs are about the same.
+    """Digests that are equal if the metrics of two runs are comparable.
 
     Args:
-        catalogue: the one that is ranked.
+        catalogue: the ranked items.
         target: users and masks.
-        held_out: user_id and item_id of the rows that are to be found.
+        held_out: user_id and item_id of the test rows.
 
     Returns:
-        `test_rows`: of the distinct pairs of `held_out`; `masks`: of the users that are scored, the
-        items that are ranked, and those that are taken out for each user. Neither depends on the
-        order of rows or ids.
+        `test_rows`: of the distinct pairs of `held_out`; `masks`: of the evaluated users, the
+        ranked items, and each user's masked items. Neither depends on the order of rows or ids.
     """
     users, items = catalogue.users.vocabulary.ids, catalogue.items.vocabulary.ids
     rows, masked = target.masked.rows(0, len(target))
@@ -79,8 +78,8 @@ def per_user_table(
     """The content of the file.
 
     Args:
-        catalogue: that `target` was made with.
-        target: whose rows `metrics` has.
+        catalogue: with which `target` was made.
+        target: the users, in the order of the rows of `metrics`.
         metrics: by scorer and metric, [num_rows].
         digests: from `evaluated_digests`.
     """
@@ -90,8 +89,8 @@ def per_user_table(
         users=users.iloc[order].reset_index(drop=True),
         num_relevant=target.num_relevant[order],
         metrics={
-            scorer: {metric: values[order] for metric, values in found.items()}
-            for scorer, found in metrics.items()
+            scorer: {metric: values[order] for metric, values in per_user.items()}
+            for scorer, per_user in metrics.items()
         },
         digests=dict(digests),
     )
@@ -99,9 +98,9 @@ def per_user_table(
 
 def write_per_user(path: Path, content: PerUser) -> None:
     """Write the file; the same content gives the same bytes."""
-    kind = pa.int64() if pd.api.types.is_integer_dtype(content.users.dtype) else pa.string()
+    id_type = pa.int64() if pd.api.types.is_integer_dtype(content.users.dtype) else pa.string()
     columns: dict[str, Any] = {
-        "user_id": pa.array(content.users, kind),
+        "user_id": pa.array(content.users, id_type),
         "num_relevant": pa.array(content.num_relevant, pa.int64()),
     }
     for scorer, metrics in sorted(content.metrics.items()):
@@ -118,10 +117,10 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
 
     Args:
         source: a path, or a file opened in binary mode.
-        name: of the source, for the message; a path says it itself.
+        name: of the file, for messages; needed if `source` is not a path.
 
     Raises:
-        DataError: if it is missing, damaged or not such a file.
+        DataError: if it is missing, damaged or another kind of file.
     """
     name = name or str(source)
     try:
@@ -134,7 +133,8 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
         msg = f"{name}: no such file; run the refit stage first (dvc repro refit, or dvc pull)"
         raise DataError(msg) from None
     except (pa.ArrowException, KeyError, AttributeError, OSError) as error:
-        msg = f"{name}: damaged or not of the refit stage ({error}); run dvc repro -f -s refit"
+        msg = f"{name}: damaged, or not an output of the refit stage ({error}); "
+        msg += "run dvc repro -f -s refit"
         raise DataError(msg) from None
     metrics: dict[str, dict[str, Float64Array]] = {}
     for column in table.column_names[2:]:
@@ -144,11 +144,11 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
 
 
 def _digest(frame: pd.DataFrame) -> str:
-    """Of the distinct rows, whatever their order."""
+    """Digest of the distinct rows, in any order."""
     ordered = frame.drop_duplicates().sort_values(list(frame.columns))
     return _short(str(ordered.to_csv(index=False, lineterminator="\n")))
 
 
 def _short(text: str) -> str:
-    """SHA-256, as much of it as leaves a table of metrics readable."""
+    """SHA-256, cut so that a table of metrics stays readable."""
     return sha256_text(text)[:16]

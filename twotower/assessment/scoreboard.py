@@ -1,116 +1,111 @@
-"""The final model and its references on one evaluation set."""
+"""The final model and every baseline, evaluated on the same users."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from twotower.assessment.verdict import MODEL
-from twotower.baselines.table import REFERENCES, Choice, TrainingRows, choose
+from twotower.baselines.table import BASELINES, Setting, TrainingData, choose_setting
 from twotower.common.arrays import Float64Array
+from twotower.common.scorers import DEFAULT, MODEL, RANDOM
+from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import EvaluationSet
-
-DEFAULT = "default"
-RANDOM = "random"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is known, what is to be found, and how that is measured.
-
-    Attributes:
-        known: training rows of the scorers that are compared.
-        target: users and what they are to find.
-        objective: the metric that decides.
-        ks: cut-offs of the metrics.
-    """
-
-    known: TrainingRows
-    target: EvaluationSet
-    objective: str
-    ks: tuple[int, ...]
+from twotower.evaluation.metrics import random_expectation
+from twotower.evaluation.ranking import Scorer
 
 
 @dataclass
 class Scoreboard:
-    """Every scorer's evaluation on one task, in the order in which they were scored.
+    """The evaluation of each scorer, in the order in which they were added.
 
     Attributes:
-        task: what they were scored on.
-        evaluations: by name of the scorer; random, which is an expectation, is not among them.
-        settings: what validation chose for a reference.
-        failures: why a scorer has no evaluation.
-        seeds: of the optimized model for each training seed, the first its own.
-        num_diverged: further seeds with which the training diverged.
-        default_differs: whether the default model is another than the optimized one.
+        training: what the scorers are trained on: train + validation.
+        splits: rows of each split, encoded like `training`; -1 for ids that it lacks.
+        target: the test users and their relevant items.
+        objective: the metric by which scorers are compared.
+        ks: cut-offs of the metrics.
+        evaluations: by name of the scorer, without random, which is an expectation.
+        settings: the setting of each baseline.
+        failures: why a scorer was not evaluated.
+        seeds: evaluations of the optimized model for each training seed, its own first.
+        num_diverged: further training seeds with which the training diverged.
+        default_differs: whether the default model has other hyperparameters than the optimized one.
     """
 
-    task: Task
+    training: TrainingData
+    splits: Mapping[str, Interactions]
+    target: EvaluationSet
+    objective: str
+    ks: tuple[int, ...]
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
-    settings: dict[str, Choice] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seeds: list[Evaluation] = field(default_factory=list)
     num_diverged: int = 0
     default_differs: bool = True
 
     def __post_init__(self) -> None:
-        self.random = self.task.target.random_per_user(self.task.ks)
+        self.random = random_expectation(self.target, self.ks)
 
-    def per_user(self, metric: str) -> dict[str, Float64Array]:
-        """[num_users] of one metric by scorer, random included."""
-        values = {name: found.per_user[metric] for name, found in self.evaluations.items()}
-        return values | {RANDOM: self.random[metric]}
+    def evaluate(self, scorer: Scorer) -> Evaluation:
+        """Metrics of a scorer on the test users; they are not added to the board."""
+        return evaluate(scorer, self.target, self.ks)
 
-    def over_seeds(self, metric: str) -> Float64Array | None:
-        """[num_users] the optimized model's mean over its training seeds; None if there is one."""
+    def per_user(self) -> dict[str, dict[str, Float64Array]]:
+        """[num_users] values by scorer and metric, random included."""
+        values = {name: evaluation.per_user for name, evaluation in self.evaluations.items()}
+        return values | {RANDOM: self.random.per_user}
+
+    def objective_per_user(self) -> dict[str, Float64Array]:
+        """[num_users] values of the objective by scorer, random included."""
+        return {name: values[self.objective] for name, values in self.per_user().items()}
+
+    def mean_over_seeds(self) -> Float64Array | None:
+        """[num_users] the optimized model's objective, averaged over training seeds.
+
+        None if there is one seed only.
+        """
         if len(self.seeds) < 2:
             return None
-        mean: Float64Array = np.mean([found.per_user[metric] for found in self.seeds], axis=0)
+        mean: Float64Array = np.mean([seed.per_user[self.objective] for seed in self.seeds], axis=0)
         return mean
 
-    def all_per_user(self) -> dict[str, dict[str, Float64Array]]:
-        """[num_users] by scorer and metric, random included."""
-        found = {name: evaluation.per_user for name, evaluation in self.evaluations.items()}
-        return found | {RANDOM: self.random}
-
     def rivals(self) -> list[str]:
-        """What the optimized model is compared with, random included."""
+        """The scorers that the optimized model is compared with, random included."""
         itself = {MODEL} if self.default_differs else {MODEL, DEFAULT}
         return [name for name in (*self.evaluations, RANDOM) if name not in itself]
 
     def strongest(self) -> str:
         """The rival with the highest mean of the objective; of equal ones the first."""
-        means = {name: float(v.mean()) for name, v in self.per_user(self.task.objective).items()}
+        means = {name: float(v.mean()) for name, v in self.objective_per_user().items()}
         return max(self.rivals(), key=lambda name: means[name])
 
     def sections(self) -> dict[str, Any]:
-        """Mean metrics of every scorer, or why there are none, for metrics/test.json."""
-        found: dict[str, Any] = {
+        """Sections of metrics/test.json: mean metrics of every scorer, or its failure."""
+        sections: dict[str, Any] = {
             name: evaluation.summary() for name, evaluation in self.evaluations.items()
         }
-        for name, choice in self.settings.items():
-            if choice.setting:
-                found[name]["setting"] = dict(choice.setting)
-        random = self.task.target.random(self.task.ks)
-        failures = {name: {"failure": why} for name, why in self.failures.items()}
-        return found | failures | {RANDOM: random}
+        for name, setting in self.settings.items():
+            if setting:
+                sections[name]["setting"] = dict(setting)
+        failures = {name: {"failure": reason} for name, reason in self.failures.items()}
+        return sections | failures | {RANDOM: self.random.summary()}
 
 
-def score_references(board: Scoreboard, train: TrainingRows, validation: EvaluationSet) -> None:
-    """Add every reference that can be fitted, with the setting that validation prefers.
+def score_baselines(board: Scoreboard, train: TrainingData, validation: EvaluationSet) -> None:
+    """Add every baseline that can be fitted, with the setting that validation prefers.
 
     Args:
-        board: gets the evaluations.
-        train: what the settings are fitted on to be compared.
+        board: to which the evaluations are added.
+        train: what the settings are fitted to when they are compared.
         validation: what they are compared on; may be empty.
     """
-    task = board.task
-    for reference in REFERENCES:
-        if why := reference.obstacle(train) or reference.obstacle(task.known):
-            board.failures[reference.name] = why
+    for name, baseline in BASELINES.items():
+        if reason := baseline.obstacle(train) or baseline.obstacle(board.training):
+            board.failures[name] = reason
             continue
-        choice = choose(reference, train, validation, task.objective, task.ks)
-        scorer = reference.scorer(task.known, choice.setting)
-        board.settings[reference.name] = choice
-        board.evaluations[reference.name] = evaluate(scorer, task.target, task.ks)
+        setting = choose_setting(baseline, train, validation, board.objective, board.ks)
+        board.settings[name] = setting
+        board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))

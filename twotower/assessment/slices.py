@@ -1,109 +1,139 @@
-"""For whom and for what the model is better: users by activity, items by popularity, cold ones.
+"""metrics/slices.json: where the model is better, and what it recommends.
 
-Every slice compares the optimized model with the reference that is strongest over all users, by a
-two-sided paired test; `p_holm` holds for all slices together (Holm). A slice of items counts, for
-each user, the share of the relevant items of that slice that is among the top k.
+Slices are of users by activity, and of relevant items by popularity and by whether they have
+training rows (warm or cold). Each compares the optimized model with the rival that is strongest
+over all users, by a two-sided paired test; `p_holm` is adjusted over all slices (Holm). The metric
+of a slice of items is the share of each user's relevant items in the slice that are in the top k.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.assessment.encoded_splits import EncodedSplits
-from twotower.assessment.scoreboard import RANDOM, Scoreboard
+from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired import paired_test
-from twotower.assessment.verdict import MODEL
+from twotower.assessment.statistics.paired import paired_test, paired_tests
 from twotower.common.arrays import Float64Array, Int64Array
+from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.evaluate import Evaluation
+from twotower.evaluation.metrics import metric_cutoff
 
 ACTIVITY = ("light", "medium", "heavy")
 POPULARITY = ("head", "middle", "tail")
 COLD = len(POPULARITY)
+LATER_SHARE = 0.1
+"""Share of training rows later than the average test event above which a cutoff is advised."""
 
 
-@dataclass(frozen=True)
-class Slice:
-    """One group of users, or of relevant items.
+class _Slice(NamedTuple):
+    """A group of users, or of relevant items.
 
     Attributes:
-        values: by scorer, [num_users] of each user who has a value in it.
-        about: what the group is, as plain values.
+        values: by scorer, [num_users] metric of each user who has a value in the group.
+        about: sizes of the group, as plain values.
     """
 
     values: dict[str, Float64Array]
     about: dict[str, Any]
 
 
-def slices(board: Scoreboard, rows: EncodedSplits, seed: int) -> dict[str, Any]:
-    """Sections `user_activity`, `item_popularity` and `warmth` of metrics/slices.json."""
-    k = cut_off(board)
-    found: dict[str, dict[str, Slice]] = {
-        "user_activity": _by_activity(board, rows),
-        **_by_item(board, rows, k),
-    }
-    strongest = board.strongest()
-    names = [(section, name) for section, groups in found.items() for name in groups]
-    p_values = {
-        f"{section}.{name}": paired_test(
-            found[section][name].values[MODEL] - found[section][name].values[strongest],
-            seed=derive_seed(seed, "slices", section, name),
-            alternative="two-sided",
-        )
-        for section, name in names
-    }
-    adjusted = holm(p_values)
-    report: dict[str, Any] = {section: {} for section in found}
-    for section, name in names:
-        key = f"{section}.{name}"
-        report[section][name] = _describe(found[section][name], strongest) | {
-            "p_holm": adjusted[key],
-            "p_value": p_values[key],
-        }
-    metrics = {"item_metric": f"recall_at_{k}", "user_metric": board.task.objective}
-    return {**report, **metrics, "compared_with": strongest}
-
-
-def cut_off(board: Scoreboard) -> int:
-    """The objective's k; that of the longest ranking for an objective without one."""
-    _, _, k = board.task.objective.partition("_at_")
-    return int(k) if k else board.task.ks[-1]
-
-
-def _describe(group: Slice, strongest: str) -> dict[str, Any]:
-    means = {name: float(values.mean()) for name, values in group.values.items()}
+def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
+    """The content of the file."""
+    k = metric_cutoff(board.objective, board.ks)
+    later = later_share(board)
+    groups = {"user_activity": _by_activity(board), **_by_item(board, k)}
     return {
-        **group.about,
-        "difference": means[MODEL] - means[strongest],
-        "means": means,
-        "num_users": len(group.values[MODEL]),
+        **_compare(groups, board.strongest(), seed),
+        "advice": advice(later),
+        "compared_with": board.strongest(),
+        "item_metric": f"recall_at_{k}",
+        "later_training_rows_share": later,
+        "metrics": by_metric(board, seed),
+        "num_users_cold": board.target.num_users_cold,
+        "recommendations": popularity_bias(board, k),
+        "scored": True,
+        "user_metric": board.objective,
     }
 
 
-def _by_activity(board: Scoreboard, rows: EncodedSplits) -> dict[str, Slice]:
-    """Thirds of the users by their training rows; equally active ones stay together."""
-    counts = rows.user_counts()[board.task.target.users]
-    ends = np.quantile(counts, [1 / 3, 2 / 3], method="inverted_cdf")
-    third = np.searchsorted(ends, counts)
-    values = board.per_user(board.task.objective)
-    groups = {}
-    for number, name in enumerate(ACTIVITY):
-        inside = third == number
-        if inside.any():
-            span = [int(counts[inside].min()), int(counts[inside].max())]
-            chosen = {scorer: found[inside] for scorer, found in values.items()}
-            groups[name] = Slice(chosen, {"training_rows": span})
-    return groups
+def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
+    """Every metric of the optimized model against that of the strongest rival, over all users.
+
+    Returns:
+        By metric: `difference` of the means, `p_value` of a two-sided paired test, and `p_holm`,
+        the same adjusted over all metrics.
+    """
+    per_user = board.per_user()
+    model, strongest = per_user[MODEL], per_user[board.strongest()]
+    names = sorted(model)
+    differences = np.stack([model[name] - strongest[name] for name in names], axis=1)
+    tests = paired_tests(differences, seed=derive_seed(seed, "metrics"), alternative="two-sided")
+    p_values = dict(zip(names, tests.tolist(), strict=True))
+    adjusted = holm(p_values)
+    means = dict(zip(names, differences.mean(axis=0).tolist(), strict=True))
+    return {
+        name: {"difference": means[name], "p_holm": adjusted[name], "p_value": p_values[name]}
+        for name in names
+    }
+
+
+def later_share(board: Scoreboard) -> float | None:
+    """Share of the training rows later than the average test event; None without times."""
+    training, test = board.training.interactions, board.splits["test"]
+    if not (training.has_times and len(test)):
+        return None
+    return float((training.timestamp > test.timestamp.mean()).mean())
+
+
+def advice(later_share: float | None) -> str | None:
+    """What to do about training rows that are later than what is tested; None if they are few."""
+    if later_share is None or later_share <= LATER_SHARE:
+        return None
+    return (
+        f"{later_share:.0%} of the training rows are later than the average test event: the model "
+        "knows a future that it would not know in use; consider split.strategy: cutoff"
+    )
+
+
+def popularity_bias(board: Scoreboard, k: int) -> dict[str, Mapping[str, float]]:
+    """How popular, and how varied, the top k of every scorer are.
+
+    Returns:
+        By scorer: `coverage_at_k`; `mean_popularity_rank` of the recommended items, 1 being the
+        item with the most training rows; `top_tenth_share`, the share of them that is among the
+        most popular tenth of the catalogue. For random these are expectations.
+    """
+    counts = board.training.item_counts()
+    ranks = np.empty(len(counts), dtype=np.int64)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
+    popular = ranks <= max(1, len(counts) // 10)
+    coverage = f"coverage_at_{k}"
+    report: dict[str, Mapping[str, float]] = {}
+    for name, evaluation in board.evaluations.items():
+        shown = evaluation.rankings.top[:, :k]
+        shown = shown[shown >= 0]
+        if not shown.size:  # all items are masked for all users
+            continue
+        report[name] = {
+            coverage: evaluation.overall[coverage],
+            "mean_popularity_rank": float(ranks[shown].mean()),
+            "top_tenth_share": float(popular[shown].mean()),
+        }
+    report[RANDOM] = {
+        coverage: board.random.overall[coverage],
+        "mean_popularity_rank": _mean_over_candidates(board, ranks),
+        "top_tenth_share": _mean_over_candidates(board, popular),
+    }
+    return report
 
 
 def item_groups(counts: Int64Array) -> Int64Array:
-    """[num_items] place in POPULARITY: most popular items with a third of all rows, and so on.
+    """[num_items] index into POPULARITY, or COLD for items without rows.
 
-    Items without rows are COLD.
+    The head is the most popular items with a third of all rows, the middle those with the next.
 
     Args:
         counts: [num_items] training rows.
@@ -116,104 +146,111 @@ def item_groups(counts: Int64Array) -> Int64Array:
     return groups
 
 
-def _by_item(board: Scoreboard, rows: EncodedSplits, k: int) -> dict[str, dict[str, Slice]]:
-    """Slices of the relevant items, in two ways."""
-    groups = item_groups(rows.item_counts())
-    wanted = _wanted(board, groups)
-    hits = {name: _hits(found, groups, k) for name, found in board.evaluations.items()}
-    hits[RANDOM] = _random_hits(board, wanted, groups, k)
-    sizes = np.bincount(groups, minlength=COLD + 1)
-    ways = {
-        "item_popularity": {name: [number] for number, name in enumerate(POPULARITY)},
-        "warmth": {"warm": list(range(COLD)), "cold": [COLD]},
+def _compare(
+    sections: Mapping[str, Mapping[str, _Slice]], strongest: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Means and p-values of every slice, by section and name."""
+    p_values = {
+        (section, name): paired_test(
+            group.values[MODEL] - group.values[strongest],
+            seed=derive_seed(seed, "slices", section, name),
+            alternative="two-sided",
+        )
+        for section, groups in sections.items()
+        for name, group in groups.items()
     }
-    report: dict[str, dict[str, Slice]] = {}
-    for way, parts in ways.items():
-        report[way] = {}
-        for name, numbers in parts.items():
-            total = wanted[:, numbers].sum(axis=1)
-            users = total > 0
-            if users.any():
-                values = {
-                    scorer: found[users][:, numbers].sum(axis=1) / total[users]
-                    for scorer, found in hits.items()
-                }
-                about = {
-                    "num_items": int(sizes[numbers].sum()),
-                    "num_relevant": int(total.sum()),
-                }
-                report[way][name] = Slice(values, about)
+    adjusted = holm({f"{section}.{name}": p for (section, name), p in p_values.items()})
+    report: dict[str, dict[str, Any]] = {section: {} for section in sections}
+    for (section, name), p_value in p_values.items():
+        group = sections[section][name]
+        means = {scorer: float(values.mean()) for scorer, values in group.values.items()}
+        report[section][name] = {
+            **group.about,
+            "difference": means[MODEL] - means[strongest],
+            "means": means,
+            "num_users": len(group.values[MODEL]),
+            "p_holm": adjusted[f"{section}.{name}"],
+            "p_value": p_value,
+        }
     return report
 
 
-def _wanted(board: Scoreboard, groups: Int64Array) -> Int64Array:
-    """[num_users, 4] relevant items of each group; those that the catalogue lacks are cold."""
-    target = board.task.target
-    wanted = _count(*target.relevant.rows(0, len(target)), groups, len(target))
-    wanted[:, COLD] += target.num_relevant - target.relevant.counts
-    return wanted
+def _by_activity(board: Scoreboard) -> dict[str, _Slice]:
+    """Thirds of the users by their training rows; equally active ones stay together."""
+    counts = board.training.user_counts()[board.target.users]
+    ends = np.quantile(counts, [1 / 3, 2 / 3], method="inverted_cdf")
+    third = np.searchsorted(ends, counts)
+    values = board.objective_per_user()
+    groups = {}
+    for number, name in enumerate(ACTIVITY):
+        inside = third == number
+        if inside.any():
+            span = [int(counts[inside].min()), int(counts[inside].max())]
+            selected = {scorer: per_user[inside] for scorer, per_user in values.items()}
+            groups[name] = _Slice(selected, {"training_rows": span})
+    return groups
 
 
-def _hits(evaluation: Evaluation, groups: Int64Array, k: int) -> Float64Array:
-    """[num_users, 4] relevant items of each group among the top k."""
-    users, ranks = np.nonzero(evaluation.hits[:, :k])
-    found = _count(users, evaluation.top[users, ranks], groups, len(evaluation.hits))
-    return found.astype(np.float64)
+def _by_item(board: Scoreboard, k: int) -> dict[str, dict[str, _Slice]]:
+    """Slices of the relevant items, by popularity and by warmth."""
+    groups = item_groups(board.training.item_counts())
+    sizes = np.bincount(groups, minlength=COLD + 1)
+    relevant = _relevant_by_group(board, groups)
+    hits = {name: _hits_by_group(e, groups, k) for name, e in board.evaluations.items()}
+    hits[RANDOM] = _random_hits_by_group(board, groups, k)
+    parts = {
+        "item_popularity": {name: [number] for number, name in enumerate(POPULARITY)},
+        "warmth": {"warm": list(range(COLD)), "cold": [COLD]},
+    }
+    report: dict[str, dict[str, _Slice]] = {section: {} for section in parts}
+    for section, name, numbers in ((s, n, part[n]) for s, part in parts.items() for n in part):
+        total = relevant[:, numbers].sum(axis=1)
+        users = total > 0
+        if users.any():
+            recall = {
+                scorer: counts[users][:, numbers].sum(axis=1) / total[users]
+                for scorer, counts in hits.items()
+            }
+            about = {"num_items": int(sizes[numbers].sum()), "num_relevant": int(total.sum())}
+            report[section][name] = _Slice(recall, about)
+    return report
 
 
-def _random_hits(board: Scoreboard, wanted: Int64Array, groups: Int64Array, k: int) -> Float64Array:
+def _relevant_by_group(board: Scoreboard, groups: Int64Array) -> Int64Array:
+    """[num_users, 4] relevant items of each group; those outside the catalogue are cold."""
+    target = board.target
+    relevant = _count(*target.relevant.rows(0, len(target)), groups, len(target))
+    relevant[:, COLD] += target.num_relevant - target.relevant.counts
+    return relevant
+
+
+def _hits_by_group(evaluation: Evaluation, groups: Int64Array, k: int) -> Float64Array:
+    """[num_users, 4] relevant items of each group in the top k."""
+    hits = evaluation.rankings.hits[:, :k]
+    users, ranks = np.nonzero(hits)
+    items = evaluation.rankings.top[users, ranks]
+    return _count(users, items, groups, len(hits)).astype(np.float64)
+
+
+def _random_hits_by_group(board: Scoreboard, groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] the same, expected of a random ranking."""
-    target = board.task.target
+    target = board.target
     rankable = _count(*target.relevant.rows(0, len(target)), groups, len(target))
     shown = np.minimum(k, target.num_candidates) / np.maximum(target.num_candidates, 1)
-    expected: Float64Array = np.minimum(rankable, wanted) * shown[:, None]
+    expected: Float64Array = rankable * shown[:, None]
     return expected
 
 
 def _count(users: Int64Array, items: Int64Array, groups: Int64Array, num_users: int) -> Int64Array:
+    """[num_users, 4] pairs of a user and an item of each group."""
     size = COLD + 1
     counts = np.bincount(users * size + groups[items], minlength=num_users * size)
     return counts.reshape(num_users, size)
 
 
-def popularity_bias(board: Scoreboard, rows: EncodedSplits) -> dict[str, Mapping[str, float]]:
-    """How popular, and how varied, the top k of every scorer are.
-
-    Returns:
-        By scorer: `coverage_at_k`, the share of the catalogue that somebody is shown;
-        `mean_popularity_rank` of what is shown, from 1, the item with the most training rows;
-        `top_tenth_share`, of what is shown, that is among the most popular tenth of the items.
-        For random it is what is to be expected.
-    """
-    k = cut_off(board)
-    counts = rows.item_counts()
-    ranks = np.empty(len(counts), dtype=np.int64)
-    ranks[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
-    popular = ranks <= max(1, len(counts) // 10)
-    report: dict[str, Mapping[str, float]] = {}
-    for name, found in board.evaluations.items():
-        shown = found.top[:, :k]
-        shown = shown[shown >= 0]
-        if not shown.size:  # everybody has seen everything
-            continue
-        report[name] = {
-            f"coverage_at_{k}": found.coverage[f"coverage_at_{k}"],
-            "mean_popularity_rank": float(ranks[shown].mean()),
-            "top_tenth_share": float(popular[shown].mean()),
-        }
-    target = board.task.target
-    users, masked = target.masked.rows(0, len(target))
-    report[RANDOM] = {
-        **target.random_coverage((k,)),
-        "mean_popularity_rank": _expected(ranks, users, masked, target.num_candidates),
-        "top_tenth_share": _expected(popular, users, masked, target.num_candidates),
-    }
-    return report
-
-
-def _expected(
-    values: NDArray[Any], users: Int64Array, masked: Int64Array, num_candidates: Int64Array
-) -> float:
-    """Mean over users of the mean over the items that are not masked."""
-    hidden = np.bincount(users, values[masked], minlength=len(num_candidates))
-    return float(((values.sum() - hidden) / np.maximum(num_candidates, 1)).mean())
+def _mean_over_candidates(board: Scoreboard, values: NDArray[Any]) -> float:
+    """Mean over users of the mean value of the items that are not masked."""
+    users, masked = board.target.masked.rows(0, len(board.target))
+    candidates = board.target.num_candidates
+    hidden = np.bincount(users, values[masked], minlength=len(candidates))
+    return float(((values.sum() - hidden) / np.maximum(candidates, 1)).mean())

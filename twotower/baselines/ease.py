@@ -1,4 +1,4 @@
-"""A linear model of the whole history, in closed form."""
+"""EASE: a linear model of the whole history, in closed form."""
 
 import numpy as np
 import torch
@@ -11,11 +11,11 @@ from twotower.common.arrays import Float32Array, Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 
 MAX_ITEMS = 10_000
-"""Size of the catalogue up to which the matrix, in float64, takes less than 2 GB and a minute."""
+"""Largest catalogue: the float64 matrix then takes less than 2 GB, and its inverse a minute."""
 
 
 class EASE(HistoryScorer):
-    """Scores items by a ridge regression of each item on all others of the history.
+    """Scores each item by a ridge regression on the other items of the history.
 
     B = I - P / diag(P) with P = (XᵀX + l2 · I)⁻¹ and X the histories.
 
@@ -28,13 +28,13 @@ class EASE(HistoryScorer):
         """Solve for the weights.
 
         Args:
-            interactions: whose items are the histories.
+            interactions: the histories.
             num_users: users that can be scored.
             num_items: size of the catalogue, at most MAX_ITEMS.
-            l2: of the ridge regression, > 0.
+            l2: penalty of the ridge regression, > 0.
 
         Raises:
-            ValueError: if the catalogue is larger.
+            ValueError: if the catalogue is too large.
         """
         if num_items > MAX_ITEMS:
             msg = f"EASE takes at most {MAX_ITEMS:,} items, got {num_items:,}"
@@ -43,7 +43,7 @@ class EASE(HistoryScorer):
         # float32 counts are exact up to 2**24 users of one pair.
         gram = (self._histories.T @ self._histories).toarray().astype(np.float64, order="F")
         gram[np.diag_indices(num_items)] += l2
-        # Another number of threads would give other bits.
+        # The number of threads would change the bits.
         with threadpool_limits(limits=1, user_api="blas"):
             self._weights = _weights(gram)
 
@@ -56,7 +56,7 @@ class EASE(HistoryScorer):
 def _weights(gram: Float64Array) -> Float32Array:
     """[num_items, num_items] float32 weights; `gram`, positive definite, is overwritten."""
     factor, _ = dpotrf(gram, overwrite_a=1)
-    inverse, _ = dpotri(factor, overwrite_c=1)  # its upper triangle; below is what was left there
+    inverse, _ = dpotri(factor, overwrite_c=1)  # only its upper triangle is valid
     scale = -np.diag(inverse).astype(np.float32)
     upper = np.triu(inverse.astype(np.float32, order="C"), 1)
     weights: Float32Array = upper + upper.T

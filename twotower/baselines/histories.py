@@ -1,4 +1,4 @@
-"""Who has interacted with what, as a sparse matrix, and what scores by it."""
+"""User histories as a sparse matrix, and the scorers that use them."""
 
 from copy import copy
 from typing import Self
@@ -10,16 +10,17 @@ from twotower.data.interactions import Interactions
 
 
 class HistoryScorer:
-    """A scorer that is fitted to histories, and scores by the history of each user."""
+    """A scorer that is fitted to all histories and scores each user by their own."""
 
     _histories: csr_array
 
     def decayed(self, interactions: Interactions, decay: float) -> Self:
-        """The same, where what a user did last counts most; nothing is fitted again.
+        """A copy that scores by histories in which recent items weigh more; it is not refitted.
 
         Args:
             interactions: those that it was fitted to, with times.
-            decay: share of an item's weight that each later row of the user takes, in [0, 1).
+            decay: share of an item's weight that is lost with each later row of the user, in
+                [0, 1).
         """
         other = copy(self)
         num_users, num_items = self._histories.shape
@@ -30,10 +31,10 @@ class HistoryScorer:
 def histories(
     interactions: Interactions, num_users: int, num_items: int, decay: float = 0.0
 ) -> csr_array:
-    """[num_users, num_items] float32: what an item weighs in the history of a user; 0 if absent.
+    """[num_users, num_items] float32 weight of each item in each user's history; 0 if absent.
 
-    Repeats and weights count once: what is to be found is whether, not how often. An item weighs
-    (1 - decay) ** n, n being the user's rows later than its last one.
+    An item weighs (1 - decay) ** n, with n the user's rows after the last one of the item. Repeats
+    and event weights are ignored: metrics ask whether an item is relevant, not how often.
 
     Args:
         interactions: all within the catalogue.

@@ -1,4 +1,4 @@
-"""Items like those in the user's history: neighbours by cosine."""
+"""Items similar to those in the user's history: nearest neighbours by cosine."""
 
 import itertools
 
@@ -12,16 +12,16 @@ from twotower.common.arrays import Float32Array, Int64Array
 from twotower.data.interactions import Interactions
 
 BLOCK_ITEMS = 512
-"""Items whose neighbours are sought at a time: their co-occurrences are what takes memory."""
+"""Items per block of the neighbour search; it bounds the memory of the co-occurrences."""
 
 
 class ItemKNN(HistoryScorer):
-    """Scores an item by its similarity to those items of the history that are its neighbours.
+    """Scores an item by the sum of its similarities to its neighbours in the user's history.
 
-    The similarity of two items is c / (sqrt(n · m) + shrink), with c the weight of the users of
-    both and n and m that of each one's users: the cosine, drawn towards 0 where few users tell. A
-    user of h items weighs 1 / sqrt(h), so that those of many items do not decide. Each item keeps
-    its k most similar ones; of equal ones those with the lower index.
+    The similarity of two items is c / (sqrt(n · m) + shrink), with c the total weight of the users
+    of both, and n and m of the users of each: a cosine, shrunk towards 0 where it rests on few
+    users. A user of h items weighs 1 / sqrt(h), so that very active users do not dominate. Each
+    item keeps its k most similar items; ties go to the lower index.
 
     Source: Deshpande and Karypis, "Item-based top-n recommendation algorithms", TOIS 2004, with
     its row normalisation; the shrinkage as in Ferrari Dacrema et al., "Are we really making much
@@ -40,11 +40,11 @@ class ItemKNN(HistoryScorer):
         """Find the neighbours of every item.
 
         Args:
-            interactions: whose items are the histories.
+            interactions: the histories.
             num_users: users that can be scored.
             num_items: size of the catalogue.
-            k: neighbours that an item keeps, > 0.
-            shrink: a weight of users, >= 0.
+            k: neighbours per item, > 0.
+            shrink: added to the denominator, >= 0.
         """
         self._histories = histories(interactions, num_users, num_items)
         overlaps = _Overlaps(self._histories)
@@ -61,12 +61,12 @@ class ItemKNN(HistoryScorer):
 
 
 class _Overlaps:
-    """How much of their users two items share.
+    """Co-occurrences of items.
 
     Attributes:
         by_item: [num_items, num_users] 1 where a user has interacted with an item.
-        weighted: [num_users, num_items] the user's weight there.
-        totals: [num_items] weight of each item's users.
+        weighted: [num_users, num_items] the same with the weight of the user.
+        totals: [num_items] total weight of each item's users.
     """
 
     def __init__(self, by_user: csr_array) -> None:
@@ -77,7 +77,7 @@ class _Overlaps:
         self.totals = np.bincount(by_user.indices, weights, minlength=by_user.shape[1])
 
     def similarities(self, start: int, shrink: float) -> csr_array:
-        """[rows, num_items] float32 similarities of the items from `start` on to all others."""
+        """[rows, num_items] float32 similarities of a block of items to all others."""
         shared = (self.by_item[start : start + BLOCK_ITEMS] @ self.weighted).tocsr()
         shared.sort_indices()
         rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr)) + start
@@ -97,7 +97,7 @@ def _strongest(similarities: csr_array, k: int) -> csr_array:
 
 
 def _largest(values: Float32Array, k: int) -> Int64Array:
-    """Ascending positions of the k largest values above 0; of equal ones the first."""
+    """Ascending positions of the k largest values above 0; ties go to the first."""
     positions = np.arange(len(values))
     if len(values) > k:
         bar = np.partition(values, -k)[-k]

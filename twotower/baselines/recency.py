@@ -1,13 +1,12 @@
-"""The same list for everyone: the items with the most interactions, of which recent ones more."""
+"""The same list for everyone: the items with the most interactions, recent ones weighing more."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from twotower.common.arrays import Int64Array
+from twotower.common.units import DAY
 from twotower.data.interactions import Interactions
-
-DAY = 86_400.0
 
 
 class RecencyPopularity:
@@ -18,7 +17,7 @@ class RecencyPopularity:
     """
 
     def __init__(self, interactions: Interactions, num_items: int, *, half_life: float) -> None:
-        """Weigh the rows.
+        """Sum the weights of each item's rows.
 
         Args:
             interactions: at least one row, with times.
@@ -27,16 +26,10 @@ class RecencyPopularity:
         """
         age = (interactions.timestamp.max() - interactions.timestamp) / DAY
         totals = np.bincount(interactions.item_idx, np.exp2(-age / half_life), minlength=num_items)
-        # After a thousand half-lives a weight is below what float32 holds, and an order is wanted.
-        _, places = np.unique(totals, return_inverse=True)
-        self._places = torch.from_numpy(places.astype(np.float32))
+        # Ranks, as after a thousand half-lives a weight underflows float32.
+        _, ranks = np.unique(totals, return_inverse=True)
+        self._ranks = torch.from_numpy(ranks.astype(np.float32))
 
     def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32, every row the same."""
-        return self._places.repeat(len(user_idx), 1)
-
-
-def has_times(interactions: Interactions) -> bool:
-    """Whether the rows differ in time; without times all are 0."""
-    timestamp = interactions.timestamp
-    return bool(len(timestamp) and timestamp.min() < timestamp.max())
+        return self._ranks.repeat(len(user_idx), 1)

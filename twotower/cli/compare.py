@@ -35,7 +35,7 @@ def compare(
     For each metric: both means, their difference with a 95 % interval, and p-values. Differences
     are B - A: above 0, the second revision is better. Nothing is checked out.
     """
-    from twotower.assessment import revisions
+    from twotower import revisions
 
     a, b = (revisions.read_user_metrics(name, scorer=scorer) for name in (rev_a, rev_b))
     comparisons = revisions.compare(a, b, seed=seed)

@@ -196,7 +196,7 @@ class HpoConfig(Section):
     tries: PositiveInt = 3
     """How often a trial is begun whose worker dies before it counts as failed."""
     objective: str = "recall_at_10"
-    """Validation metric to maximise."""
+    """Validation metric to maximise: one of `twotower/evaluation/metrics.py`, e.g. ndcg_at_10."""
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )

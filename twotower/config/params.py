@@ -21,6 +21,7 @@ from twotower.config.training import (
     TrainConfig,
     check_start,
 )
+from twotower.evaluation.metrics import objectives
 
 FORMAT_VERSION = 1
 """Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
@@ -56,10 +57,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_objective(self) -> "Config":
-        ranking = ("recall", "ndcg", "hit_rate")
-        known = [f"{name}_at_{k}" for k in self.evaluate.ks for name in ranking] + ["mrr"]
-        if self.hpo.objective not in known:
-            msg = f"hpo.objective: must be one of {', '.join(known)}, got {self.hpo.objective}"
+        choices = objectives(self.evaluate.ks)
+        if self.hpo.objective not in choices:
+            msg = f"hpo.objective: must be one of {', '.join(choices)}, got {self.hpo.objective}"
             raise ValueError(msg)
         return self
 

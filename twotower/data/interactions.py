@@ -81,6 +81,11 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_idx)
 
+    @property
+    def has_times(self) -> bool:
+        """Whether the rows differ in time; in data without times they do not."""
+        return bool(len(self) and self.timestamp.min() < self.timestamp.max())
+
     def distinct_items(self, num_users: int, num_items: int) -> ItemLists:
         """Distinct items of each user; rows with an index of -1 are ignored."""
         valid = (self.user_idx >= 0) & (self.item_idx >= 0)

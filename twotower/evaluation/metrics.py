@@ -1,34 +1,217 @@
-"""Ranking metrics of each user, and what a random ranking would score."""
+"""The table of ranking metrics: what each measures, and what a random ranking would score.
 
-from typing import Any
+`config` derives the objectives of a search from it, so nothing here imports torch or pandas.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
+from twotower.common.table import Table
+
+if TYPE_CHECKING:
+    from twotower.evaluation.holdout import EvaluationSet
 
 
-def recall_at_k(hits: BoolArray, num_relevant: Int64Array) -> Float64Array:
-    """Share of each user's relevant items among the top k.
+@dataclass(frozen=True)
+class Rankings:
+    """The catalogue as ranked for each user of an evaluation set.
+
+    Attributes:
+        top: [num_users, length] int64 item indices, best first; -1 past the end of the candidates.
+        hits: [num_users, length] bool, whether the item is relevant.
+        first_relevant: [num_users] int64 rank, from 1, of the best relevant item in the whole
+            ranking; 0 without one.
+    """
+
+    top: Int64Array
+    hits: BoolArray
+    first_relevant: Int64Array
+
+
+@dataclass(frozen=True)
+class MetricValues:
+    """Every metric of one scorer, or of a random ranking.
+
+    Attributes:
+        per_user: by key, e.g. recall_at_10, [num_users].
+        overall: by key, e.g. coverage_at_10, the metrics of all rankings together.
+    """
+
+    per_user: dict[str, Float64Array]
+    overall: dict[str, float]
+
+    def summary(self) -> dict[str, float]:
+        """The mean of each metric over the users, and the overall metrics."""
+        means = {key: float(values.mean()) for key, values in self.per_user.items()}
+        return means | self.overall
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: key without the cut-off.
+        label: for people.
+        measure: of rankings of at least k items for the users of an evaluation set. [num_users],
+            in [0, 1]; [] if the metric is not of each user.
+        expected: the same, expected of a uniformly random ranking of the items that no mask hides.
+        has_cutoff: whether it is measured at each of `evaluate.ks`, or once.
+        is_per_user: whether each user has a value. Only such a metric can be an objective.
+    """
+
+    name: str
+    label: str
+    measure: Callable[[Rankings, "EvaluationSet", int], Float64Array]
+    expected: Callable[["EvaluationSet", int], Float64Array]
+    has_cutoff: bool = True
+    is_per_user: bool = True
+
+
+def recall(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
+    """Share of each user's relevant items, those outside the catalogue included, in the top k."""
+    return _row_sums(rankings.hits[:, :k]) / target.num_relevant
+
+
+def expected_recall(target: "EvaluationSet", k: int) -> Float64Array:
+    """By the hypergeometric distribution."""
+    shown = np.minimum(k, target.num_candidates)
+    return _random_precision(target) * shown / target.num_relevant
+
+
+def ndcg(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
+    """Binary NDCG of each user; the ideal ranking starts with all of its relevant items.
+
+    Source: Järvelin and Kekäläinen, TOIS 2002.
+    """
+    hits = rankings.hits[:, :k]
+    return _row_sums(hits * discounts(hits.shape[1])) / ideal_dcg(target.num_relevant, k)
+
+
+def expected_ndcg(target: "EvaluationSet", k: int) -> Float64Array:
+    """By the hypergeometric distribution."""
+    gains: Float64Array = np.concatenate([[0.0], np.cumsum(discounts(k))])
+    shown = np.minimum(k, target.num_candidates)
+    return _random_precision(target) * gains[shown] / ideal_dcg(target.num_relevant, k)
+
+
+def hit_rate(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Array:
+    """1 for each user with a relevant item in the top k, otherwise 0."""
+    return np.asarray(rankings.hits[:, :k].any(axis=1), dtype=np.float64)
+
+
+def expected_hit_rate(target: "EvaluationSet", k: int) -> Float64Array:
+    """By the hypergeometric distribution: 1 - P(no relevant item among k draws)."""
+    candidates, relevant = target.num_candidates, target.relevant.counts
+    misses = np.ones(len(target))
+    for drawn in range(k):
+        left = np.maximum(candidates - drawn, 1)
+        misses *= np.clip((left - relevant) / left, 0.0, 1.0)
+    return 1.0 - misses
+
+
+def reciprocal_rank(rankings: Rankings, _target: "EvaluationSet", _k: int) -> Float64Array:
+    """1 / rank of each user's best relevant item; 0 if the catalogue has none."""
+    ranks = np.maximum(rankings.first_relevant, 1)
+    return np.where(rankings.first_relevant > 0, 1.0 / ranks, 0.0)
+
+
+def expected_reciprocal_rank(target: "EvaluationSet", _k: int) -> Float64Array:
+    """In closed form.
+
+    The sum over i of C(n - i, r - 1) / i is C(n, r - 1) (H(n) - H(r - 1)), with n candidates, r of
+    them relevant, and H the harmonic numbers.
+    """
+    candidates, relevant = target.num_candidates, target.relevant.counts
+    harmonic: Float64Array = np.concatenate(
+        [[0.0], np.cumsum(1.0 / np.arange(1, candidates.max() + 1))]
+    )
+    span = harmonic[candidates] - harmonic[np.maximum(relevant - 1, 0)]
+    return relevant / (candidates - relevant + 1) * span
+
+
+def coverage(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
+    """Share of the catalogue that is in at least one user's top k."""
+    shown = np.setdiff1d(rankings.top[:, :k], [-1]).size
+    return np.asarray(shown / target.num_items)
+
+
+def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
+    """In closed form.
+
+    User u, who has n_u candidates, is shown each of them with probability min(k, n_u) / n_u; no
+    user is shown an item with the product of the complements.
+    """
+    users, items = target.masked.rows(0, len(target))
+    candidates, num_items = target.num_candidates, target.num_items
+    share = np.minimum(k, candidates) / np.maximum(candidates, 1)
+    certain = share == 1.0  # log(1 - share) is -inf
+    missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
+    log_missed = missed.sum() - np.bincount(items, missed[users], num_items)
+    sure = certain.sum() - np.bincount(items, certain[users], num_items)
+    return np.asarray(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
+
+
+METRICS = Table(
+    "hpo.objective",
+    Metric("recall", "Recall", recall, expected_recall),
+    Metric("ndcg", "NDCG", ndcg, expected_ndcg),
+    Metric("hit_rate", "Hit rate", hit_rate, expected_hit_rate),
+    Metric("mrr", "MRR", reciprocal_rank, expected_reciprocal_rank, has_cutoff=False),
+    Metric("coverage", "Coverage", coverage, expected_coverage, is_per_user=False),
+)
+
+
+def objectives(ks: tuple[int, ...]) -> list[str]:
+    """Keys of the metrics that a search can maximise."""
+    return [key for key, metric, _ in _keys(ks) if metric.is_per_user]
+
+
+def metric_label(key: str) -> str:
+    """Name of a metric for people: recall_at_10 becomes Recall@10."""
+    name, _, k = key.partition("_at_")
+    if name not in METRICS:  # of a file that a later version wrote
+        return key
+    return METRICS[name].label + (f"@{k}" if k else "")
+
+
+def metric_cutoff(key: str, ks: tuple[int, ...]) -> int:
+    """The k of a metric; the largest of `ks` if it has none."""
+    _, _, k = key.partition("_at_")
+    return int(k) if k else ks[-1]
+
+
+def measure(rankings: Rankings, target: "EvaluationSet", ks: tuple[int, ...]) -> MetricValues:
+    """Every metric of rankings.
 
     Args:
-        hits: [num_users, k] whether the item at each rank is relevant.
-        num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
+        rankings: of the largest k items, or of the whole catalogue if that is smaller.
+        target: at least one user; what the rankings are of.
+        ks: cut-offs, ascending.
     """
-    share: Float64Array = np.divide(_row_sums(hits), num_relevant)
-    return share
+    return _values(lambda metric, k: metric.measure(rankings, target, k), ks)
 
 
-def hit_rate_at_k(hits: BoolArray) -> Float64Array:
-    """1 for each user with a relevant item among the top k, otherwise 0."""
-    return np.asarray(hits.any(axis=1), dtype=np.float64)
+def random_expectation(target: "EvaluationSet", ks: tuple[int, ...]) -> MetricValues:
+    """Every metric as expected of a uniformly random ranking under the same masks.
+
+    Args:
+        target: without users there are no values.
+        ks: cut-offs, ascending.
+    """
+    if not len(target):
+        return MetricValues({}, {})
+    return _values(lambda metric, k: metric.expected(target, k), ks)
 
 
 def discounts(k: int) -> Float64Array:
     """[k] weight of each rank: 1 / log2(1 + rank)."""
-    ranks: Float64Array = np.arange(1.0, k + 1.0)
-    weights: Float64Array = np.reciprocal(np.log2(1.0 + ranks))
-    return weights
+    return np.reciprocal(np.log2(1.0 + np.arange(1.0, k + 1.0)))
 
 
 def ideal_dcg(num_relevant: Int64Array, k: int) -> Float64Array:
@@ -37,85 +220,27 @@ def ideal_dcg(num_relevant: Int64Array, k: int) -> Float64Array:
     return totals[np.minimum(num_relevant, k)]
 
 
-def ndcg_at_k(hits: BoolArray, num_relevant: Int64Array, k: int) -> Float64Array:
-    """Binary NDCG of each user.
-
-    Args:
-        hits: [num_users, min(k, num_items)].
-        num_relevant: [num_users], > 0.
-        k: cut-off of the ideal ranking.
-
-    Source: Järvelin and Kekäläinen, TOIS 2002.
-    """
-    return _row_sums(hits * discounts(hits.shape[1])) / ideal_dcg(num_relevant, k)
-
-
-def reciprocal_rank(first_relevant: Int64Array) -> Float64Array:
-    """1 / rank of each user's best relevant item; 0 where the rank is 0 (none in the catalogue)."""
-    ranks = np.maximum(first_relevant, 1)
-    return np.where(first_relevant > 0, 1.0 / ranks, 0.0)
-
-
-def random_expectation(
-    num_candidates: Int64Array,
-    num_rankable: Int64Array,
-    num_relevant: Int64Array,
-    ks: tuple[int, ...],
-) -> dict[str, Float64Array]:
-    """Expected metrics of each user under a uniformly random ranking, in closed form.
-
-    Args:
-        num_candidates: [num_users] catalogue items that are not masked.
-        num_rankable: [num_users] relevant items among them.
-        num_relevant: [num_users] relevant items, those outside the catalogue included; > 0.
-        ks: cut-offs.
-
-    Source: the hypergeometric distribution; for the reciprocal rank, the sum over i of
-    C(n - i, r - 1) / i is C(n, r - 1) (H(n) - H(r - 1)), with H the harmonic numbers.
-    """
-    share = num_rankable / np.maximum(num_candidates, 1)
-    expected: dict[str, Float64Array] = {}
+def _keys(ks: tuple[int, ...]) -> Iterator[tuple[str, Metric, int]]:
+    """Key, metric and cut-off of every value."""
     for k in ks:
-        shown = np.minimum(k, num_candidates)
-        gains = np.concatenate([[0.0], np.cumsum(discounts(k))])
-        misses = np.ones(len(num_candidates))
-        for drawn in range(k):
-            left = np.maximum(num_candidates - drawn, 1)
-            misses *= np.clip((left - num_rankable) / left, 0.0, 1.0)
-        expected[f"recall_at_{k}"] = share * shown / num_relevant
-        expected[f"ndcg_at_{k}"] = share * gains[shown] / ideal_dcg(num_relevant, k)
-        expected[f"hit_rate_at_{k}"] = 1.0 - misses
-    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, num_candidates.max() + 1))])
-    span = harmonic[num_candidates] - harmonic[np.maximum(num_rankable - 1, 0)]
-    expected["mrr"] = num_rankable / (num_candidates - num_rankable + 1) * span
-    return expected
+        yield from ((f"{m.name}_at_{k}", m, k) for m in METRICS.values() if m.has_cutoff)
+    yield from ((m.name, m, ks[-1]) for m in METRICS.values() if not m.has_cutoff)
 
 
-def random_coverage(
-    num_candidates: Int64Array,
-    masked_users: Int64Array,
-    masked_items: Int64Array,
-    num_items: int,
-    k: int,
-) -> float:
-    """Expected share of the catalogue that uniformly random rankings show to somebody.
+def _values(compute: Callable[[Metric, int], Float64Array], ks: tuple[int, ...]) -> MetricValues:
+    per_user: dict[str, Float64Array] = {}
+    overall: dict[str, float] = {}
+    for key, metric, k in _keys(ks):
+        if metric.is_per_user:
+            per_user[key] = compute(metric, k)
+        else:
+            overall[key] = float(compute(metric, k))
+    return MetricValues(per_user, overall)
 
-    Args:
-        num_candidates: [num_users] catalogue items that are not masked.
-        masked_users: [num_masked] the user of each masked pair.
-        masked_items: [num_masked] the item of each masked pair.
-        num_items: size of the catalogue.
-        k: cut-off.
 
-    Source: user u, who has n_u candidates, is shown each of them with probability
-    min(k, n_u) / n_u; an item is missed by all with the product of the complements.
-    """
-    share = np.minimum(k, num_candidates) / np.maximum(num_candidates, 1)
-    certain = share == 1.0  # whose complement has no logarithm
-    missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
-    log_missed = missed.sum() - np.bincount(masked_items, missed[masked_users], num_items)
-    sure = certain.sum() - np.bincount(masked_items, certain[masked_users], num_items)
-    return float(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
+def _random_precision(target: "EvaluationSet") -> Float64Array:
+    """[num_users] probability that an item of a random ranking is relevant."""
+    return target.relevant.counts / np.maximum(target.num_candidates, 1)
 
 
 def _row_sums(values: NDArray[Any]) -> Float64Array:

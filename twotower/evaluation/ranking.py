@@ -1,24 +1,23 @@
-"""Exact top-k over the whole catalogue, block by block, with ties broken by item index."""
+"""Exact ranking of the whole catalogue, in blocks of users, with ties broken by item index."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import TrainingError
 from twotower.data.interactions import ItemLists
 from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.metrics import Rankings
 
 BLOCK_SCORES = 2**24
-"""Scores held at a time. Constant, because the shape of a matrix product can change its bits."""
+"""Scores in memory at once. Constant, as the shape of a matrix product can change its bits."""
 
 
 class Scorer(Protocol):
-    """Whatever can score the catalogue for a user: a model or a baseline."""
+    """Anything that scores the catalogue for a user: a model or a baseline."""
 
     def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32; a higher score ranks earlier."""
@@ -42,44 +41,32 @@ class VectorScorer:
         return self.user_vecs[torch.from_numpy(user_idx)] @ self.item_vecs.T
 
 
-@dataclass(frozen=True)
-class RankedBlock:
-    """Rankings of consecutive rows of an evaluation set.
-
-    Attributes:
-        start: row of the first ranking.
-        top: [rows, k] int64 item indices, best first; -1 past the end of the candidates.
-        hits: [rows, k] bool, whether the item is relevant.
-        first_relevant: [rows] int64 rank, from 1, of the best relevant item; 0 without one.
-    """
-
-    start: int
-    top: Int64Array
-    hits: BoolArray
-    first_relevant: Int64Array
-
-
-def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]:
+def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Rankings:
     """Rank the catalogue for every user, leaving out the masked items.
 
     Args:
         scorer: scores users by index.
-        target: who is ranked for, and what is relevant or masked.
+        target: users, relevant items and masks.
         k: length of the rankings, at most the size of the catalogue.
 
     Raises:
         TrainingError: if a score is not finite.
     """
     users = target.users
+    rankings = Rankings(
+        top=np.empty((len(users), k), dtype=np.int64),
+        hits=np.empty((len(users), k), dtype=np.bool_),
+        first_relevant=np.empty(len(users), dtype=np.int64),
+    )
     block = max(1, min(1024, BLOCK_SCORES // target.num_items))
     for start in range(0, len(users), block):
-        stop = min(start + block, len(users))
+        rows = slice(start, min(start + block, len(users)))
         # The last block is padded with its first user, so that all products have one shape.
         padded = np.full(block, users[start])
-        padded[: stop - start] = users[start:stop]
-        scores = scorer.scores(padded)[: stop - start]
-        scores[_pairs(target.masked, start, stop)] = -torch.inf
-        relevant = _pairs(target.relevant, start, stop)
+        padded[: rows.stop - start] = users[rows]
+        scores = scorer.scores(padded)[: rows.stop - start]
+        scores[_pairs(target.masked, rows)] = -torch.inf
+        relevant = _pairs(target.relevant, rows)
         is_relevant = torch.zeros(scores.shape, dtype=torch.bool)
         is_relevant[relevant] = True
         top = stable_top_k(scores, k)
@@ -88,12 +75,10 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Iterator[RankedBlock]
         if not bool((best < torch.inf).all()):
             msg = "the model's scores are not finite"
             raise TrainingError(msg)
-        yield RankedBlock(
-            start=start,
-            top=torch.where(best > -torch.inf, top, -1).numpy(),
-            hits=is_relevant.gather(1, top).numpy(),
-            first_relevant=_first_relevant(scores, relevant),
-        )
+        rankings.top[rows] = torch.where(best > -torch.inf, top, -1).numpy()
+        rankings.hits[rows] = is_relevant.gather(1, top).numpy()
+        rankings.first_relevant[rows] = _first_relevant(scores, relevant)
+    return rankings
 
 
 def stable_top_k(scores: Tensor, k: int) -> Tensor:
@@ -120,8 +105,8 @@ def stable_top_k(scores: Tensor, k: int) -> Tensor:
     return top
 
 
-def _pairs(lists: ItemLists, start: int, stop: int) -> tuple[Tensor, Tensor]:
-    rows, items = lists.rows(start, stop)
+def _pairs(lists: ItemLists, users: slice) -> tuple[Tensor, Tensor]:
+    rows, items = lists.rows(users.start, users.stop)
     return torch.from_numpy(rows), torch.from_numpy(items)
 
 
@@ -135,9 +120,10 @@ def _first_relevant(scores: Tensor, pairs: tuple[Tensor, Tensor]) -> Int64Array:
     candidates = torch.where(values == best[rows], items, scores.shape[1])
     first = torch.full((len(scores),), scores.shape[1]).scatter_reduce(0, rows, candidates, "amin")
     ranks = np.zeros(len(scores), dtype=np.int64)
-    found = zip(scores.numpy(), best.numpy(), first.tolist(), strict=True)
-    for row, (block, value, index) in enumerate(found):
+    for row, (values_of_row, value, index) in enumerate(
+        zip(scores.numpy(), best.numpy(), first.tolist(), strict=True)
+    ):
         if index < scores.shape[1]:
-            ties = np.count_nonzero(block[:index] == value)
-            ranks[row] = 1 + np.count_nonzero(block > value) + ties
+            ties = np.count_nonzero(values_of_row[:index] == value)
+            ranks[row] = 1 + np.count_nonzero(values_of_row > value) + ties
     return ranks

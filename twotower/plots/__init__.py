@@ -1,4 +1,4 @@
-"""What a search did, as pages and pictures; the only user of plotly."""
+"""The results of a search as pages and pictures; the only user of plotly."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ __all__ = ["BrowserError", "DrawnSearch", "Written", "read_search", "write_plots
 
 @dataclass(frozen=True)
 class Written:
-    """The files written, and one line for each thing that was left out."""
+    """The files written, and a line for each thing that was skipped."""
 
     files: list[Path]
     notes: list[str]
@@ -25,7 +25,6 @@ class Written:
 
 def write_plots(
     results_file: Path,
-    trials_file: Path,
     folder: Path,
     static: Literal["auto", "always", "never"] = "auto",
     verdict_file: Path | None = None,
@@ -36,16 +35,15 @@ def write_plots(
 
     Args:
         results_file: hpo_results.json.
-        trials_file: the trials table of the same search.
         folder: created if it is missing.
         static: whether to draw PNG files; auto: where a browser is found and works.
-        verdict_file: metrics/verdict.json, for the history; None: nothing is said of the test.
+        verdict_file: metrics/verdict.json, for the history; None: without a verdict.
 
     Raises:
-        DataError: if an input is missing, unreadable, or not of the same search.
+        DataError: if an input is missing or damaged.
         BrowserError: if `static` is always and no browser draws the pictures.
     """
-    search = read_search(results_file, trials_file)
+    search = read_search(results_file)
     verdict = read_verdict(verdict_file) if verdict_file else ""
     charts = [draw_history(search, verdict), draw_importance(search), draw_parallel(search)]
     files = write_pages(charts, folder)
@@ -57,4 +55,4 @@ def write_plots(
     except BrowserError as error:
         if static == "always":
             raise
-        return Written(files, [f"no PNG files: {error} (visualize.static: never ends this line)"])
+        return Written(files, [f"no PNG files: {error} (visualize.static: never hides this line)"])

@@ -1,4 +1,4 @@
-"""What the three charts share: their type, their look, and the words in them."""
+"""What the three charts share: their type, layout and wording."""
 
 import html
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots.search_files import DrawnSearch
 
 INK = "#1f2933"
@@ -34,13 +35,6 @@ class Chart:
     """One plain sentence or two for the page of a chart without a figure."""
 
 
-def metric_label(objective: str) -> str:
-    """Plain name of a metric key: recall_at_10 becomes Recall@10."""
-    name, _, k = objective.partition("_at_")
-    words = {"recall": "Recall", "ndcg": "NDCG", "hit_rate": "Hit rate", "mrr": "MRR"}
-    return words.get(name, name) + (f"@{k}" if k else "")
-
-
 def objective_label(search: DrawnSearch) -> str:
     """Axis title of the objective, e.g. Validation Recall@10."""
     return f"{search.split.capitalize()} {metric_label(search.objective)}"
@@ -55,7 +49,7 @@ def value_text(value: Any) -> str:
 
 
 def best_label(search: DrawnSearch) -> str:
-    """What the refitted trial is called: fresh seeds may choose another than the highest."""
+    """Name of the refitted trial: fresh seeds may choose another than the highest value."""
     return "Chosen by fresh seeds" if search.confirmed else "Best"
 
 
@@ -65,7 +59,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def evidence(search: DrawnSearch) -> str:
-    """What the numbers of a chart rest on: split, users and trials, in one line."""
+    """The evidence behind a chart, in one line: split, users and trials."""
     counts = [
         f"{len(trials)} {word}"
         for word, state in (
@@ -83,7 +77,7 @@ def evidence(search: DrawnSearch) -> str:
         total if all_complete else f"{total}: {', '.join(counts)}",
     ]
     if not search.finished:
-        parts.append("stopped early, rerun to go on")
+        parts.append("stopped early, rerun to resume")
     return " · ".join(parts)
 
 
@@ -110,7 +104,7 @@ def layout(title: str, subtitle: str) -> dict[str, Any]:
 
 
 def why_no_history(search: DrawnSearch) -> str:
-    """Why not even one trial can be drawn; empty if one can."""
+    """Why there is no trial to draw; empty if there is one."""
     trials = search.study.get_trials(deepcopy=False)
     if not trials:
         return (
@@ -125,7 +119,7 @@ def why_no_history(search: DrawnSearch) -> str:
         f"None of the {plural(len(trials), 'trial')} completed ({len(failed)} failed, "
         f"{len(trials) - len(failed)} pruned)."
         + (f" The first failure: {first.rstrip('.')}." if first else "")
-        + " See metrics/hpo_trials.csv, mend the cause or narrow hpo.search_space, and run "
+        + " See metrics/hpo_trials.csv, fix the cause or narrow hpo.search_space, and run "
         "dvc repro."
     )
 
@@ -143,9 +137,9 @@ def why_no_comparison(search: DrawnSearch) -> str:
     if len({trial.value for trial in completed}) == 1:
         return (
             f"All {len(completed)} completed trials have the same {metric_label(search.objective)} "
-            f"({value_text(completed[0].value)}), so no parameter can be seen to matter. "
+            f"({value_text(completed[0].value)}), so no parameter makes a difference. "
             "Widen hpo.search_space, or choose a finer hpo.objective."
         )
     if not any(trial.params for trial in completed):
-        return "No completed trial has a parameter of the search space: nothing was searched."
+        return "No completed trial has a parameter of the search space, so nothing was searched."
     return ""

@@ -1,4 +1,4 @@
-"""How the objective moved from trial to trial."""
+"""The objective from trial to trial."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import plot_optimization_history
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.search_files import DrawnSearch
@@ -17,11 +18,11 @@ MAX_TICKS = 20
 
 
 def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
-    """Value of every trial, the best so far, the defaults, and a random ranking to beat.
+    """Value of every trial, the best so far, the defaults, and the random baseline.
 
     Args:
         search: at least one complete trial, or the chart says why there is no figure.
-        verdict: what the test split says of the refitted model; empty: nothing.
+        verdict: on the refitted model, from the test split; empty: none.
     """
     title = f"{TITLE}: {chart.objective_label(search)} by trial"
     if reason := chart.why_no_history(search):
@@ -30,7 +31,7 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     figure = plot_optimization_history(search.study, target_name=label)
     evidence = chart.evidence(search)
     if verdict:
-        evidence += f"<br>Verdict of the test split on the refitted model: {verdict}"
+        evidence += f"<br>Verdict on the refitted model (test split): {verdict}"
     figure.update_layout(chart.layout(title, evidence))
     if verdict:
         figure.update_layout(margin_t=115)
@@ -43,7 +44,7 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
 
 
 def _restyle(figure: Any, search: DrawnSearch, label: str) -> None:
-    """Optuna's two traces in our look; its third one marks constraints, which we have not."""
+    """Restyle Optuna's two traces, and drop its third, which marks constraints."""
     figure.data = [trace for trace in figure.data if trace.name in (label, "Best Value")]
     figure.update_traces(
         selector={"name": label},
@@ -61,7 +62,7 @@ def _restyle(figure: Any, search: DrawnSearch, label: str) -> None:
 
 
 def _describe(trial: FrozenTrial) -> str:
-    """Number, value and parameters of a trial, one a line."""
+    """Number, value and parameters of a trial, each on a line."""
     lines = [f"<b>Trial {trial.number}</b>"]
     if trial.state == TrialState.COMPLETE:
         lines[0] += f": {chart.value_text(trial.value)}"
@@ -74,7 +75,7 @@ def _num_trials(search: DrawnSearch) -> int:
 
 
 def _trial_range(count: int) -> list[float]:
-    """Ends of the trial axis, clear of the first and the last marker."""
+    """Ends of the trial axis, with room for the first and the last marker."""
     pad = max(0.6, 0.02 * count)
     return [-pad, count - 1 + pad]
 
@@ -95,7 +96,7 @@ def _add_random(figure: Any, search: DrawnSearch) -> None:
 
 
 def _value_range(search: DrawnSearch) -> tuple[float, float]:
-    """Lowest and highest value in the chart, without the rail of the unfinished trials."""
+    """Lowest and highest value in the chart, apart from the markers of trials without a value."""
     values = [float(trial.value) for trial in search.completed if trial.value is not None]
     if search.random is not None:
         values.append(search.random)
@@ -140,7 +141,7 @@ def _describe_unfinished(trial: FrozenTrial, word: str) -> str:
 
 
 def _add_marks(figure: Any, search: DrawnSearch) -> None:
-    """The default settings, the best trial, and beside the plot what that best trial is."""
+    """Mark the defaults and the best trial, and describe the best one beside the plot."""
     if search.defaults is not None:
         figure.add_trace(
             _mark(search.defaults, "Defaults (trial 0)", "diamond-open", chart.INK, 14)
@@ -173,7 +174,7 @@ def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> 
 
 def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
     word = "Chosen" if search.confirmed else "Best"
-    values = [f"{chart.metric_label(search.objective)} {chart.value_text(best.value)}"]
+    values = [f"{metric_label(search.objective)} {chart.value_text(best.value)}"]
     if search.confirmed:
         mean = search.confirmed.mean
         fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"

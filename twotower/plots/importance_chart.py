@@ -1,4 +1,4 @@
-"""Which parameters separate the best trials from the rest."""
+"""Which parameters distinguish the best trials from the rest."""
 
 import warnings
 
@@ -15,12 +15,12 @@ FEW_TRIALS = 50
 
 
 def draw_importance(search: DrawnSearch) -> Chart:
-    """Share of each parameter in what sets the best tenth of the trials apart (PED-ANOVA)."""
+    """Importance of each parameter for being among the best tenth of the trials (PED-ANOVA)."""
     title = f"{TITLE} for {chart.objective_label(search)}"
     if reason := chart.why_no_comparison(search) or _why_no_shares(search):
         return Chart(NAME, title, None, reason)
     with warnings.catch_warnings():
-        # Optuna warns of few trials on standard error; our subtitle says it on the page.
+        # Optuna warns of few trials on standard error; our subtitle says so on the page.
         warnings.simplefilter("ignore", UserWarning)
         figure = plot_param_importances(search.study)
     shares = figure.data[0].x
@@ -51,13 +51,13 @@ def _why_no_shares(search: DrawnSearch) -> str:
     if len(names) > 1:
         return ""
     return (
-        f"Only one parameter was searched ({names[0]}), so there is nothing to weigh it against. "
+        f"Only one parameter was searched ({names[0]}), so there is nothing to compare it with. "
         "Add another to hpo.search_space and run dvc repro."
     )
 
 
 def _nothing_stands_out(search: DrawnSearch) -> str:
     return (
-        f"Over {len(search.completed)} completed trials no parameter sets the best ones apart: all "
-        "weigh the same. Raise hpo.n_trials and run dvc repro: finished trials are kept."
+        f"Over {len(search.completed)} completed trials no parameter distinguishes the best ones: "
+        "all are equally important. Raise hpo.n_trials and run dvc repro: finished trials are kept."
     )

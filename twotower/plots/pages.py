@@ -50,7 +50,7 @@ def write_pages(charts: Sequence[Chart], folder: Path) -> list[Path]:
 
 
 def _page(chart: Chart) -> str:
-    """The whole file; a figure scrolls where it would be too narrow, a sentence wraps."""
+    """The whole file; on a narrow screen a figure scrolls, and text wraps."""
     width = "0" if chart.figure is None else "720px"
     return PAGE.format(title=html.escape(chart.title), width=width, body=_body(chart))
 

@@ -1,7 +1,7 @@
 """Every completed trial as a line through its parameters and its value.
 
-Optuna's chart is the frame. Its scales are replaced: they span only the values that were tried and
-put ticks between integers, where ours span the search space and stop at values one can set.
+Optuna's chart is the frame, with our scales: its own span only the values that were tried and put
+ticks between integers; ours span the search space and have ticks at possible values.
 """
 
 import math
@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 from optuna.visualization import plot_parallel_coordinate
 from plotly.colors import sample_colorscale
 
+from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.search_files import DrawnSearch
@@ -23,10 +24,10 @@ NAME = "hpo_parallel_coordinate"
 TITLE = "Parameters and result of every trial"
 MISSING = "not set"
 MISSING_BAND = 0.12
-"""Share of an axis below its scale for trials without that parameter."""
+"""Share of an axis, below its scale, for trials without that parameter."""
 MAX_TICKS = 6
 CLEAR = 0.07
-"""Share of an axis that the ticks next to its ends keep clear of them."""
+"""Share of an axis without ticks next to each end."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Axis:
 
 
 def draw_parallel(search: DrawnSearch) -> Chart:
-    """One line a trial, dark for good ones, the best in a colour of its own."""
+    """A line for each trial, dark for good ones, the best in a different colour."""
     title = f"{TITLE}: {chart.objective_label(search)}"
     if reason := chart.why_no_comparison(search):
         return Chart(NAME, title, None, reason)
@@ -70,21 +71,17 @@ def draw_parallel(search: DrawnSearch) -> Chart:
     )
     figure.update_traces(
         selector={"mode": "markers"},
-        marker={"colorscale": chart.SCALE, "reversescale": _is_minimized(search)},
+        marker={"colorscale": chart.SCALE, "reversescale": False},
         marker_colorbar={"title": {"text": label, "side": "right"}, "thickness": 14, "len": 0.9},
     )
     return Chart(NAME, title, figure)
-
-
-def _is_minimized(search: DrawnSearch) -> bool:
-    return search.study.direction.name == "MINIMIZE"
 
 
 def _axes(search: DrawnSearch) -> list[Axis]:
     completed = search.completed
     names = sorted({name for trial in completed for name in trial.params})
     values = [float(trial.value) for trial in completed if trial.value is not None]
-    objective = _numeric_axis(chart.metric_label(search.objective), values, min(values),
+    objective = _numeric_axis(metric_label(search.objective), values, min(values),
                               max(values), _round_ticks(min(values), max(values)))  # fmt: skip
     return [objective, *(_param_axis(name, completed) for name in names)]
 
@@ -140,7 +137,7 @@ def _axis(
     ticks: Sequence[tuple[float, str]],
     texts: Sequence[str],
 ) -> Axis:
-    """The axis, squeezed above a band for missing values if there are any."""
+    """The axis, above a band for missing values if there are any."""
     has_missing = None in positions
     floor = MISSING_BAND if has_missing else 0.0
     heights = [0.0 if place is None else floor + (1 - floor) * place for place in positions]
@@ -174,7 +171,7 @@ def _linear_ticks(distribution: BaseDistribution, low: float, high: float) -> li
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
-    """Both ends and the round numbers between them that keep clear of the ends."""
+    """Both ends and the round numbers between them, not too close to the ends."""
     rough = (high - low) / (MAX_TICKS - 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * size for size in (1, 2, 2.5, 5, 10) if power * size >= rough)
@@ -184,7 +181,7 @@ def _round_ticks(low: float, high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Both ends and the powers of ten between them that keep clear of the ends."""
+    """Both ends and the powers of ten between them, not too close to the ends."""
     if low == high:
         return [low]
     exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
@@ -200,14 +197,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
 def _lines(search: DrawnSearch, axes: Sequence[Axis]) -> list[Any]:
     """Lines from the worst to the best trial, so that good ones lie on top."""
     completed = search.completed
-    worst_first = sorted(
-        range(len(completed)),
-        key=lambda index: (completed[index].value or 0.0) * (-1 if _is_minimized(search) else 1),
-    )
-    goodness = [axes[0].heights[index] for index in range(len(completed))]
-    if _is_minimized(search):
-        goodness = [1 - height for height in goodness]
-    colors = sample_colorscale(chart.SCALE, goodness)
+    worst_first = sorted(range(len(completed)), key=lambda index: completed[index].value or 0.0)
+    colors = sample_colorscale(chart.SCALE, list(axes[0].heights))
     best = [] if search.best is None else [completed.index(search.best)]
     order = [index for index in worst_first if index not in best] + best
     return [
@@ -220,7 +211,7 @@ def _lines(search: DrawnSearch, axes: Sequence[Axis]) -> list[Any]:
 def _line(
     trial: FrozenTrial, index: int, axes: Sequence[Axis], color: str, label: str | None
 ) -> Any:
-    """A line through all axes; one with a label is drawn thick, and is in the legend."""
+    """A line through all axes; one with a label is thick, and in the legend."""
     return go.Scatter(
         x=list(range(len(axes))),
         y=[axis.heights[index] for axis in axes],

@@ -28,7 +28,7 @@ NO_BROWSER = (
 
 
 class BrowserError(TwoTowerError):
-    """No browser was found, or the one that was found drew no picture."""
+    """No browser was found, or it drew no picture."""
 
 
 def find_browser() -> Path:
@@ -41,18 +41,17 @@ def find_browser() -> Path:
     """
     from choreographer.browsers.chromium import Chromium
 
-    named = os.environ.get("BROWSER_PATH")
-    found = named or Chromium.find_browser(skip_local=False)
-    if not found:
+    program = os.environ.get("BROWSER_PATH") or Chromium.find_browser(skip_local=False)
+    if not program:
         raise BrowserError(NO_BROWSER)
-    if not Path(found).is_file():
-        msg = f"BROWSER_PATH is {found}, which is no file"
+    if not Path(program).is_file():
+        msg = f"BROWSER_PATH: no such file: {program}"
         raise BrowserError(msg)
-    return Path(found)
+    return Path(program)
 
 
 def remove_pictures(charts: Sequence[Chart], folder: Path) -> None:
-    """Remove what an earlier run drew, so that no picture is older than its page."""
+    """Remove the pictures of an earlier run, so that none is older than its page."""
     for chart in charts:
         _picture(chart, folder).unlink(missing_ok=True)
 
@@ -76,7 +75,7 @@ def write_pictures(charts: Sequence[Chart], folder: Path, timeout: float = TIMEO
     except TimeoutError:
         msg = f"{browser} drew no picture within {timeout:g} seconds"
         raise BrowserError(msg) from None
-    # Whatever a browser or its driver can do wrong is one line here: pictures are an extra.
+    # Any failure of the browser or its driver becomes one line: pictures are optional.
     except Exception as error:
         reason = str(error.args[0]) if error.args else type(error).__name__
         msg = f"{browser} drew no picture: {' '.join(reason.split())[:160].rstrip('.')}"
@@ -93,7 +92,7 @@ def _picture(chart: Chart, folder: Path) -> Path:
 
 
 async def _render(figures: Sequence[Any], browser: Path, timeout: float) -> list[bytes]:
-    """PNG bytes of each figure; the browser is gone afterwards, whatever happened.
+    """PNG bytes of each figure; the browser has ended afterwards, whatever happened.
 
     Kaleido starts it without its own sandbox and GPU, so that it runs as root and in containers;
     it loads only our figures and the plotly.js of the installed package.

@@ -118,7 +118,9 @@ def compare(
     """
     history = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
     catalogue = read_catalogue(prepared / "vocabulary").extend(history)
-    target = evaluation_set(catalogue, history, splits["test"], config.evaluate)
+    target = evaluation_set(
+        catalogue, history, splits["test"], exclude_seen=config.evaluate.exclude_seen
+    )
     if not len(target):
         msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)

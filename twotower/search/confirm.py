@@ -13,47 +13,46 @@ from statistics import stdev
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hpo import ConfirmConfig
-from twotower.search.confirmed import Confirmed, ConfirmedTrial
-from twotower.search.dispatch import Dispatcher
+from twotower.search.confirmed import Confirmed
+from twotower.search.dispatch import Dispatcher, Job
 from twotower.search.driver import SearchResult
-from twotower.search.execute import TrialTask
 from twotower.search.store.locks import Say
 from twotower.search.store.pending import PendingTrials
-from twotower.search.trial import TrialRecord, complete_by_value
+from twotower.search.trial import Trial, complete_by_value
 
-CHANGE_NOTHING = (
-    "hpo.confirm: fresh seeds change nothing, as these models hold nothing random: "
-    "there is nothing to confirm, and the best trial stands"
+SEEDS_CHANGE_NOTHING = (
+    "hpo.confirm: fresh seeds give the same results, as these models have no random part; "
+    "there is nothing to confirm, and the best trial of the search is kept"
 )
-CUT = (
-    "hpo.confirm: the time budget ended before the best trials were confirmed: the best trial "
-    "stands; dvc repro -f -s hpo goes on with them"
+OUT_OF_TIME = (
+    "hpo.confirm: the time budget ended before the best trials were confirmed; the best trial of "
+    "the search is kept, and dvc repro -f -s hpo resumes the confirmation"
 )
 
 
 class Confirmation:
-    """Runs of the best few trials with fresh seeds, as far as they are there yet."""
+    """Runs of the best few trials with fresh seeds, as many as have finished."""
 
     def __init__(
-        self, config: Config, asked: ConfirmConfig, folder: Path, provenance: str, say: Say
+        self, config: Config, confirm: ConfirmConfig, folder: Path, provenance: str, say: Say
     ) -> None:
-        """Read the runs that are there.
+        """Read the runs that have finished.
 
         Args:
             config: `hpo.objective` and the seed, which the fresh ones are derived from.
-            asked: how many trials, and how many seeds.
+            confirm: how many trials, and how many seeds.
             folder: keeps the runs.
             provenance: digest that new runs carry.
-            say: told what the user should know.
+            say: shows a line to the user.
 
         Raises:
-            SearchError: if a file is not as it was written.
+            SearchError: if a file is damaged.
         """
         self._objective = config.hpo.objective
-        self._asked = asked
+        self._confirm = confirm
         self._provenance = provenance
         self._say = say
-        self._seeds = [derive_seed(config.seed, "confirm", n) for n in range(asked.seeds)]
+        self._seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
         self._files = {seed: PendingTrials(folder / str(seed)) for seed in self._seeds}
         self._runs = {
             (number, seed): files.read(number)
@@ -61,96 +60,90 @@ class Confirmation:
             for number in files.numbers()
         }
 
-    def missing(self, records: list[TrialRecord]) -> int:
-        """How many runs the best of these trials lack, as far as that is known yet."""
-        return len(self._missing(self._best(records)))
+    def num_missing(self, trials: list[Trial]) -> int:
+        """How many runs of the best of these trials are known to be missing."""
+        return len(self._missing(self._best(trials)))
 
     def run(self, result: SearchResult, dispatcher: Dispatcher) -> SearchResult:
-        """The result with what fresh seeds say of it; as it was if they can or may say nothing.
+        """The result with its confirmation, or as it was if there is nothing to confirm or no time.
 
         Raises:
             SearchError: if a run cannot be kept.
         """
-        trials = self._best(result.records)
+        trials = self._best(result.trials)
         self._announce(trials)
 
-        def next_task() -> TrialTask | None:
-            running = {task.key for task in dispatcher.handed_out}
-            left = (key for key in self._missing(trials) if key not in running)
-            return next((self._task(trials, *key) for key in left), None)
+        def next_job() -> Job | None:
+            running = {trial.key for trial in dispatcher.handed_out}
+            missing = (trial for trial in self._missing(trials) if trial.key not in running)
+            return next(((trial, None) for trial in missing), None)
 
-        dispatcher.run(next_task, self._keep)
+        dispatcher.run(next_job, self._keep)
         if self._missing(trials):
-            self._say(CUT)
+            self._say(OUT_OF_TIME)
             return result
         if self._seeds_change_nothing(trials):
-            self._say(CHANGE_NOTHING)
+            self._say(SEEDS_CHANGE_NOTHING)
             return result
-        values = [record.value or 0.0 for record in complete_by_value(result.records)]
+        values = [trial.value or 0.0 for trial in complete_by_value(result.trials)]
         confirmed = Confirmed(
-            trials=[
-                ConfirmedTrial(trial, [self._runs[trial.number, seed] for seed in self._seeds])
-                for trial in trials
-            ],
-            seeds=self._asked.seeds,
-            top=self._asked.top,
-            search_spread=stdev(values) if len(values) > 1 else None,
+            trials,
+            {t.number: [self._runs[t.number, seed] for seed in self._seeds] for t in trials},
+            self._confirm.top,
+            stdev(values) if len(values) > 1 else None,
         )
         return replace(result, confirmed=confirmed)
 
-    def _best(self, records: list[TrialRecord]) -> list[TrialRecord]:
-        return complete_by_value(records)[: self._asked.top]
+    def _best(self, trials: list[Trial]) -> list[Trial]:
+        return complete_by_value(trials)[: self._confirm.top]
 
-    def _missing(self, trials: list[TrialRecord]) -> list[tuple[int, int]]:
-        """Trial and seed of the runs that are to be made, as far as that is known yet.
+    def _missing(self, trials: list[Trial]) -> list[Trial]:
+        """Runs to do, as far as that is known yet.
 
         Two seeds for each trial show whether seeds change anything; only then others make sense.
         """
-        missing = self._lacking(trials, self._seeds[:2])
+        missing = self._not_run(trials, self._seeds[:2])
         if missing or self._seeds_change_nothing(trials):
             return missing
-        return self._lacking(trials, self._seeds[2:])
+        return self._not_run(trials, self._seeds[2:])
 
-    def _lacking(self, trials: list[TrialRecord], seeds: list[int]) -> list[tuple[int, int]]:
+    def _not_run(self, trials: list[Trial], seeds: list[int]) -> list[Trial]:
         return [
-            (trial.number, seed)
+            Trial(trial.number, "RUNNING", trial.params, self._provenance, seed=seed)
             for seed in seeds
             for trial in trials
-            if not self._is_there(trial, seed)
+            if not self._has_run(trial, seed)
         ]
 
-    def _is_there(self, trial: TrialRecord, seed: int) -> bool:
+    def _has_run(self, trial: Trial, seed: int) -> bool:
         run = self._runs.get((trial.number, seed))
         return run is not None and run.params == trial.params
 
-    def _seeds_change_nothing(self, trials: list[TrialRecord]) -> bool:
-        """Whether the first two seeds gave the same model for each trial, to all that is known."""
+    def _seeds_change_nothing(self, trials: list[Trial]) -> bool:
+        """Whether the first two seeds gave the same losses and metrics for each trial."""
         pairs = [[self._runs[trial.number, seed] for seed in self._seeds[:2]] for trial in trials]
         return all(
             one.failure is None and (one.metrics, one.losses) == (two.metrics, two.losses)
             for one, two in pairs
         )
 
-    def _task(self, trials: list[TrialRecord], number: int, seed: int) -> TrialTask:
-        params = next(trial.params for trial in trials if trial.number == number)
-        return TrialTask(number, params, {}, self._objective, self._provenance, seed=seed)
-
-    def _keep(self, task: TrialTask, run: TrialRecord) -> None:
+    def _keep(self, run: Trial) -> None:
         """Keep a run: on disk when this returns."""
-        seed = task.seed if task.seed is not None else 0
+        seed = run.seed if run.seed is not None else 0
         self._files[seed].write(run)
-        self._runs[task.number, seed] = run
-        which = f"trial {task.number}, fresh seed {self._seeds.index(seed) + 1}"
+        self._runs[run.number, seed] = run
+        name = f"trial {run.number}, fresh seed {self._seeds.index(seed) + 1}"
         if run.failure is not None:
-            self._say(f"{which}: failed: {run.failure}")
+            self._say(f"{name} failed: {run.failure}")
         else:
-            self._say(f"{which}: {self._objective} {run.value:.4f}")
+            self._say(f"{name}: {self._objective} {run.value:.4f}")
 
-    def _announce(self, trials: list[TrialRecord]) -> None:
+    def _announce(self, trials: list[Trial]) -> None:
         total = len(trials) * len(self._seeds)
-        there = total - len(self._lacking(trials, self._seeds))
-        already = f", {there} of {total} runs are already there" if there else ""
+        done = total - len(self._not_run(trials, self._seeds))
+        progress = f"; {done} of {total} runs are done" if done else ""
+        plural = "s" if len(trials) > 1 else ""
         self._say(
-            f"confirming the best {len(trials)} trial{'s' * (len(trials) > 1)} with "
-            f"{len(self._seeds)} fresh seeds each{already}"
+            f"confirming the best {len(trials)} trial{plural} with {len(self._seeds)} fresh "
+            f"seeds each{progress}"
         )

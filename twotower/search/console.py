@@ -1,52 +1,60 @@
-"""What a search shows in a terminal: counts, a progress bar, a summary."""
+"""The terminal output of a search: counts, a progress bar, a summary."""
 
 import sys
 from typing import Any
 
 from tqdm import tqdm
 
-from twotower.search.trial import TrialRecord, best
+from twotower.search.store.location import StudyLocation
+from twotower.search.trial import Trial, best
 
-CUT = "the time budget ended the search early: dvc repro -f -s hpo goes on with the same study"
+OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
 
 
 class SearchConsole:
-    """Shows one search; a line for each new best and each failed trial, a bar for the rest."""
+    """Shows one search: a line for each new best and each failed trial, a bar for the rest."""
 
     def __init__(self, objective: str) -> None:
         self._objective = objective
-        self._best: TrialRecord | None = None
+        self._best: Trial | None = None
         self._bar: tqdm[Any] | None = None
 
     def say(self, line: str) -> None:
-        """A line for the user, above the bar."""
+        """Print a line above the bar."""
         tqdm.write(line, file=sys.stdout)
 
-    def start(self, counts: dict[str, int], there: list[TrialRecord], total: int) -> None:
-        """Show what is searched on, and begin the bar.
+    def start(
+        self,
+        location: StudyLocation,  # noqa: ARG002 - for subclasses
+        counts: dict[str, int],
+        finished: list[Trial],
+        total: int,
+    ) -> None:
+        """Show the size of the data, and start the bar; called once, before the first new trial.
 
         Args:
+            location: the study.
             counts: rows and entities that the search sees.
-            there: trials that are kept from earlier runs.
-            total: trials that are asked for.
+            finished: trials of earlier runs.
+            total: number of trials that the study will have.
         """
         self.say(
             f"{counts['num_users']:,} users, {counts['num_items']:,} items; "
             f"{counts['num_train_rows']:,} training rows, "
             f"{counts['num_validation_rows']:,} validation rows"
         )
-        self._best = best(there)
-        self._bar = tqdm(total=total, initial=len(there), desc="trials", disable=None)
+        self._best = best(finished)
+        self._bar = tqdm(total=total, initial=len(finished), desc="trials", disable=None)
 
-    def trial(self, record: TrialRecord) -> None:
-        """Show that a trial has finished."""
-        if record.failure is not None:
-            self.say(f"trial {record.number} failed: {record.failure}")
-        elif best([r for r in (self._best, record) if r]) is record:
-            self._best = record
+    def trial(self, trial: Trial) -> None:
+        """Show a new finished trial; called once it is on disk."""
+        if trial.failure is not None:
+            self.say(f"trial {trial.number} failed: {trial.failure}")
+        elif best([t for t in (self._best, trial) if t]) is trial:
+            self._best = trial
             self.say(
-                f"trial {record.number}: {self._objective} {record.value:.4f}, the best so far, "
-                f"with {_params(record.params)}"
+                f"trial {trial.number}: {self._objective} {trial.value:.4f}, the best so far, "
+                f"with {_params(trial.params)}"
             )
         if self._bar is not None:
             self._bar.update()
@@ -57,24 +65,24 @@ class SearchConsole:
             self._bar.close()
 
     def summary(self, results: dict[str, Any], files: list[str]) -> None:
-        """Show the best trial, and where everything is.
+        """Show the best trial and the files.
 
         Args:
             results: the content of the results file.
-            files: that were written.
+            files: that the search wrote.
         """
         winner = results["best_trial"]
         if winner is not None:
             states = results["states"]
             failed = f", {states['fail']} failed" if states["fail"] else ""
-            cut = "" if results["complete"] else f"; {CUT}"
+            cut = "" if results["complete"] else f"; {OUT_OF_TIME}"
             pruned = f", {states['pruned']} pruned" if states["pruned"] else ""
             plural = "" if results["n_trials"] == 1 else "s"
             self.say(f"\n{results['n_trials']} trial{plural}{pruned}{failed}{cut}")
             self.say(f"best trial: {winner['number']} ({_params(winner['params'])})")
             width = max(map(len, winner["metrics"]))
             users = results["num_users"]
-            self.say(f"validation metrics over {users:,} users (a random ranking in brackets):")
+            self.say(f"validation metrics over {users:,} users (random ranking in brackets):")
             for name, value in sorted(winner["metrics"].items()):
                 chance = results["random"].get(name)
                 bracket = "" if chance is None else f"  ({chance:.4f})"
@@ -84,7 +92,7 @@ class SearchConsole:
         self.say("files: " + ", ".join(files))
 
     def _confirmed(self, confirm: dict[str, Any]) -> None:
-        """Show what fresh seeds say, and whether the search found more than a lucky seed."""
+        """Show the results on fresh seeds, and whether the search found more than a lucky seed."""
         self.say(f"{self._objective} over {confirm['seeds']} fresh seeds (in the search):")
         for trial in confirm["trials"]:
             mark = "  chosen" if trial["number"] == confirm["chosen"] else ""
@@ -96,10 +104,10 @@ class SearchConsole:
             self.say(f"  trial {trial['number']:<4} {fresh}  ({trial['value']:.4f}){mark}")
         seeds, trials = confirm["spread"]["seeds"], confirm["spread"]["trials"]
         if seeds is not None and trials is not None:
-            found = ": the trials differ no more than seeds do" if trials <= seeds else ""
+            hint = ": trials differ no more than seeds do" if trials <= seeds else ""
             self.say(
                 f"standard deviation from seed to seed {seeds:.4f}, "
-                f"from trial to trial {trials:.4f}{found}"
+                f"from trial to trial {trials:.4f}{hint}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Keeps workers busy within a time budget, whatever becomes of them."""
+"""Keeps workers busy within a time budget, and runs trials again whose worker died."""
 
 import math
 import time
@@ -7,95 +7,92 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from twotower.config.hpo import HpoConfig
-from twotower.search.execute import TrialTask, given_up
-from twotower.search.trial import TrialRecord
+from twotower.search.execute import given_up
+from twotower.search.proposals.pruners import Pruning
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError, Workers
 
 WAKE = 1.0
 """Seconds after which idle workers are looked for even if no trial has finished: some join late."""
 
-NextTask = Callable[[], TrialTask | None]
-Keep = Callable[[TrialTask, TrialRecord], None]
+Job = tuple[Trial, Pruning | None]
+"""A running trial, and what decides whether it is pruned."""
 
 
 class Dispatcher:
-    """Hands out tasks until there are none, or the time budget is spent.
+    """Hands out trials until there are none, or the time budget is spent.
 
-    The budget begins when the dispatcher is made, and is shared by all that it runs.
+    The budget starts when the dispatcher is made; the search and its confirmation share it.
     """
 
     def __init__(self, config: HpoConfig, workers: Workers) -> None:
-        """Begin the time budget.
+        """Start the time budget.
 
         Args:
             config: `timeout`, `timeout_grace` and `tries` count.
-            workers: run the tasks.
+            workers: run the trials.
         """
         self._config = config
         self._workers = workers
-        self._running: dict[Future[TrialRecord], TrialTask] = {}
-        self._waiting: list[TrialTask] = []  # whose worker died
+        self._running: dict[Future[Trial], Job] = {}
+        self._waiting: list[Job] = []  # whose worker died
         self._deaths: Counter[tuple[int, int | None]] = Counter()
         self._deadline: float = time.monotonic() + (config.timeout or math.inf)
 
     @property
-    def handed_out(self) -> list[TrialTask]:
-        """Tasks that have no result yet."""
-        return [*self._running.values(), *self._waiting]
+    def handed_out(self) -> list[Trial]:
+        """Trials that have not finished yet."""
+        return [trial for trial, _ in (*self._running.values(), *self._waiting)]
 
     def run(
         self,
-        next_task: NextTask,
-        keep: Keep,
-        begun: Callable[[], bool] = lambda: True,
+        next_job: Callable[[], Job | None],
+        keep: Callable[[Trial], None],
+        may_end: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Run tasks until there is none that could be handed out, or no time.
+        """Run trials until none can be handed out, or the time is up.
 
         Args:
-            next_task: the next one; None while there is none, which a result may change.
-            keep: told of each result.
-            begun: whether what cannot be done without is there; until then no budget ends.
+            next_job: the next one; None while there is none, which a finished trial may change.
+            keep: called with each finished trial.
+            may_end: until it is true, the time budget is ignored.
         """
-        self._fill(next_task, begun)
+        self._fill(next_job, may_end)
         while self._running:
-            patience = self._patience(begun)
+            patience = self._patience(may_end)
             done = wait(self._running, min(patience, WAKE), FIRST_COMPLETED).done
             if not done and patience == 0:
-                break  # the grace time is over: what still runs is lost
-            for future in sorted(done, key=lambda future: self._running[future].number):
+                break  # the grace time is over: trials that still run are lost
+            for future in sorted(done, key=lambda future: self._running[future][0].number):
                 self._collect(self._running.pop(future), future, keep)
-            self._fill(next_task, begun)
+            self._fill(next_job, may_end)
 
-    def _fill(self, next_task: NextTask, begun: Callable[[], bool]) -> None:
-        """Hand out tasks while a worker is idle, there is a task and time is left."""
-        while len(self._running) < self._workers.count and self._has_time(begun):
-            task = self._waiting.pop(0) if self._waiting else next_task()
-            if task is None:
+    def _fill(self, next_job: Callable[[], Job | None], may_end: Callable[[], bool]) -> None:
+        """Hand out trials while a worker is idle, there is a trial and time is left."""
+        while len(self._running) < self._workers.count and self._has_time(may_end):
+            job = self._waiting.pop(0) if self._waiting else next_job()
+            if job is None:
                 return
-            self._running[self._workers.submit(task)] = task
+            self._running[self._workers.submit(*job)] = job
 
-    def _has_time(self, begun: Callable[[], bool]) -> bool:
-        return not (self._running or begun()) or time.monotonic() < self._deadline
+    def _has_time(self, may_end: Callable[[], bool]) -> bool:
+        return not (self._running or may_end()) or time.monotonic() < self._deadline
 
-    def _patience(self, begun: Callable[[], bool]) -> float:
-        """Seconds that running tasks have left."""
-        if self._config.timeout_grace is None or not begun():
+    def _patience(self, may_end: Callable[[], bool]) -> float:
+        """Seconds that running trials have left."""
+        if self._config.timeout_grace is None or not may_end():
             return math.inf
         return max(0.0, self._deadline + self._config.timeout_grace - time.monotonic())
 
-    def _collect(
-        self,
-        task: TrialTask,
-        future: "Future[TrialRecord]",
-        keep: Keep,
-    ) -> None:
-        """Pass a result on; ask again for one whose worker died, unless it always does."""
+    def _collect(self, job: Job, future: "Future[Trial]", keep: Callable[[Trial], None]) -> None:
+        """Pass a finished trial on; retry one whose worker died, up to `hpo.tries` times."""
+        trial, _ = job
         try:
-            record = future.result()
+            finished = future.result()
         except WorkerDiedError as error:
-            self._deaths[task.key] += 1
-            if self._deaths[task.key] < self._config.tries:
-                self._waiting.append(task)
+            self._deaths[trial.key] += 1
+            if self._deaths[trial.key] < self._config.tries:
+                self._waiting.append(job)
                 return
-            record = given_up(task, f"{error} in each of {self._config.tries} tries")
-        keep(task, record)
+            finished = given_up(trial, f"{error} in each of {self._config.tries} tries")
+        keep(finished)

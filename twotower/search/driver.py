@@ -1,40 +1,36 @@
-"""Runs a search: proposes, hands out and keeps trials until the study holds enough of them."""
+"""Fills a study: proposes trials, has them run, and keeps them until there are enough."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.search.confirmed import Confirmed
-from twotower.search.dispatch import Dispatcher
-from twotower.search.execute import TrialTask
-from twotower.search.proposals.propose import Known, Proposal, propose
+from twotower.search.dispatch import Dispatcher, Job
+from twotower.search.proposals.propose import propose
 from twotower.search.proposals.pruners import pruning_of
 from twotower.search.store.live_study import LiveStudy
-from twotower.search.trial import Params, TrialRecord, best
-from twotower.search.workers.workers import Workers
-
-OnTrial = Callable[[TrialRecord], None]
+from twotower.search.trial import Params, Trial, best
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A study as far as it was asked for.
+    """The trials of a search.
 
     Attributes:
-        records: trials 0..n-1, by number.
-        complete: whether all trials that were asked for are there.
-        confirmed: what fresh seeds say of the best few, if that was asked for and done.
+        trials: 0..n-1, by number.
+        complete: whether there are as many as the configuration requests.
+        confirmed: the best few on fresh seeds, if `hpo.confirm` requests it and it was done.
     """
 
-    records: list[TrialRecord]
+    trials: list[Trial]
     complete: bool
     confirmed: Confirmed | None = None
 
     @property
-    def winner(self) -> TrialRecord | None:
+    def winner(self) -> Trial | None:
         """The trial that fresh seeds choose, or else the one of the highest value."""
-        return self.confirmed.chosen.trial if self.confirmed else best(self.records)
+        return self.confirmed.chosen if self.confirmed else best(self.trials)
 
 
 class SearchDriver:
@@ -42,18 +38,15 @@ class SearchDriver:
 
     Trial n is handed out when trials 0..n - lookahead are finished. Which trials run at the same
     time, and in which order they finish, therefore changes no proposal.
-
-    Attributes:
-        dispatcher: holds the time budget.
     """
 
     def __init__(
         self,
         config: Config,
         study: LiveStudy,
-        workers: Workers,
+        dispatcher: Dispatcher,
         provenance: str,
-        on_trial: OnTrial,
+        on_trial: Callable[[Trial], None],
         *,
         warm_start: Sequence[Params] = (),
     ) -> None:
@@ -62,19 +55,19 @@ class SearchDriver:
         Args:
             config: sections `hpo`, `model`, `train` and the seed.
             study: finished trials; grows.
-            workers: run the trials.
+            dispatcher: runs the trials.
             provenance: digest that new trials carry.
-            on_trial: told of each new trial once it is on disk.
-            warm_start: what is tried first, after the defaults.
+            on_trial: called with each new trial once it is on disk.
+            warm_start: hyperparameters that are tried first, after the defaults.
         """
         self._warm_start = warm_start
         self._config = config
         self._hpo = config.hpo
         self._space = config.search_space()
         self._study = study
+        self._dispatcher = dispatcher
         self._provenance = provenance
         self._on_trial = on_trial
-        self.dispatcher = Dispatcher(config.hpo, workers)
 
     def run(self) -> SearchResult:
         """Run trials until there are enough, or the time budget is spent.
@@ -82,48 +75,41 @@ class SearchDriver:
         Raises:
             SearchError: if no trial completed.
         """
-        self.dispatcher.run(self._next, self._keep, lambda: 0 in self._study.records)
+        self._dispatcher.run(self._next, self._keep, lambda: 0 in self._study.trials)
         return self._result()
 
-    def _next(self) -> TrialTask | None:
+    def _next(self) -> Job | None:
         """The lowest trial that is neither finished nor handed out, if it may be proposed yet."""
-        handed_out = {task.number: task for task in self.dispatcher.handed_out}
-        for number in range(self._hpo.n_trials):
-            if number in self._study.records or number in handed_out:
-                continue
-            if not all(n in self._study.records for n in range(number - self._hpo.lookahead + 1)):
-                return None
-            known: dict[int, Known] = {
-                n: Proposal(task.params, task.system_attrs) for n, task in handed_out.items()
-            }
-            proposal = propose(
-                number,
-                known | self._study.records,
-                self._space,
-                self._hpo,
-                self._config.seed,
-                warm_start=self._warm_start,
-            )
-            return TrialTask(
-                number,
-                proposal.params,
-                proposal.system_attrs,
-                self._hpo.objective,
-                self._provenance,
-                pruning_of(number, self._study.records, self._hpo, self._space),
-            )
-        return None
+        finished = self._study.trials
+        running = {trial.number: trial for trial in self._dispatcher.handed_out}
+        number = next(
+            (n for n in range(self._hpo.n_trials) if n not in finished and n not in running), None
+        )
+        if number is None or not all(
+            n in finished for n in range(number - self._hpo.lookahead + 1)
+        ):
+            return None
+        trial = propose(
+            number,
+            running | finished,
+            self._space,
+            self._hpo,
+            self._config.seed,
+            warm_start=self._warm_start,
+        )
+        pruning = pruning_of(number, finished, self._hpo, self._space)
+        return replace(trial, provenance=self._provenance), pruning
 
-    def _keep(self, _task: TrialTask, record: TrialRecord) -> None:
-        self._study.add(record)
-        self._on_trial(record)
+    def _keep(self, trial: Trial) -> None:
+        self._study.add(trial)
+        self._on_trial(trial)
 
     def _result(self) -> SearchResult:
-        records: list[TrialRecord] = []
-        while len(records) < self._hpo.n_trials and len(records) in self._study.records:
-            records.append(self._study.records[len(records)])
-        if not any(record.state == "COMPLETE" for record in records):
-            reason = records[0].failure if records else "the time budget left none"
-            msg = f"none of {len(records)} trials completed; trial 0: {reason}"
+        trials: list[Trial] = []
+        while len(trials) < self._hpo.n_trials and len(trials) in self._study.trials:
+            trials.append(self._study.trials[len(trials)])
+        if not any(trial.state == "COMPLETE" for trial in trials):
+            reason = trials[0].failure if trials else "the time budget left none"
+            msg = f"none of {len(trials)} trials completed; trial 0: {reason}"
             raise SearchError(msg)
-        return SearchResult(records, complete=len(records) == self._hpo.n_trials)
+        return SearchResult(trials, complete=len(trials) == self._hpo.n_trials)

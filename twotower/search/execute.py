@@ -1,141 +1,80 @@
-"""One trial, from its hyperparameters to its record; runs in whatever process is told to."""
+"""Runs one trial to its end, in whatever process it is called in."""
 
 import math
 import sys
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from twotower.common.errors import TwoTowerError
 from twotower.common.files import round_float
-from twotower.search.objective import Outcome, Report
+from twotower.search.objective import Report
 from twotower.search.proposals.pruners import EpochWatch, Pruning
-from twotower.search.trial import Params, State, TrialRecord
+from twotower.search.trial import Trial
 
 
 class Evaluate(Protocol):
-    """What gives hyperparameters their value; asked to report only where a pruner decides."""
+    """Trains and scores a trial; see `Objective`."""
 
-    def __call__(
-        self, params: Params, report: Report | None = None, seed: int | None = None, /
-    ) -> Outcome:
-        """The worth of a training run; without a seed, with that of params.yaml."""
+    def __call__(self, trial: Trial, report: Report | None = None, /) -> Trial:
+        """The trial, complete or pruned, with its value; reports epochs only to a pruner."""
 
 
-@dataclass(frozen=True)
-class TrialTask:
-    """All that a worker is told about a trial.
-
-    Attributes:
-        number: from 0.
-        params: hyperparameters by name.
-        system_attrs: what the sampler has noted about the trial.
-        metric: name of the objective.
-        provenance: digest that the record will carry.
-        pruning: what decides whether it is stopped early; None: it runs to its end.
-        seed: a fresh one; None: that of params.yaml.
-    """
-
-    number: int
-    params: Params
-    system_attrs: Mapping[str, Any]
-    metric: str
-    provenance: str
-    pruning: Pruning | None = None
-    seed: int | None = None
-
-    @property
-    def key(self) -> tuple[int, int | None]:
-        """What tells it from other tasks of the same search."""
-        return self.number, self.seed
-
-
-def execute(task: TrialTask, objective: Evaluate) -> TrialRecord:
+def execute(trial: Trial, objective: Evaluate, pruning: Pruning | None = None) -> Trial:
     """Run a trial; an error of the objective makes it a failed one.
+
+    Args:
+        trial: RUNNING.
+        objective: gives it its value.
+        pruning: decides whether it is stopped early; None: it runs to its end.
 
     Raises:
         MemoryError: as it says nothing about the hyperparameters, it fails no trial.
     """
     started = now()
-    outcome, failure = None, None
-    watch = EpochWatch(task.number, task.pruning) if task.pruning else None
+    watch = EpochWatch(trial.number, pruning) if pruning else None
     try:
-        outcome = _run(task, objective, watch)
-        failure = _not_a_number(outcome, task.metric)
+        finished = _with_value(objective(trial, watch))
     except MemoryError:
         raise
     except TwoTowerError as error:
-        failure = str(error)
-    except RuntimeError as error:
+        finished = replace(trial, state="FAIL", failure=str(error))
+    except Exception as error:  # a bug in one corner of the space; the rest is still worth trying
         if _is_out_of_memory(error):
             raise MemoryError from error
-        failure = _bug(error)
-    except Exception as error:  # a bug in one corner of the space; the rest is still worth trying
-        failure = _bug(error)
-    if failure is not None:
-        outcome = None
-    return TrialRecord(
-        number=task.number,
-        state=_state(outcome),
-        params=task.params,
-        provenance=task.provenance,
-        value=round_float(outcome.metrics[task.metric]) if outcome else None,
-        metrics=outcome.metrics if outcome else {},
-        losses=outcome.losses if outcome else [],
-        best_epoch=outcome.best_epoch if outcome else None,
+        traceback.print_exc(file=sys.stderr)
+        finished = replace(trial, state="FAIL", failure=f"{type(error).__name__}: {error}")
+    return replace(
+        finished,
         intermediate=watch.intermediate if watch else {},
-        system_attrs={**task.system_attrs, **(watch.rungs if watch else {})},
-        failure=failure,
+        system_attrs={**trial.system_attrs, **(watch.rungs if watch else {})},
         started=started,
         finished=now(),
     )
 
 
-def _run(task: TrialTask, objective: Evaluate, watch: EpochWatch | None) -> Outcome:
-    if task.seed is not None:
-        return objective(task.params, watch, task.seed)
-    return objective(task.params, watch) if watch else objective(task.params)
+def _with_value(trial: Trial) -> Trial:
+    """The trial with its value rounded; failed, if that is not a finite number."""
+    if trial.value is None or not math.isfinite(trial.value):
+        reason = f"the objective is {trial.value}"
+        return replace(trial.as_proposed(), state="FAIL", failure=reason)
+    return replace(trial, value=round_float(trial.value))
 
 
-def _not_a_number(outcome: Outcome, metric: str) -> str | None:
-    value = outcome.metrics[metric]
-    return None if math.isfinite(value) else f"{metric} is {value}"
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     """Torch has its own exception for a GPU, and none for the CPU's allocator."""
     import torch
 
+    if not isinstance(error, RuntimeError):
+        return False
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _bug(error: Exception) -> str:
-    """The reason of the failed trial; the traceback is for the terminal."""
-    traceback.print_exc(file=sys.stderr)
-    return f"{type(error).__name__}: {error}"
-
-
-def _state(outcome: Outcome | None) -> State:
-    if outcome is None:
-        return "FAIL"
-    return "PRUNED" if outcome.stopped else "COMPLETE"
-
-
-def given_up(task: TrialTask, reason: str) -> TrialRecord:
+def given_up(trial: Trial, reason: str) -> Trial:
     """The failed trial that stands for one whose worker died every time."""
     moment = now()
-    return TrialRecord(
-        number=task.number,
-        state="FAIL",
-        params=task.params,
-        provenance=task.provenance,
-        system_attrs=dict(task.system_attrs),
-        failure=reason,
-        started=moment,
-        finished=moment,
-    )
+    return replace(trial, state="FAIL", failure=reason, started=moment, finished=moment)
 
 
 def now() -> int:

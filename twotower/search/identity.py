@@ -1,4 +1,4 @@
-"""What makes two searches the same study, and what is recorded beside it."""
+"""The identity of a study, and the provenance of its trials."""
 
 import ast
 import platform
@@ -15,26 +15,26 @@ import twotower
 from twotower.common.files import json_text, sha256_text
 from twotower.config import Config
 from twotower.config.section import Section
-from twotower.search.proposals.propose import distributions
-from twotower.search.trial import Params
+from twotower.search.trial import Params, distributions
 from twotower.training.device import resolve_device
 
 OBJECTIVE_VERSION = 3
 """Raise it when the same hyperparameters, data and seed give other metrics than before, or when the
-default of a parameter changes: an identity holds only what differs from the defaults."""
+default of a parameter changes: an identity has only values that differ from the defaults."""
 SEARCH_VERSION = 1
 """Raise it when the same earlier trials lead to another proposal than before."""
 
 LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
 SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
-"""What else some samplers compute with; Optuna does without greenlet, in another order."""
+"""More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
-    *("common/arrays.py", "common/files.py", "common/seeds.py", "config/ranges.py"),
-    *("config/search_space.py", "config/training.py"),
-    *("data", "evaluation", "search/execute.py", "search/objective.py", "search/proposals"),
-    "training",
+    *("common/arrays.py", "common/files.py", "common/seeds.py", "common/table.py"),
+    *("config/ranges.py", "config/search_space.py", "config/training.py"),
+    *("data/features.py", "data/interactions.py", "data/prepared.py", "data/vocabulary.py"),
+    *("evaluation", "training"),
+    *("search/execute.py", "search/objective.py", "search/proposals", "search/trial.py"),
 )
-"""What a trial depends on, inside the package."""
+"""The part of the package that a trial runs."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,23 @@ class Fingerprint:
 def build_identity(
     config: Config, data: Mapping[str, str], warm_start: Sequence[Params] = ()
 ) -> Fingerprint:
-    """Identity of the study that `config` asks for on the data with these digests.
+    """Identity of the study that `config` describes, on the data with these digests.
 
-    The number of trials, the time budget and where results are stored are no part of it. A study
-    that begins with trials of an earlier one is another one than that which does not.
+    The number of trials, the time budget and the storage are no part of it. The trials of a warm
+    start are.
     """
-    found = config.search_space()
+    search_space = config.search_space()
     space = {
         name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
-        for name, distribution in distributions(found.searched).items()
+        for name, distribution in distributions(search_space.searched).items()
     }
     train = _changed(config.train) | {"device": resolve_device(config.train.device)}
     return Fingerprint(
         {
-            "conditions": found.conditions,
+            "conditions": search_space.conditions,
             "data": dict(data),
             "evaluate": _changed(config.evaluate),
-            "fixed": found.fixed,
+            "fixed": search_space.fixed,
             "include_defaults": config.hpo.include_defaults,
             "lookahead": config.hpo.lookahead,
             "model": _changed(config.model),
@@ -86,18 +86,18 @@ def build_identity(
 
 
 def _changed(section: Section) -> dict[str, Any]:
-    """Keys with other values than the code's defaults.
+    """Keys whose values differ from the defaults of the code.
 
-    A parameter that is added later, and does nothing by default, therefore discards no study.
+    Adding a parameter that does nothing by default therefore keeps all studies valid.
     """
     return section.model_dump(mode="json", exclude_defaults=True)
 
 
 def provenance(sampler: str = "tpe") -> Fingerprint:
-    """Code, libraries and CPU capability that trials are made with here.
+    """Code, libraries and CPU capability of the trials that run here.
 
     Args:
-        sampler: some come with libraries of their own.
+        sampler: some need further libraries.
     """
     capability = torch.backends.cpu.get_cpu_capability()
     return Fingerprint(
@@ -117,22 +117,27 @@ def _version(library: str) -> str | None:
 
 
 def code_digest(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> str:
-    """SHA-256 of the syntax trees of the objective's modules.
+    """SHA-256 of the syntax trees of these modules.
 
     Comments, docstrings and layout do not count.
     """
-    files = sorted(
+    trees = {
+        name: _tree(ast.parse((package / name).read_text(encoding="utf-8")))
+        for name in python_files(package, parts)
+    }
+    return sha256_text(json_text(trees, indent=None))
+
+
+def python_files(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> list[str]:
+    """Paths inside the package of these modules, and of all in these folders; sorted."""
+    files = [
         path
         for part in parts
         for path in (
             (package / part).rglob("*.py") if (package / part).is_dir() else [package / part]
         )
-    )
-    trees = {
-        path.relative_to(package).as_posix(): _tree(ast.parse(path.read_text(encoding="utf-8")))
-        for path in files
-    }
-    return sha256_text(json_text(trees, indent=None))
+    ]
+    return sorted(path.relative_to(package).as_posix() for path in files)
 
 
 def _tree(node: Any) -> Any:

@@ -1,9 +1,8 @@
 """The value of a trial: train on the training split, rank the validation split."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import joblib
 
@@ -14,28 +13,12 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.evaluation.ranking import VectorScorer
+from twotower.search.trial import Trial
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
 
 Report = Callable[[int, float], bool]
-"""Told of the objective after each epoch, from 1; answers whether the training should stop."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training run was worth.
-
-    Attributes:
-        metrics: mean of each metric over the users of the validation split.
-        losses: mean training loss of each epoch.
-        stopped: whether the report ended it before its last epoch.
-        best_epoch: with `train.patience`, the epoch that the metrics are of, from 1.
-    """
-
-    metrics: dict[str, float]
-    losses: list[float]
-    stopped: bool = False
-    best_epoch: int | None = None
+"""Gets the objective after each epoch, from 1; returns whether the training should stop."""
 
 
 class _StopTraining(Exception):  # noqa: N818 - no error
@@ -46,7 +29,7 @@ class Objective:
     """Prepared data in memory, ready to try hyperparameters on.
 
     Attributes:
-        target: what is to be found in the validation split; empty if there is no such split.
+        target: held-out items of the validation split; empty if there is no such split.
         counts: rows and entities that the search sees.
     """
 
@@ -62,7 +45,7 @@ class Objective:
             DataError: if a file is missing or damaged.
         """
         self._decompositions = decompositions
-        # Workers get a copy, which may travel: without the credentials of the storage.
+        # Workers on other machines get a copy: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         self._config = config.model_copy(update={"hpo": hpo})
         self._space = config.search_space()
@@ -72,7 +55,7 @@ class Objective:
         )
         self._interactions = self._catalogue.encode(train)
         self.target: EvaluationSet = evaluation_set(
-            self._catalogue, train, validation, config.evaluate
+            self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
         )
         self.counts = {
             "num_users": len(self._catalogue.users),
@@ -81,53 +64,56 @@ class Objective:
             "num_validation_rows": len(validation),
         }
 
-    def __call__(
-        self, params: Mapping[str, Any], report: Report | None = None, seed: int | None = None
-    ) -> Outcome:
-        """Metrics of one set of hyperparameters.
+    def __call__(self, trial: Trial, report: Report | None = None) -> Trial:
+        """Train a trial and score it.
 
         Args:
-            params: searched hyperparameters; `hpo.fixed`, `model` and `train` hold the others.
-            report: if given, the validation split is ranked after each epoch, and it is told.
-            seed: of the training; None: that of params.yaml.
+            trial: RUNNING; `hpo.fixed`, `model` and `train` hold the hyperparameters that its
+                `params` lack.
+            report: if given, it gets the objective after each epoch, and may stop the training.
+
+        Returns:
+            The trial, COMPLETE or PRUNED, with value, metrics, losses and best epoch.
 
         Raises:
             TrainingError: if the loss or a score stops being finite.
         """
         config = self._config
-        model_config, train_config = self._space.sections(self._space.complete(params))
-        watch = _Watch(self._validate, config.hpo.objective, train_config, report)
+        model_config, train_config = self._space.sections(self._space.complete(trial.params))
+        watch = _Watch(trial, self._validate, config.hpo.objective, train_config, report)
         try:
             model = fit(
                 self._catalogue,
                 self._interactions,
                 model_config,
                 train_config,
-                seed=config.seed if seed is None else seed,
+                seed=config.seed if trial.seed is None else trial.seed,
                 on_epoch=watch,
                 decompositions=self._decompositions,
             )
         except _StopTraining:
-            return watch.outcome()
-        return watch.outcome(model)
+            return watch.finished()
+        return watch.finished(model)
 
     def _validate(self, model: TwoTower) -> dict[str, float]:
-        """Metrics of the validation split, ranked whole."""
+        """Metrics on the validation split, over the whole catalogue."""
         scorer = VectorScorer(*model.vectors())
         summary = evaluate(scorer, self.target, self._config.evaluate.ks).summary()
         return {name: round_float(value) for name, value in summary.items()}
 
 
 class _Watch:
-    """Scores the validation split after the epochs that somebody wants to know of."""
+    """Scores the validation split after the epochs where a pruner or `train.patience` needs it."""
 
     def __init__(
         self,
+        trial: Trial,
         validate: Callable[[TwoTower], dict[str, float]],
         objective: str,
         config: TrainConfig,
         report: Report | None,
     ) -> None:
+        self._trial = trial
         self._validate = validate
         self._objective = objective
         self._patience = config.patience
@@ -139,7 +125,7 @@ class _Watch:
         self._stopped = False
 
     def __call__(self, epoch: int, loss: float, model: TwoTower) -> None:
-        """Keep what the epoch was worth; see `fit`."""
+        """Keep loss and metrics of the epoch; see `fit`."""
         self._losses.append(round_float(loss))
         if self._report is None and self._patience is None:
             return
@@ -157,16 +143,22 @@ class _Watch:
     def _is_best(self, value: float) -> bool:
         return self._best_epoch is None or value > self._metrics[self._objective]
 
-    def outcome(self, model: TwoTower | None = None) -> Outcome:
-        """What the run was worth.
+    def finished(self, model: TwoTower | None = None) -> Trial:
+        """The trial with its results.
 
         Args:
-            model: as it ended; None if it was stopped.
+            model: as it ended; None if the training was stopped.
         """
         if not self._metrics and model is not None:
             self._metrics = self._validate(model)
-        best_epoch = self._best_epoch if self._patience is not None else None
-        return Outcome(self._metrics, self._losses, self._stopped, best_epoch)
+        return replace(
+            self._trial,
+            state="PRUNED" if self._stopped else "COMPLETE",
+            value=self._metrics[self._objective],
+            metrics=self._metrics,
+            losses=self._losses,
+            best_epoch=self._best_epoch if self._patience is not None else None,
+        )
 
 
 def load_objective(path: Path) -> Objective:

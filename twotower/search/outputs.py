@@ -7,12 +7,12 @@ from typing import Any
 
 from twotower.common.files import write_csv, write_json
 from twotower.config import Config, SearchSpace
+from twotower.evaluation.metrics import random_expectation
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import RESULTS_VERSION, Trial, distributions
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def write_outputs(
     Returns:
         The content of the results file.
     """
-    mixed = any(r.provenance != location.provenance.digest for r in result.records)
+    mixed = any(t.provenance != location.provenance.digest for t in result.trials)
     results = summarise(config, objective, result) | {
         "identity": location.identity.digest,
         "provenance": {"mixed": mixed, **location.provenance.values},
@@ -45,7 +45,7 @@ def write_outputs(
     write_snapshot(
         outputs.snapshot,
         config.hpo.study_name,
-        result.records,
+        result.trials,
         distributions(config.hpo.search_space),
         {
             "complete": result.complete,
@@ -54,31 +54,32 @@ def write_outputs(
             "provenance": location.provenance.values,
         },
     )
-    write_trials(outputs.trials, config, result.records)
+    write_trials(outputs.trials, config, result.trials)
     write_json(outputs.validation, validation_metrics(config, objective, result))
     write_json(outputs.results, results)
     return results
 
 
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
-    """What the search found, as plain values."""
+    """The results as plain values."""
     winner = result.winner
     space = config.search_space()
-    states = Counter(record.state.lower() for record in result.records)
+    states = Counter(trial.state.lower() for trial in result.trials)
     results = {
         "best_params": best_params(space, winner),
-        "best_trial": _trial(winner) if winner else None,
+        "best_trial": _best_trial(winner) if winner else None,
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
         "evaluated": objective.target.counts(),
         "fixed": space.fixed,
+        "format_version": RESULTS_VERSION,
         "include_defaults": space.starts_with_defaults,
         "lookahead": config.hpo.lookahead,
-        "n_trials": len(result.records),
+        "n_trials": len(result.trials),
         "num_users": len(objective.target),
         "objective": config.hpo.objective,
-        "random": objective.target.random(config.evaluate.ks),
+        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
         "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
@@ -86,18 +87,19 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "split": "validation",
         "states": {state: states[state] for state in ("complete", "fail", "pruned")},
         "study_name": config.hpo.study_name,
+        "trials": [_listed(trial) for trial in result.trials],
     }
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
     return results
 
 
-def best_params(space: SearchSpace, winner: TrialRecord | None) -> dict[str, Any]:
-    """The hyperparameters that refit trains with, beside those of `params.yaml`.
+def best_params(space: SearchSpace, winner: Trial | None) -> dict[str, Any]:
+    """The hyperparameters that refit trains with, in place of those of `params.yaml`.
 
     Args:
         space: that was searched.
-        winner: the trial that is best; None: the defaults stand.
+        winner: the best trial; None: the defaults are kept.
     """
     params = space.complete(winner.params if winner else space.default_params)
     stop = {"last_epoch": winner.best_epoch} if winner and winner.best_epoch else {}
@@ -109,52 +111,63 @@ def validation_metrics(
 ) -> dict[str, Any]:
     """Metrics of the best trial beside those of the defaults and of a random ranking.
 
-    Those of the best trial are its own; means over fresh seeds are beside them where there are any.
+    Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any.
     """
     winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
-        "random": objective.target.random(config.evaluate.ks),
+        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
     }
     if winner is not None:
         metrics["optimized"] = winner.metrics
     if result.confirmed is not None:
-        metrics["confirmed"] = result.confirmed.chosen.metrics()
-    if result.records and config.search_space().starts_with_defaults:
-        metrics["default"] = result.records[0].metrics
+        metrics["confirmed"] = result.confirmed.metrics()
+    if result.trials and config.search_space().starts_with_defaults:
+        metrics["default"] = result.trials[0].metrics
     return metrics
 
 
-def write_trials(path: Path, config: Config, records: list[TrialRecord]) -> None:
+def write_trials(path: Path, config: Config, trials: list[Trial]) -> None:
     """Write the trials table: number, state, value, params_*, metrics_*, best_epoch, failure.
 
     The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
     trial are those after its last epoch.
     """
     names = sorted(config.search_space().searched)
-    metrics = sorted({name for record in records for name in record.metrics})
+    metrics = sorted({name for trial in trials for name in trial.metrics})
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
     columns += [*(f"metrics_{name}" for name in metrics), "best_epoch", "failure"]
-    write_csv(path, columns, [_row(record) for record in records])
+    write_csv(path, columns, [_row(trial) for trial in trials])
 
 
-def _trial(record: TrialRecord) -> dict[str, Any]:
+def _best_trial(trial: Trial) -> dict[str, Any]:
     return {
-        "best_epoch": record.best_epoch,
-        "metrics": record.metrics,
-        "number": record.number,
-        "params": record.params,
-        "value": record.value,
+        "best_epoch": trial.best_epoch,
+        "metrics": trial.metrics,
+        "number": trial.number,
+        "params": trial.params,
+        "value": trial.value,
     }
 
 
-def _row(record: TrialRecord) -> dict[str, Any]:
+def _listed(trial: Trial) -> dict[str, Any]:
+    """A trial as the plots read it; its metrics are in the trials table."""
     return {
-        "number": record.number,
-        "state": record.state,
-        "value": record.value,
-        **{f"params_{name}": value for name, value in record.params.items()},
-        **{f"metrics_{name}": value for name, value in record.metrics.items()},
-        "best_epoch": record.best_epoch,
-        "failure": record.failure,
+        "failure": trial.failure,
+        "number": trial.number,
+        "params": trial.params,
+        "state": trial.state,
+        "value": trial.value,
+    }
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        **{f"params_{name}": value for name, value in trial.params.items()},
+        **{f"metrics_{name}": value for name, value in trial.metrics.items()},
+        "best_epoch": trial.best_epoch,
+        "failure": trial.failure,
     }

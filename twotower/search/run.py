@@ -1,7 +1,6 @@
 """One search from prepared data to its output files."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +9,39 @@ from twotower.common.paths import decompositions_folder, live_folder
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
 from twotower.search.confirm import Confirmation
+from twotower.search.console import SearchConsole
+from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
-from twotower.search.store.locks import Say
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Params, Trial
 from twotower.search.warm_start import WARM_START, WarmStart, read_warm_start
 from twotower.search.workers.choose import open_workers
-
-
-@dataclass(frozen=True)
-class SearchListener:
-    """Who is told what, and when.
-
-    Attributes:
-        say: a line for the user.
-        start: once, before the first new trial: which study it is, the counts of the data, the
-            trials that are already there, and the total that is asked for.
-        trial: each new trial, once it is on disk.
-    """
-
-    say: Say
-    start: Callable[[StudyLocation, dict[str, int], list[TrialRecord], int], None]
-    trial: Callable[[TrialRecord], None]
 
 
 def run_search(
     config: Config,
     root: Path,
-    watcher: SearchListener,
+    console: SearchConsole,
     prepared: Path = PREPARED,
     outputs: SearchOutputs | None = None,
     *,
     add_trials: int = 0,
     warm_start: Path = WARM_START,
 ) -> dict[str, Any]:
-    """Run the search that `config` asks for, as far as its trials are not there yet.
+    """Run the trials of a search that have not finished yet, and write its files.
 
     Args:
         config: all of params.yaml.
         root: repository that keeps the live studies, below `.hpo`.
-        watcher: told of the progress.
+        console: shows the progress.
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
-        add_trials: trials beyond those already there, in place of `hpo.n_trials`; 0: that total.
+        add_trials: number of trials on top of the finished ones, in place of the total
+            `hpo.n_trials`; 0: that total.
         warm_start: file of the trials that are tried first, after the defaults.
 
     Returns:
@@ -78,72 +63,74 @@ def run_search(
         mixed=config.hpo.on_drift == "resume",
     )
     if not objective.counts["num_validation_rows"]:
-        watcher.say("no validation split: nothing to choose by, so the defaults stand")
+        console.say("no validation split, so there is nothing to optimise: the defaults are kept")
         return write_outputs(outputs, location, config, objective, SearchResult([], complete=True))
     if not len(objective.target):
-        msg = "no user of the validation split has an item to find that training did not show"
+        msg = "no user of the validation split has an item that is not in their training history"
         raise SearchError(msg)
-    _announce_warm_start(first, warm_start, watcher)
-    with open_study(location, config.hpo, watcher.say) as study:
+    _announce_warm_start(first, warm_start, console)
+    with open_study(location, config.hpo, console.say) as study:
         config = _with_total(config, study, add_trials)
-        missing = _announce(config, location, objective, study, watcher)
-        confirmation = _confirmation(config, location, watcher)
-        if confirmation and not missing:
-            missing = confirmation.missing(_wanted(config, study))
-        with open_workers(config, objective, missing, watcher.say, location.workers) as workers:
-            digest = location.provenance.digest
-            search = SearchDriver(
-                config, study, workers, digest, watcher.trial, warm_start=first.trials
-            )
-            result = search.run()
-            if confirmation and result.complete:
-                result = confirmation.run(result, search.dispatcher)
+        result = _search(config, location, objective, study, console, warm_start=first.trials)
         return write_outputs(outputs, location, config, objective, result)
 
 
 def _with_total(config: Config, study: LiveStudy, add_trials: int) -> Config:
     if not add_trials:
         return config
-    hpo = config.hpo.model_copy(update={"n_trials": len(study.records) + add_trials})
+    hpo = config.hpo.model_copy(update={"n_trials": len(study.trials) + add_trials})
     return config.model_copy(update={"hpo": hpo})
 
 
-def _announce_warm_start(first: WarmStart, path: Path, watcher: SearchListener) -> None:
-    for line in first.left_out:
-        watcher.say(line)
+def _announce_warm_start(first: WarmStart, path: Path, console: SearchConsole) -> None:
+    for line in first.skipped:
+        console.say(line)
     if first.trials:
         plural = "" if len(first.trials) == 1 else "s"
-        watcher.say(f"{path}: {len(first.trials)} trial{plural} of an earlier study come first")
+        console.say(f"warm start: {len(first.trials)} trial{plural} from {path} will run first")
 
 
-def _confirmation(
-    config: Config, location: StudyLocation, watcher: SearchListener
-) -> Confirmation | None:
-    if config.hpo.confirm is None:
-        return None
-    folder, digest = location.folder / "confirm", location.provenance.digest
-    return Confirmation(config, config.hpo.confirm, folder, digest, watcher.say)
-
-
-def _wanted(config: Config, study: LiveStudy) -> list[TrialRecord]:
-    """The trials that are there and asked for, by number."""
-    return [study.records[n] for n in sorted(study.records) if n < config.hpo.n_trials]
+def _search(
+    config: Config,
+    location: StudyLocation,
+    objective: Objective,
+    study: LiveStudy,
+    console: SearchConsole,
+    *,
+    warm_start: Sequence[Params],
+) -> SearchResult:
+    """Run and confirm the trials that are missing; without any, no worker is started."""
+    digest = location.provenance.digest
+    finished = [study.trials[n] for n in sorted(study.trials) if n < config.hpo.n_trials]
+    missing = config.hpo.n_trials - len(finished)
+    _announce(config, location, objective, finished, console)
+    confirmation = None
+    if config.hpo.confirm is not None:
+        folder = location.folder / "confirm"
+        confirmation = Confirmation(config, config.hpo.confirm, folder, digest, console.say)
+        missing = missing or confirmation.num_missing(finished)
+    with open_workers(config, objective, missing, console.say, location.workers) as workers:
+        dispatcher = Dispatcher(config.hpo, workers)
+        search = SearchDriver(
+            config, study, dispatcher, digest, console.trial, warm_start=warm_start
+        )
+        result = search.run()
+        if confirmation and result.complete:
+            result = confirmation.run(result, dispatcher)
+    return result
 
 
 def _announce(
     config: Config,
     location: StudyLocation,
     objective: Objective,
-    study: LiveStudy,
-    watcher: SearchListener,
-) -> int:
-    """Say how many trials are there already; returns how many are not."""
-    total, there = config.hpo.n_trials, _wanted(config, study)
-    if len(there) == total:
-        watcher.say(f"all {total} trials are already there: none to run")
-    elif there:
-        watcher.say(
-            f"{len(there)} of {total} trials are already there: {total - len(there)} to run"
-        )
-    watcher.start(location, objective.counts, there, total)
-    return total - len(there)
+    finished: list[Trial],
+    console: SearchConsole,
+) -> None:
+    """Say how many trials are done, and start the progress bar."""
+    total, done = config.hpo.n_trials, len(finished)
+    if done == total:
+        console.say(f"all {total} trials are done, none to run")
+    elif done:
+        console.say(f"{done} of {total} trials are done, {total - done} to run")
+    console.start(location, objective.counts, finished, total)

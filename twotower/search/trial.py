@@ -1,47 +1,57 @@
-"""One finished trial, and its form as an Optuna trial."""
+"""One trial of a search, from its proposal to its plot, and its form as an Optuna trial."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from optuna.distributions import BaseDistribution
+import optuna
+from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
+from twotower.config.ranges import Spaces
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+RESULTS_VERSION = 2
+"""Format of hpo_results.json; version 1 had neither this number nor the trials."""
+
 Params = dict[str, Any]
-State = Literal["COMPLETE", "PRUNED", "FAIL"]
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Distributions = Mapping[str, BaseDistribution]
 
 CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""When every trial of a snapshot began and ended, so that its bytes hold no clock."""
+"""Start and end of every trial in a snapshot, so that its bytes depend on no clock."""
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """What is kept of a finished trial.
+class Trial:
+    """What a trial tries and, once it has finished, what came of it.
 
     Attributes:
         number: from 0.
-        state: COMPLETE, PRUNED or FAIL.
+        state: RUNNING from the proposal until the trial ends as COMPLETE, PRUNED or FAIL.
         params: searched hyperparameters by name; those whose condition does not hold are absent.
+        provenance: digest of the code, libraries and CPU that made it.
         value: of the objective; for a pruned trial the last one; None for a failed trial.
         metrics: of the validation split, after the last epoch that ran; empty for a failed trial.
         losses: mean training loss of each epoch.
         best_epoch: with `train.patience`, the epoch that value and metrics are of, from 1.
-        intermediate: the objective after each epoch, from 1, where pruning asks for it.
-        system_attrs: what sampler and pruner have noted about the trial (CMA-ES its generation,
-            successive halving its rungs).
+        intermediate: the objective after each epoch, from 1, where a pruner needs it.
+        system_attrs: notes of the sampler and the pruner (CMA-ES: its generation, successive
+            halving: its rungs).
         failure: why the trial failed; None for a complete one.
-        provenance: digest of the code, libraries and CPU that made it.
         started: milliseconds since 1970, UTC; never in a tracked file.
         finished: likewise.
+        seed: fresh seed of a confirmation run; None: the seed of params.yaml.
     """
 
     number: int
     state: State
     params: Params
-    provenance: str
+    provenance: str = ""
     value: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
@@ -51,26 +61,39 @@ class TrialRecord:
     failure: str | None = None
     started: int = 0
     finished: int = 0
+    seed: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        """Tells it from the other trials and confirmation runs of a search."""
+        return self.number, self.seed
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `from_json`."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "TrialRecord":
-        """The record that `to_json` was called on.
+    def from_json(cls, values: Mapping[str, Any]) -> "Trial":
+        """The trial that `to_json` was called on; fields added since then have their defaults.
 
         Raises:
-            ValueError: if the values are not those of a record.
+            ValueError: if the values are not those of a trial.
         """
         return TypeAdapter(cls).validate_python(values)
 
-    def without_times(self) -> "TrialRecord":
-        """The record as it goes into a snapshot."""
+    def without_times(self) -> "Trial":
+        """The trial as it goes into a snapshot."""
         return replace(self, started=0, finished=0)
 
+    def as_proposed(self) -> "Trial":
+        """The running trial that it was before it finished."""
+        return Trial(
+            self.number, "RUNNING", self.params, self.provenance,
+            system_attrs=self.system_attrs, seed=self.seed,
+        )  # fmt: skip
+
     def to_optuna(self, distributions: Distributions) -> FrozenTrial:
-        """The trial as Optuna stores it; without times it began and ended at CONSTANT_TIME.
+        """The trial as Optuna stores it; without times it started and ended at CONSTANT_TIME.
 
         Args:
             distributions: of all parameters of the space; the trial need not have each of them.
@@ -81,7 +104,7 @@ class TrialRecord:
             state=TrialState[self.state],
             value=self.value,
             datetime_start=_datetime(self.started),
-            datetime_complete=_datetime(self.finished),
+            datetime_complete=None if self.state == "RUNNING" else _datetime(self.finished),
             params=dict(sorted(self.params.items())),
             distributions={name: distributions[name] for name in sorted(self.params)},
             user_attrs={
@@ -96,8 +119,15 @@ class TrialRecord:
         )
 
     @classmethod
-    def from_optuna(cls, trial: FrozenTrial) -> "TrialRecord":
-        """The record that `to_optuna` was called on."""
+    def from_optuna(cls, trial: FrozenTrial) -> "Trial":
+        """The finished trial that `to_optuna` was called on.
+
+        Raises:
+            TypeError: if another program has written the trial.
+        """
+        if "provenance" not in trial.user_attrs:
+            msg = f"trial {trial.number} has no provenance"
+            raise TypeError(msg)
         return cls(
             number=trial.number,
             state=cast(State, trial.state.name),
@@ -111,15 +141,23 @@ class TrialRecord:
         )
 
 
-def complete_by_value(records: "list[TrialRecord]") -> "list[TrialRecord]":
-    """Complete trials, the highest value first; of equal ones the lower number."""
-    complete = [record for record in records if record.state == "COMPLETE"]
-    return sorted(complete, key=lambda record: (-(record.value or 0.0), record.number))
+def distributions(spaces: Spaces) -> dict[str, BaseDistribution]:
+    """Optuna's form of a search space, in alphabetical order."""
+    return {
+        name: json_to_distribution(json.dumps(spaces[name].model_dump(mode="json")))
+        for name in sorted(spaces)
+    }
 
 
-def best(records: "list[TrialRecord]") -> TrialRecord | None:
-    """The complete trial of the highest value; of equal ones the first."""
-    return next(iter(complete_by_value(records)), None)
+def complete_by_value(trials: Iterable[Trial]) -> list[Trial]:
+    """Complete trials, the highest value first; of equal values the lower number."""
+    complete = [trial for trial in trials if trial.state == "COMPLETE"]
+    return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
+
+
+def best(trials: Iterable[Trial]) -> Trial | None:
+    """The complete trial of the highest value; of equal values the lower number."""
+    return next(iter(complete_by_value(trials)), None)
 
 
 def _datetime(milliseconds: int) -> datetime:

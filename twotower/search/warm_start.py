@@ -1,4 +1,4 @@
-"""The first trials of a study: what was best in an earlier one, in a file under version control.
+"""The first trials of a study: the best of an earlier one, in a file under version control.
 
 A stage cannot depend on its own output, so the trials of the last run are copied into
 `data/warm_start.json`, which the search reads. What it takes from there belongs to the identity of
@@ -20,7 +20,7 @@ from twotower.config.ranges import contains
 from twotower.config.search_space import SearchSpace, hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial, complete_by_value
 
 WARM_START = Path("data/warm_start.json")
 EMPTY: dict[str, Any] = {"trials": []}
@@ -28,44 +28,44 @@ EMPTY: dict[str, Any] = {"trials": []}
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What a study begins with.
+    """Trials that a study starts with.
 
     Attributes:
         trials: searched hyperparameters of each, in the order in which they are tried.
-        left_out: a line for each stored trial that is not tried, with the reason.
+        skipped: a line for each stored trial that is skipped, with the reason.
     """
 
     trials: list[Params]
-    left_out: list[str]
+    skipped: list[str]
 
 
 def read_warm_start(path: Path, config: Config) -> WarmStart:
-    """The stored trials that the search space of `config` has.
+    """The stored trials that are in the search space of `config`.
 
     Hyperparameters that the file does not name have the values of sections `model` and `train`;
     those that are not searched are ignored. A trial outside the space, equal to an earlier one, or
-    equal to the defaults where those are tried anyway, is left out.
+    equal to the defaults where those are tried anyway, is skipped.
 
     Args:
-        path: written by `write_warm_start`, or by hand; no file: no trials.
+        path: written by `write_warm_start`, or by hand; without a file there are none.
         config: space, fixed values and defaults count.
 
     Raises:
-        SearchError: if the file is of another form.
+        SearchError: if the file has another format.
     """
     space = config.search_space()
     tried = [canonical(space.default_params)] if space.include_defaults else []
-    found = WarmStart([], [])
+    warm_start = WarmStart([], [])
     for number, stored in enumerate(_read(path)):
         params: Params = canonical(space.present({**space.defaults, **stored}))
         reason = _outside(space, params)
-        if reason is None and params in [*tried, *found.trials]:
-            reason = "tried already"
+        if reason is None and params in [*tried, *warm_start.trials]:
+            reason = "already in the study"
         if reason is None:
-            found.trials.append(params)
+            warm_start.trials.append(params)
         else:
-            found.left_out.append(f"{path}: trials[{number}] is left out: {reason}")
-    return found
+            warm_start.skipped.append(f"{path}: trials[{number}] is skipped: {reason}")
+    return warm_start
 
 
 def _outside(space: SearchSpace, params: Mapping[str, Any]) -> str | None:
@@ -107,30 +107,29 @@ def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
         Number of trials that were stored.
 
     Raises:
-        SearchError: if there is no such study.
+        SearchError: if there is no study.
     """
-    attributes, records = read_snapshot(snapshot)
-    if not records:
-        msg = f"{snapshot}: no study there; run dvc repro, or dvc pull, first"
+    attributes, trials = read_snapshot(snapshot)
+    if not trials:
+        msg = f"{snapshot}: no study to start from; run dvc repro or dvc pull first"
         raise SearchError(msg)
     identity = attributes["identity_values"]
     model = ModelConfig.model_validate(identity["model"])
     train = TrainConfig.model_validate(identity["train"])
     constant = {**hyperparameters(model, train), **identity["fixed"]}
-    trials = [
-        {"number": r.number, "params": {**constant, **r.params}, "value": r.value}
-        for r in _best(records, top)
+    stored = [
+        {"number": t.number, "params": {**constant, **t.params}, "value": t.value}
+        for t in _best(trials, top)
     ]
     content = {"objective": identity["objective"], "study": attributes["identity"]}
-    write_json(path, {**content, "trials": trials})
-    return len(trials)
+    write_json(path, {**content, "trials": stored})
+    return len(stored)
 
 
-def _best(records: Iterable[TrialRecord], top: int) -> list[TrialRecord]:
+def _best(trials: Iterable[Trial], top: int) -> list[Trial]:
     """Complete trials with distinct hyperparameters, the best first; of equal ones the earlier."""
-    complete = [record for record in records if record.state == "COMPLETE"]
-    chosen: list[TrialRecord] = []
-    for record in sorted(complete, key=lambda record: (-(record.value or 0.0), record.number)):
-        if len(chosen) < top and record.params not in [other.params for other in chosen]:
-            chosen.append(record)
-    return chosen
+    distinct: list[Trial] = []
+    for trial in complete_by_value(trials):
+        if trial.params not in [other.params for other in distinct]:
+            distinct.append(trial)
+    return distinct[:top]

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from twotower.common.paths import repository_root
 from twotower.config.outputs import MlflowConfig
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.git import git_tags
 from twotower.tracking.store import explain, import_store
 from twotower.tracking.study_run import Ending, StudyRun
@@ -112,7 +112,7 @@ class BackgroundPublisher:
         """
         self._connect = connect
         self._lock = FileLock(lock, timeout=0, thread_local=False)
-        self._trials: list[TrialRecord] = []
+        self._trials: list[Trial] = []
         self._logged: set[int] = set()
         self._ending: Ending | None = None
         self._is_done = False
@@ -121,7 +121,7 @@ class BackgroundPublisher:
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
 
-    def add(self, trials: Sequence[TrialRecord]) -> None:
+    def add(self, trials: Sequence[Trial]) -> None:
         """Publish finished trials, soon."""
         self._trials += trials
         self._has_news.set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twotower.search.trial import CONSTANT_TIME, TrialRecord
+from twotower.search.trial import CONSTANT_TIME, Trial
 from twotower.tracking.store import open_experiment
 from twotower.tracking.tracked_study import DATASETS, TrackedStudy
 
@@ -90,7 +90,7 @@ class StudyRun:
         for run in sorted(trials, key=_is_running):  # complete ones first
             self._adopt(run)
 
-    def publish(self, trials: Sequence[TrialRecord], ending: Ending | None = None) -> None:
+    def publish(self, trials: Sequence[Trial], ending: Ending | None = None) -> None:
         """Log the trials that MLflow lacks, then the ending.
 
         Args:
@@ -167,7 +167,7 @@ class StudyRun:
         else:
             self.logged.add(number)
 
-    def _log_trial(self, trial: TrialRecord) -> None:
+    def _log_trial(self, trial: Trial) -> None:
         run_id = self._partial.get(trial.number) or self._create(trial)
         self._partial[trial.number] = run_id
         params, metrics = _params(trial.params), trial_metrics(trial, self._study.objective)
@@ -179,7 +179,7 @@ class StudyRun:
         self._client.set_terminated(run_id, status, trial.finished or UNKNOWN_TIME)
         self.logged.add(trial.number)
 
-    def _create(self, trial: TrialRecord) -> str:
+    def _create(self, trial: Trial) -> str:
         tags = {
             STUDY_TAG: self._study.key,
             TRIAL_TAG: str(trial.number),
@@ -195,7 +195,7 @@ class StudyRun:
         return str(run.info.run_id)
 
 
-def trial_metrics(trial: TrialRecord, objective: str) -> list["Metric"]:
+def trial_metrics(trial: Trial, objective: str) -> list["Metric"]:
     """The objective, the final metrics, and `epoch/<name>` with the epoch, from 1, as step.
 
     All carry the time at which the trial ended: logged again, they are the same metrics.

@@ -20,7 +20,7 @@ from twotower.search.store.database import open_database
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.tracking.store import explain, store_uri, without_credentials
 from twotower.tracking.study_run import Ending, StudyRun
 from twotower.tracking.tracked_study import (
@@ -47,7 +47,7 @@ class _LocalStudy(NamedTuple):
     """
 
     study: TrackedStudy
-    trials: list[TrialRecord]
+    trials: list[Trial]
     folder: Path | None = None
 
 
@@ -154,15 +154,13 @@ def _snapshot(config: Config, path: Path) -> _LocalStudy | None:
     return _LocalStudy(study, trials)
 
 
-def _live_trials(
-    folder: Path, live_name: str, config: Config, root: Path
-) -> dict[int, TrialRecord]:
+def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> dict[int, Trial]:
     """Finished trials of a live study by number, also those that are not in its database yet."""
-    trials: dict[int, TrialRecord] = {}
+    trials: dict[int, Trial] = {}
     storage = _storage(folder, config, root)
     if storage is not None:
         with open_database(storage, live_name) as database:
-            trials = {trial.number: trial for trial in database.sound_records()}
+            trials = {trial.number: trial for trial in database.own_trials()}
     pending = PendingTrials(folder / "trials")
     for number in pending.numbers():
         trials.setdefault(number, pending.read(number))

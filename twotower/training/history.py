@@ -8,10 +8,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Float32Array, Float64Array, Int64Array
+from twotower.common.units import DAY
 from twotower.config.training import ModelConfig
 from twotower.data.interactions import Interactions, ItemLists
-
-SECONDS_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -103,4 +102,4 @@ def _recency(interactions: Interactions, num_users: int, half_life: float | None
     latest = np.full(num_users, np.iinfo(np.int64).min)
     np.maximum.at(latest, interactions.user_idx, interactions.timestamp)
     age = latest[interactions.user_idx] - interactions.timestamp
-    return np.asarray(np.exp2(-age / (half_life * SECONDS_A_DAY)))
+    return np.asarray(np.exp2(-age / (half_life * DAY)))

@@ -1,10 +1,10 @@
 import optuna
 import pytest
 
-from tests.search.studies import DEFAULT_LR, config, params_of, proposed, record, run
+from tests.search.studies import DEFAULT_LR, config, finished, params_of, proposed, run
 from twotower.common.files import canonical
 from twotower.config.hpo import HpoConfig
-from twotower.search.proposals.propose import distributions
+from twotower.search.trial import distributions
 
 
 def test_trial_zero_is_the_defaults() -> None:
@@ -26,7 +26,7 @@ def test_trials_in_the_window_count_as_running(sampler: str) -> None:
 
     def fail(number: int) -> None:
         old = records[number]
-        records[number] = record(number, old.params, old.system_attrs, failed=True)
+        records[number] = finished(number, old.params, old.system_attrs, failed=True)
 
     before = proposed(20, records, settings)
     for number in (18, 19):
@@ -40,7 +40,7 @@ def test_trials_in_the_window_count_as_running(sampler: str) -> None:
 def test_a_trial_is_not_proposed_before_its_window_is_finished() -> None:
     records = run(20, config())
     known = dict(records) | {16: proposed(16, records, config())}
-    with pytest.raises(TypeError, match="trial 20 was asked for before trial 16"):
+    with pytest.raises(ValueError, match="trial 20 cannot be proposed before trial 16"):
         proposed(20, known, config())
 
 

@@ -1,15 +1,16 @@
 """A pruner knows the trials that the proposal knew, and nothing else."""
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.search.studies import config
-from twotower.search.execute import TrialTask, execute
-from twotower.search.objective import Outcome, Report
+from twotower.search.execute import execute
+from twotower.search.objective import Report
 from twotower.search.proposals.pruners import EpochWatch, pruning_of
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.trial import Params, Trial
 
 PRUNERS: dict[str, Any] = {
     "median": {"type": "median", "n_startup_trials": 3},
@@ -18,36 +19,37 @@ PRUNERS: dict[str, Any] = {
 }
 
 
-def curve(params: Params, report: Report | None = None) -> Outcome:
+def curve(trial: Trial, report: Report | None = None) -> Trial:
     """Rises to `dim`, more slowly for a high `lr`; like the objective, it may be stopped."""
+    params, value = trial.params, 0.0
     for epoch in range(1, params["epochs"] + 1):
         value = round(params["dim"] * (1 - params["lr"]) ** (10 / epoch), 6)
         last = epoch == params["epochs"]
         if report is not None and report(epoch, value) and not last:
-            return Outcome({"recall_at_10": value}, [1.0] * epoch, stopped=True)
-    return Outcome({"recall_at_10": value}, [1.0] * params["epochs"])
+            return replace(trial, state="PRUNED", value=value, losses=[1.0] * epoch)
+    return replace(trial, state="COMPLETE", value=value, losses=[1.0] * params["epochs"])
 
 
 def params_of(number: int) -> Params:
     return {"dim": 8 * (number * 5 % 8 + 1), "epochs": 3 + number * 7 % 13, "lr": 0.01}
 
 
-def trial(number: int, records: dict[int, TrialRecord], settings: Any) -> TrialRecord:
-    pruning = pruning_of(number, records, settings.hpo, settings.search_space())
-    task = TrialTask(number, params_of(number), {"a": 1}, "recall_at_10", "p", pruning)
-    task = pickle.loads(pickle.dumps(task))  # noqa: S301 - as on its way to a worker
-    return execute(task, curve)
+def finished(number: int, trials: dict[int, Trial], settings: Any) -> Trial:
+    pruning = pruning_of(number, trials, settings.hpo, settings.search_space())
+    trial = Trial(number, "RUNNING", params_of(number), "p", system_attrs={"a": 1})
+    trial, pruning = pickle.loads(pickle.dumps((trial, pruning)))  # noqa: S301 - as sent to a worker
+    return execute(trial, curve, pruning)
 
 
-def run(count: int, pruner: Any, **hpo: Any) -> dict[int, TrialRecord]:
+def run(count: int, pruner: Any, **hpo: Any) -> dict[int, Trial]:
     settings = config(pruner=pruner, **hpo)
-    records: dict[int, TrialRecord] = {}
+    records: dict[int, Trial] = {}
     for number in range(count):
-        records[number] = trial(number, records, settings)
+        records[number] = finished(number, records, settings)
     return records
 
 
-def plain(record: TrialRecord) -> dict[str, Any]:
+def plain(record: Trial) -> dict[str, Any]:
     return record.without_times().to_json()
 
 
@@ -72,19 +74,19 @@ def test_some_trials_are_stopped_and_keep_what_they_had(pruner: str) -> None:
 def test_trials_in_the_window_make_no_difference(pruner: str) -> None:
     settings = config(pruner=PRUNERS[pruner])
     records = run(19, PRUNERS[pruner])
-    expected = plain(trial(19, records, settings))
+    expected = plain(finished(19, records, settings))
     known = {number: records[number] for number in range(16)}
-    assert plain(trial(19, known, settings)) == expected
+    assert plain(finished(19, known, settings)) == expected
     with pytest.raises(KeyError):
-        trial(19, {number: records[number] for number in range(15)}, settings)
+        finished(19, {number: records[number] for number in range(15)}, settings)
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_records_that_went_through_json_lead_to_the_same(pruner: str) -> None:
     settings = config(pruner=PRUNERS[pruner])
     records = run(19, PRUNERS[pruner])
-    read = {n: TrialRecord.from_json(record.to_json()) for n, record in records.items()}
-    assert plain(trial(19, read, settings)) == plain(trial(19, records, settings))
+    read = {n: Trial.from_json(record.to_json()) for n, record in records.items()}
+    assert plain(finished(19, read, settings)) == plain(finished(19, records, settings))
 
 
 def test_without_a_pruner_nothing_is_reported() -> None:
@@ -105,9 +107,9 @@ def test_a_trial_in_its_last_epoch_is_not_stopped() -> None:
     settings = config(pruner=PRUNERS["median"])
     records = run(12, PRUNERS["median"])
     pruning = pruning_of(12, records, settings.hpo, settings.search_space())
-    task = TrialTask(12, {"dim": 8, "epochs": 1, "lr": 0.5}, {}, "recall_at_10", "p", pruning)
+    trial = Trial(12, "RUNNING", {"dim": 8, "epochs": 1, "lr": 0.5})
     assert EpochWatch(12, pruning)(1, 0.0)
-    assert execute(task, curve).state == "COMPLETE"
+    assert execute(trial, curve, pruning).state == "COMPLETE"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ import torch
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import SAMPLERS, config, extend, params_of, run
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial, distributions
 
 COUNT = 18
 
@@ -69,7 +68,7 @@ def test_a_record_that_went_through_json_leads_to_the_same(sampler: str) -> None
     settings = config(sampler_of(sampler))
     straight = run(COUNT, settings)
     written = json.dumps([straight[n].to_json() for n in range(12)])
-    known = {n: TrialRecord.from_json(values) for n, values in enumerate(json.loads(written))}
+    known = {n: Trial.from_json(values) for n, values in enumerate(json.loads(written))}
     assert extend(known, COUNT, settings) == straight
 
 

@@ -13,17 +13,16 @@ from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.hpo import HpoConfig
 from twotower.config.search_space import hyperparameters
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.database import open_database
 from twotower.search.store.storage import sqlite_storage
-from twotower.search.trial import TrialRecord, best
+from twotower.search.trial import Trial, best, distributions
 
 SPACE = distributions(HpoConfig().search_space)
 DEFAULTS = hyperparameters(Config().model, Config().train)
 
 
-def record(number: int, value: float | None = 0.5) -> TrialRecord:
-    return TrialRecord(
+def finished(number: int, value: float | None = 0.5) -> Trial:
+    return Trial(
         number=number,
         state="COMPLETE" if value is not None else "FAIL",
         params={name: DEFAULTS[name] for name in SPACE},
@@ -37,24 +36,24 @@ def record(number: int, value: float | None = 0.5) -> TrialRecord:
     )
 
 
-def varied() -> list[TrialRecord]:
+def varied() -> list[Trial]:
     """Records with all that a trial can have."""
     return [
-        replace(record(0), system_attrs={"fixed_params": {"dim": 32}}),
-        record(1, None),
-        replace(record(2, 0.25), intermediate={1: 0.125, 2: 0.25}),
-        replace(record(3), params=record(3).params | {"lr": 0.00012345678, "batch_size": 512}),
-        replace(record(4), intermediate={1: float("inf")}, system_attrs={"b": [1, 2], "a": "ü"}),
-        replace(record(5, None), losses=[], failure="it's\nbroken"),
+        replace(finished(0), system_attrs={"fixed_params": {"dim": 32}}),
+        finished(1, None),
+        replace(finished(2, 0.25), intermediate={1: 0.125, 2: 0.25}),
+        replace(finished(3), params=finished(3).params | {"lr": 0.00012345678, "batch_size": 512}),
+        replace(finished(4), intermediate={1: float("inf")}, system_attrs={"b": [1, 2], "a": "ü"}),
+        replace(finished(5, None), losses=[], failure="it's\nbroken"),
     ]
 
 
 def test_records_survive_a_database(tmp_path: Path) -> None:
     for _ in range(2):
         with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
-            for item in varied()[len(database.records()) :]:
+            for item in varied()[len(database.trials()) :]:
                 database.append(item, SPACE)
-            assert database.records() == varied()
+            assert database.trials() == varied()
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/St_Johns"])
@@ -62,14 +61,14 @@ def test_times_survive_in_any_time_zone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
     # 2023-11-05 05:30 UTC is a moment that clocks in America show twice.
-    item = replace(record(0), started=1_699_162_200_000, finished=1_699_165_800_000)
+    item = replace(finished(0), started=1_699_162_200_000, finished=1_699_165_800_000)
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
         with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
             database.append(item, SPACE)
         with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
-            assert database.records() == [item]
+            assert database.trials() == [item]
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -86,7 +85,10 @@ def test_no_such_folder_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_study_of_another_kind_is_refused(tmp_path: Path) -> None:
     storage = sqlite_storage(tmp_path / "x.db")
     optuna.create_study(storage=str(storage), study_name="s", direction="minimize")
-    with pytest.raises(SearchError, match="maximises a single value"), open_database(storage, "s"):
+    with (
+        pytest.raises(SearchError, match="does not maximise a single value"),
+        open_database(storage, "s"),
+    ):
         pass
 
 
@@ -108,15 +110,15 @@ def test_trials_of_a_watcher_are_refused_and_number_nothing(
 ) -> None:
     storage = sqlite_storage(tmp_path / "x.db")
     with open_database(storage, "s") as database:
-        database.append(record(0), SPACE)
+        database.append(finished(0), SPACE)
         write(optuna.load_study(storage=str(storage), study_name="s"))
         for _ in range(2):
-            with pytest.raises(SearchError, match=r"holds a trial 1 .*set hpo\.study_name"):
-                database.append(record(1), SPACE)
+            with pytest.raises(SearchError, match=r"has a trial 1 .*set hpo\.study_name"):
+                database.append(finished(1), SPACE)
     with open_database(storage, "s") as database:
-        with pytest.raises(SearchError, match="holds a trial 1 that this search did not make"):
-            database.records()
-        assert database.sound_records() == [record(0)]
+        with pytest.raises(SearchError, match="has a trial 1 that this search did not run"):
+            database.trials()
+        assert database.own_trials() == [finished(0)]
     assert len(optuna.load_study(storage=str(storage), study_name="s").trials) == 2
 
 
@@ -124,9 +126,9 @@ def test_a_commit_whose_answer_was_lost_counts(tmp_path: Path) -> None:
     # Optuna then tries again, and would store the trial twice.
     storage = sqlite_storage(tmp_path / "x.db")
     with open_database(storage, "s") as one, open_database(storage, "s") as other:
-        one.append(record(0), SPACE)
-        other.append(record(0), SPACE)
-        assert one.records() == [record(0)]
+        one.append(finished(0), SPACE)
+        other.append(finished(0), SPACE)
+        assert one.trials() == [finished(0)]
 
 
 def test_readers_fail_no_commit(tmp_path: Path) -> None:
@@ -149,24 +151,24 @@ def test_readers_fail_no_commit(tmp_path: Path) -> None:
                 rows.close()
 
     with open_database(storage, "s") as database:
-        database.append(record(0), SPACE)
+        database.append(finished(0), SPACE)
         threads = [threading.Thread(target=each) for each in (watch, watch, linger)]
         for thread in threads:
             thread.start()
         try:
             for number in range(1, 6):
-                database.append(record(number), SPACE)
+                database.append(finished(number), SPACE)
         finally:
             done.set()
             for thread in threads:
                 thread.join()
-        assert [item.number for item in database.records()] == list(range(6))
+        assert [item.number for item in database.trials()] == list(range(6))
     assert all(seen == sorted(seen) for seen in views)
 
 
 def test_best_is_the_first_of_the_highest() -> None:
-    records = [record(0, 0.2), record(1, None), record(2, 0.7), record(3, 0.7)]
-    winner = best(records)
+    trials = [finished(0, 0.2), finished(1, None), finished(2, 0.7), finished(3, 0.7)]
+    winner = best(trials)
     assert winner is not None
     assert winner.number == 2
-    assert best([record(0, None)]) is None
+    assert best([finished(0, None)]) is None

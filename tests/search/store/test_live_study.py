@@ -9,20 +9,24 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.search.store.test_database import record
+from tests.search.store.test_database import finished
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text
 from twotower.config.hpo import HpoConfig
 from twotower.search.identity import Fingerprint
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.database import TrialDatabase
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import write_snapshot
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial, distributions
 
 SPACE = distributions(HpoConfig().search_space)
+OLDER_FIELDS = (
+    *("number", "state", "params", "provenance", "value", "metrics", "losses", "best_epoch"),
+    *("intermediate", "system_attrs", "failure", "started", "finished"),
+)
+"""Of a trial before it had a seed."""
 
 
 def location(
@@ -38,24 +42,24 @@ def location(
 
 
 def made_by(where: StudyLocation, number: int):
-    return replace(record(number), provenance=where.provenance.digest)
+    return replace(finished(number), provenance=where.provenance.digest)
 
 
 def fill(where: StudyLocation, count: int) -> None:
     with open_study(where, HpoConfig(), print) as study:
-        for number in range(len(study.records), count):
+        for number in range(len(study.trials), count):
             study.add(made_by(where, number))
 
 
 def snapshot(where: StudyLocation, count: int) -> None:
-    records = [made_by(where, number) for number in range(count)]
+    trials = [made_by(where, number) for number in range(count)]
     facts = {"identity": where.identity.digest}
-    write_snapshot(where.snapshot, "s", records, SPACE, facts)
+    write_snapshot(where.snapshot, "s", trials, SPACE, facts)
 
 
 def numbers(where: StudyLocation, config: HpoConfig | None = None, say=print) -> list[int]:
     with open_study(where, config or HpoConfig(), say) as study:
-        return sorted(study.records)
+        return sorted(study.trials)
 
 
 def test_trials_are_there_when_the_study_is_opened_again(tmp_path: Path) -> None:
@@ -104,18 +108,18 @@ def test_snapshot_of_the_same_study_is_taken_over(tmp_path: Path) -> None:
     assert numbers(where) == [0, 1, 2, 3]
 
 
-def test_snapshot_of_another_study_is_ignored_aloud(tmp_path: Path) -> None:
+def test_snapshot_of_another_study_is_ignored_with_a_message(tmp_path: Path) -> None:
     snapshot(location(tmp_path, identity="other"), 4)
     said: list[str] = []
     assert numbers(location(tmp_path), say=said.append) == []
-    assert "holds another study" in said[0]
+    assert "of another study" in said[0]
 
 
 @pytest.mark.parametrize("source", ["snapshot", "live"])
 def test_drift(tmp_path: Path, source: str) -> None:
     old, new = location(tmp_path, code="old"), location(tmp_path, code="new")
     snapshot(old, 3) if source == "snapshot" else fill(old, 3)
-    with pytest.raises(SearchError, match="3 stored trials were made by other code"):
+    with pytest.raises(SearchError, match="3 stored trials were run with other code"):
         numbers(new, HpoConfig(on_drift="error"))
     said: list[str] = []
     assert numbers(new, HpoConfig(on_drift="new"), said.append) == []
@@ -145,10 +149,10 @@ def cut_import(
 
     whole = TrialDatabase.append
 
-    def append(self: TrialDatabase, record: TrialRecord, distributions: Distributions) -> None:
-        if record.number == at:
+    def append(self: TrialDatabase, trial: Trial, distributions: Distributions) -> None:
+        if trial.number == at:
             raise Killed
-        whole(self, record, distributions)
+        whole(self, trial, distributions)
 
     with monkeypatch.context() as patch:
         patch.setattr(TrialDatabase, "append", append)
@@ -185,7 +189,7 @@ def test_resumed_trials_keep_their_origin(tmp_path: Path) -> None:
     old, new = location(tmp_path, code="old"), location(tmp_path, code="new")
     fill(old, 2)
     with open_study(new, HpoConfig(on_drift="resume"), print) as study:
-        assert {item.provenance for item in study.records.values()} == {old.provenance.digest}
+        assert {item.provenance for item in study.trials.values()} == {old.provenance.digest}
 
 
 def test_a_second_search_waits_and_says_for_whom(tmp_path: Path) -> None:
@@ -195,7 +199,7 @@ def test_a_second_search_waits_and_says_for_whom(tmp_path: Path) -> None:
 
     def second() -> None:
         with open_study(where, HpoConfig(), said.append) as study:
-            assert sorted(study.records) == [0]
+            assert sorted(study.trials) == [0]
             opened.set()
 
     with open_study(where, HpoConfig(), print) as study:
@@ -226,7 +230,7 @@ def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
-    exact = replace(record(7), params={"lr": 1 / 3}, intermediate={1: float("inf"), 10: 1 / 7})
+    exact = replace(finished(7), params={"lr": 1 / 3}, intermediate={1: float("inf"), 10: 1 / 7})
     PendingTrials(tmp_path).write(exact)
     assert PendingTrials(tmp_path).read(7) == exact
 
@@ -237,7 +241,7 @@ def test_a_second_study_of_the_identity_takes_over_what_was_spoiled(tmp_path: Pa
     fill(where, 3)
     name = where.study_name(HpoConfig())
     optuna.load_study(storage=str(where.own_storage), study_name=name).enqueue_trial({"dim": 8})
-    with pytest.raises(SearchError, match=r"holds a trial 3 .*set hpo\.study_name"):
+    with pytest.raises(SearchError, match=r"has a trial 3 .*set hpo\.study_name"):
         numbers(where)
     assert numbers(where, HpoConfig(study_name="other", on_drift="error")) == [0, 1, 2]
 
@@ -272,7 +276,7 @@ def test_siblings_in_the_storage_are_found_without_their_folders(tmp_path: Path)
     old, new = location(tmp_path / "a", code="old"), location(tmp_path / "b", code="new")
     with open_study(old, config, print) as study:
         study.add(made_by(old, 0))
-    with pytest.raises(SearchError, match="1 stored trials were made by other code"):
+    with pytest.raises(SearchError, match="1 stored trials were run with other code"):
         numbers(new, config.model_copy(update={"on_drift": "error"}))
     assert numbers(new, config.model_copy(update={"on_drift": "resume"})) == [0]
 
@@ -317,7 +321,7 @@ def test_a_damaged_sibling_is_passed_over_aloud(tmp_path: Path) -> None:
     [
         (lambda text: text[:40], "Unterminated"),
         (lambda _text: "", "Expecting value"),
-        (lambda text: text.replace("0.5", "0.6"), "it was changed by hand"),
+        (lambda text: text.replace("0.5", "0.6"), "its checksum is wrong"),
         (lambda _text: "[]", "list indices"),
         (lambda _text: json.dumps({"record": "{}", "sha256": sha256_text("{}")}), "validation"),
     ],
@@ -332,6 +336,17 @@ def test_a_damaged_trial_is_named(tmp_path: Path, change, reason: str) -> None:
         numbers(where)
     path.unlink()
     assert numbers(where) == [0]
+
+
+def test_a_trial_of_an_older_version_is_read(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    trial = made_by(where, 2)
+    text = json.dumps({name: trial.to_json()[name] for name in OLDER_FIELDS}, sort_keys=True)
+    content = json.dumps({"record": text, "sha256": sha256_text(text)})
+    (where.trials / "0002.json").write_text(content + "\n", encoding="utf-8")
+    with open_study(where, HpoConfig(), print) as study:
+        assert study.trials[2] == trial
 
 
 def test_a_trial_under_another_number_is_refused(tmp_path: Path) -> None:
@@ -358,7 +373,7 @@ def test_a_full_or_read_only_disk_is_one_line_and_nothing_half_done(
         with pytest.raises(SearchError, match=rf"0001\.json: .*{os.strerror(code)}$"):
             study.add(made_by(where, 1))
         assert not list(where.trials.iterdir())
-    with pytest.raises(SearchError, match=f"cannot be kept there: {os.strerror(code)}"):
+    with pytest.raises(SearchError, match=f"cannot store the study: {os.strerror(code)}"):
         numbers(where)
     monkeypatch.undo()
     assert numbers(where) == [0]
@@ -366,5 +381,5 @@ def test_a_full_or_read_only_disk_is_one_line_and_nothing_half_done(
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ".hpo").write_text("")
-    with pytest.raises(SearchError, match=r"\.hpo.*cannot be kept there"):
+    with pytest.raises(SearchError, match=r"\.hpo.*cannot store the study"):
         numbers(location(tmp_path))

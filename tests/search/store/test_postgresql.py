@@ -46,7 +46,7 @@ def url(server: Server) -> Iterator[str]:
 
 def add(where: StudyLocation, settings: HpoConfig, count: int) -> None:
     with open_study(where, settings, print) as study:
-        for number in range(len(study.records), count):
+        for number in range(len(study.trials), count):
             study.add(made(number, where.provenance.digest))
 
 
@@ -129,11 +129,11 @@ def test_drift_is_noticed_from_another_machine(tmp_path: Path, url: str, on_drif
     add(old, HpoConfig(storage=url), 3)
     settings, said = HpoConfig(storage=url, on_drift=on_drift), []
     if on_drift == "error":
-        with pytest.raises(SearchError, match="3 stored trials were made by other code"):
+        with pytest.raises(SearchError, match="3 stored trials were run with other code"):
             numbers(new, settings)
         return
     assert numbers(new, settings, said.append) == ([0, 1, 2] if on_drift == "resume" else [])
-    assert "3 stored trials were made by other code" in said[0]
+    assert "3 stored trials were run with other code" in said[0]
     assert numbers(old, HpoConfig(storage=url)) == [0, 1, 2]
 
 
@@ -182,7 +182,9 @@ def test_a_server_that_stops_ends_the_search_and_loses_nothing(
         assert "\n" not in str(caught.value)
         assert "me:***@" in str(caught.value)
         assert "is the server running" in str(caught.value)
-        assert str(caught.value).endswith("finished is kept, and the next run goes on from there")
+        assert str(caught.value).endswith(
+            "finished trials are kept, and the next run resumes the search"
+        )
         with pytest.raises(SearchError, match="refused"):
             numbers(where, settings)
         assert [path.name for path in where.trials.iterdir()] == ["0001.json"]
@@ -215,7 +217,7 @@ def test_a_lost_lock_that_another_search_holds_ends_the_search(
         server.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
         with (
             open_study(other, settings, print),
-            pytest.raises(SearchError, match=r"was lost, and process \d+ on .* runs the study"),
+            pytest.raises(SearchError, match=r"lost, and process \d+ on .* now runs the study"),
         ):
             study.add(made(0, one.provenance.digest))
     assert numbers(one, settings) == [0]
@@ -229,7 +231,7 @@ def test_a_watcher_reads_and_must_not_write(tmp_path: Path, url: str) -> None:
         watched = optuna.load_study(storage=rdb, study_name=where.study_name(settings))
         assert len(watched.trials) == 1
         watched.ask()
-        with pytest.raises(SearchError, match=r"holds a trial 1 .*set hpo\.study_name"):
+        with pytest.raises(SearchError, match=r"has a trial 1 .*set hpo\.study_name"):
             study.add(made(1, where.provenance.digest))
     rdb.remove_session()
     rdb.engine.dispose()

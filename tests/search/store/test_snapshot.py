@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.store.test_database import SPACE, record, varied
+from tests.search.store.test_database import SPACE, finished, varied
 from twotower.common.errors import SearchError
 from twotower.search.store import snapshot as snapshot_module
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
@@ -63,7 +63,7 @@ def test_time_zone_is_not_in_the_bytes(tmp_path: Path) -> None:
 
 
 def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None:
-    one = replace(record(0), metrics={"mrr": 0.1, "recall_at_10": 0.2})
+    one = replace(finished(0), metrics={"mrr": 0.1, "recall_at_10": 0.2})
     other = replace(
         one,
         metrics=dict(reversed(one.metrics.items())),
@@ -75,14 +75,14 @@ def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None
 
 
 def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
-    write_snapshot(tmp_path / "a.db", "s", [record(0)], SPACE, {})
+    write_snapshot(tmp_path / "a.db", "s", [finished(0)], SPACE, {})
     [back] = read_snapshot(tmp_path / "a.db")[1]
     assert (back.started, back.finished) == (0, 0)
 
 
 def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    write_snapshot(path, "s", [record(0)], SPACE, {})
+    write_snapshot(path, "s", [finished(0)], SPACE, {})
     before = path.read_bytes()
     path.chmod(0o444)
     read_snapshot(path)
@@ -128,12 +128,12 @@ def with_a_foreign_trial(path: Path) -> None:
         (empty, "holds 0 studies"),
         (of_a_newer_optuna, "no longer compatible with the table schema"),
         (of_two_studies, "holds 2 studies"),
-        (with_a_foreign_trial, "holds a trial 1 that this search did not make"),
+        (with_a_foreign_trial, "has a trial 1 that this search did not run"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> None:
     path = tmp_path / "x.db"
-    write_snapshot(path, "s", [record(0)], SPACE, {})
+    write_snapshot(path, "s", [finished(0)], SPACE, {})
     spoil(path)
     with pytest.raises(SearchError) as caught:
         read_snapshot(path)
@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.db"
-    write_snapshot(path, "s", [record(0)], SPACE, {})
+    write_snapshot(path, "s", [finished(0)], SPACE, {})
     before = path.read_bytes()
     monkeypatch.setattr(snapshot_module.os, "fsync", full_disk)
     with pytest.raises(SearchError, match=r"a\.db: cannot be written.*No space left.*run .* again"):

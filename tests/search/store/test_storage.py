@@ -60,8 +60,8 @@ def test_files_are_relative_to_the_repository(tmp_path: Path) -> None:
         ("postgresql://me:secret@host:port/db", "not a database URL"),
         ("mysql+pymysql://me:secret@host/db", r"sqlite and postgresql .* got mysql\+pymysql"),
         ("postgresql+asyncpg://me:secret@host/db", r"got postgresql\+asyncpg"),
-        ("sqlite://", "in memory keeps nothing"),
-        ("sqlite:///:memory:", "in memory keeps nothing"),
+        ("sqlite://", "in memory would lose the study"),
+        ("sqlite:///:memory:", "in memory would lose the study"),
         ("sqlite:///file:x.db?uri=true", "by its path"),
     ],
 )

@@ -7,14 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
 from tests.conftest import REPOSITORY
-from twotower.search.objective import Outcome
-from twotower.search.trial import Params
+from twotower.search.objective import Report
+from twotower.search.trial import Trial
 
 
 class Cluster:
@@ -79,9 +80,9 @@ class Noting:
         self.__dict__.update(state)
         self._note("arrived", os.getpid())
 
-    def __call__(self, params: Params) -> Outcome:
+    def __call__(self, trial: Trial, _report: Report | None = None) -> Trial:
         self._note("began", os.getpid())
-        match params["action"]:
+        match trial.params["action"]:
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "memory":
@@ -89,7 +90,7 @@ class Noting:
         self._note("now", 1)
         time.sleep(self._seconds)
         self._note("now", -1)
-        return Outcome({"mrr": float(params["number"])}, [])
+        return replace(trial, state="COMPLETE", value=float(trial.params["number"]))
 
     def noted(self, name: str) -> list[int]:
         path = self._folder / name

@@ -17,7 +17,7 @@ from tests.search.test_run import SMALL, Run, _trials, config, digests, outputs
 from tests.search.workers.processes import Cluster, Noting, kill_tree
 from twotower.common.errors import ConfigError, SearchError
 from twotower.config import Config
-from twotower.search.execute import TrialTask
+from twotower.search.trial import Trial
 from twotower.search.workers.choose import open_workers
 from twotower.search.workers.dask import DaskWorkers
 from twotower.search.workers.dask_cluster import dask_workers
@@ -27,8 +27,8 @@ from twotower.search.workers.workers import WorkerDiedError
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
 
-def task(number: int, action: str = "") -> TrialTask:
-    return TrialTask(number, {"number": number, "action": action}, {}, "mrr", "p")
+def trial(number: int, action: str = "") -> Trial:
+    return Trial(number, "RUNNING", {"number": number, "action": action})
 
 
 def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
@@ -82,10 +82,10 @@ def test_a_killed_worker_costs_one_try_and_another_takes_its_place(tmp_path: Pat
     objective = Noting(tmp_path)
     with serving(objective, limit=1) as (workers, _):
         with pytest.raises(WorkerDiedError, match="its worker died"):
-            workers.submit(task(0, "die")).result(60)
+            workers.submit(trial(0, "die")).result(60)
         with pytest.raises(WorkerDiedError, match="out of memory"):
-            workers.submit(task(0, "memory")).result(60)
-        assert workers.submit(task(0)).result(60).value == 0.0
+            workers.submit(trial(0, "memory")).result(60)
+        assert workers.submit(trial(0)).result(60).value == 0.0
         assert len(objective.noted("began")) == 3  # dask has run none of them again
         assert len(objective.noted("arrived")) == 2
         assert workers.count == 1
@@ -102,13 +102,13 @@ def test_the_objective_arrives_once_at_each_worker_and_trials_never_overlap(
         serving(objective, cluster.address) as (second, _),
     ):
         assert first.count == second.count == 1
-        futures = [workers.submit(task(n)) for n in range(5) for workers in (first, second)]
+        futures = [workers.submit(trial(n)) for n in range(5) for workers in (first, second)]
         assert [future.result(60).value for future in futures] == [n // 2 for n in range(10)]
         assert len(objective.noted("arrived")) == 2  # once for each search
         assert objective.most_at_once() == 1
         cluster.worker("--no-nanny")
         eventually(lambda: first.count == 2)
-        for future in [first.submit(task(n)) for n in range(10)]:
+        for future in [first.submit(trial(n)) for n in range(10)]:
             future.result(60)
         assert len(set(objective.noted("began"))) == 2
         assert len(objective.noted("arrived")) == 4

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError
-from twotower.search.execute import Evaluate, TrialTask
-from twotower.search.objective import Outcome
-from twotower.search.trial import Params, TrialRecord
+from twotower.search.execute import Evaluate
+from twotower.search.objective import Report
+from twotower.search.trial import Trial
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -30,7 +31,8 @@ def load(folder: Path) -> Evaluate:
     return partial(act, folder)
 
 
-def act(folder: Path, params: Params) -> Outcome:
+def act(folder: Path, trial: Trial, _report: Report | None = None) -> Trial:
+    params = trial.params
     (folder / f"began-{params['number']}-{os.getpid()}").touch()
     match params["action"]:
         case "die":
@@ -41,11 +43,11 @@ def act(folder: Path, params: Params) -> Outcome:
             raise ZeroDivisionError
         case "wait":
             time.sleep(60)
-    return Outcome({"mrr": float(params["number"])}, [])
+    return replace(trial, state="COMPLETE", value=float(params["number"]))
 
 
-def task(number: int, action: str = "") -> TrialTask:
-    return TrialTask(number, {"number": number, "action": action}, {}, "mrr", "p")
+def trial(number: int, action: str = "") -> Trial:
+    return Trial(number, "RUNNING", {"number": number, "action": action})
 
 
 @pytest.fixture
@@ -55,21 +57,21 @@ def workers(tmp_path: Path) -> Iterator[LocalWorkers]:
     workers.stop()
 
 
-def value(future: "Future[TrialRecord]") -> float | None:
+def value(future: "Future[Trial]") -> float | None:
     return future.result(timeout=60).value
 
 
 def test_trials_run_at_the_same_time_and_load_once(workers: LocalWorkers, tmp_path: Path) -> None:
     for number in range(0, 6, 2):
-        futures = [workers.submit(task(number)), workers.submit(task(number + 1))]
+        futures = [workers.submit(trial(number)), workers.submit(trial(number + 1))]
         assert [value(future) for future in futures] == [number, number + 1]
     assert len(list(tmp_path.glob("loaded-*"))) == 2
 
 
 def test_a_bug_is_a_failed_trial_and_the_worker_lives(workers: LocalWorkers) -> None:
-    record = workers.submit(task(0, "bug")).result(timeout=60)
+    record = workers.submit(trial(0, "bug")).result(timeout=60)
     assert (record.state, record.failure) == ("FAIL", "ZeroDivisionError: ")
-    assert value(workers.submit(task(1))) == 1
+    assert value(workers.submit(trial(1))) == 1
 
 
 @posix_only
@@ -77,35 +79,35 @@ def test_a_bug_is_a_failed_trial_and_the_worker_lives(workers: LocalWorkers) -> 
 def test_a_death_takes_along_one_trial_and_is_made_good(
     workers: LocalWorkers, action: str, reason: str
 ) -> None:
-    doomed, other = workers.submit(task(0, action)), workers.submit(task(1))
+    doomed, other = workers.submit(trial(0, action)), workers.submit(trial(1))
     with pytest.raises(WorkerDiedError, match=f"its worker {reason}"):
         doomed.result(timeout=60)
     assert value(other) == 1
-    again = [workers.submit(task(2)), workers.submit(task(3))]
+    again = [workers.submit(trial(2)), workers.submit(trial(3))]
     assert [value(future) for future in again] == [2, 3]
 
 
 def test_more_trials_than_workers_are_refused(workers: LocalWorkers, tmp_path: Path) -> None:
     for number in range(2):
-        workers.submit(task(number, "wait"))
+        workers.submit(trial(number, "wait"))
     begun(tmp_path, 2)
     with pytest.raises(RuntimeError, match="busy"):
-        workers.submit(task(2))
+        workers.submit(trial(2))
 
 
 @posix_only
 def test_a_worker_that_died_while_idle_is_replaced(workers: LocalWorkers, tmp_path: Path) -> None:
-    assert value(workers.submit(task(0))) == 0
+    assert value(workers.submit(trial(0))) == 0
     for path in tmp_path.glob("loaded-*"):
         os.kill(int(path.name.removeprefix("loaded-")), signal.SIGKILL)
     time.sleep(0.2)
-    futures = [workers.submit(task(1)), workers.submit(task(2))]
+    futures = [workers.submit(trial(1)), workers.submit(trial(2))]
     results = []
     for number, future in enumerate(futures, 1):
         try:
             results.append(value(future))
         except WorkerDiedError:  # it was noticed only after the trial was handed over
-            results.append(value(workers.submit(task(number))))
+            results.append(value(workers.submit(trial(number))))
     assert results == [1, 2]
 
 
@@ -118,14 +120,14 @@ def test_data_that_cannot_be_loaded_is_no_failed_trial() -> None:
     workers = LocalWorkers(cannot_load, 1)
     try:
         with pytest.raises(SearchError, match="could not load the data: no such thing"):
-            workers.submit(task(0)).result(timeout=60)
+            workers.submit(trial(0)).result(timeout=60)
     finally:
         workers.stop()
 
 
 def test_stop_ends_busy_workers_at_once(tmp_path: Path) -> None:
     workers = LocalWorkers(partial(load, tmp_path), 1)
-    workers.submit(task(0, "wait"))
+    workers.submit(trial(0, "wait"))
     pids = begun(tmp_path, 1)
     workers.stop()
     assert gone(pids)
@@ -136,10 +138,10 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
     script.write_text(
         "import sys, time; from functools import partial; from pathlib import Path\n"
-        "from tests.search.workers.test_local import LocalWorkers, load, task\n"
+        "from tests.search.workers.test_local import LocalWorkers, load, trial\n"
         "if __name__ == '__main__':\n"
         "    workers = LocalWorkers(partial(load, Path(sys.argv[1])), 2)\n"
-        "    workers.submit(task(0, 'wait')); workers.submit(task(1, 'wait'))\n"
+        "    workers.submit(trial(0, 'wait')); workers.submit(trial(1, 'wait'))\n"
         "    time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

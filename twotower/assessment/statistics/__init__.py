@@ -1,1 +1,1 @@
-"""How sure a mean over users is, and whether two scorers differ."""
+"""Confidence intervals of means over users, and tests of whether two scorers differ."""

@@ -15,7 +15,7 @@ from twotower.common.arrays import Float64Array
 NORMAL = NormalDist()
 
 Method = Literal["bca", "percentile"]
-"""Bias-corrected and accelerated, for metrics, which are skewed; percentile, for differences."""
+"""Bias-corrected and accelerated for metrics, which are skewed; percentile for differences."""
 
 
 def bootstrap_intervals(
@@ -28,22 +28,22 @@ def bootstrap_intervals(
 ) -> tuple[Float64Array, Float64Array]:
     """Bootstrap intervals of means over users.
 
-    Users are drawn with replacement, whole: all columns share the resamples. The same arguments
-    give the same bits on any number of threads. Values that are all equal have an interval of no
-    width, and a single user has none: NaN.
+    Whole users are drawn with replacement: all columns share the resamples. The result has the
+    same bits on any number of threads. If all values are equal, the interval has no width; for a
+    single user it is NaN.
 
     Args:
-        values: [n, k] a row for each user, a column for each metric.
+        values: [n, k], a row per user and a column per metric.
         seed: of the resamples.
-        level: share of such intervals that hold the true mean.
-        resamples: number of them.
+        level: confidence level.
+        resamples: number of resamples.
         method: see Method.
 
     Returns:
         [k] lower and [k] upper ends.
 
     Raises:
-        ValueError: if there is no value, or one is not finite.
+        ValueError: if there are no values, or one is not finite.
 
     Source: Efron, JASA 1987; the acceleration of a mean in closed form (Efron and Tibshirani, An
     Introduction to the Bootstrap, 1993, eq. 14.15).
@@ -52,8 +52,7 @@ def bootstrap_intervals(
     numbers, unit = fixed_point(values)
     count, num_columns = numbers.shape
     if count == 1:
-        nothing = np.full(num_columns, np.nan)
-        return nothing, nothing.copy()
+        return np.full(num_columns, np.nan), np.full(num_columns, np.nan)
     sums = _resampled_sums(numbers, seed, resamples)
     shares = np.tile([(1 - level) / 2, (1 + level) / 2], (num_columns, 1))
     if method == "bca":
@@ -80,17 +79,17 @@ def _resampled_sums(numbers: Float64Array, seed: int, resamples: int) -> Float64
 
 
 def _bias(sums: Float64Array, observed: Float64Array, tolerance: float) -> Float64Array:
-    """[k] normal quantile of the share of resamples below what is observed; ties count half."""
+    """[k] normal quantile of the share of resamples below the observed sum; ties count half."""
     below = np.count_nonzero(sums < observed - tolerance, axis=0)
     not_above = np.count_nonzero(sums <= observed + tolerance, axis=0)
-    # One resample more on either side keeps the quantile finite.
+    # An extra resample on either side keeps the quantile finite.
     shares = (below + not_above + 1) / (2 * len(sums) + 2)
     return np.array([NORMAL.inv_cdf(share) for share in shares.tolist()])
 
 
 def _acceleration(values: Float64Array) -> Float64Array:
     """[k] skewness / (6 √n); 0 for values that are all equal."""
-    # Each metric in a row of its own: numpy's order of summation depends on the layout.
+    # A row per metric, as numpy's order of summation depends on the memory layout.
     rows = np.ascontiguousarray(values.T)
     centred = rows - rows.mean(axis=1, keepdims=True)
     squares = np.square(centred).sum(axis=1)

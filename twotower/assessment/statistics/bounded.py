@@ -1,4 +1,4 @@
-"""What can be said of values of which no more is known than that they are from 0 to 1."""
+"""A test that assumes nothing of values but that they are in [0, 1]."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from twotower.common.arrays import Float64Array
 
 
 def bounded_p_value(values: Float64Array, expected: Float64Array) -> float:
-    """Bound of the p-value that the mean of independent values is at most what is expected.
+    """Upper bound of the p-value of "the mean of independent values is at most the expected one".
 
-    It holds for any n and any distribution, also for one whose low values are too rare to have
-    been seen. Where they have, it is larger than it need be.
+    It holds for any n and any distribution, even one whose low values are too rare to be in the
+    sample. Otherwise it is conservative.
 
     Args:
         values: [n] in [0, 1].
-        expected: [n] of each, in [0, 1]; they may differ.
+        expected: [n] expectation of each value, in [0, 1].
 
     Returns:
-        1.0 if the mean is not above what is expected.
+        1.0 if the mean is not above that of the expectations.
 
     Raises:
-        ValueError: if there is no value.
+        ValueError: if there are no values.
 
     Source: Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 1963,
     theorem 1.

@@ -1,31 +1,31 @@
-"""Sums that come out the same in whatever order they are added."""
+"""Sums that do not depend on the order of summation."""
 
 import numpy as np
 
 from twotower.common.arrays import Float64Array
 
 BLOCK_CELLS = 2**21
-"""Cells of a matrix of resamples by users that is held at a time: 16 MiB, whatever the sizes."""
+"""Cells of a block of the [resamples, users] matrix: 16 MiB."""
 
 
 def fixed_point(values: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Values as whole numbers of a unit so large that every sum of n of them is exact.
+    """Values as integer multiples of a unit so large that the sum of any n of them is exact.
 
-    A matrix product adds in an order that depends on the machine and its number of threads. Whole
-    numbers below 2**53 have the same sum in each.
+    The order of summation in a matrix product depends on the machine and the number of threads;
+    sums of integers below 2**53 do not depend on it.
 
     Args:
         values: [n, k], finite.
 
     Returns:
-        [n, k] whole numbers, and [k] the unit of each column: a power of two, 2**-37 for 30,000
-        values up to 1.
+        [n, k] integers as float64, and [k] the unit of each column: a power of two, e.g. 2**-37
+        for 30,000 values up to 1.
 
     Raises:
-        ValueError: if there is no value, or one is not finite.
+        ValueError: if there are no values, or one is not finite.
     """
     if not len(values) or not np.isfinite(values).all():
-        msg = "needs at least one value, and finite ones"
+        msg = "needs at least one value, all finite"
         raise ValueError(msg)
     _, exponent = np.frexp(np.abs(values).max(axis=0) * len(values))
     shift = 52 - exponent
@@ -33,10 +33,10 @@ def fixed_point(values: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 
 def rounding_error(values: Float64Array) -> float:
-    """In units, how far the sums of n numbers from `fixed_point` can be apart that are equal."""
+    """Largest difference, in units, that rounding in `fixed_point` makes between two equal sums."""
     return float(len(values))
 
 
 def block_rows(num_columns: int) -> int:
-    """Rows of a matrix with that many columns that are held at a time."""
+    """Rows of a block of a matrix with that many columns."""
     return max(1, BLOCK_CELLS // max(1, num_columns))

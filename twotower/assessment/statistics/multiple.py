@@ -1,19 +1,19 @@
-"""p-values of many tests at once."""
+"""Correction of p-values for multiple testing."""
 
 from collections.abc import Mapping
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p-values: to claim those up to a level errs in any with at most that probability.
+    """p-values adjusted so that the family-wise error rate is controlled.
 
     Args:
-        p_values: by name, from 0 to 1.
+        p_values: by name, in [0, 1].
 
     Returns:
-        By name, in the order of the argument; none is smaller than what it was.
+        By name, in the order of the argument; none is smaller than the original.
 
     Raises:
-        ValueError: if a value is not from 0 to 1.
+        ValueError: if a value is not in [0, 1].
 
     Source: Holm, Scandinavian Journal of Statistics 1979.
     """

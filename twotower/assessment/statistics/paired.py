@@ -1,4 +1,4 @@
-"""Whether one scorer beats another on the same users."""
+"""Paired tests and intervals of two scorers on the same users."""
 
 from typing import Literal
 
@@ -25,13 +25,13 @@ def paired_test(
     """p-value of the mean difference of one metric; see `paired_tests`.
 
     Args:
-        differences: [n] of one user each.
+        differences: [n], one per user.
         seed: of the sign flips.
-        resamples: number of them.
-        alternative: to a mean of 0: above it, or on either side.
+        resamples: number of resamples.
+        alternative: to a mean of 0.
 
     Raises:
-        ValueError: if there is no difference, or one is not finite.
+        ValueError: if there are no differences, or one is not finite.
     """
     columns = np.reshape(differences, (-1, 1))
     return float(paired_tests(columns, seed=seed, resamples=resamples, alternative=alternative)[0])
@@ -46,22 +46,21 @@ def paired_tests(
 ) -> Float64Array:
     """p-values of mean differences by random sign flips.
 
-    Without a difference between two scorers, each user's difference is as likely as its negative.
-    Users without a difference stay at 0 in every resample: they add nothing for either side. All
-    columns share the flips. The observed signs count as one more resample, so that a p-value is
-    never 0 and the test never claims too much.
+    Under the null hypothesis each user's difference is as likely as its negative. Users without a
+    difference stay at 0 in every resample. All columns share the flips. The observed signs count
+    as one more resample, so that a p-value is never 0 and the test keeps its level.
 
     Args:
-        differences: [n, k] a row for each user, a column for each metric.
+        differences: [n, k], a row per user and a column per metric.
         seed: of the sign flips.
-        resamples: number of them.
-        alternative: to a mean of 0: above it, or on either side.
+        resamples: number of resamples.
+        alternative: to a mean of 0.
 
     Returns:
         [k] p-values, multiples of 1 / (resamples + 1).
 
     Raises:
-        ValueError: if there is no difference, or one is not finite.
+        ValueError: if there are no differences, or one is not finite.
 
     Source: Fisher's randomisation test for pairs; the correction: Phipson and Smyth, SAGMB 2010.
     """
@@ -86,13 +85,13 @@ def paired_interval(
     """Confidence interval of the mean difference of one metric; see `paired_intervals`.
 
     Args:
-        differences: [n] of one user each.
+        differences: [n], one per user.
         seed: of the resamples.
-        level: share of such intervals that hold the true difference.
-        resamples: number of them.
+        level: confidence level.
+        resamples: number of resamples.
 
     Raises:
-        ValueError: if there is no difference, or one is not finite.
+        ValueError: if there are no differences, or one is not finite.
     """
     columns = np.reshape(differences, (-1, 1))
     low, high = paired_intervals(columns, seed=seed, level=level, resamples=resamples)
@@ -108,20 +107,20 @@ def paired_intervals(
 ) -> tuple[Float64Array, Float64Array]:
     """Percentile bootstrap intervals of mean differences over users.
 
-    Differences have heavy tails on both sides and little skew: a correction for skew would follow
-    the noise of a few users, and such intervals hold the true difference less often.
+    Differences have heavy tails on both sides and little skew: a correction for skew would fit the
+    noise of a few users and lower the coverage of the intervals.
 
     Args:
-        differences: [n, k] a row for each user, a column for each metric.
+        differences: [n, k], a row per user and a column per metric.
         seed: of the resamples.
-        level: share of such intervals that hold the true difference.
-        resamples: number of them.
+        level: confidence level.
+        resamples: number of resamples.
 
     Returns:
         [k] lower and [k] upper ends.
 
     Raises:
-        ValueError: if there is no difference, or one is not finite.
+        ValueError: if there are no differences, or one is not finite.
     """
     return bootstrap_intervals(
         differences, seed=seed, level=level, resamples=resamples, method="percentile"
@@ -136,7 +135,7 @@ def _flipped_sums(numbers: Float64Array, seed: int, resamples: int) -> Float64Ar
     block = block_rows(count)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        # Whole words: of narrower integers the generator throws away what a call leaves over.
+        # Whole words: with narrower integers the generator discards the rest of the last word.
         words = rng.integers(0, 2**64, size=(rows, -(-count // 64)), dtype=np.uint64)
         heads = np.unpackbits(words.astype("<u8").view(np.uint8), axis=1, count=count)
         kept[start : start + rows] = heads.astype(np.float64) @ numbers

@@ -1,4 +1,4 @@
-"""Whether a trial is stopped early: a function of its epochs and of earlier trials alone."""
+"""Whether a trial is pruned: a function of its epochs and of earlier trials alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
 from twotower.config.hpo import (
     HpoConfig,
@@ -17,67 +17,35 @@ from twotower.config.hpo import (
 )
 from twotower.config.ranges import extremes
 from twotower.config.search_space import SearchSpace
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
 STUDY_NAME = "two-tower"
 """Hyperband's brackets hash it together with the number of the trial."""
 
 
 @dataclass(frozen=True)
-class FinishedTrial:
-    """What a pruner reads of an earlier trial.
-
-    Attributes:
-        state: COMPLETE, PRUNED or FAIL.
-        value: None for a failed trial.
-        intermediate: the objective after each epoch.
-        rungs: what successive halving has noted about it.
-    """
-
-    state: str
-    value: float | None
-    intermediate: Mapping[int, float]
-    rungs: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, record: TrialRecord) -> "FinishedTrial":
-        """What a pruner reads of this trial."""
-        rungs = {k: v for k, v in record.system_attrs.items() if k.startswith("completed_rung_")}
-        return cls(record.state, record.value, record.intermediate, rungs)
-
-    def to_optuna(self) -> FrozenTrial:
-        """The trial as a pruner sees it."""
-        return create_trial(
-            state=TrialState[self.state],
-            value=self.value,
-            intermediate_values=dict(self.intermediate),
-            system_attrs=dict(self.rungs),
-        )
-
-
-@dataclass(frozen=True)
 class Pruning:
-    """All that decides whether one trial is stopped early, apart from what the trial reports.
+    """All that decides whether one trial is pruned, apart from what the trial reports.
 
     Attributes:
         config: which pruner.
         most_epochs: that any trial of the search can have.
-        finished: trials 0..number - lookahead.
+        finished: trials 0..number - lookahead, with what a pruner reads of them.
     """
 
     config: PrunerConfig
     most_epochs: int
-    finished: tuple[FinishedTrial, ...]
+    finished: tuple[Trial, ...]
 
 
 def pruning_of(
-    number: int, records: Mapping[int, TrialRecord], config: HpoConfig, space: SearchSpace
+    number: int, trials: Mapping[int, Trial], config: HpoConfig, space: SearchSpace
 ) -> Pruning | None:
-    """What the pruner of trial `number` may know; None without a pruner.
+    """What the pruner of trial `number` may see; None without a pruner.
 
     Args:
         number: of the trial.
-        records: trials 0..number - lookahead at least; later ones make no difference.
+        trials: 0..number - lookahead at least; later ones make no difference.
         config: pruner and lookahead count.
         space: says how many epochs a trial can have.
     """
@@ -88,15 +56,24 @@ def pruning_of(
     return Pruning(
         config.pruner,
         max(*extremes(epochs), constant) if epochs else int(constant),
-        tuple(FinishedTrial.of(records[n]) for n in range(number - config.lookahead + 1)),
+        tuple(_as_pruners_see(trials[n]) for n in range(number - config.lookahead + 1)),
     )
+
+
+def _as_pruners_see(trial: Trial) -> Trial:
+    """The part of a finished trial that pruners read: little to send to a worker."""
+    rungs = {k: v for k, v in trial.system_attrs.items() if k.startswith("completed_rung_")}
+    return Trial(
+        trial.number, trial.state, {},
+        value=trial.value, intermediate=trial.intermediate, system_attrs=rungs,
+    )  # fmt: skip
 
 
 class EpochWatch:
     """Judges one running trial by ordinary `report` and `should_prune` on a study of its own.
 
     Attributes:
-        intermediate: what was reported so far, by epoch.
+        intermediate: the reported objective by epoch.
     """
 
     def __init__(self, number: int, pruning: Pruning) -> None:
@@ -107,20 +84,20 @@ class EpochWatch:
             sampler=optuna.samplers.RandomSampler(seed=0),  # samples nothing
             pruner=_make_pruner(pruning),
         )
-        self._study.add_trials([trial.to_optuna() for trial in pruning.finished])
+        self._study.add_trials([trial.to_optuna({}) for trial in pruning.finished])
         unknown = number - len(pruning.finished)
         self._study.add_trials([create_trial(state=TrialState.RUNNING) for _ in range(unknown)])
         self._trial = self._study.ask()
 
     def __call__(self, epoch: int, value: float) -> bool:
-        """Note the objective after an epoch, from 1; whether the trial should stop here."""
+        """Keep the objective after an epoch, from 1; whether the trial should stop here."""
         self.intermediate[epoch] = value
         self._trial.report(value, epoch)
         return self._trial.should_prune()
 
     @property
     def rungs(self) -> dict[str, Any]:
-        """What successive halving has noted about the trial."""
+        """What successive halving stored with the trial."""
         return dict(self._study.trials[-1].system_attrs)
 
 

@@ -15,20 +15,18 @@ from sqlalchemy.orm import Session
 from twotower.common.errors import SearchError
 from twotower.search.store.locks import schema_lock
 from twotower.search.store.storage import Storage
-from twotower.search.trial import Distributions, TrialRecord
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
+from twotower.search.trial import Distributions, Trial
 
 NUMBERS_FROM = text(
     "SELECT number FROM trials JOIN studies ON studies.study_id = trials.study_id"
     " WHERE study_name = :study AND number >= :number"
 )
 
-KEPT = "; what is finished is kept, and the next run goes on from there"
+KEPT = "; finished trials are kept, and the next run resumes the search"
 
 
 class NumberTakenError(Exception):
-    """Somebody else has added a trial to the study."""
+    """Another program has added a trial to the study."""
 
 
 class TrialDatabase:
@@ -37,13 +35,13 @@ class TrialDatabase:
     def __init__(
         self, storage: Storage, rdb: RDBStorage, study_name: str, guard: Callable[[], None]
     ) -> None:
-        """Open or make the study.
+        """Open or create the study.
 
         Args:
             storage: where it is.
             rdb: the same, opened by Optuna.
             study_name: unique in the storage.
-            guard: called before a trial is stored; raises if that may not be done.
+            guard: called before a trial is stored; raises if storing is not allowed.
         """
         self._storage = storage
         self._name = study_name
@@ -52,74 +50,74 @@ class TrialDatabase:
             storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
         )
         if self._study.directions != [StudyDirection.MAXIMIZE]:
-            raise SearchError(self._spoiled("is not one that maximises a single value"))
+            raise SearchError(self._unusable("does not maximise a single value"))
         self._next: int | None = None
         event.listen(rdb.scoped_session, "before_commit", self._check_number)
 
-    def records(self) -> list[TrialRecord]:
+    def trials(self) -> list[Trial]:
         """All trials, by number.
 
         Raises:
-            SearchError: if somebody else has added a trial.
+            SearchError: if another program has added a trial.
         """
-        records, total = self._read()
-        if total > len(records):
-            raise SearchError(self._foreign(len(records)))
-        return records
+        trials, total = self._read()
+        if total > len(trials):
+            raise SearchError(self._foreign(len(trials)))
+        return trials
 
-    def sound_records(self) -> list[TrialRecord]:
-        """Trials by number, up to the first that is not ours."""
+    def own_trials(self) -> list[Trial]:
+        """Trials by number, up to the first that another program has added."""
         return self._read()[0]
 
-    def append(self, record: TrialRecord, distributions: Distributions) -> None:
+    def append(self, trial: Trial, distributions: Distributions) -> None:
         """Store the trial that comes next, in one transaction.
 
         Raises:
-            SearchError: if the database cannot store it, or somebody else has added a trial.
+            SearchError: if the database cannot store it, or another program has added a trial.
         """
         with explained(self._storage, KEPT):
             self._guard()
-            self._next = record.number
+            self._next = trial.number
             try:
-                self._study.add_trial(record.to_optuna(distributions))
+                self._study.add_trial(trial.to_optuna(distributions))
             except NumberTakenError:
-                # Optuna tries again after an error, also if it was the answer that got lost.
-                stored = dict(enumerate(self.sound_records()))
-                if len(stored) != record.number + 1 or stored[record.number] != record:
-                    raise SearchError(self._foreign(record.number)) from None
+                # Optuna retries after an error, even if only the reply got lost.
+                stored = self.own_trials()
+                if len(stored) != trial.number + 1 or stored[trial.number] != trial:
+                    raise SearchError(self._foreign(trial.number)) from None
             finally:
                 self._next = None
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Store facts about the study; each is written once."""
         with explained(self._storage):
-            known = self._study.user_attrs
+            stored = self._study.user_attrs
             for name, value in sorted(attributes.items()):
-                if name not in known or known[name] != value:
+                if name not in stored or stored[name] != value:
                     self._study.set_user_attr(name, value)
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What `describe` stored."""
+        """The facts that `describe` stored."""
         with explained(self._storage):
             return self._study.user_attrs
 
-    def _read(self) -> tuple[list[TrialRecord], int]:
-        """Our trials, and how many there are with all that follow somebody else's."""
+    def _read(self) -> tuple[list[Trial], int]:
+        """Our trials up to the first foreign one, and the number of all trials."""
         with explained(self._storage):
-            trials = self._study.get_trials(deepcopy=False)
-        records: list[TrialRecord] = []
-        for number, trial in enumerate(trials):
-            if trial.number != number or not trial.state.is_finished():
+            stored = self._study.get_trials(deepcopy=False)
+        trials: list[Trial] = []
+        for number, frozen in enumerate(stored):
+            if frozen.number != number or not frozen.state.is_finished():
                 break
             try:
-                records.append(TrialRecord.from_optuna(trial))
-            except TypeError:  # its attributes are not those of a record
+                trials.append(Trial.from_optuna(frozen))
+            except TypeError:  # its attributes are not those of our trials
                 break
-        return records, len(trials)
+        return trials, len(stored)
 
     def _check_number(self, session: Session) -> None:
-        """Let a trial be committed under its own number only."""
+        """Let a trial be committed only under its own number."""
         if self._next is None:
             return
         session.flush()
@@ -129,12 +127,12 @@ class TrialDatabase:
             raise NumberTakenError
 
     def _foreign(self, number: int) -> str:
-        return self._spoiled(f"holds a trial {number} that this search did not make")
+        return self._unusable(f"has a trial {number} that this search did not run")
 
-    def _spoiled(self, problem: str) -> str:
+    def _unusable(self, problem: str) -> str:
         return (
             f"{self._storage}: study {self._name} {problem}; set hpo.study_name to another name"
-            " (the search's own trials are taken over)"
+            " (this search's own trials are copied to it)"
         )
 
 
@@ -146,16 +144,16 @@ def open_database(
     guard: Callable[[], None] = lambda: None,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[TrialDatabase]:
-    """The study of that name, made if it is not there.
+    """The study of that name, created if it does not exist.
 
     Args:
         storage: where it is.
         study_name: unique in the storage.
-        guard: called before a trial is stored; raises if that may not be done.
+        guard: called before a trial is stored; raises if storing is not allowed.
         options: of SQLAlchemy's engine, in place of the storage's.
 
     Raises:
-        SearchError: if there is no such database, or it is not one of Optuna's.
+        SearchError: if the database does not exist, or has other tables than Optuna's.
     """
     with open_storage(storage, options) as rdb:
         with explained(storage):
@@ -186,7 +184,7 @@ def open_storage(
 
 @contextmanager
 def explained(storage: Storage, outlook: str = "") -> Iterator[None]:
-    """Turn what a database can raise into one line, which ends with the outlook."""
+    """Turn the errors of a database into one line, which ends with `outlook`."""
     try:
         yield
     except (OptunaError, SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:

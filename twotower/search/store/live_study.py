@@ -6,21 +6,20 @@ from contextlib import ExitStack, contextmanager
 from twotower.common.errors import SearchError
 from twotower.common.files import write_json
 from twotower.config.hpo import HpoConfig
-from twotower.search.proposals.propose import distributions
 from twotower.search.store.database import TrialDatabase, explained, open_database
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
 from twotower.search.store.pending import PendingTrials
 from twotower.search.store.storage import Storage
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial, distributions
 
 
 class LiveStudy:
     """Finished trials of one identity and provenance.
 
     Attributes:
-        records: finished trials by number.
+        trials: finished trials by number.
         committed: how many of them, from 0 on, are in the database.
     """
 
@@ -30,47 +29,47 @@ class LiveStudy:
         self._pending = pending
         self._database = database
         self._distributions = distributions
-        self.records = {record.number: record for record in database.records()}
-        self.committed = len(self.records)
+        self.trials = {trial.number: trial for trial in database.trials()}
+        self.committed = len(self.trials)
         for number in pending.numbers():
             if number < self.committed:
                 pending.delete(number)  # killed between the two steps
             else:
-                self.records[number] = pending.read(number)
+                self.trials[number] = pending.read(number)
         self._commit()
 
-    def add(self, record: TrialRecord) -> None:
+    def add(self, trial: Trial) -> None:
         """Keep a finished trial: on disk when this returns.
 
         Raises:
             SearchError: if it cannot be kept, or only in its file.
         """
-        self._pending.write(record)
-        self.records[record.number] = record
+        self._pending.write(trial)
+        self.trials[trial.number] = trial
         self._commit()
 
-    def take_over(self, records: Iterable[TrialRecord]) -> None:
-        """Keep trials 0..n-1 of another study, which stays, as far as they are not there."""
-        for record in records:
-            self.records.setdefault(record.number, record)
+    def take_over(self, trials: Iterable[Trial]) -> None:
+        """Copy those of trials 0..n-1 of another study that are missing here."""
+        for trial in trials:
+            self.trials.setdefault(trial.number, trial)
         self._commit()
 
     def _commit(self) -> None:
-        """Move trials into the database as far as their numbers are without a gap."""
-        while (record := self.records.get(self.committed)) is not None:
-            self._database.append(record, self._distributions)
-            self._pending.delete(record.number)
+        """Move trials into the database, up to the first number that is missing."""
+        while (trial := self.trials.get(self.committed)) is not None:
+            self._database.append(trial, self._distributions)
+            self._pending.delete(trial.number)
             self.committed += 1
 
 
 @contextmanager
 def open_study(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator[LiveStudy]:
-    """The live study, locked, with all that is stored elsewhere and that it lacks.
+    """The live study, locked, with the trials that are stored elsewhere and missing here.
 
     Args:
         location: which study, and where.
         config: space, `on_drift`, `storage` and `study_name` count.
-        say: told what the user should know.
+        say: shows a line to the user.
 
     Raises:
         SearchError: if the storage cannot be used, or stored trials were made by other code,
@@ -81,13 +80,13 @@ def open_study(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator
             study = _open(stack, location, config, say)
         except OSError as error:
             where = error.filename or location.root
-            msg = f"{where}: the study cannot be kept there: {error.strerror or error}"
+            msg = f"{where}: cannot store the study: {error.strerror or error}"
             raise SearchError(msg) from None
         yield study
 
 
 def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say) -> LiveStudy:
-    """Locks first: what another search has stored until then is read after them."""
+    """Lock first, then read: another search may store trials until it lets go."""
     storage, name = location.storage(config), location.study_name(config)
     stack.enter_context(file_lock(location.home / "lock", say))
     location.trials.mkdir(parents=True, exist_ok=True)
@@ -104,7 +103,7 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
         }
     )
     study = LiveStudy(PendingTrials(location.trials), database, distributions(config.search_space))
-    study.take_over(stored_elsewhere(location, config, say, study.records))
+    study.take_over(stored_elsewhere(location, config, say, study.trials))
     return study
 
 
@@ -115,7 +114,7 @@ def _storage_lock(
     """Hold the study against searches in other clones or on other machines.
 
     Yields:
-        What sees to it that the lock is held still.
+        A function that makes sure that the lock is still held.
     """
     if storage.is_server:
         with explained(storage):

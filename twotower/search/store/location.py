@@ -1,11 +1,11 @@
-"""Which study it is, and where its parts are.
+"""The identity of a study, and where its parts are stored.
 
 .hpo/<identity>/lock                        held while a search runs
 .hpo/<identity>/<provenance>/study.db       trials as Optuna stores them, in number order,
                                             unless hpo.storage names another database
 .hpo/<identity>/<provenance>/trials/0007.json
-    written first, whole or not at all; a trial counts as soon as it is there
-.hpo/<identity>/<provenance>/workers/       what local workers share while they run
+    written first, complete or not at all; a trial counts as soon as this exists
+.hpo/<identity>/<provenance>/workers/       data that local workers share while they run
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
 
 @dataclass(frozen=True)
 class StudyLocation:
-    """Which study it is, and where it lives.
+    """Identifies a study, and says where it is stored.
 
     Attributes:
         root: folder of all live studies, `.hpo`.
         snapshot: the declared copy, `hpo_study.db`.
-        identity: what its trials are a function of.
-        provenance: code, libraries and CPU of trials that this process makes.
-        mixed: whether trials of another provenance may be among them; such a study is kept apart,
-            so that what `hpo.on_drift: resume` has mixed is seen by no other setting.
+        identity: everything that its trials are a function of.
+        provenance: code, libraries and CPU of trials that run here.
+        mixed: whether trials of another provenance may be among them; such a study is stored
+            separately, so that only `hpo.on_drift: resume` sees it.
     """
 
     root: Path
@@ -57,18 +57,18 @@ class StudyLocation:
 
     @property
     def workers(self) -> Path:
-        """Folder of what local workers share."""
+        """Folder of the data that local workers share."""
         return self.folder / "workers"
 
     @property
     def own_storage(self) -> Storage:
-        """The database that is used unless another one is asked for."""
+        """The database that is used unless `hpo.storage` names another."""
         return sqlite_storage(self.folder / "study.db")
 
     def storage(self, config: HpoConfig) -> Storage:
         """The database of the live study; relative SQLite files count from the repository.
 
-        The declared copy is replaced as a whole: as storage it stands for the default.
+        The declared copy, which is replaced as a whole, stands for the default storage.
 
         Raises:
             SearchError: if `hpo.storage` cannot be used.
@@ -84,7 +84,7 @@ class StudyLocation:
 
     @property
     def mark(self) -> str:
-        """Part of the name of each study of this identity."""
+        """The part of its name that all studies of this identity have."""
         return f"-{self.identity.digest[:12]}-"
 
     def study_name(self, config: HpoConfig) -> str:

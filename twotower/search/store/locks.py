@@ -30,11 +30,11 @@ HOLDER = text(
 def file_lock(path: Path, say: Say) -> Iterator[None]:
     """Hold a lock file; wait while another process of this machine does. Ends with the process.
 
-    Who holds it is written beside it. Network file systems may not keep such locks.
+    The holder is named in a file beside it. Network file systems may not support such locks.
 
     Args:
         path: of the lock file.
-        say: told for whom it waits.
+        say: shows a line if it has to wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock, note = FileLock(path), path.with_name(f"{path.name}.holder")
@@ -44,7 +44,7 @@ def file_lock(path: Path, say: Say) -> Iterator[None]:
         who = "another process"
         with contextlib.suppress(OSError):
             who = note.read_text(encoding="utf-8") or who
-        say(f"waiting for {who}, which runs this study")
+        say(f"waiting for {who}, which is running this study")
         lock.acquire()
     try:
         note.write_text(holder(), encoding="utf-8")
@@ -76,19 +76,19 @@ class ServerLock:
         self._connection: Connection | None = None
 
     def acquire(self, say: Say) -> None:
-        """Hold the lock; wait while another process, on any machine, does."""
-        said = False
+        """Take the lock; wait while another process, on any machine, holds it."""
+        has_told = False
         while not self._try():
-            if not said:
-                say(f"waiting for {self._holder()}, which runs this study at {self._storage}")
-                said = True
+            if not has_told:
+                say(f"waiting for {self._holder()}, which is running this study at {self._storage}")
+                has_told = True
             time.sleep(POLL_SECONDS)
 
     def ensure(self) -> None:
-        """See to it that the lock is held still; a server that was restarted has forgotten it.
+        """Make sure that the lock is still held; a restart of the server loses it.
 
         Raises:
-            SearchError: if another process has it by now.
+            SearchError: if another process holds it now.
             SQLAlchemyError: if the server cannot be reached.
         """
         if self._connection is not None:
@@ -99,11 +99,11 @@ class ServerLock:
             else:
                 return
         if not self._try():
-            msg = f"{self._storage}: the connection was lost, and {self._holder()} runs the study"
+            msg = f"{self._storage}: connection lost, and {self._holder()} now runs the study"
             raise SearchError(msg)
 
     def release(self) -> None:
-        """Let go of the lock, whatever has become of its connection."""
+        """Release the lock, even if its connection is broken."""
         if self._connection is not None:
             with contextlib.suppress(SQLAlchemyError):
                 self._connection.invalidate()  # closes it for good
@@ -126,7 +126,7 @@ class ServerLock:
 
 @contextmanager
 def schema_lock(storage: Storage) -> Iterator[None]:
-    """While one process makes Optuna's tables in a server's database, others wait."""
+    """Let one process at a time create Optuna's tables in a server's database."""
     if not storage.is_server:
         yield
         return

@@ -1,4 +1,4 @@
-"""Trials of the same study that are stored elsewhere: in the snapshot, or by other code."""
+"""Trials of the same study that are stored elsewhere: in the snapshot or other live studies."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,60 +9,60 @@ from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, sqlite_storage
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 
-Trials = list[TrialRecord]
+Trials = list[Trial]
 
 
 def stored_elsewhere(
-    location: StudyLocation, config: HpoConfig, say: Say, live: Mapping[int, TrialRecord]
+    location: StudyLocation, config: HpoConfig, say: Say, live: Mapping[int, Trial]
 ) -> Trials:
-    """Trials 0..n-1 of this identity that the live study may take over.
+    """Trials 0..n-1 of this identity that the live study can continue with.
 
-    They are those of one study, of which the live one is the beginning: a search that was killed
-    while it took them over goes on with that, and two histories never mix.
+    They are the trials of one study that starts with the live ones: a search that was killed while
+    it copied them continues to do so, and two histories never mix.
 
     Args:
         location: of the live study.
         config: `n_trials`, `on_drift`, `storage` and `study_name` count.
-        say: told what the user should know.
-        live: finished trials of the live study by number; where there are any, what to do about
-            drift was decided when they were made.
+        say: shows a line to the user.
+        live: finished trials of the live study by number; if there are any, the decision about
+            drift was made when they ran.
 
     Raises:
-        SearchError: if the trials were made by other code, libraries or CPU capability and
+        SearchError: if the trials were run with other code, libraries or CPU capability and
             `on_drift` is `error`, or if the snapshot cannot be read.
     """
     snapshot = _snapshot(location, say, needed=0 not in live)
     wanted = any(number not in live for number in range(config.n_trials))
-    found = [snapshot, *(_siblings(location, config, say) if wanted else ())]
-    found = [trials for trials in found if _goes_on(trials, live)]
+    candidates = [snapshot, *(_siblings(location, config, say) if wanted else ())]
+    candidates = [trials for trials in candidates if _continues(trials, live)]
     ours: Trials = max(
-        (trials for trials in found if _made_by_us(trials, location)), key=len, default=[]
+        (trials for trials in candidates if _has_provenance(trials, location)), key=len, default=[]
     )
-    if ours or not found or (live and config.on_drift != "resume"):
+    if ours or not candidates or (live and config.on_drift != "resume"):
         return ours
-    drifted = snapshot if snapshot in found else max(found, key=len)
-    what = f"{len(drifted)} stored trials were made by other code, libraries or CPU capability"
+    drifted = snapshot if snapshot in candidates else max(candidates, key=len)
+    drift = f"{len(drifted)} stored trials were run with other code, libraries or CPU capability"
     if config.on_drift == "error":
-        msg = f"{what}; hpo.on_drift: new starts a new study, resume continues the old one"
+        msg = f"{drift}; hpo.on_drift: new starts a new study, resume continues the old one"
         raise SearchError(msg)
     if config.on_drift == "resume":
-        say(f"{what}: continuing with them, and marking the results as mixed")
+        say(f"{drift}: resuming that study and marking the results as mixed")
         return drifted
-    say(f"{what}: starting a new study (the old one is kept; hpo.on_drift: resume continues it)")
+    say(f"{drift}: starting a new study (the old one is kept; hpo.on_drift: resume continues it)")
     return []
 
 
-def _goes_on(trials: Trials, live: Mapping[int, TrialRecord]) -> bool:
-    """Whether these are the trials of the live study, and others."""
-    there = [trial for trial in trials if trial.number in live]
-    return len(there) < len(trials) and all(
-        trial.without_times() == live[trial.number].without_times() for trial in there
+def _continues(trials: Trials, live: Mapping[int, Trial]) -> bool:
+    """Whether these are the trials of the live study and further ones."""
+    shared = [trial for trial in trials if trial.number in live]
+    return len(shared) < len(trials) and all(
+        trial.without_times() == live[trial.number].without_times() for trial in shared
     )
 
 
-def _made_by_us(trials: Trials, location: StudyLocation) -> bool:
+def _has_provenance(trials: Trials, location: StudyLocation) -> bool:
     return all(trial.provenance == location.provenance.digest for trial in trials)
 
 
@@ -72,10 +72,13 @@ def _snapshot(location: StudyLocation, say: Say, *, needed: bool) -> Trials:
     except SearchError as error:
         if needed:
             raise
-        say(f"{error}: ignored, as the live study is sound")
+        say(f"{error}: ignored, the live study is intact")
         return []
     if trials and attributes.get("identity") != location.identity.digest:
-        say(f"{location.snapshot.name} holds another study (data, space or settings): ignored")
+        say(
+            f"{location.snapshot.name}: ignored, it is of another study (other data, space or "
+            "settings)"
+        )
         return []
     return trials
 
@@ -105,5 +108,5 @@ def _trials(storage: Storage, name: str, location: StudyLocation) -> Trials:
         if database.attributes.get("identity", location.identity.digest) != (
             location.identity.digest
         ):
-            return []  # the name is a part of the digest only
-        return database.sound_records()
+            return []  # names have only a part of the digest
+        return database.own_trials()

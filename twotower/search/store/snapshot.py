@@ -18,10 +18,10 @@ from optuna.trial import FrozenTrial
 from twotower.common.errors import SearchError
 from twotower.search.store.database import open_database, open_storage, study_names
 from twotower.search.store.storage import sqlite_storage
-from twotower.search.trial import Distributions, TrialRecord
+from twotower.search.trial import Distributions, Trial
 
-KNOWN_SCHEMA = "v3.2.0.a"
-"""Version of Optuna's tables that `_insert` fills; other versions are filled by Optuna itself."""
+INSERT_SCHEMA = "v3.2.0.a"
+"""Version of Optuna's tables that `_insert` can fill; others are filled by Optuna, slowly."""
 
 TRIALS = (
     "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete)"
@@ -43,7 +43,7 @@ INTERMEDIATE = (
 
 
 class UnsyncedConnection(sqlite3.Connection):
-    """For a file that nobody reads before it is complete and synced."""
+    """For a file that no one reads before it is complete and synced."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -54,31 +54,31 @@ class UnsyncedConnection(sqlite3.Connection):
 def write_snapshot(
     path: Path,
     study_name: str,
-    records: Iterable[TrialRecord],
+    trials: Iterable[Trial],
     distributions: Distributions,
     attributes: Mapping[str, Any],
 ) -> None:
     """Write trials as an SQLite study whose bytes depend on nothing but the arguments.
 
     Raises:
-        SearchError: if the file cannot be written; what was there before is kept.
+        SearchError: if the file cannot be written; the previous file is kept.
     """
-    trials = [record.without_times().to_optuna(distributions) for record in records]
+    frozen = [trial.without_times().to_optuna(distributions) for trial in trials]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
             temporary = Path(folder) / "snapshot.db"
-            _write(temporary, study_name, trials, attributes)
+            _write(temporary, study_name, frozen, attributes)
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
             temporary.replace(path)
     except (OSError, sqlite3.Error) as error:
-        msg = f"{path}: cannot be written: {error}; no trial is lost, run the search again"
+        msg = f"{path}: cannot be written: {error}; finished trials are kept, run the search again"
         raise SearchError(msg) from None
 
 
-def read_snapshot(path: Path) -> tuple[dict[str, Any], list[TrialRecord]]:
-    """Facts about the study in a snapshot, and its trials by number; nothing if there is no file.
+def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
+    """Attributes of the study in a snapshot, and its trials by number; empty without a file.
 
     Raises:
         SearchError: if the file is not a snapshot.
@@ -93,13 +93,13 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[TrialRecord]]:
             copy.write_bytes(path.read_bytes())
             names = study_names(storage)
             if len(names) != 1:
-                msg = f"it holds {len(names)} studies instead of one"
+                msg = f"it has {len(names)} studies instead of one"
                 raise SearchError(msg)
             with open_database(storage, names[0]) as database:
-                return database.attributes, database.records()
+                return database.attributes, database.trials()
         except (OSError, SearchError) as error:
             reason = str(error).removeprefix(f"{storage}: ").partition(";")[0]
-            msg = f"{path}: not a study of this search: {reason}; delete the file to start anew"
+            msg = f"{path}: not a study of this search: {reason}; delete the file to start afresh"
             raise SearchError(msg) from None
 
 
@@ -110,17 +110,17 @@ def _write(
     with open_database(storage, study_name, options=options) as database:
         database.describe(attributes)
     with open_storage(storage, options) as rdb:
-        known = rdb.get_current_version() == KNOWN_SCHEMA
-        if not known:
+        is_insertable = rdb.get_current_version() == INSERT_SCHEMA
+        if not is_insertable:
             load_study(study_name=study_name, storage=rdb).add_trials(trials)
-    if known:
+    if is_insertable:
         with closing(UnsyncedConnection(path)) as connection, connection:
             for trial in trials:
                 _insert(connection, trial)
 
 
 def _insert(connection: sqlite3.Connection, trial: FrozenTrial) -> None:
-    """Insert the rows that `Study.add_trial` inserts, which takes 10 ms and more to do so."""
+    """Insert the rows that `Study.add_trial` would, which takes 10 ms or more a trial."""
     key = trial.number + 1
     times = (_time(trial.datetime_start), _time(trial.datetime_complete))
     connection.execute(TRIALS, (key, trial.number, trial.state.name, *times))

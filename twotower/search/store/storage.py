@@ -1,4 +1,4 @@
-"""Where a live study's rows are: a database URL, read, checked, and shown without its secrets."""
+"""The database URL of a live study: parsed, checked, and shown without its secrets."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from twotower.common.errors import SearchError
 
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 60
-"""How long a commit waits while somebody reads the SQLite file."""
+"""How long a commit waits while another process reads the SQLite file."""
 SECRETS = ("password", "passfile", "sslpassword", "passwd")
 HINTS = (
     ("password authentication failed", "check user and password (PGPASSWORD and ~/.pgpass work)"),
@@ -24,11 +24,11 @@ HINTS = (
     ("timeout expired", "is the server running, and does it listen there?"),
     ("could not translate host name", "check the host name"),
     ("failed to resolve host", "check the host name"),
-    ("disk is full", "make room, then run the search again"),
-    ("is locked", "another program keeps the file locked: close it"),
+    ("disk is full", "free some space, then run the search again"),
+    ("is locked", "another program has locked the file: close it"),
     ("not a database", "the file is damaged: delete it to start from the snapshot"),
     ("malformed", "the file is damaged: delete it to start from the snapshot"),
-    ("no longer compatible with the table schema", "another version of Optuna wrote it"),
+    ("no longer compatible with the table schema", "it was written by another version of Optuna"),
 )
 
 
@@ -68,7 +68,7 @@ class Storage:
         return text.replace("{", "{{").replace("}", "}}")
 
     def engine_options(self) -> dict[str, Any]:
-        """Options of the engine: all waiting is bounded, and the server sees who we are."""
+        """Options of the engine: every wait has a limit, and the server sees our name."""
         if not self.is_server:
             return {"connect_args": {"timeout": BUSY_SECONDS}}
         defaults: dict[str, Any] = {
@@ -84,7 +84,7 @@ class Storage:
         return {"connect_args": arguments, "pool_pre_ping": True}
 
     def explain(self, error: BaseException) -> str:
-        """One line about what went wrong, with a hint and without secrets."""
+        """The error in one line, with a hint and without secrets."""
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, SQLAlchemyError | ImportError):
             cause = cause.__cause__
@@ -93,7 +93,7 @@ class Storage:
             error = error.orig
         if isinstance(error, ImportError):
             driver = self.url.get_driver_name()
-            return f'no driver {driver}; install it with pip install "{driver}[binary]"'
+            return f'the driver {driver} is missing; install it with pip install "{driver}[binary]"'
         text = str(error).strip() or type(error).__name__
         line = self._without_secrets(text.splitlines()[0])
         hint = next((hint for part, hint in HINTS if part in text), None)
@@ -115,7 +115,7 @@ def parse_storage(text: str, root: Path) -> Storage:
         root: folder that relative SQLite files are in.
 
     Raises:
-        SearchError: if it is no URL, or one of a database that cannot hold a search's lock.
+        SearchError: if it is not a URL, or of a database that is not supported.
     """
     try:
         url = make_url(text)
@@ -130,7 +130,7 @@ def parse_storage(text: str, root: Path) -> Storage:
         msg = f"hpo.storage: sqlite and postgresql (psycopg) are supported, got {url.drivername}"
         raise SearchError(msg)
     if not url.database or url.database == ":memory:" or "mode=memory" in text:
-        msg = "hpo.storage: a database in memory keeps nothing; name a file, or use null"
+        msg = "hpo.storage: a database in memory would lose the study; name a file, or use null"
         raise SearchError(msg)
     if url.database.startswith("file:"):
         msg = "hpo.storage: name the SQLite file by its path, not as file:"
@@ -144,6 +144,6 @@ def sqlite_storage(path: Path) -> Storage:
 
 
 def holder() -> str:
-    """This process, for people on this and other machines; at most 63 ASCII bytes."""
+    """A name of this process for other processes and machines; at most 63 ASCII bytes."""
     node = platform.node().encode("ascii", "replace").decode()[:40]
     return f"process {os.getpid()} on {node}"

@@ -14,9 +14,10 @@ import distributed
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.search.execute import Evaluate, TrialTask
+from twotower.search.execute import Evaluate
+from twotower.search.proposals.pruners import Pruning
 from twotower.search.store.locks import Say
-from twotower.search.trial import TrialRecord
+from twotower.search.trial import Trial
 from twotower.search.workers.dask_task import Parcel, describe, differences, run
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -43,10 +44,11 @@ class _Slot:
 
 @dataclass
 class _Pending:
-    """A trial that is to run, and whom to tell."""
+    """A submitted trial, and the future of its result."""
 
-    task: TrialTask
-    future: "Future[TrialRecord]" = field(default_factory=Future)
+    trial: Trial
+    pruning: Pruning | None
+    future: "Future[Trial]" = field(default_factory=Future)
 
 
 class DaskWorkers:
@@ -112,9 +114,9 @@ class DaskWorkers:
             time.sleep(_POLL / 3)
         raise self._failure
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> "Future[Trial]":
         """Run the trial on the next idle worker."""
-        pending = _Pending(task)
+        pending = _Pending(trial, pruning)
         pending.future.set_running_or_notify_cancel()
         self._queue.put(pending)
         return pending.future
@@ -208,10 +210,9 @@ class DaskWorkers:
         """Run a trial on a worker; whoever waits for it hears of its end, or of the worker's."""
         future = None
         try:
-            future = self._client.submit(
-                run, pickle.dumps(pending.task), objective, workers=[address], pure=False
-            )
-            record = self._result(future, address)
+            task = pickle.dumps((pending.trial, pending.pruning))
+            future = self._client.submit(run, task, objective, workers=[address], pure=False)
+            finished = self._result(future, address)
         except (MemoryError, distributed.KilledWorker, _WorkerLeft) as error:
             reason = "ran out of memory" if isinstance(error, MemoryError) else "died"
             pending.future.set_exception(WorkerDiedError(f"its worker {reason}"))
@@ -221,9 +222,9 @@ class DaskWorkers:
             else:  # the scheduler went
                 self._queue.put(pending)
         else:
-            pending.future.set_result(record)
+            pending.future.set_result(finished)
 
-    def _result(self, future: Any, address: str) -> TrialRecord:
+    def _result(self, future: Any, address: str) -> Trial:
         """What the worker returns.
 
         Raises:
@@ -231,7 +232,7 @@ class DaskWorkers:
         """
         while True:
             try:
-                record: TrialRecord = future.result(timeout=_POLL)
+                finished: Trial = future.result(timeout=_POLL)
             except TimeoutError:
                 if address not in self._present:
                     future.cancel()
@@ -241,7 +242,7 @@ class DaskWorkers:
                     raise
                 raise _WorkerLeft from error
             else:
-                return record
+                return finished
 
 
 class _WorkerLeft(Exception):  # noqa: N818 - not all leave in error

@@ -61,10 +61,11 @@ def run(pickled_task: bytes, objective: Any) -> Any:
     """Run a trial in the worker's process, once no other trial runs in it.
 
     Args:
-        pickled_task: a TrialTask.
+        pickled_task: a running Trial and its Pruning.
         objective: what the worker was sent when it joined.
     """
     from twotower.search.execute import execute
 
     with _one_at_a_time:
-        return execute(pickle.loads(pickled_task), objective)  # noqa: S301 - from our own driver
+        trial, pruning = pickle.loads(pickled_task)  # noqa: S301 - from our own driver
+        return execute(trial, objective, pruning)

@@ -11,8 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from twotower.common.errors import SearchError
-from twotower.search.execute import Evaluate, TrialTask, execute
-from twotower.search.trial import TrialRecord
+from twotower.search.execute import Evaluate, execute
+from twotower.search.proposals.pruners import Pruning
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
@@ -22,14 +23,17 @@ _load_failure = ""
 
 
 class LocalWorkers:
-    """Spawned processes, each in a pool of its own: a death tells which trial it took along.
+    """Spawned processes, each in a pool of its own, so that a death costs the trial it ran alone.
 
     A pool whose process has died is replaced when its slot is used again. The processes end with
     their driver, however that ends.
     """
 
+    # Not pebble's pool: its workers take tasks from one pipe under a shared lock, and one that is
+    # killed while it holds that lock leaves the others waiting for a minute, then broken.
+
     def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
-        """Begin `count` processes, all at once: they are ready at about the same time.
+        """Start all processes at once, so that they are ready at about the same time.
 
         Args:
             load: makes the objective in a worker; pickled.
@@ -43,7 +47,7 @@ class LocalWorkers:
         for pool in self._idle:
             pool.submit(os.getpid)  # a pool starts its process with its first task
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> "Future[Trial]":
         """Run the trial in an idle process.
 
         Raises:
@@ -54,13 +58,13 @@ class LocalWorkers:
                 msg = "all workers are busy"
                 raise RuntimeError(msg)
             pool = self._idle.pop()
-        outer: Future[TrialRecord] = Future()
+        outer: Future[Trial] = Future()
         outer.set_running_or_notify_cancel()
         try:
-            inner = pool.submit(_run, task)
+            inner = pool.submit(_run, trial, pruning)
         except BrokenProcessPool:  # it died while it was idle
             pool = self._replace(pool)
-            inner = pool.submit(_run, task)
+            inner = pool.submit(_run, trial, pruning)
         inner.add_done_callback(partial(self._finish, pool, outer))
         return outer
 
@@ -72,11 +76,11 @@ class LocalWorkers:
             _kill(pool)
 
     def _finish(
-        self, pool: ProcessPoolExecutor, outer: "Future[TrialRecord]", inner: "Future[TrialRecord]"
+        self, pool: ProcessPoolExecutor, outer: "Future[Trial]", inner: "Future[Trial]"
     ) -> None:
         error = inner.exception()
         if isinstance(error, BrokenProcessPool | MemoryError):
-            # A process that ran out of memory may hold on to what it has: begin with a new one.
+            # A process that ran out of memory may not give it back: replace it.
             pool = self._replace(pool)
             reason = "ran out of memory" if isinstance(error, MemoryError) else "died"
             error = WorkerDiedError(f"its worker {reason}")
@@ -104,7 +108,7 @@ class LocalWorkers:
 
 
 def _begin(load: Callable[[], Evaluate]) -> None:
-    """Prepare a worker process: it watches its driver, then loads the objective."""
+    """Prepare a worker process: watch its driver, then load the objective."""
     global _objective, _load_failure  # noqa: PLW0603 - what a process keeps between tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
     threading.Thread(target=_end_with_driver, daemon=True).start()
@@ -123,10 +127,10 @@ def _end_with_driver() -> None:
         os._exit(1)
 
 
-def _run(task: TrialTask) -> TrialRecord:
+def _run(trial: Trial, pruning: Pruning | None) -> Trial:
     if _objective is None:
-        raise SearchError(_load_failure)  # of the search, not of the trial
-    return execute(task, _objective)
+        raise SearchError(_load_failure)  # ends the search; no failed trial
+    return execute(trial, _objective, pruning)
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

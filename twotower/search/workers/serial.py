@@ -2,8 +2,9 @@
 
 from concurrent.futures import Future
 
-from twotower.search.execute import Evaluate, TrialTask, execute
-from twotower.search.trial import TrialRecord
+from twotower.search.execute import Evaluate, execute
+from twotower.search.proposals.pruners import Pruning
+from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 
@@ -15,11 +16,11 @@ class SerialWorkers:
     def __init__(self, objective: Evaluate) -> None:
         self._objective = objective
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> "Future[Trial]":
         """Run the trial to its end."""
-        future: Future[TrialRecord] = Future()
+        future: Future[Trial] = Future()
         try:
-            future.set_result(execute(task, self._objective))
+            future.set_result(execute(trial, self._objective, pruning))
         except MemoryError:
             future.set_exception(WorkerDiedError("its worker ran out of memory"))
         return future

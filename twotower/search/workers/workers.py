@@ -1,10 +1,10 @@
-"""What the driver asks of workers."""
+"""The interface of workers."""
 
 from concurrent.futures import Future
 from typing import Protocol
 
-from twotower.search.execute import TrialTask
-from twotower.search.trial import TrialRecord
+from twotower.search.proposals.pruners import Pruning
+from twotower.search.trial import Trial
 
 
 class WorkerDiedError(Exception):
@@ -19,10 +19,10 @@ class Workers(Protocol):
         """Trials that can run at the same time."""
         ...
 
-    def submit(self, task: TrialTask) -> "Future[TrialRecord]":
-        """Begin a trial; the future raises WorkerDiedError if its worker dies."""
+    def submit(self, trial: Trial, pruning: Pruning | None = None) -> "Future[Trial]":
+        """Start a running trial; the future gives the finished one, or raises WorkerDiedError."""
         ...
 
     def stop(self) -> None:
-        """End all workers at once; trials that run are lost, and may be asked for again."""
+        """End all workers at once; the trials they run are lost, and may be submitted again."""
         ...

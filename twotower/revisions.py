@@ -16,23 +16,24 @@ from twotower.assessment.statistics.multiple import holm
 from twotower.assessment.statistics.paired import paired_intervals, paired_tests
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
+from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
 
 SAME = {"test_rows": "test rows", "masks": "users, items or masked items"}
-"""What the digests of two files must agree in."""
+"""The digests that must agree, and what they are of."""
 WORKSPACE = "workspace"
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class UserMetrics:
-    """What the refit stage of one revision kept of each test user.
+    """One scorer's metrics of each test user, in one revision.
 
     Attributes:
-        revision: as the user named it.
+        revision: as named on the command line.
         digests: of test rows and masks.
         users: [n] ids, in the order of the file.
-        metrics: by name, [n] the values of one scorer.
+        metrics: by name, [n] values.
     """
 
     revision: str
@@ -51,8 +52,8 @@ class MetricComparison:
         difference: b - a.
         low: lower end of the confidence interval of the difference.
         high: upper end.
-        p: two-sided, of no difference.
-        p_holm: the same, adjusted for the number of metrics.
+        p: two-sided p-value.
+        p_holm: the same, adjusted over all metrics (Holm).
     """
 
     a: float
@@ -67,26 +68,26 @@ class MetricComparison:
 def read_user_metrics(
     revision: str,
     *,
-    scorer: str = "optimized",
+    scorer: str = MODEL,
     path: str = PER_USER.as_posix(),
     repository: str = ".",
 ) -> UserMetrics:
-    """Read a revision's file through DVC: from the workspace, the cache or a remote.
+    """Read the per-user file of a revision with DVC: from the workspace, the cache or a remote.
 
     Args:
-        revision: of Git, the name of an experiment, or `workspace`.
-        scorer: whose metrics.
-        path: of the file in the repository.
-        repository: folder of the repository.
+        revision: a Git revision, the name of an experiment, or `workspace`.
+        scorer: the scorer whose metrics are read.
+        path: of the file, from the root of the repository.
+        repository: any folder of the repository.
 
     Raises:
-        DataError: if there is no such revision, or its file is missing or not one of refit's.
+        DataError: if the revision, its file or the scorer does not exist, or the file is damaged.
     """
     content = read_per_user(_open(revision, path, repository), f"{revision}: {path}")
     metrics = content.metrics.get(scorer)
     if not metrics or not content.digests:
-        known = ", ".join(content.metrics) or "none: there is no test split, or it was not scored"
-        msg = f"{revision}: {path}: no test metrics of {scorer}; there are {known}"
+        scorers = ", ".join(content.metrics) or "none (no test split, or it was not scored)"
+        msg = f"{revision}: {path}: no test metrics of {scorer}; available: {scorers}"
         raise DataError(msg)
     return UserMetrics(revision, content.digests, content.users, metrics)
 
@@ -97,16 +98,16 @@ def compare(
     """Compare two models, user by user, on every metric that both have.
 
     Args:
-        a: of the first revision.
-        b: of the second; differences are b - a.
+        a: metrics in the first revision.
+        b: metrics in the second revision; differences are b - a.
         seed: of the resamples.
-        resamples: of each test and interval.
+        resamples: number of them, for each test and interval.
 
     Returns:
         By metric, in alphabetical order.
 
     Raises:
-        DataError: if the two were not measured on the same test rows under the same masks.
+        DataError: if the two were not evaluated on the same test rows with the same masks.
     """
     _refuse_unless_comparable(a, b)
     names = sorted(a.metrics.keys() & b.metrics.keys())
@@ -141,28 +142,28 @@ def table_text(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricComp
         f"{'metric':<{width}}  {'A':>7}  {'B':>7}  {'B - A':>8}  "
         f"{f'{LEVEL:.0%} interval':>19}  {'p':>6}  {'p (Holm)':>8}",
     ]
-    for name, found in comparisons.items():
-        interval = f"{found.low:+.4f} … {found.high:+.4f}"
-        mark = " *" if found.p_holm <= 1 - LEVEL else ""
+    for name, one in comparisons.items():
+        interval = f"{one.low:+.4f} … {one.high:+.4f}"
+        mark = " *" if one.p_holm <= 1 - LEVEL else ""
         lines.append(
-            f"{name:<{width}}  {found.a:>7.4f}  {found.b:>7.4f}  {found.difference:>+8.4f}  "
-            f"{interval:>19}  {found.p:>6.4f}  {found.p_holm:>8.4f}{mark}"
+            f"{name:<{width}}  {one.a:>7.4f}  {one.b:>7.4f}  {one.difference:>+8.4f}  "
+            f"{interval:>19}  {one.p:>6.4f}  {one.p_holm:>8.4f}{mark}"
         )
     lines.append(_conclusion(a, b, comparisons))
     return "\n".join(lines)
 
 
 def _conclusion(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricComparison]) -> str:
-    """Who is better in what, in one line."""
-    found = {name: c for name, c in comparisons.items() if c.p_holm <= 1 - LEVEL}
-    if not found:
-        return "no difference that chance does not explain"
+    """Which revision is better in which metrics, in one line."""
+    significant = {name: c for name, c in comparisons.items() if c.p_holm <= 1 - LEVEL}
+    if not significant:
+        return f"no significant difference at p ≤ {1 - LEVEL:.2f}"
     parts = []
     for winner, sign in ((a, -1), (b, 1)):
-        names = [name for name, c in found.items() if c.difference * sign > 0]
+        names = [name for name, c in significant.items() if c.difference * sign > 0]
         if names:
             parts.append(f"{winner.revision} is better in {', '.join(names)}")
-    return f"* p ≤ {1 - LEVEL:.2f} over all metrics together: " + "; ".join(parts)
+    return f"* significant at p ≤ {1 - LEVEL:.2f} after Holm's correction: " + "; ".join(parts)
 
 
 def _open(revision: str, path: str, repository: str) -> BytesIO:
@@ -171,12 +172,12 @@ def _open(revision: str, path: str, repository: str) -> BytesIO:
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
 
-    if not revision:  # which DVC takes for the workspace
-        msg = "a revision is empty; the files as they are here are called workspace"
+    if not revision:  # DVC would read the workspace
+        msg = f"a revision must not be empty; use {WORKSPACE} for the files as they are here"
         raise DataError(msg)
     rev = None if revision == WORKSPACE else revision
     try:
-        # From the root of the repository, wherever in it the command is run.
+        # An absolute path starts at the root of the repository.
         with DVCFileSystem(repository, rev=rev).open(f"/{path}", "rb") as handle:
             return BytesIO(handle.read())
     except SCMError as error:
@@ -200,6 +201,6 @@ def _refuse_unless_comparable(a: UserMetrics, b: UserMetrics) -> None:
     if differing:
         msg = (
             f"{a.revision} and {b.revision} cannot be compared: their {' and '.join(differing)} "
-            "differ, so a difference of their metrics would not be one of the models"
+            "differ, so a difference of their metrics would not be due to the models"
         )
         raise DataError(msg)

@@ -1,10 +1,11 @@
-"""The references of the pipeline: popularity, item-kNN and EASE, all in closed form."""
+"""The baselines of the pipeline: popularity, item-kNN and EASE, all in closed form."""
 
 from typing import TypeVar
 
 from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
-from twotower.baselines import EASE, ItemKNN, Popularity
-from twotower.baselines.ease import MAX_ITEMS
+from twotower.baselines.ease import EASE, MAX_ITEMS
+from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.popularity import Popularity
 
 Linear = TypeVar("Linear", ItemKNN, EASE)
 KNN_GRID: tuple[Setting, ...] = tuple(

@@ -14,8 +14,8 @@ from scipy import stats
 
 from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
-from twotower.assessment.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
 from twotower.common.errors import DataError
+from twotower.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
 
 DIGESTS = {"test_rows": "1", "masks": "2"}
 USERS = pd.Series([f"u{n:03d}" for n in range(300)])
@@ -114,7 +114,7 @@ def test_from_a_folder_below_the_root(repository: Repository, revision: str) -> 
 
 def test_another_scorer(repository: Repository) -> None:
     assert set(repository.read("weak", scorer="popularity").metrics) == {"recall_at_10"}
-    with pytest.raises(DataError, match="no test metrics of ease; there are optimized, popularity"):
+    with pytest.raises(DataError, match="of ease; available: optimized, popularity"):
         repository.read("weak", scorer="ease")
 
 
@@ -145,9 +145,9 @@ def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None
     ("revision", "path", "message"),
     [
         ("nowhere", PER_USER.as_posix(), "nowhere: no such Git revision or experiment"),
-        ("", PER_USER.as_posix(), "a revision is empty"),
+        ("", PER_USER.as_posix(), "a revision must not be empty"),
         ("weak", "metrics/absent.parquet", "metrics/absent.parquet is missing, or neither"),
-        ("weak", "metrics/per_user.parquet.dvc", "damaged or not of the refit stage"),
+        ("weak", "metrics/per_user.parquet.dvc", "damaged, or not an output of the refit stage"),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_named(
 def test_a_revision_without_test_scores(repository: Repository) -> None:
     empty = PerUser(USERS[:0], np.empty(0, np.int64))
     write_per_user(repository.root / "unscored.parquet", empty)
-    with pytest.raises(DataError, match="there are none: there is no test split, or it was not"):
+    with pytest.raises(DataError, match=r"available: none \(no test split, or it was not scored"):
         repository.read("workspace", path="unscored.parquet")
 
 
@@ -189,15 +189,15 @@ def measured(name: str, recall: np.ndarray, **changes: Any) -> UserMetrics:
 
 def test_agrees_with_scipy_and_changes_sides() -> None:
     a, b = scores(1, 0.2), scores(2, 0.24)
-    there = compare(measured("a", a), measured("b", b))["recall_at_10"]
+    forth = compare(measured("a", a), measured("b", b))["recall_at_10"]
     back = compare(measured("b", b), measured("a", a))["recall_at_10"]
-    assert there.difference == -back.difference == pytest.approx(b.mean() - a.mean())
-    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.002)
-    assert there.p == back.p == there.p_holm
+    assert forth.difference == -back.difference == pytest.approx(b.mean() - a.mean())
+    assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=0.002)
+    assert forth.p == back.p == forth.p_holm
     theirs = stats.ttest_rel(b, a)
-    assert there.p == pytest.approx(theirs.pvalue, abs=0.02)
+    assert forth.p == pytest.approx(theirs.pvalue, abs=0.02)
     low, high = theirs.confidence_interval(0.95)
-    assert (there.low, there.high) == pytest.approx((low, high), abs=0.05 * (high - low))
+    assert (forth.low, forth.high) == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
 def test_equal_models_do_not_differ() -> None:
