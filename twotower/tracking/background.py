@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from twotower.common.paths import repository_root
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.search.trial import Trial
 from twotower.tracking.git import git_tags
 from twotower.tracking.store import explain, import_store

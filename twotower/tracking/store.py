@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
