@@ -22,8 +22,7 @@ from twotower.search.execute import execute
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
 from twotower.search.trial import Trial
-from twotower.search.workers.serial import SerialWorkers
-from twotower.search.workers.workers import WorkerDiedError
+from twotower.search.workers.workers import SerialWorkers, WorkerDiedError
 
 SEEDS = [derive_seed(42, "confirm", n) for n in range(4)]
 # Trial 0 was lucky, trial 1 is the best of all seeds, trial 2 depends on its seed most.

@@ -97,11 +97,13 @@ def test_what_a_killed_search_shared_with_its_workers_is_deleted(
     assert not left.parent.exists()
 
 
-def test_more_workers_than_the_window_holds_are_capped_aloud(
+def test_more_workers_than_the_window_holds_are_capped_with_a_message(
     tmp_path: Path, prepared: Path
 ) -> None:
     run = Run(tmp_path, prepared, config(n_trials=1, lookahead=1, workers=3))
-    assert any("at most hpo.lookahead = 1 trials" in line for line in run.said)
+    assert any(
+        "using 1 instead of 3, as at most hpo.lookahead = 1 trials" in line for line in run.said
+    )
 
 
 def test_grown_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:

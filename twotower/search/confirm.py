@@ -1,7 +1,8 @@
 """Trains the best few trials again with fresh seeds: was it the hyperparameters, or luck?
 
 The best of many trials is the one that was both good and lucky. Its own value keeps the luck;
-values of fresh seeds do not. Runs are kept as trials are, each in a file that is whole or absent:
+values of fresh seeds do not. Runs are stored as trials are, each in a file that is complete or
+absent:
 
 .hpo/<identity>/<provenance>/confirm/<seed>/0007.json
 """

@@ -104,7 +104,7 @@ class SearchConsole:
             self.say(f"  trial {trial['number']:<4} {fresh}  ({trial['value']:.4f}){mark}")
         seeds, trials = confirm["spread"]["seeds"], confirm["spread"]["trials"]
         if seeds is not None and trials is not None:
-            hint = ": trials differ no more than seeds do" if trials <= seeds else ""
+            hint = ": the trials differ no more than seeds do" if trials <= seeds else ""
             self.say(
                 f"standard deviation from seed to seed {seeds:.4f}, "
                 f"from trial to trial {trials:.4f}{hint}"

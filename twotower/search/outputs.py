@@ -33,7 +33,7 @@ def write_outputs(
     objective: Objective,
     result: SearchResult,
 ) -> dict[str, Any]:
-    """Write all four files, each whole; the results, which refit reads, come last.
+    """Write all four files, each atomically; the results, which refit reads, last.
 
     Returns:
         The content of the results file.

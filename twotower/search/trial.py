@@ -28,7 +28,7 @@ CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial tries and, once it has finished, what came of it.
+    """The hyperparameters of a trial and, once it has finished, its results.
 
     Attributes:
         number: from 0.

@@ -1,8 +1,8 @@
 """The first trials of a study: the best of an earlier one, in a file under version control.
 
 A stage cannot depend on its own output, so the trials of the last run are copied into
-`data/warm_start.json`, which the search reads. What it takes from there belongs to the identity of
-the study: with other trials in the file it is another study.
+`data/warm_start.json`, which the search reads. The ones that are in the search space are part of
+the identity of the study: other trials in the file make another study.
 """
 
 import json

@@ -121,15 +121,15 @@ def test_a_worker_that_differs_is_refused_with_the_reason(tmp_path: Path, cluste
     eventually(lambda: cluster.has_said("Registered to"))
     said: list[str] = []
     settings = config(executor="dask", dask={"address": cluster.address, "wait": 4})
-    message = r"no dask worker that fits for 4 s \(1 refused\); finished trials are kept"
+    message = r"no matching dask worker for 4 s \(1 refused\); finished trials are kept"
     with (
         pytest.raises(SearchError, match=message),
         dask_workers(settings, Noting(tmp_path), 4, said.append),
     ):
         pass
-    refusals = [line for line in said if "gets no trials" in line]
+    refusals = [line for line in said if "is refused" in line]
     assert len(refusals) == 1
-    assert "DEFAULT, the study's is " in refusals[0]
+    assert "DEFAULT, not " in refusals[0]
 
 
 def test_without_a_scheduler_the_search_ends_with_one_line(
@@ -148,7 +148,7 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
         monkeypatch.delitem(sys.modules, f"twotower.search.workers.{module}", raising=False)
     objective: Any = Noting(tmp_path)
     with (
-        pytest.raises(ConfigError, match=r"needs distributed: pip install 'twotower\[dask\]'"),
+        pytest.raises(ConfigError, match=r"needs distributed; run pip install 'twotower\[dask\]'"),
         open_workers(config(executor="dask", workers=1), objective, 1, print, tmp_path),
     ):
         pass
@@ -158,9 +158,9 @@ def test_differences_name_what_differs_and_both_values() -> None:
     study = describe("tpe", "cpu")
     assert differences(study, study) == ""
     assert differences(study | {"torch": "2.12"}, study | {"torch": "2.13"}) == (
-        "torch is 2.12, the study's is 2.13"
+        "torch is 2.12, not 2.13 as in the study"
     )
-    assert differences({}, {"device": "cuda"}) == "device is unknown, the study's is cuda"
+    assert differences({}, {"device": "cuda"}) == "device is unknown, not cuda as in the study"
 
 
 def slow(address: str | None = None) -> Config:

@@ -1,8 +1,8 @@
-"""CMA-ES without a state of its own: each proposal replays the generations of earlier trials.
+"""Stateless CMA-ES: each proposal replays the generations of earlier trials.
 
-Optuna's sampler keeps its optimizer pickled in the attributes of trials. That pickle holds
-uninitialised memory, so that no two processes store the same bytes, and whoever reads a study
-would unpickle what another has written.
+Optuna's sampler stores its optimizer as a pickle in the attributes of trials. That pickle has
+uninitialised memory, so that no two processes store the same bytes, and readers of a study would
+unpickle what others have written.
 """
 
 import math
@@ -24,9 +24,9 @@ GENERATION = "cma:generation"
 
 
 class CmaEsSampler(BaseSampler):
-    """CMA-ES over the numbers that every trial has; other parameters are drawn at random.
+    """CMA-ES over the numeric parameters that every trial has; the others are drawn at random.
 
-    A generation is told as soon as enough of its trials are complete, the first of them by number.
+    A generation ends as soon as enough of its trials are complete; the first ones by number count.
     Failed and pruned trials have no value to rank them by, and do not count.
     """
 
@@ -52,7 +52,7 @@ class CmaEsSampler(BaseSampler):
         study: optuna.Study,  # noqa: ARG002 - Optuna's signature
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """The same for every trial, so that conditions elsewhere in the space change nothing."""
+        """The same for every trial, whatever the conditions of other parameters."""
         return self._space
 
     def sample_relative(
@@ -80,7 +80,7 @@ class CmaEsSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw a parameter that is no number, or that not every trial has."""
+        """Draw a parameter that is not numeric, or that not every trial has."""
         return self._others.sample_independent(study, trial, param_name, param_distribution)
 
     def _replay(self, complete: list[FrozenTrial]) -> cmaes.CMA:
@@ -112,7 +112,7 @@ class CmaEsSampler(BaseSampler):
 
 @dataclass(frozen=True)
 class _Axis:
-    """One number as a coordinate from 0 to 1; each integer or step owns an equal part of it.
+    """A numeric parameter as a coordinate from 0 to 1, of which each step has an equal part.
 
     Attributes:
         distribution: with at least two values.

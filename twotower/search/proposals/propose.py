@@ -53,8 +53,8 @@ def propose(
         study.enqueue_trial(space.default_params)
     with same_arithmetic():
         params = _choose(study.ask(), space, searched)
-    [*_, asked] = study.get_trials(deepcopy=False)
-    return Trial(number, "RUNNING", params, system_attrs=canonical(asked.system_attrs))
+    [*_, frozen] = study.get_trials(deepcopy=False)
+    return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))
 
 
 def _choose(trial: optuna.Trial, space: SearchSpace, searched: Distributions) -> Params:

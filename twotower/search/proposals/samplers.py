@@ -1,4 +1,4 @@
-"""The samplers that keep the contract: state in earlier trials alone, one seed for each trial."""
+"""The samplers whose state is in earlier trials alone, with a seed for each proposal."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def make_sampler(
                 n_startup_trials=config.n_startup_trials,
                 multivariate=True,
                 constant_liar=True,
-                group=bool(space.conditions),  # each set of parameters that occur together, jointly
+                group=bool(space.conditions),  # parameters that occur together are sampled jointly
             )
         if isinstance(config, GpConfig):
             return GPSampler(
@@ -57,7 +57,7 @@ def make_sampler(
 
 @contextmanager
 def same_arithmetic() -> Iterator[None]:
-    """One torch thread and no racy kernels: the bits of a Gaussian process depend on both."""
+    """One torch thread and deterministic kernels: the bits of a Gaussian process depend on both."""
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)

@@ -30,7 +30,7 @@ class NumberTakenError(Exception):
 
 
 class TrialDatabase:
-    """One study in an Optuna storage; holds finished trials only, in the order of their numbers."""
+    """One study in an Optuna storage, with finished trials only, in the order of their numbers."""
 
     def __init__(
         self, storage: Storage, rdb: RDBStorage, study_name: str, guard: Callable[[], None]

@@ -1,4 +1,4 @@
-"""The workers that params.yaml asks for."""
+"""Starts the workers that params.yaml configures."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,26 +13,25 @@ from twotower.config import Config
 from twotower.search.objective import Objective, load_objective
 from twotower.search.store.locks import Say
 from twotower.search.workers.local import LocalWorkers
-from twotower.search.workers.serial import SerialWorkers
-from twotower.search.workers.workers import Workers
+from twotower.search.workers.workers import SerialWorkers, Workers
 
 
 @contextmanager
 def open_workers(
     config: Config, objective: Objective, trials: int, say: Say, folder: Path
 ) -> Iterator[Workers]:
-    """Workers as section `hpo` asks; they end when the search does.
+    """The workers of section `hpo`; they end with the context.
 
     Args:
         config: `hpo.executor`, `hpo.dask`, `hpo.workers` and `hpo.lookahead` count.
-        objective: what the workers run.
-        trials: that are to be run; for none at all no worker is started or waited for.
-        say: told what the user should know.
-        folder: for what local workers share while they run; no other search uses it.
+        objective: the workers run it.
+        trials: number of trials to run; for 0, no worker is started or waited for.
+        say: shows a line to the user.
+        folder: for data that local workers share while they run; no other search uses it.
 
     Raises:
         ConfigError: if a package is missing.
-        SearchError: if no worker can be had.
+        SearchError: if no worker is available.
     """
     if trials == 0:
         yield SerialWorkers(objective)
@@ -55,7 +54,7 @@ def open_workers(
 
 @contextmanager
 def _shared(objective: Objective, folder: Path) -> Iterator[Path]:
-    """The objective as a file; a search that is killed leaves it, and the next one deletes it."""
+    """The objective as a file; the next search deletes what a killed one has left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -71,7 +70,7 @@ def _dask_workers(config: Config, objective: Objective, say: Say) -> Iterator[Wo
     try:
         from twotower.search.workers.dask_cluster import dask_workers
     except ModuleNotFoundError as error:
-        msg = f"hpo.executor: dask needs {error.name}: pip install 'twotower[dask]'"
+        msg = f"hpo.executor: dask needs {error.name}; run pip install 'twotower[dask]'"
         raise ConfigError(msg) from error
     limit = config.hpo.lookahead if config.hpo.dask.address else _local_count(config, say)
     with dask_workers(config, objective, limit, say) as workers:
@@ -79,11 +78,11 @@ def _dask_workers(config: Config, objective: Objective, say: Say) -> Iterator[Wo
 
 
 def _local_count(config: Config, say: Say) -> int:
-    """Processes of this machine: more than the look-ahead allows would idle."""
+    """Number of local processes: at most the look-ahead, as more would be idle."""
     count = min(config.hpo.workers, config.hpo.lookahead)
     if count < config.hpo.workers:
         say(
-            f"hpo.workers: {config.hpo.workers} workers would idle in turn, as at most "
-            f"hpo.lookahead = {count} trials run at a time; using {count}"
+            f"hpo.workers: using {count} instead of {config.hpo.workers}, as at most "
+            f"hpo.lookahead = {count} trials run at a time"
         )
     return count

@@ -22,20 +22,20 @@ from twotower.search.workers.dask_task import Parcel, describe, differences, run
 from twotower.search.workers.workers import WorkerDiedError
 
 _POLL = 0.3
-"""Seconds between two looks at who has joined or left."""
+"""Seconds between two checks of which workers have joined or left."""
 PATIENCE = 5.0
-"""Seconds without a worker after which the user is told."""
+"""Seconds without a worker after which the user is informed."""
 _SETTLE = 30.0
-"""Seconds that a search waits, before its first trial, for workers that are about to join."""
+"""Seconds that a search waits, before its first trial, for workers that are joining."""
 
 
 @dataclass(eq=False)
 class _Slot:
-    """A worker that trials are handed to.
+    """A worker that runs trials.
 
     Attributes:
         address: of its process, unique as long as it lives.
-        ready: whether it has been found fit, and has the objective.
+        ready: whether it matches the study and has the objective.
     """
 
     address: str
@@ -54,13 +54,13 @@ class _Pending:
 class DaskWorkers:
     """Workers that may join and leave while a search runs; each runs one trial at a time.
 
-    A watching thread starts a serving thread for each worker that joins. That one asks the worker
-    for its code, libraries and CPU, refuses it if they are not the study's, sends it the objective
-    and then one trial after the other. Placing trials here, not in dask, keeps dask from running
-    them again after a worker's death, and from running two at a time in one process.
+    A watching thread starts a serving thread for each worker that joins. The serving thread checks
+    the worker's code, libraries and CPU, refuses it if they differ from the study's, sends it the
+    objective and then one trial after the other. We assign trials, not dask, because dask would
+    run them again after a worker's death, and two at a time in one process.
 
-    When the scheduler goes, running trials are asked for again as soon as it is back with a
-    worker; that is no worker's death.
+    When the scheduler is lost, running trials are submitted again as soon as it is back with a
+    worker; this does not count as a worker's death.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class DaskWorkers:
         limit: int,
         say: Say,
     ) -> None:
-        """Begin to look for workers.
+        """Start to look for workers.
 
         Args:
             client: of a scheduler.
             objective: sent once to each worker.
             config: `train.device`, `hpo.sampler` and `hpo.dask.wait` count.
-            limit: workers to use.
-            say: told of workers that are refused.
+            limit: largest number of workers to use.
+            say: shows a line to the user.
         """
         self._client = client
         self._parcel = Parcel(objective)
@@ -97,11 +97,11 @@ class DaskWorkers:
 
     @property
     def count(self) -> int:
-        """Workers that fit, at most `limit`; at least 1, as a trial may wait for a worker."""
+        """Matching workers, at most `limit`; at least 1, as a trial may wait for a worker."""
         return max(1, sum(slot.ready for slot in list(self._slots.values())))
 
     def await_first(self) -> None:
-        """Wait for a worker that fits, and for those that are about to join.
+        """Wait for a matching worker, and for those that are joining.
 
         Raises:
             SearchError: if there is none within `hpo.dask.wait` seconds.
@@ -122,15 +122,15 @@ class DaskWorkers:
         return pending.future
 
     def stop(self) -> None:
-        """Hand out no more. What already runs on a worker ends there, and its result is lost."""
+        """Hand out no more trials; those that still run finish on their worker and are lost."""
         self._stopping.set()
         with contextlib.suppress(Exception):  # the scheduler may be gone
             self._client.close(timeout=2)
 
     def _watch(self) -> None:
-        """Keep track of who is there until the search ends, or nobody is there for too long."""
-        heard = time.monotonic()  # of a worker that fits
-        said = False
+        """Track the workers until the search ends, or there has been none for too long."""
+        last_seen = time.monotonic()  # a matching worker
+        has_told = False
         while not self._stopping.wait(_POLL if self._slots else _POLL / 3):
             present = self._look()
             if present is not None:
@@ -138,13 +138,13 @@ class DaskWorkers:
                 self._refused &= present
                 self._welcome(present - self._slots.keys() - self._refused)
                 if any(slot.ready for slot in list(self._slots.values())):
-                    heard, said = time.monotonic(), False
-            silence = time.monotonic() - heard
-            if silence > self._wait:
+                    last_seen, has_told = time.monotonic(), False
+            absence = time.monotonic() - last_seen
+            if absence > self._wait:
                 self._give_up()
-            elif silence > (_SETTLE if self._slots else PATIENCE) and not said:
-                self._say(f"waiting up to {self._wait:g} s for a dask worker that fits")
-                said = True
+            elif absence > (_SETTLE if self._slots else PATIENCE) and not has_told:
+                self._say(f"waiting up to {self._wait:g} s for a matching dask worker")
+                has_told = True
 
     def _welcome(self, newcomers: set[str]) -> None:
         for address in sorted(newcomers):
@@ -164,27 +164,27 @@ class DaskWorkers:
     def _give_up(self) -> None:
         refused = f" ({len(self._refused)} refused)" if self._refused else ""
         self._failure = SearchError(
-            f"no dask worker that fits for {self._wait:g} s{refused}; finished trials are kept: "
-            "start a scheduler and workers, then run this again (hpo.dask.wait: how long to wait)"
+            f"no matching dask worker for {self._wait:g} s{refused}; finished trials are kept: "
+            "start a scheduler and workers, then run this again (hpo.dask.wait sets the time limit)"
         )
         while not self._stopping.is_set():
             with contextlib.suppress(queue.Empty):
                 self._queue.get(timeout=_POLL).future.set_exception(self._failure)
 
     def _serve(self, slot: _Slot) -> None:
-        """Let one worker join, and hand it trials until it leaves."""
+        """Admit one worker, and send it trials until it leaves."""
         try:
-            misfit = self._misfit(slot.address)
-            if misfit:
+            mismatch = self._mismatch(slot.address)
+            if mismatch:
                 self._refused.add(slot.address)
-                self._say(f"dask worker {slot.address} gets no trials: {misfit}")
+                self._say(f"dask worker {slot.address} is refused: {mismatch}")
                 return
             objective = self._client.scatter(self._parcel, workers=[slot.address], hash=False)
             slot.ready = True
             while self._serves(slot, objective):
                 with contextlib.suppress(queue.Empty):
                     self._run(self._queue.get(timeout=_POLL), objective, slot.address)
-        except (Exception, CancelledError):  # it, or the scheduler, left: the watch knows
+        except (Exception, CancelledError):  # it or the scheduler left, which the watch notices
             self._stopping.wait(_POLL)
         finally:
             self._slots.pop(slot.address, None)
@@ -196,18 +196,18 @@ class DaskWorkers:
             and not self._stopping.is_set()
         )
 
-    def _misfit(self, address: str) -> str:
-        """Why the worker's trials would not be the study's; empty if they would be."""
+    def _mismatch(self, address: str) -> str:
+        """Why the worker's trials would differ from the study's; empty if they would not."""
         future = self._client.submit(self._describe, workers=[address], pure=False)
         while not future.done():
             if address not in self._present or self._stopping.wait(_POLL / 10):
                 raise CancelledError
         if future.status == "error":
-            return " ".join(f"it cannot say what it runs ({future.exception()})".split())
+            return " ".join(f"its environment is unknown ({future.exception()})".split())
         return differences(future.result(), self._study)
 
     def _run(self, pending: _Pending, objective: Any, address: str) -> None:
-        """Run a trial on a worker; whoever waits for it hears of its end, or of the worker's."""
+        """Run a trial on a worker, and set its future: the result, or the death of the worker."""
         future = None
         try:
             task = pickle.dumps((pending.trial, pending.pruning))
@@ -219,16 +219,16 @@ class DaskWorkers:
         except (Exception, CancelledError) as error:
             if future is not None and future.status == "error":  # a bug, here or there
                 pending.future.set_exception(error)
-            else:  # the scheduler went
+            else:  # the scheduler was lost
                 self._queue.put(pending)
         else:
             pending.future.set_result(finished)
 
     def _result(self, future: Any, address: str) -> Trial:
-        """What the worker returns.
+        """The result of the worker.
 
         Raises:
-            _WorkerLeft: if it left, or died, before that.
+            _WorkerLeft: if it left or died before.
         """
         while True:
             try:
@@ -245,5 +245,5 @@ class DaskWorkers:
                 return finished
 
 
-class _WorkerLeft(Exception):  # noqa: N818 - not all leave in error
-    """A worker is not there any more."""
+class _WorkerLeft(Exception):  # noqa: N818 - leaving may be no error
+    """A worker has left or died."""

@@ -1,4 +1,4 @@
-"""Finds the scheduler of dask workers, or starts one with workers on this machine."""
+"""Connects to a dask scheduler, or starts one with workers on this machine."""
 
 import contextlib
 import logging
@@ -24,14 +24,14 @@ def dask_workers(
     Args:
         config: section `hpo.dask`, `hpo.sampler` and `train.device` count.
         objective: sent once to each worker.
-        limit: workers to use, and processes of a cluster of this machine.
-        say: told what the user should know.
+        limit: largest number of workers to use; the processes of a local cluster.
+        say: shows a line to the user.
 
     Raises:
-        SearchError: if there is no scheduler, or no worker that fits, within `hpo.dask.wait`.
+        SearchError: if there is no scheduler or no matching worker within `hpo.dask.wait`.
     """
     for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in our words
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we report what matters
     with contextlib.ExitStack() as stack:
         address = config.hpo.dask.address
         if address is None:

@@ -1,6 +1,6 @@
-"""What a dask worker is sent, and what it runs.
+"""What a dask worker receives, and what it runs.
 
-Imports nothing heavy: the scheduler looks at a task before its worker does.
+Imports nothing heavy: the scheduler unpickles a task before its worker does.
 """
 
 import pickle
@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, Literal
 
 _one_at_a_time = threading.Lock()
-"""Trials fix torch's threads for their process, which other searches may use as well."""
+"""Trials set torch's threads for their process, which may serve other searches as well."""
 _describing = threading.Lock()
-"""Two threads that parse at the same time fail in Python 3.11."""
+"""Python 3.11 fails when two threads parse at the same time."""
 
 
 class Parcel:
@@ -25,7 +25,7 @@ class Parcel:
 
 
 def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, str]:
-    """What a worker's trials would be made with.
+    """The environment of a worker's trials.
 
     Args:
         sampler: `hpo.sampler.type`.
@@ -41,28 +41,28 @@ def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, 
 
 @cache
 def _loaded_code() -> str:
-    """Digest of the code as this process has it in memory; files may be newer later."""
-    import twotower.search.execute  # noqa: F401 - loads what the digest is of
+    """Digest of the code in the memory of this process; the files may change later."""
+    import twotower.search.execute  # noqa: F401 - loads the code of the digest
     from twotower.search.identity import provenance
 
     return str(provenance().values["code"])
 
 
 def differences(worker: dict[str, str], study: dict[str, str]) -> str:
-    """How a worker differs from the study's machine, for a line of text; empty if it does not."""
+    """How a worker differs from the machine of the study, in a line; empty if it does not."""
     return "; ".join(
-        f"{name} is {worker.get(name, 'unknown')[:40]}, the study's is {value[:40]}"
+        f"{name} is {worker.get(name, 'unknown')[:40]}, not {value[:40]} as in the study"
         for name, value in study.items()
         if worker.get(name) != value
     )
 
 
 def run(pickled_task: bytes, objective: Any) -> Any:
-    """Run a trial in the worker's process, once no other trial runs in it.
+    """Run a trial in the worker's process, as soon as no other trial runs in it.
 
     Args:
         pickled_task: a running Trial and its Pruning.
-        objective: what the worker was sent when it joined.
+        objective: sent to the worker when it joined.
     """
     from twotower.search.execute import execute
 

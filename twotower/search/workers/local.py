@@ -17,7 +17,7 @@ from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
-"""What this worker process runs; loaded once, when the process begins."""
+"""The objective of this worker process; loaded once, when the process starts."""
 _load_failure = ""
 """Why it could not be loaded."""
 
@@ -25,18 +25,18 @@ _load_failure = ""
 class LocalWorkers:
     """Spawned processes, each in a pool of its own, so that a death costs the trial it ran alone.
 
-    A pool whose process has died is replaced when its slot is used again. The processes end with
-    their driver, however that ends.
+    A pool whose process has died is replaced. The processes end with their driver, even if that is
+    killed.
     """
 
     # Not pebble's pool: its workers take tasks from one pipe under a shared lock, and one that is
-    # killed while it holds that lock leaves the others waiting for a minute, then broken.
+    # killed while it holds that lock leaves the others waiting for a minute, and then broken.
 
     def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
         """Start all processes at once, so that they are ready at about the same time.
 
         Args:
-            load: makes the objective in a worker; pickled.
+            load: loads the objective in a worker; pickled.
             count: number of processes.
         """
         self._load = load
@@ -62,7 +62,7 @@ class LocalWorkers:
         outer.set_running_or_notify_cancel()
         try:
             inner = pool.submit(_run, trial, pruning)
-        except BrokenProcessPool:  # it died while it was idle
+        except BrokenProcessPool:  # it died while idle
             pool = self._replace(pool)
             inner = pool.submit(_run, trial, pruning)
         inner.add_done_callback(partial(self._finish, pool, outer))
