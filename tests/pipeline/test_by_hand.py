@@ -22,10 +22,10 @@ def test_by_hand_and_in_steps_gives_the_bytes_of_dvc(
     cut = json.loads(unsearched.read("hpo_results.json"))
     assert cut["n_trials"] < N_TRIALS
     assert cut["complete"] is False
-    assert "the time budget ended the search early" in output
+    assert "the time budget ran out" in output
     missing = N_TRIALS - cut["n_trials"]
     output = unsearched.stage("hpo", "--add-trials", str(missing))
-    assert f"{cut['n_trials']} of {N_TRIALS} trials are already there: {missing} to run" in output
+    assert f"{cut['n_trials']} of {N_TRIALS} trials are done, {missing} to run" in output
     names = finished.outputs("hpo")
     assert unsearched.digests(*names) == finished.digests(*names)
 
@@ -94,7 +94,7 @@ def failed_stage(
     [
         (["--n-trials", "many"], "argument --n-trials: invalid int value: 'many'"),
         (["--n-trials", "5", "--add-trials", "1"], "not allowed with argument"),
-        (["--add-trials", "-1"], "--add-trials: must be positive"),
+        (["--add-trials", "-1"], "--add-trials: must be at least 1"),
     ],
 )
 def test_an_unusable_flag_is_shown_with_the_usage(

@@ -14,7 +14,7 @@ def test_an_experiment_adds_trials_to_those_that_are_there(
     project: Project, finished: Project, tmp_path: Path
 ) -> None:
     output = project.dvc("exp", "run", "--set-param", f"hpo.n_trials={N_TRIALS + 2}")
-    assert f"{N_TRIALS} of {N_TRIALS + 2} trials are already there: 2 to run" in output
+    assert f"{N_TRIALS} of {N_TRIALS + 2} trials are done, 2 to run" in output
     fresh = finished.copy(tmp_path / "fresh")
     fresh.forget_the_search()
     fresh.stage("hpo", "--n-trials", str(N_TRIALS + 2))
@@ -24,11 +24,11 @@ def test_an_experiment_adds_trials_to_those_that_are_there(
 
 def test_an_experiment_in_a_temporary_folder_can_be_applied(project: Project) -> None:
     output = project.dvc("exp", "run", "--temp", "-n", "grown", "-S", "hpo.n_trials=5", "hpo")
-    assert "4 of 5 trials are already there: 1 to run" in output
+    assert "4 of 5 trials are done, 1 to run" in output
     assert project.git("status", "--porcelain") == ""
     project.dvc("exp", "apply", "grown")
     assert json.loads(project.read("hpo_results.json"))["n_trials"] == 5
-    assert "all 5 trials are already there" in project.stage("hpo")
+    assert "all 5 trials are done" in project.stage("hpo")
 
 
 def test_queued_experiments_share_the_study(project: Project) -> None:
@@ -44,7 +44,7 @@ def test_queued_experiments_share_the_study(project: Project) -> None:
     for total in (5, 6):
         project.dvc("exp", "apply", f"to-{total}")
         assert json.loads(project.read("hpo_results.json"))["n_trials"] == total
-    assert "all 6 trials are already there" in project.stage("hpo")
+    assert "all 6 trials are done" in project.stage("hpo")
 
 
 def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) 
     assert clone.dvc("status").strip() == "Data and pipelines are up to date."
     assert not clone.path(".hpo").exists()
     output = clone.stage("hpo", "--n-trials", "6")
-    assert "4 of 6 trials are already there: 2 to run" in output
+    assert "4 of 6 trials are done, 2 to run" in output
 
 
 def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project: Project) -> None:
@@ -63,7 +63,7 @@ def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project:
     study = project.digests("hpo_study.db")
     change = "hpo.confirm={top: 2, seeds: 2}"
     output = project.dvc("exp", "run", "-n", "confirmed", "-S", change)
-    assert f"all {N_TRIALS} trials are already there: none to run" in output
+    assert f"all {N_TRIALS} trials are done, none to run" in output
     assert "confirming the best 2 trials with 2 fresh seeds each" in output
     assert project.digests("hpo_study.db") == study
     results = json.loads(project.read("hpo_results.json"))

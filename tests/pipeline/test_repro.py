@@ -74,8 +74,8 @@ def test_a_search_killed_on_the_way_goes_on(
     there = _trials(clone)
     assert not clone.path("hpo_results.json").exists()
     assert 0 < there < MANY
-    assert f"{there} of {MANY} trials are already there" in clone.dvc("repro", "hpo")
-    assert f"{N_TRIALS} of {MANY} trials are already there" in project.dvc("repro", "hpo")
+    assert f"{there} of {MANY} trials are done" in clone.dvc("repro", "hpo")
+    assert f"{N_TRIALS} of {MANY} trials are done" in project.dvc("repro", "hpo")
     assert clone.lock()["hpo"] == project.lock()["hpo"]
 
 
@@ -148,13 +148,13 @@ def test_changed_data_is_another_study(project: Project) -> None:
     assert "Running stage 'prepare'" in output
     assert "Running stage 'hpo'" in output
     assert "hpo_study.db: ignored, it is of another study (other data, space or settings)" in output
-    assert "already there" not in output
+    assert "trials are done" not in output
     assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
 
 
 def test_another_space_is_another_study(project: Project) -> None:
     project.set("hpo.search_space.dim.high", 20)
-    assert "holds another study" in project.stage("hpo", "--n-trials", "1")
+    assert "of another study" in project.stage("hpo", "--n-trials", "1")
     assert len(list(project.root.glob(".hpo/*/identity.json"))) == 2
 
 
@@ -166,7 +166,7 @@ def test_the_pipeline_ends_well_without_a_split(project: Project, without: str) 
         assert "without test scores: there is no test split" in output
         assert yaml.safe_load(project.read("metrics/test.json")) == {"scored": False}
     else:
-        assert "no validation split: nothing to choose by, so the defaults stand" in output
+        assert "nothing to optimise: the defaults are kept" in output
         assert yaml.safe_load(project.read("hpo_results.json"))["best_trial"] is None
         assert "no trial" in project.read("plots/hpo_history.html").lower()
     assert load_artifacts(project.path(".artifacts_best")).user_vecs.shape[0] == 40

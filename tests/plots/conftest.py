@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.plots.search_files import random_trials, trial, write_search
-from twotower.plots.search_files import DrawnSearch, read_search
+from tests.plots.searches import random_trials, trial, write_search
+from twotower.plots.drawn_search import DrawnSearch, read_search
 
 
 @pytest.fixture

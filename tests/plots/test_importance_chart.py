@@ -1,6 +1,6 @@
 import pytest
 
-from tests.plots.search_files import random_trials, trial
+from tests.plots.searches import random_trials, trial
 from twotower.plots.importance_chart import draw_importance
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.plots.search_files import SPACE, random_trials, trial
+from tests.plots.searches import SPACE, random_trials, trial
 from twotower.plots import chart
 from twotower.plots.parallel_chart import MISSING, MISSING_BAND, draw_parallel
 

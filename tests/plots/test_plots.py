@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plots.search_files import SPACE, random_trials, trial, write_search
+from tests.plots.searches import SPACE, random_trials, trial, write_search
 from twotower import plots
 from twotower.plots import BrowserError, write_plots
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from twotower.plots.drawn_search import DrawnSearch, read_search
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
 from twotower.plots.pages import write_pages
 from twotower.plots.parallel_chart import draw_parallel
 from twotower.plots.pictures import BrowserError, remove_pictures, write_pictures
-from twotower.plots.search_files import DrawnSearch, read_search
 from twotower.plots.verdict_line import read_verdict
 
 __all__ = ["BrowserError", "DrawnSearch", "Written", "read_search", "write_plots"]

@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from twotower.evaluation.metrics import metric_label
-from twotower.plots.search_files import DrawnSearch
+from twotower.plots.drawn_search import DrawnSearch
 
 INK = "#1f2933"
 MUTED = "#6b7785"

@@ -10,7 +10,7 @@ from optuna.visualization import plot_optimization_history
 from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
-from twotower.plots.search_files import DrawnSearch
+from twotower.plots.drawn_search import DrawnSearch
 
 NAME = "hpo_history"
 TITLE = "Search history"

@@ -6,7 +6,7 @@ from optuna.visualization import plot_param_importances
 
 from twotower.plots import chart
 from twotower.plots.chart import Chart
-from twotower.plots.search_files import DrawnSearch
+from twotower.plots.drawn_search import DrawnSearch
 
 NAME = "hpo_param_importance"
 TITLE = "Parameter importance"

@@ -18,7 +18,7 @@ from plotly.colors import sample_colorscale
 from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
-from twotower.plots.search_files import DrawnSearch
+from twotower.plots.drawn_search import DrawnSearch
 
 NAME = "hpo_parallel_coordinate"
 TITLE = "Parameters and result of every trial"

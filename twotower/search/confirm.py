@@ -1,8 +1,7 @@
 """Trains the best few trials again with fresh seeds: was it the hyperparameters, or luck?
 
 The best of many trials is the one that was both good and lucky. Its own value keeps the luck;
-values of fresh seeds do not. Runs are stored as trials are, each in a file that is complete or
-absent:
+values of fresh seeds do not. Runs are stored as trials are, each in a file, complete or absent:
 
 .hpo/<identity>/<provenance>/confirm/<seed>/0007.json
 """
@@ -18,7 +17,7 @@ from twotower.search.confirmed import Confirmed
 from twotower.search.dispatch import Dispatcher, Job
 from twotower.search.driver import SearchResult
 from twotower.search.store.locks import Say
-from twotower.search.store.pending import PendingTrials
+from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial, complete_by_value
 
 SEEDS_CHANGE_NOTHING = (
@@ -54,7 +53,7 @@ class Confirmation:
         self._provenance = provenance
         self._say = say
         self._seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
-        self._files = {seed: PendingTrials(folder / str(seed)) for seed in self._seeds}
+        self._files = {seed: TrialFiles(folder / str(seed)) for seed in self._seeds}
         self._runs = {
             (number, seed): files.read(number)
             for seed, files in self._files.items()

@@ -28,8 +28,8 @@ LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
 SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
-    *("common/arrays.py", "common/files.py", "common/seeds.py"),
-    *("common/table.py", "common/units.py"),
+    *("common/arrays.py", "common/files.py", "common/seeds.py", "common/table.py"),
+    "common/units.py",
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     *("data/features.py", "data/interactions.py", "data/prepared.py", "data/vocabulary.py"),
     *("evaluation", "training"),

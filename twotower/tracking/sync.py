@@ -17,9 +17,9 @@ from twotower.config.reporting import MlflowConfig
 from twotower.search.identity import Fingerprint
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.database import open_database
-from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
+from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial
 from twotower.tracking.store import explain, store_uri, without_credentials
 from twotower.tracking.study_run import Ending, StudyRun
@@ -161,7 +161,7 @@ def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> di
     if storage is not None:
         with open_database(storage, live_name) as database:
             trials = {trial.number: trial for trial in database.own_trials()}
-    pending = PendingTrials(folder / "trials")
+    pending = TrialFiles(folder / "trials")
     for number in pending.numbers():
         trials.setdefault(number, pending.read(number))
     return trials

@@ -17,8 +17,8 @@ from twotower.search.identity import Fingerprint
 from twotower.search.store.database import TrialDatabase
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
-from twotower.search.store.pending import PendingTrials
 from twotower.search.store.snapshot import write_snapshot
+from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
 
 SPACE = distributions(HpoConfig().search_space)
@@ -72,7 +72,7 @@ def test_a_trial_on_disk_counts_before_it_is_in_the_database(tmp_path: Path) -> 
     fill(where, 2)
     # As after a kill between the two: trial 3 waits for trial 2, which is still missing.
     for number in (2, 3):
-        PendingTrials(where.trials).write(made_by(where, number))
+        TrialFiles(where.trials).write(made_by(where, number))
     assert numbers(where) == [0, 1, 2, 3]
     assert not list((where.folder / "trials").iterdir())
 
@@ -89,7 +89,7 @@ def test_a_gap_keeps_later_trials_out_of_the_database(tmp_path: Path) -> None:
 def test_a_kill_between_database_and_file_leaves_both_and_is_harmless(tmp_path: Path) -> None:
     where = location(tmp_path)
     fill(where, 1)
-    PendingTrials(where.trials).write(made_by(where, 0))
+    TrialFiles(where.trials).write(made_by(where, 0))
     assert numbers(where) == [0]
     assert not list(where.trials.iterdir())
     assert numbers(where) == [0]
@@ -231,8 +231,8 @@ def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
 
 def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
     exact = replace(finished(7), params={"lr": 1 / 3}, intermediate={1: float("inf"), 10: 1 / 7})
-    PendingTrials(tmp_path).write(exact)
-    assert PendingTrials(tmp_path).read(7) == exact
+    TrialFiles(tmp_path).write(exact)
+    assert TrialFiles(tmp_path).read(7) == exact
 
 
 def test_a_second_study_of_the_identity_takes_over_what_was_spoiled(tmp_path: Path) -> None:
@@ -288,11 +288,11 @@ def test_an_emptied_or_deleted_database_begins_from_the_snapshot(tmp_path: Path)
     where = location(tmp_path)
     fill(where, 3)
     snapshot(where, 2)
-    PendingTrials(where.trials).write(made_by(where, 2))
+    TrialFiles(where.trials).write(made_by(where, 2))
     where.own_storage.file.write_bytes(b"")
     assert numbers(where) == [0, 1, 2]
     where.own_storage.file.unlink()
-    PendingTrials(where.trials).write(made_by(where, 2))
+    TrialFiles(where.trials).write(made_by(where, 2))
     assert numbers(where) == [0, 1, 2]
     shutil.rmtree(where.root)
     assert numbers(where) == [0, 1]
@@ -329,7 +329,7 @@ def test_a_damaged_sibling_is_passed_over_aloud(tmp_path: Path) -> None:
 def test_a_damaged_trial_is_named(tmp_path: Path, change, reason: str) -> None:
     where = location(tmp_path)
     fill(where, 1)
-    PendingTrials(where.trials).write(made_by(where, 2))
+    TrialFiles(where.trials).write(made_by(where, 2))
     path = where.trials / "0002.json"
     path.write_text(change(path.read_text()))
     with pytest.raises(SearchError, match=rf"0002\.json: damaged: .*{reason}.*delete the file"):
@@ -352,7 +352,7 @@ def test_a_trial_of_an_older_version_is_read(tmp_path: Path) -> None:
 def test_a_trial_under_another_number_is_refused(tmp_path: Path) -> None:
     where = location(tmp_path)
     fill(where, 1)
-    PendingTrials(where.trials).write(made_by(where, 2))
+    TrialFiles(where.trials).write(made_by(where, 2))
     (where.trials / "0002.json").rename(where.trials / "0003.json")
     with pytest.raises(SearchError, match="it holds trial 2"):
         numbers(where)

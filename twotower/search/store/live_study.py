@@ -10,8 +10,8 @@ from twotower.search.store.database import TrialDatabase, explained, open_databa
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
-from twotower.search.store.pending import PendingTrials
 from twotower.search.store.storage import Storage
+from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
 
 
@@ -24,18 +24,18 @@ class LiveStudy:
     """
 
     def __init__(
-        self, pending: PendingTrials, database: TrialDatabase, distributions: Distributions
+        self, files: TrialFiles, database: TrialDatabase, distributions: Distributions
     ) -> None:
-        self._pending = pending
+        self._files = files
         self._database = database
         self._distributions = distributions
         self.trials = {trial.number: trial for trial in database.trials()}
         self.committed = len(self.trials)
-        for number in pending.numbers():
+        for number in files.numbers():
             if number < self.committed:
-                pending.delete(number)  # killed between the two steps
+                files.delete(number)  # killed between the two steps
             else:
-                self.trials[number] = pending.read(number)
+                self.trials[number] = files.read(number)
         self._commit()
 
     def add(self, trial: Trial) -> None:
@@ -44,7 +44,7 @@ class LiveStudy:
         Raises:
             SearchError: if it cannot be kept, or only in its file.
         """
-        self._pending.write(trial)
+        self._files.write(trial)
         self.trials[trial.number] = trial
         self._commit()
 
@@ -58,7 +58,7 @@ class LiveStudy:
         """Move trials into the database, up to the first number that is missing."""
         while (trial := self.trials.get(self.committed)) is not None:
             self._database.append(trial, self._distributions)
-            self._pending.delete(trial.number)
+            self._files.delete(trial.number)
             self.committed += 1
 
 
@@ -102,7 +102,7 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
             "provenance_values": location.provenance.values,
         }
     )
-    study = LiveStudy(PendingTrials(location.trials), database, distributions(config.search_space))
+    study = LiveStudy(TrialFiles(location.trials), database, distributions(config.search_space))
     study.take_over(stored_elsewhere(location, config, say, study.trials))
     return study
 

@@ -1,9 +1,9 @@
 import pytest
 from optuna.trial import TrialState
 
-from tests.plots.search_files import SPACE, random_trials, trial, write_search
+from tests.plots.searches import SPACE, random_trials, trial, write_search
 from twotower.common.errors import DataError
-from twotower.plots.search_files import read_search
+from twotower.plots.drawn_search import read_search
 
 
 def test_the_study_is_the_search(twenty):

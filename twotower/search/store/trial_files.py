@@ -8,7 +8,7 @@ from twotower.common.files import sha256_text, write_text
 from twotower.search.trial import Trial
 
 
-class PendingTrials:
+class TrialFiles:
     """A folder of finished trials; a trial counts as soon as its file exists."""
 
     def __init__(self, folder: Path) -> None:
