@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import median
 
 from twotower.config import Config, parse_config
-from twotower.search.execute import execute
 from twotower.search.identity import Fingerprint
 from twotower.search.objective import Report
 from twotower.search.proposals.propose import propose
+from twotower.search.run_trial import execute
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot

@@ -30,7 +30,7 @@ from twotower.config import load_config
 from twotower.config.reporting import MlflowConfig
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
-from twotower.tracking.store import open_experiment
+from twotower.tracking.mlflow_store import open_experiment
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

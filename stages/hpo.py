@@ -13,11 +13,11 @@ from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
-from twotower.search.run import run_search
+from twotower.search.run_search import run_search
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
-from twotower.tracking.study_run import Ending
+from twotower.tracking.mlflow_runs import Ending
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"
 

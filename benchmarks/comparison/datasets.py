@@ -16,7 +16,7 @@ from twotower.data.prepared import SPLITS, Catalogue, read_catalogue, read_split
 from twotower.data.splits import TRAIN, UNSPLIT, SplitInput, random_split
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.ingest import prepare
-from twotower.ingest.tables import build_entities
+from twotower.ingest.side_tables import build_entities
 
 EVALUATE = EvaluateConfig(ks=(10, 20))
 BY_TIME = {"strategy": "temporal", "validation": 0.1, "test": 0.1}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import error_of, twotower
-from tests.search.test_run import Run, config
+from tests.search.test_run_search import Run, config
 from twotower.data.prepared import SPLITS
 from twotower.ingest.guard import read_last_run
 from twotower.search.store.snapshot import read_snapshot

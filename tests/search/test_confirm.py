@@ -18,9 +18,9 @@ from twotower.config.hpo import ConfirmConfig, HpoConfig
 from twotower.search.confirm import Confirmation
 from twotower.search.dispatch import Dispatcher
 from twotower.search.driver import SearchResult
-from twotower.search.execute import execute
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import execute
 from twotower.search.trial import Trial
 from twotower.search.workers.workers import SerialWorkers, WorkerDiedError
 

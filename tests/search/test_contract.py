@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.test_run import Run
+from tests.search.test_run_search import Run
 from twotower.config import Config, parse_config
 from twotower.search.objective import Objective
 from twotower.search.trial import Trial

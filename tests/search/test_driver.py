@@ -14,10 +14,10 @@ from twotower.common.files import round_float
 from twotower.config import Config, parse_config
 from twotower.search.dispatch import Dispatcher, Job
 from twotower.search.driver import SearchDriver, SearchResult
-from twotower.search.execute import execute
 from twotower.search.identity import Fingerprint
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import execute
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import SAMPLERS, config, extend, finished, proposed
-from tests.search.test_run import Run, digests
-from tests.search.test_run import config as small
+from tests.search.test_run_search import Run, digests
+from tests.search.test_run_search import config as small
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.search_space import hyperparameters

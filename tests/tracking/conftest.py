@@ -20,8 +20,8 @@ from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
-from twotower.tracking.store import store_uri
-from twotower.tracking.study_run import Ending
+from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.sync import sync
 
 DATA = dict.fromkeys(("train.parquet", "validation.parquet"), "ab" * 32)

@@ -18,8 +18,8 @@ from tests.tracking.conftest import Repository, complete, only_study, tracking_c
 from twotower.search.trial import Trial
 from twotower.tracking import background
 from twotower.tracking.background import BackgroundPublisher, upload_plots
-from twotower.tracking.store import store_uri
-from twotower.tracking.study_run import Ending
+from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.mlflow_store import store_uri
 
 TRIALS = [complete(number) for number in range(20)]
 FINISHED = Ending("FINISHED", {"best": 0.5})
@@ -30,7 +30,7 @@ from types import SimpleNamespace
 from twotower.config import parse_config
 from twotower.search.trial import Trial
 from twotower.tracking import background
-from twotower.tracking.study_run import Ending
+from twotower.tracking.mlflow_runs import Ending
 
 enabled, background.END_SECONDS = bool(int(sys.argv[1])), float(sys.argv[2])
 config = parse_config({"mlflow": {"enabled": enabled}})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from twotower.common.paths import repository_root
-from twotower.tracking.store import explain, mask_credentials, store_uri
+from twotower.tracking.mlflow_store import explain, mask_credentials, store_uri
 
 
 @pytest.mark.parametrize(

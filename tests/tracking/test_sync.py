@@ -14,8 +14,8 @@ from tests.tracking.conftest import Repository, all_runs, only_study, tracking_c
 from twotower.common.errors import TrackingError
 from twotower.search.identity import Fingerprint, provenance
 from twotower.tracking import background
-from twotower.tracking.store import store_uri
-from twotower.tracking.study_run import COMMIT_TAG
+from twotower.tracking.mlflow_runs import COMMIT_TAG
+from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.sync import sync
 from twotower.tracking.tracked_study import LOCK, NOTE
 

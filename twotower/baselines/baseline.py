@@ -15,7 +15,7 @@ from twotower.baselines.item_knn import ItemKNN
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
 from twotower.common.arrays import Int64Array
-from twotower.common.table import Table
+from twotower.common.choices import Table
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet

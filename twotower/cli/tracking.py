@@ -33,7 +33,7 @@ def sync(
     """
     from twotower.common.paths import repository_root
     from twotower.config import load_config
-    from twotower.tracking.store import COMMAND_PATIENCE, configure_environment
+    from twotower.tracking.mlflow_store import COMMAND_PATIENCE, configure_environment
 
     options = {"mlflow.tracking_uri": tracking_uri, "mlflow.experiment": experiment_name}
     overrides = {key: value for key, value in options.items() if value is not None}

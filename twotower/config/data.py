@@ -13,7 +13,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from twotower.common.table import Table, lazy
+from twotower.common.choices import Table, lazy
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
 

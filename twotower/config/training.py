@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.common.table import Table, lazy
+from twotower.common.choices import Table, lazy
 from twotower.config.section import Section
 
 Exponent = Annotated[float, Field(ge=0, le=2)]

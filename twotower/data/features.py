@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.files import round_float
-from twotower.common.table import Table
 
 
 class Cells(Enum):

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Int8Array, Int64Array, UInt64Array
+from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.hashing import splitmix64
 from twotower.common.seeds import derive_seed
-from twotower.common.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd

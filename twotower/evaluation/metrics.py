@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
-from twotower.common.table import Table
+from twotower.common.choices import Table
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet

@@ -13,9 +13,9 @@ from twotower.config.data import DataConfig, SplitConfig
 from twotower.ingest.convert import describe_ids, settle_ids
 from twotower.ingest.event_rows import Tables, read_rows
 from twotower.ingest.locate import interaction_files, interaction_roles
-from twotower.ingest.open_source import open_source
+from twotower.ingest.open_file import open_source
+from twotower.ingest.side_tables import SideTable
 from twotower.ingest.sources.source import Source
-from twotower.ingest.tables import SideTable
 
 
 @dataclass(frozen=True)

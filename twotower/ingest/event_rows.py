@@ -19,10 +19,10 @@ from twotower.ingest.convert import (
     blank,
     describe_ids,
 )
-from twotower.ingest.recognise import event_weights
+from twotower.ingest.recognised_names import event_weights
 from twotower.ingest.row_check import RowCheck, load_columns
+from twotower.ingest.side_tables import SideTable
 from twotower.ingest.sources.source import Source
-from twotower.ingest.tables import SideTable
 
 Tables = Mapping[str, SideTable | None]
 """The "users" and "items" tables; None: there is none."""

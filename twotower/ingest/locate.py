@@ -7,7 +7,7 @@ from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
-from twotower.ingest.recognise import (
+from twotower.ingest.recognised_names import (
     FILES,
     find_column,
     find_file,

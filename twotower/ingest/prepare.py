@@ -19,7 +19,7 @@ from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
-from twotower.ingest.tables import SideTable, build_entities, load_table
+from twotower.ingest.side_tables import SideTable, build_entities, load_table
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from twotower.config.data import DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
-from twotower.ingest.tables import SideTable
+from twotower.ingest.side_tables import SideTable
 
 
 def data_report(

@@ -14,7 +14,7 @@ from twotower.data.prepared import SPLITS
 from twotower.registry import training_rows
 from twotower.registry.package import FOLDER, package
 from twotower.tracking.git import git_tags
-from twotower.tracking.store import COMMAND_PATIENCE, explain, open_experiment, store_uri
+from twotower.tracking.mlflow_store import COMMAND_PATIENCE, explain, open_experiment, store_uri
 
 if TYPE_CHECKING:
     import pandas as pd

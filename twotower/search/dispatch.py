@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from twotower.config.hpo import HpoConfig
-from twotower.search.execute import given_up
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import given_up
 from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError, Workers
 

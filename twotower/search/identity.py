@@ -28,12 +28,12 @@ LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
 SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
-    *("common/arrays.py", "common/files.py", "common/seeds.py", "common/table.py"),
+    *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
     "common/units.py",
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     *("data/features.py", "data/interactions.py", "data/prepared.py", "data/vocabulary.py"),
     *("evaluation", "training"),
-    *("search/execute.py", "search/objective.py", "search/proposals", "search/trial.py"),
+    *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
 )
 """The part of the package that a trial runs."""
 

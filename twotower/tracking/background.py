@@ -14,8 +14,8 @@ from twotower.common.paths import repository_root
 from twotower.config.reporting import MlflowConfig
 from twotower.search.trial import Trial
 from twotower.tracking.git import git_tags
-from twotower.tracking.store import explain, import_store
-from twotower.tracking.study_run import Ending, StudyRun
+from twotower.tracking.mlflow_runs import Ending, StudyRun
+from twotower.tracking.mlflow_store import explain, import_store
 from twotower.tracking.tracked_study import (
     LOCK,
     TrackedStudy,

@@ -18,11 +18,11 @@ from twotower.search.identity import Fingerprint
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.database import open_database
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
+from twotower.search.store.storage_url import Storage, parse_storage, sqlite_storage
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial
-from twotower.tracking.store import explain, store_uri, without_credentials
-from twotower.tracking.study_run import Ending, StudyRun
+from twotower.tracking.mlflow_runs import Ending, StudyRun
+from twotower.tracking.mlflow_store import explain, store_uri, without_credentials
 from twotower.tracking.tracked_study import (
     LOCK,
     MIXED,

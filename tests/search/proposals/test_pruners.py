@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.search.studies import config
-from twotower.search.execute import execute
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import EpochWatch, pruning_of
+from twotower.search.run_trial import execute
 from twotower.search.trial import Params, Trial
 
 PRUNERS: dict[str, Any] = {

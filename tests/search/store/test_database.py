@@ -14,7 +14,7 @@ from twotower.config import Config
 from twotower.config.hpo import HpoConfig
 from twotower.config.search_space import hyperparameters
 from twotower.search.store.database import open_database
-from twotower.search.store.storage import sqlite_storage
+from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Trial, best, distributions
 
 SPACE = distributions(HpoConfig().search_space)

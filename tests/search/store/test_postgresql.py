@@ -17,13 +17,13 @@ from tests.conftest import REPOSITORY
 from tests.search.filling import fill, made
 from tests.search.store.server import PASSWORD, QUOTED, Server, running
 from tests.search.store.test_live_study import location, numbers
-from tests.search.test_run import Run, config
+from tests.search.test_run_search import Run, config
 from twotower.common.errors import SearchError
 from twotower.config.hpo import HpoConfig
 from twotower.search.store.database import study_names
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
-from twotower.search.store.storage import parse_storage
+from twotower.search.store.storage_url import parse_storage
 
 pytest.importorskip("psycopg")
 

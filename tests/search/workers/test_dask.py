@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.test_run import SMALL, Run, _trials, config, digests, outputs
+from tests.search.test_run_search import SMALL, Run, _trials, config, digests, outputs
 from tests.search.workers.processes import Cluster, Noting, kill_tree
 from twotower.common.errors import ConfigError, SearchError
 from twotower.config import Config
@@ -21,7 +21,7 @@ from twotower.search.trial import Trial
 from twotower.search.workers.choose import open_workers
 from twotower.search.workers.dask import DaskWorkers
 from twotower.search.workers.dask_cluster import dask_workers
-from twotower.search.workers.dask_task import describe, differences
+from twotower.search.workers.worker_check import describe, differences
 from twotower.search.workers.workers import WorkerDiedError
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")

@@ -16,8 +16,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError
-from twotower.search.execute import Evaluate
 from twotower.search.objective import Report
+from twotower.search.run_trial import Evaluate
 from twotower.search.trial import Trial
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
 from twotower.search.store.locks import schema_lock
-from twotower.search.store.storage import Storage
+from twotower.search.store.storage_url import Storage
 from twotower.search.trial import Distributions, Trial
 
 NUMBERS_FROM = text(

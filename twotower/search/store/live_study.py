@@ -10,7 +10,7 @@ from twotower.search.store.database import TrialDatabase, explained, open_databa
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
-from twotower.search.store.storage import Storage
+from twotower.search.store.storage_url import Storage
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
 

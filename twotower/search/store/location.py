@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twotower.config.hpo import HpoConfig
 from twotower.search.identity import Fingerprint
-from twotower.search.store.storage import Storage, parse_storage, sqlite_storage
+from twotower.search.store.storage_url import Storage, parse_storage, sqlite_storage
 
 
 @dataclass(frozen=True)

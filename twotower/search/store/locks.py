@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from twotower.common.errors import SearchError
-from twotower.search.store.storage import Storage, holder
+from twotower.search.store.storage_url import Storage, holder
 
 Say = Callable[[str], None]
 POLL_SECONDS = 0.5

@@ -8,7 +8,7 @@ from twotower.search.store.database import open_database, study_names
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.store.storage import Storage, sqlite_storage
+from twotower.search.store.storage_url import Storage, sqlite_storage
 from twotower.search.trial import Trial
 
 Trials = list[Trial]

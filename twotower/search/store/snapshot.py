@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 
 from twotower.common.errors import SearchError
 from twotower.search.store.database import open_database, open_storage, study_names
-from twotower.search.store.storage import sqlite_storage
+from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Distributions, Trial
 
 INSERT_SCHEMA = "v3.2.0.a"

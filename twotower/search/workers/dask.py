@@ -14,11 +14,12 @@ import distributed
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.search.execute import Evaluate
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import Evaluate
 from twotower.search.store.locks import Say
 from twotower.search.trial import Trial
-from twotower.search.workers.dask_task import Parcel, describe, differences, run
+from twotower.search.workers.dask_task import Parcel, run
+from twotower.search.workers.worker_check import describe, differences
 from twotower.search.workers.workers import WorkerDiedError
 
 _POLL = 0.3

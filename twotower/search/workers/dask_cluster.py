@@ -10,7 +10,7 @@ import distributed
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.search.execute import Evaluate
+from twotower.search.run_trial import Evaluate
 from twotower.search.store.locks import Say
 from twotower.search.workers.dask import PATIENCE, DaskWorkers
 

@@ -11,8 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from twotower.common.errors import SearchError
-from twotower.search.execute import Evaluate, execute
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import Evaluate, execute
 from twotower.search.trial import Trial
 from twotower.search.workers.workers import WorkerDiedError
 

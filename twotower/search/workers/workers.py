@@ -3,8 +3,8 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from twotower.search.execute import Evaluate, execute
 from twotower.search.proposals.pruners import Pruning
+from twotower.search.run_trial import Evaluate, execute
 from twotower.search.trial import Trial
 
 

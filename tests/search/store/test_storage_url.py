@@ -9,7 +9,7 @@ from twotower.config import parse_config
 from twotower.search.objective import Objective
 from twotower.search.store.database import study_names
 from twotower.search.store.locks import lock_key
-from twotower.search.store.storage import holder, parse_storage, sqlite_storage
+from twotower.search.store.storage_url import holder, parse_storage, sqlite_storage
 
 URL = "postgresql://me:s%40cr{e}t@host:1/db"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from twotower.search.trial import CONSTANT_TIME, Trial
-from twotower.tracking.store import open_experiment
+from twotower.tracking.mlflow_store import open_experiment
 from twotower.tracking.tracked_study import DATASETS, TrackedStudy
 
 if TYPE_CHECKING:

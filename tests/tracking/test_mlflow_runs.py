@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 
 from tests.tracking.conftest import all_runs, complete, only_study, tracking_config
 from twotower.search.trial import Trial
-from twotower.tracking.store import store_uri
-from twotower.tracking.study_run import Ending, StudyRun, trial_metrics
+from twotower.tracking.mlflow_runs import Ending, StudyRun, trial_metrics
+from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.tracked_study import TrackedStudy
 
 STUDY = TrackedStudy(

@@ -1,7 +1,13 @@
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.recognise import event_weights, find_column, find_feature, find_file, normalise
+from twotower.ingest.recognised_names import (
+    event_weights,
+    find_column,
+    find_feature,
+    find_file,
+    normalise,
+)
 
 WEIGHTS = {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
 

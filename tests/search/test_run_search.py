@@ -19,7 +19,7 @@ from twotower.config import Config, parse_config
 from twotower.search import objective as objective_module
 from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
-from twotower.search.run import run_search
+from twotower.search.run_search import run_search
 from twotower.search.trial import Trial
 
 SMALL: dict[str, Any] = {
@@ -149,7 +149,8 @@ def test_killed_and_resumed_equals_straight(
     straight: Run, tmp_path: Path, prepared: Path, workers: int
 ) -> None:
     script = (
-        "import sys; from pathlib import Path; from tests.search.test_run import Run, config\n"
+        "import sys; from pathlib import Path\n"
+        "from tests.search.test_run_search import Run, config\n"
         "if __name__ == '__main__':\n"
         f"    Run(Path(sys.argv[1]), Path(sys.argv[2]), config(workers={workers}))\n"
     )

@@ -16,8 +16,8 @@ from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.ingest.convert import as_ids, blank, settle_ids
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
-from twotower.ingest.open_source import open_source
-from twotower.ingest.recognise import (
+from twotower.ingest.open_file import open_source
+from twotower.ingest.recognised_names import (
     COLUMNS,
     FILES,
     columns_of,

@@ -1,0 +1,44 @@
+"""Whether a worker computes what the study's machine computes: its code, libraries, CPU and device.
+
+Imports nothing heavy: the scheduler unpickles a task before its worker does.
+"""
+
+import threading
+from functools import cache
+from typing import Literal
+
+_describing = threading.Lock()
+"""Python 3.11 fails when two threads parse at the same time."""
+
+
+def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, str]:
+    """The environment of a worker's trials.
+
+    Args:
+        sampler: `hpo.sampler.type`.
+        device: `train.device`.
+    """
+    from twotower.search.identity import provenance
+    from twotower.training.device import resolve_device
+
+    with _describing:
+        code = {"code": _loaded_code()}
+        return {**provenance(sampler).values, **code, "device": resolve_device(device)}
+
+
+@cache
+def _loaded_code() -> str:
+    """Digest of the code in the memory of this process; the files may change later."""
+    import twotower.search.run_trial  # noqa: F401 - loads the code of the digest
+    from twotower.search.identity import provenance
+
+    return str(provenance().values["code"])
+
+
+def differences(worker: dict[str, str], study: dict[str, str]) -> str:
+    """How a worker differs from the machine of the study, in a line; empty if it does not."""
+    return "; ".join(
+        f"{name} is {worker.get(name, 'unknown')[:40]}, not {value[:40]} as in the study"
+        for name, value in study.items()
+        if worker.get(name) != value
+    )
