@@ -32,7 +32,7 @@ from benchmarks.comparison.plot import draw, write_plot
 from benchmarks.comparison.problem import Method
 from benchmarks.comparison.tuning import Effort, Result, measure
 from benchmarks.comparison.two_tower import GRID, TIMED_GRID, two_tower
-from twotower.common.console import one_line_errors
+from twotower.common.errors import one_line_errors
 
 OURS = "two_tower"
 GRID_SIZE = 8

@@ -27,7 +27,7 @@ import optuna
 import yaml
 
 from twotower.config import load_config
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
 from twotower.tracking.store import open_experiment

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from twotower.common.console import one_line_errors
+from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED

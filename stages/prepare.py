@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twotower.common.console import one_line_errors
+from twotower.common.errors import one_line_errors
 from twotower.config import load_config
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare

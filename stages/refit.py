@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from twotower.assessment.summary import summary
-from twotower.common.console import one_line_errors
+from twotower.common.errors import one_line_errors
 from twotower.common.paths import decompositions_folder, repository_root
 from twotower.config import load_config
 from twotower.refit import read_search, refit

@@ -14,7 +14,7 @@ from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
-from twotower.baselines.table import BASELINES, Baseline
+from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config

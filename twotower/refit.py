@@ -11,7 +11,7 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import Assessment, assess, unscored
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
-from twotower.baselines.table import TrainingData
+from twotower.baselines.baseline import TrainingData
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.scorers import DEFAULT, MODEL

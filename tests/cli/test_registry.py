@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.registry.conftest import MLFLOW, Workspace, _own_environment  # noqa: F401
-from twotower.registry.registry import CANDIDATE, Registry
+from twotower.registry.versions import CANDIDATE, Registry
 
 GOOD, POOR = 0.9, 0.1
 ALL = ("train", "validation", "test")

@@ -89,7 +89,7 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_defaults_are_those_of_the_service(tmp_path: Path) -> None:
-    app = pytest.importorskip("twotower.serving.app", reason="needs FastAPI")
+    app = pytest.importorskip("twotower.serving.http_app", reason="needs FastAPI")
     options = app.ServeOptions(artifacts=tmp_path)
     defaults = {name: p.default for name, p in inspect.signature(serve).parameters.items()}
     for name in ("approximate", "mmap", "poll", "max_k", "max_batch"):

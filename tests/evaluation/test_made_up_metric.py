@@ -15,6 +15,7 @@ from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.metrics import METRICS, Metric, Rankings, metric_label
 from twotower.refit import RefitOutputs, refit
 from twotower.search.objective import Objective
+from twotower.search.trial import Trial
 
 PARAMS = {
     "model": {"dim": 8},
@@ -54,7 +55,7 @@ def test_it_is_what_it_says() -> None:
 
 def test_it_is_an_objective_and_measured_beside_the_others(prepared: Path) -> None:
     objective = Objective(prepared, parse_config(PARAMS))
-    metrics = objective(BEST).metrics
+    metrics = objective(Trial(0, "RUNNING", BEST)).metrics
     assert {"map_at_5", "map_at_10", "map_at_20", "recall_at_10"} <= metrics.keys()
     assert 0 < metrics["map_at_10"] <= metrics["recall_at_10"]
     with pytest.raises(ConfigError, match=r"hit_rate_at_5, map_at_5, .*, got map_at_3"):

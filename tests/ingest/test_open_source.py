@@ -12,7 +12,7 @@ from twotower.config import parse_config
 from twotower.config.data import FORMATS, DataConfig, FileFormat
 from twotower.ingest.open_source import open_source
 from twotower.ingest.sources import text
-from twotower.ingest.sources.files import read_bytes
+from twotower.ingest.sources.raw_bytes import read_bytes
 from twotower.ingest.sources.source import Source
 
 PAIRS = [["a", "x"], ["a", "y"], ["b", "x"]]

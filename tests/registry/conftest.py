@@ -14,10 +14,10 @@ import pytest
 from tests.conftest import events, split_by_time, write_prepared
 from twotower.artifacts import write_artifacts
 from twotower.config import Config, parse_config
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.config.training import ModelConfig
 from twotower.data.prepared import read_catalogue
-from twotower.registry.registry import Registry
+from twotower.registry.versions import Registry
 from twotower.training.towers import TwoTower
 
 MLFLOW = MlflowConfig(experiment="tests", model="shop")

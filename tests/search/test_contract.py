@@ -16,6 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.search.test_run import Run
 from twotower.config import Config, parse_config
 from twotower.search.objective import Objective
+from twotower.search.trial import Trial
 
 PRUNERS: dict[str, Any] = {
     "none": "none",
@@ -150,5 +151,6 @@ def test_pinned_values_are_shown_and_part_of_the_best(tmp_path: Path, prepared: 
     assert "default" not in json.loads(run.outputs.validation.read_text())
     assert rows(run)[0].keys().isdisjoint({"params_loss", "params_temperature"})
     # The best parameters alone, on the sections as they are, are the best trial.
-    again = Objective(prepared, settings("random", "none"))(run.results["best_params"])
+    best = Trial(0, "RUNNING", run.results["best_params"])
+    again = Objective(prepared, settings("random", "none"))(best)
     assert again.metrics == run.results["best_trial"]["metrics"]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from filelock import FileLock
@@ -310,7 +311,7 @@ class TestPlots:
         forever = threading.Event()
         with monkeypatch.context() as patched:
             patched.setattr(background, "END_SECONDS", 0.1)
-            patched.setattr(background, "StudyRun", lambda *_: forever.wait())
+            patched.setattr(background, "StudyRun", lambda *_: forever.wait() and mock.Mock())
             assert self.uploaded(searched) == []
         forever.set()
-        assert "the plots: TimeoutError: no response within 0.1 s;" in capsys.readouterr().err
+        assert "the plots: no response within 0.1 s;" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -139,15 +140,15 @@ def test_the_code_is_that_of_the_search_and_not_of_the_sync(
 
 
 def test_the_store_of_the_environment_is_remembered_without_credentials(
-    root: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    root: Path, empty_store: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copy(empty_store, root / "other.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
     repository.track(0)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert repository.sync() == 3
     assert "to experiment tests at sqlite:///" in repository.lines[-1]
     assert repository.lines[-1].endswith("other.db")
-    assert (root / "other.db").exists()
     assert MlflowClient(tracking_uri=store_uri(None, root)).get_experiment_by_name("tests") is None
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")

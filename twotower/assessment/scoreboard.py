@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twotower.baselines.table import BASELINES, Setting, TrainingData, choose_setting
+from twotower.baselines.baseline import BASELINES, Setting, TrainingData, choose_setting
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.data.interactions import Interactions

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from twotower.common.console import one_line_errors
+from twotower.common.errors import one_line_errors
 
 
 class Commands(TyperGroup):

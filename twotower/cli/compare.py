@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples
+from twotower.common.scorers import MODEL
 
 
 @app.command(
@@ -26,7 +27,7 @@ def compare(
     ],
     scorer: Annotated[
         str, typer.Option(help="Whose metrics to compare: optimized, default, or a baseline.")
-    ] = "optimized",
+    ] = MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 42,
 ) -> None:

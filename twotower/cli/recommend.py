@@ -12,7 +12,7 @@ from twotower.common.paths import ARTIFACTS
 if TYPE_CHECKING:
     from twotower.artifacts import Id, IdColumn
     from twotower.serving import Recommender
-    from twotower.serving.batch import Batch
+    from twotower.serving.batch import BatchJob
 
 
 @app.command(
@@ -70,8 +70,8 @@ def recommend(
 
 def _batch(
     model: "Recommender", users: str | None, history: Path | None, k: int, *, exclude_seen: bool
-) -> "Batch":
-    from twotower.serving.batch import Batch
+) -> "BatchJob":
+    from twotower.serving.batch import BatchJob
     from twotower.serving.user_files import read_histories, read_ids
 
     artifacts = model.artifacts
@@ -81,4 +81,4 @@ def _batch(
         ids, histories = read_histories(history, integers=artifacts.item_ids.integers)
     elif users is not None and users != "all":
         ids = read_ids(Path(users), "user_id", integers=artifacts.user_ids.integers)
-    return Batch(ids, histories, k, exclude_seen)
+    return BatchJob(ids, histories, k, exclude_seen)

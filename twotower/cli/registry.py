@@ -8,7 +8,7 @@ import typer
 from twotower.cli.app import app, examples
 
 if TYPE_CHECKING:
-    from twotower.registry.registry import Registry
+    from twotower.registry.versions import Registry
 
 METRICS = Path("metrics/test.json")
 STAYS, INCOMPARABLE = 3, 4
@@ -24,7 +24,7 @@ app.add_typer(registry, name="registry")
 def _open() -> "Registry":
     from twotower.common.paths import repository_root
     from twotower.config import load_config
-    from twotower.registry.registry import Registry
+    from twotower.registry.versions import Registry
 
     return Registry(load_config().mlflow, repository_root())
 

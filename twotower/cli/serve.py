@@ -62,7 +62,7 @@ def serve(
     try:
         import uvicorn
 
-        from twotower.serving.app import OPTIONS, ServeOptions
+        from twotower.serving.http_app import OPTIONS, ServeOptions
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
         raise ConfigError(msg) from None
@@ -77,7 +77,7 @@ def serve(
     )
     os.environ[OPTIONS] = options.model_dump_json()
     uvicorn.run(
-        "twotower.serving.app:from_environment",
+        "twotower.serving.http_app:from_environment",
         factory=True,
         host=host,
         port=port,

@@ -1,4 +1,4 @@
-"""The errors a user can cause and fix; anything else is a bug and keeps its traceback.
+"""The errors a user can cause and fix, and what a command line shows of them.
 
 TwoTowerError
 ├── ConfigError       params.yaml or a command-line flag
@@ -11,6 +11,15 @@ TwoTowerError
 │   └── ComparisonError   models that cannot be compared: one was trained on test rows, say
 └── RequestError      a request that a model cannot answer
 """
+
+import errno
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
+"""Errors of a disk that is full or may not be written to."""
 
 
 class TwoTowerError(Exception):
@@ -51,3 +60,27 @@ class ComparisonError(RegistryError):
 
 class RequestError(TwoTowerError):
     """A request to a model is malformed: ids of the wrong type, a length out of range."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn a user's mistake or a full disk into one line and status 1, Ctrl-C into one and 130.
+
+    Letters that the output's encoding lacks (a pipe on Windows has few) are escaped, as on stderr.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except TwoTowerError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept", file=sys.stderr)  # noqa: T201
+        raise SystemExit(130) from None

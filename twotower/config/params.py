@@ -11,7 +11,7 @@ from twotower.common.paths import PARAMS
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
 from twotower.config.hpo import TAGS, HpoConfig
-from twotower.config.outputs import MlflowConfig, VisualizeConfig
+from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section, explain
 from twotower.config.training import (

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,13 +23,6 @@ from pydantic import (
 from twotower.common.table import Table, lazy
 from twotower.config.section import Section
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from twotower.training.losses import Batch
-    from twotower.training.starts import StartInputs
-    from twotower.training.towers import TwoTower
-
 Exponent = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -40,7 +33,7 @@ class Start:
     Attributes:
         name: in `model.init`.
         summary: one line for the docs.
-        function: sets the parameters of a new model in place.
+        function: (TwoTower, StartInputs) -> None, sets the parameters of a new model in place.
         is_model: whether it recommends without any training (`train.epochs: 0`).
         needs_id_embeddings: whether it sets embeddings of ids: the item tower must have one, and no
             hidden layers.
@@ -52,7 +45,7 @@ class Start:
 
     name: str
     summary: str
-    function: Callable[["TwoTower", "StartInputs"], None]
+    function: Callable[..., None]
     is_model: bool = False
     needs_id_embeddings: bool = False
     own_history_table: bool = False
@@ -179,14 +172,14 @@ class Loss:
     Attributes:
         name: in `train.loss`.
         summary: one line for the docs.
-        function: the scalar that is minimised.
+        function: (losses.Batch) -> Tensor, the scalar that is minimised.
         negatives: items that it needs besides the positives.
         log_q: whether `train.logq` corrects it for how often each candidate is sampled.
     """
 
     name: str
     summary: str
-    function: "Callable[[Batch], Tensor]"
+    function: Callable[..., Any]
     negatives: Negatives
     log_q: bool = False
 

@@ -8,7 +8,7 @@ from twotower.artifacts import META, verify_artifacts
 from twotower.common.errors import RegistryError, TwoTowerError
 from twotower.common.files import atomic_folder, sha256_file
 from twotower.common.paths import check_place
-from twotower.registry.registry import CHAMPION, MODEL_TAG, Registry
+from twotower.registry.versions import CHAMPION, MODEL_TAG, Registry
 
 
 def fetch(registry: Registry, out: Path) -> tuple[int, bool]:

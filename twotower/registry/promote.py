@@ -15,8 +15,8 @@ from twotower.common.files import json_text
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.registry.comparison import ChampionComparison, compare
-from twotower.registry.registry import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
 from twotower.registry.training_rows import count_trained_on, row_hashes
+from twotower.registry.versions import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -8,8 +8,8 @@ from typing import Any
 from twotower.artifacts import load_artifacts, verify_artifacts
 from twotower.common.errors import RegistryError
 from twotower.data.prepared import SPLITS, read_split
-from twotower.registry.registry import CANDIDATE, MODEL_TAG, Registry, version_tags
 from twotower.registry.training_rows import training_frame
+from twotower.registry.versions import CANDIDATE, MODEL_TAG, Registry, version_tags
 
 
 def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) -> tuple[int, bool]:

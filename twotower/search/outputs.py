@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.files import write_csv, write_json
+from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config import Config, SearchSpace
 from twotower.evaluation.metrics import random_expectation
 from twotower.search.driver import SearchResult
@@ -116,14 +117,14 @@ def validation_metrics(
     winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
-        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
+        RANDOM: random_expectation(objective.target, config.evaluate.ks).summary(),
     }
     if winner is not None:
-        metrics["optimized"] = winner.metrics
+        metrics[MODEL] = winner.metrics
     if result.confirmed is not None:
         metrics["confirmed"] = result.confirmed.metrics()
     if result.trials and config.search_space().starts_with_defaults:
-        metrics["default"] = result.trials[0].metrics
+        metrics[DEFAULT] = result.trials[0].metrics
     return metrics
 
 

@@ -26,7 +26,7 @@ FORMATS = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchJob:
     """Users to recommend for, and how.
 
     Attributes:
@@ -57,7 +57,7 @@ class Batch:
             yield replace(recommendations, queries=users, query_name="user_id")
 
 
-def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
+def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int]:
     """Write user_id, rank (from 1), item_id, score and source, one row per recommendation.
 
     Users are in the order of the batch; a user without any item left has no row.
@@ -95,7 +95,7 @@ def write_batch(model: Recommender, batch: Batch, out: Path) -> dict[str, int]:
     return dict(sorted(sources.items()))
 
 
-def _schema(model: Recommender, batch: Batch) -> Any:
+def _schema(model: Recommender, batch: BatchJob) -> Any:
     artifacts = model.artifacts
     integers = artifacts.user_ids.integers
     if batch.histories is not None:

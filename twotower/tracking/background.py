@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from twotower.common.paths import repository_root
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.search.trial import Trial
 from twotower.tracking.git import git_tags
 from twotower.tracking.store import explain, import_store
@@ -189,44 +188,30 @@ def upload_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
         return
 
     def upload() -> None:
-        content, root = json.loads(results.read_text(encoding="utf-8")), repository_root()
-        for study in map(read_note, tracked_folders(root)):
-            if study.has_results(content):
-                store = study.store_with_credentials(config)
-                StudyRun(replace(study, store=store), root).upload([folder])
-                return
-
-    try:
-        _call_within(END_SECONDS, upload)
-    except Exception as error:  # whatever it is, the plots are on disk
-        _warn(f"MLflow is missing the plots: {explain(error)}; to upload them, run: {SYNC}")
-
-
-def _call_within(seconds: float, action: Callable[[], None]) -> None:
-    """Call `action` in a thread that cannot keep the process alive.
-
-    HTTP requests have time limits of their own, but mlflow tries to open a database for minutes.
-
-    Raises:
-        TimeoutError: after `seconds`; the thread goes on.
-        Exception: what `action` raises.
-    """
-    outcome: Future[None] = Future()
-
-    def work() -> None:
         try:
-            action()
-            outcome.set_result(None)
-        except Exception as error:
-            outcome.set_exception(error)
+            _upload_plots(config, results, folder)
+        except Exception as error:  # whatever it is, the plots are on disk
+            _warn_of_plots(explain(error))
 
-    thread = threading.Thread(target=work, daemon=True)
+    # HTTP requests have time limits of their own, but mlflow tries to open a database for minutes.
+    thread = threading.Thread(target=upload, daemon=True)
     thread.start()
-    thread.join(seconds)
-    if not outcome.done():
-        msg = f"no response within {seconds:g} s"
-        raise TimeoutError(msg)
-    outcome.result()
+    thread.join(END_SECONDS)
+    if thread.is_alive():
+        _warn_of_plots(f"no response within {END_SECONDS:g} s")
+
+
+def _upload_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
+    content, root = json.loads(results.read_text(encoding="utf-8")), repository_root()
+    for study in map(read_note, tracked_folders(root)):
+        if study.has_results(content):
+            store = study.store_with_credentials(config)
+            StudyRun(replace(study, store=store), root).upload([folder])
+            return
+
+
+def _warn_of_plots(reason: str) -> None:
+    _warn(f"MLflow is missing the plots: {reason}; to upload them, run: {SYNC}")
 
 
 def _warn_of(error: Exception) -> None:

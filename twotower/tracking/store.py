@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,14 +25,14 @@ PATIENCE = {
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-"""Defaults of stages; a user's own variables win. MLflow's retry a dead server for minutes."""
+"""For stages, unless the user sets them; MLflow's own retries of a dead server take minutes."""
 COMMAND_PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "600",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-"""Defaults of commands, which have nothing to do but wait for the server."""
+"""The same for commands, which have nothing to do but wait for the server."""
 MAX_REASON = 200
 """Characters of an error's reason that are shown."""
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from twotower.common.errors import ConfigError, SearchError, TrackingError
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.search.identity import Fingerprint
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.database import open_database

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from twotower.common.errors import TrackingError
 from twotower.common.files import json_text, sha256_text, write_text
 from twotower.common.paths import live_folder
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.tracking.store import TRACKING_URI, without_credentials
 
 if TYPE_CHECKING:

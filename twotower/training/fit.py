@@ -171,7 +171,7 @@ class _Step:
             temperature=self._temperature,
             log_q=self._log_q[item_idx] if corrected else None,
         )
-        loss = self._loss.function(inputs)
+        loss: Tensor = self._loss.function(inputs)
         if self.config.weight_decay:
             squared = query.square().sum() + candidate.square().sum()
             loss = loss + self.config.weight_decay * squared / (2 * len(batch))

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import Int64Array
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.files import read_text
+from twotower.ingest.sources.raw_bytes import read_text
 from twotower.ingest.sources.source import Source
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.files import read_bytes
+from twotower.ingest.sources.raw_bytes import read_bytes
 from twotower.ingest.sources.source import Source
 
 

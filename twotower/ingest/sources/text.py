@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.files import read_text
+from twotower.ingest.sources.raw_bytes import read_text
 from twotower.ingest.sources.source import Source
 
 BLOCK_BYTES = 1 << 24

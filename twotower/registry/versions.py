@@ -9,7 +9,7 @@ from twotower.artifacts import Artifacts, load_artifacts
 from twotower.common.arrays import UInt64Array
 from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
 from twotower.common.files import json_text, sha256_file, sha256_text
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.data.prepared import SPLITS
 from twotower.registry import training_rows
 from twotower.registry.package import FOLDER, package

@@ -21,11 +21,11 @@ from twotower.common.errors import (
     RegistryError,
     TrackingError,
 )
-from twotower.config.outputs import MlflowConfig
+from twotower.config.reporting import MlflowConfig
 from twotower.registry.fetch import fetch
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
 from twotower.registry.register import register
-from twotower.registry.registry import CANDIDATE, CHAMPION, Registry
+from twotower.registry.versions import CANDIDATE, CHAMPION, Registry
 from twotower.serving.live import LiveModel
 
 GOOD, POOR = 0.9, 0.1

@@ -12,7 +12,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 
 from fastapi.testclient import TestClient
 
-from twotower.serving.app import ServeOptions, create_app
+from twotower.serving.http_app import ServeOptions, create_app
 from twotower.serving.live import LiveModel, Served
 
 

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from tests.conftest import catalogue_of, events, split_by_time
-from twotower.baselines import table
-from twotower.baselines.table import BASELINES, Baseline, TrainingData, choose_setting
+from twotower.baselines.baseline import BASELINES, Baseline, TrainingData, choose_setting
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
@@ -83,7 +82,7 @@ def test_nothing_to_choose_by_gives_the_middle_of_the_grid() -> None:
 
 def test_what_cannot_be_fitted_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = small()
-    monkeypatch.setattr(table, "MAX_ITEMS", 20)
+    monkeypatch.setattr("twotower.baselines.baseline.MAX_ITEMS", 20)
     why = {baseline.name: baseline.obstacle(without_times(rows)) for baseline in BASELINES.values()}
     assert why == {
         "popularity": "",
