@@ -36,7 +36,7 @@ def objective(trial: Trial, _report: Report | None = None) -> Trial:
 
 def run_trial(number: int, config: Config, earlier: dict[int, Trial]) -> Trial:
     """A finished trial, proposed from the earlier ones."""
-    trial = propose(number, earlier, config.search_space(), config.hpo, config.seed)
+    trial = propose(number, earlier, config.search_space, config.hpo, config.seed)
     return execute(replace(trial, provenance="p"), objective)
 
 
@@ -57,7 +57,7 @@ def measure(config: Config, counts: list[int], folder: Path) -> None:
     location = StudyLocation(
         folder / ".hpo", folder / "hpo_study.db", Fingerprint({}), Fingerprint({})
     )
-    space = distributions(config.search_space().searched)
+    space = distributions(config.search_space.searched)
     with open_study(location, config.hpo, print) as study:
         for count in counts:
             keeping = fill(study, count)

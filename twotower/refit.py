@@ -67,7 +67,7 @@ class _TrainingSet:
     decompositions: Path | None
 
     def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
-        model_config, train_config = config.search_space().sections(params)
+        model_config, train_config = config.search_space.sections(params)
         seed = config.seed if seed is None else seed
         return fit(
             self.catalogue,
@@ -128,7 +128,7 @@ def refit(
     """
     outputs = outputs or RefitOutputs()
     best_params: dict[str, Any] = dict(search["best_params"])
-    if unknown := sorted(set(best_params) - config.search_space().defaults.keys()):
+    if unknown := sorted(set(best_params) - config.search_space.defaults.keys()):
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"
         raise SearchError(msg)
     data = _PreparedData(prepared, decompositions)
@@ -202,7 +202,7 @@ def _score_models(
             board.seeds.append(board.evaluate(_scorer(other)))
         except TrainingError:
             board.num_diverged += 1
-    sections = config.search_space().sections
+    sections = config.search_space.sections
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
     board.default_differs = default != best
     if not board.default_differs:
@@ -221,7 +221,7 @@ def _scorer(model: TwoTower) -> VectorScorer:
 def _meta(
     config: Config, best_params: Mapping[str, Any], training: _TrainingSet, assessment: Assessment
 ) -> dict[str, Any]:
-    model_config, train_config = config.search_space().sections(best_params)
+    model_config, train_config = config.search_space.sections(best_params)
     return {
         "best_params": dict(best_params),
         "evaluate": config.evaluate.model_dump(mode="json"),

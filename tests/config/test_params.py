@@ -187,6 +187,6 @@ def test_overrides_replace_values_by_dotted_key(tmp_path: Path) -> None:
 
 def test_hyperparameters_have_one_home_each() -> None:
     assert not set(ModelConfig.model_fields) & set(TrainConfig.model_fields)
-    model, train = Config().search_space().sections({"dim": 8, "lr": 0.5})
+    model, train = Config().search_space.sections({"dim": 8, "lr": 0.5})
     assert (model.dim, train.lr) == (8, 0.5)
     assert hyperparameters(model, train)["dim"] == 8

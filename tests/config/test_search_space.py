@@ -16,7 +16,7 @@ def config(space: dict[str, Any], fixed: dict[str, Any] | None = None, **section
 
 
 def space_of(*settings: Any, **sections: Any) -> SearchSpace:
-    return config(*settings, **sections).search_space()
+    return config(*settings, **sections).search_space
 
 
 def test_without_conditions_the_order_is_alphabetical() -> None:
@@ -73,7 +73,7 @@ def test_what_depends_on_a_ruled_out_parameter_is_ruled_out() -> None:
         "logq": LOGQ,
         "dim": {"type": "int", "low": 8, "high": 64},
     }
-    assert list(config(space, {"loss": "mse"}).search_space().searched) == ["dim"]
+    assert list(config(space, {"loss": "mse"}).search_space.searched) == ["dim"]
 
 
 def test_pinned_values_have_the_type_that_training_uses() -> None:
@@ -85,9 +85,9 @@ def test_pinned_values_have_the_type_that_training_uses() -> None:
 
 def test_a_pinned_name_may_stay_in_the_space() -> None:
     settings = config({"lr": LR, "loss": LOSS}, {"loss": "mse"})
-    assert list(settings.search_space().searched) == ["lr"]
+    assert list(settings.search_space.searched) == ["lr"]
     assert "loss" in settings.hpo.search_space
-    assert not settings.search_space().starts_with_defaults
+    assert not settings.search_space.starts_with_defaults
     assert space_of({"lr": LR, "loss": LOSS}, {"loss": "softmax"}).starts_with_defaults
 
 
@@ -186,3 +186,12 @@ def test_a_spectral_start_is_as_wide_as_what_is_searched() -> None:
 def test_a_training_run_takes_hyperparameters_only() -> None:
     with pytest.raises(ConfigError, match="threads is not a hyperparameter"):
         space_of({"lr": LR}).sections({"threads": 2})
+
+
+def test_it_is_built_once_for_a_config_and_anew_for_a_changed_copy() -> None:
+    settings = config({"lr": LR, "loss": LOSS})
+    assert settings.search_space is settings.search_space
+    pinned = settings.hpo.model_copy(update={"fixed": {"loss": "mse"}})
+    changed = settings.model_copy(update={"hpo": pinned})
+    assert list(changed.search_space.searched) == ["lr"]
+    assert list(settings.search_space.searched) == ["loss", "lr"]

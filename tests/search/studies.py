@@ -68,7 +68,7 @@ def extend(
 def proposed(
     number: int, earlier: Mapping[int, Trial], settings: Config, seed: int = 42, **options: Any
 ) -> Trial:
-    return propose(number, earlier, settings.search_space(), settings.hpo, seed, **options)
+    return propose(number, earlier, settings.search_space, settings.hpo, seed, **options)
 
 
 def params_of(trials: dict[int, Trial]) -> list[Params]:

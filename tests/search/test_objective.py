@@ -37,7 +37,7 @@ def test_patience_stops_and_keeps_the_best_epoch(prepared) -> None:
     assert finished.metrics["recall_at_10"] == max(seen)
     assert finished.state == "COMPLETE"
     # Refit is told to train the same epochs of the same schedule.
-    params = best_params(settings.search_space(), finished)
+    params = best_params(settings.search_space, finished)
     assert params == {"last_epoch": best}
     again = config(model={"dim": 8}, train=train | params)
     assert Objective(prepared, again)(trial()).metrics == finished.metrics
@@ -48,7 +48,7 @@ def test_without_patience_the_last_epoch_counts(prepared) -> None:
     finished = Objective(prepared, settings)(trial())
     assert finished.best_epoch is None
     assert len(finished.losses) == 3
-    assert best_params(settings.search_space(), finished) == {}
+    assert best_params(settings.search_space, finished) == {}
 
 
 def test_the_closed_form_model_is_scored_without_an_epoch(prepared) -> None:
@@ -67,10 +67,10 @@ def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path, i
     objective = Objective(prepared, settings, tmp_path / "kept")
     trials = {dim: objective(trial(dim=dim)) for dim in (4, 16)}
     assert len(list((tmp_path / "kept").glob("*.npz"))) == 1
-    params = best_params(settings.search_space(), trials[4])
+    params = best_params(settings.search_space, trials[4])
     assert params == {"dim": 4, "spectral_rank": 16}
     # The same vectors as a training run with these parameters.
-    model, train = settings.search_space().sections(params)
+    model, train = settings.search_space.sections(params)
     catalogue = read_catalogue(prepared / "vocabulary")
     rows = catalogue.encode(read_split(prepared / "train.parquet"))
     fitted = fit(catalogue, rows, model, train, seed=settings.seed)

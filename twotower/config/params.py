@@ -1,8 +1,9 @@
 """params.yaml, read and validated as a whole."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -51,9 +52,16 @@ class Config(Section):
     visualize: VisualizeConfig = VisualizeConfig()
     mlflow: MlflowConfig = MlflowConfig()
 
+    @cached_property
     def search_space(self) -> SearchSpace:
-        """What `hpo` searches over the sections `model` and `train`."""
+        """What `hpo` searches over the sections `model` and `train`, built once."""
         return SearchSpace.of(self.model, self.train, self.hpo)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with other sections; their search space is built anew."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("search_space", None)  # pydantic copies what was cached
+        return copy
 
     @model_validator(mode="after")
     def _check_objective(self) -> "Config":
@@ -70,7 +78,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_search_space(self) -> "Config":
-        self.search_space()
+        _ = self.search_space  # which checks itself
         return self
 
 

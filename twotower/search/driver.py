@@ -63,7 +63,7 @@ class SearchDriver:
         self._warm_start = warm_start
         self._config = config
         self._hpo = config.hpo
-        self._space = config.search_space()
+        self._space = config.search_space
         self._study = study
         self._dispatcher = dispatcher
         self._provenance = provenance

@@ -58,7 +58,7 @@ def build_identity(
     The number of trials, the time budget and the storage are no part of it. The trials of a warm
     start are.
     """
-    search_space = config.search_space()
+    search_space = config.search_space
     space = {
         name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
         for name, distribution in distributions(search_space.searched).items()

@@ -48,7 +48,7 @@ class Objective:
         # Workers on other machines get a copy: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         self._config = config.model_copy(update={"hpo": hpo})
-        self._space = config.search_space()
+        self._space = config.search_space
         self._catalogue = read_catalogue(folder / "vocabulary")
         train, validation = (
             read_split(folder / f"{name}.parquet") for name in ("train", "validation")

@@ -64,7 +64,7 @@ def write_outputs(
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """The results as plain values."""
     winner = result.winner
-    space = config.search_space()
+    space = config.search_space
     states = Counter(trial.state.lower() for trial in result.trials)
     results = {
         "best_params": best_params(space, winner),
@@ -123,7 +123,7 @@ def validation_metrics(
         metrics[MODEL] = winner.metrics
     if result.confirmed is not None:
         metrics["confirmed"] = result.confirmed.metrics()
-    if result.trials and config.search_space().starts_with_defaults:
+    if result.trials and config.search_space.starts_with_defaults:
         metrics[DEFAULT] = result.trials[0].metrics
     return metrics
 
@@ -134,7 +134,7 @@ def write_trials(path: Path, config: Config, trials: list[Trial]) -> None:
     The cell of a parameter whose condition does not hold is empty; value and metrics of a pruned
     trial are those after its last epoch.
     """
-    names = sorted(config.search_space().searched)
+    names = sorted(config.search_space.searched)
     metrics = sorted({name for trial in trials for name in trial.metrics})
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
     columns += [*(f"metrics_{name}" for name in metrics), "best_epoch", "failure"]

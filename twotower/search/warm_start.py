@@ -53,7 +53,7 @@ def read_warm_start(path: Path, config: Config) -> WarmStart:
     Raises:
         SearchError: if the file has another format.
     """
-    space = config.search_space()
+    space = config.search_space
     tried = [canonical(space.default_params)] if space.include_defaults else []
     warm_start = WarmStart([], [])
     for number, stored in enumerate(_read(path)):

@@ -51,7 +51,7 @@ def test_the_window_is_part_of_the_search() -> None:
 def test_floats_are_as_reported_and_inside_the_space() -> None:
     space = {"lr": {"type": "float", "low": 1 / 3e4, "high": 1 / 9, "log": True}}
     settings = config(search_space=space, include_defaults=False)
-    [distribution] = distributions(settings.search_space().searched).values()
+    [distribution] = distributions(settings.search_space.searched).values()
     for seed in range(40):
         lr = proposed(0, {}, settings, seed).params["lr"]
         assert canonical(lr) == lr

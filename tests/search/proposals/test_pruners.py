@@ -35,7 +35,7 @@ def params_of(number: int) -> Params:
 
 
 def finished(number: int, trials: dict[int, Trial], settings: Any) -> Trial:
-    pruning = pruning_of(number, trials, settings.hpo, settings.search_space())
+    pruning = pruning_of(number, trials, settings.hpo, settings.search_space)
     trial = Trial(number, "RUNNING", params_of(number), "p", system_attrs={"a": 1})
     trial, pruning = pickle.loads(pickle.dumps((trial, pruning)))  # noqa: S301 - as sent to a worker
     return execute(trial, curve, pruning)
@@ -92,7 +92,7 @@ def test_records_that_went_through_json_lead_to_the_same(pruner: str) -> None:
 def test_without_a_pruner_nothing_is_reported() -> None:
     record = run(1, "none")[0]
     assert (record.state, record.intermediate) == ("COMPLETE", {})
-    assert pruning_of(0, {}, config().hpo, config().search_space()) is None
+    assert pruning_of(0, {}, config().hpo, config().search_space) is None
 
 
 def test_the_median_waits_for_trials_and_for_epochs() -> None:
@@ -106,7 +106,7 @@ def test_the_median_waits_for_trials_and_for_epochs() -> None:
 def test_a_trial_in_its_last_epoch_is_not_stopped() -> None:
     settings = config(pruner=PRUNERS["median"])
     records = run(12, PRUNERS["median"])
-    pruning = pruning_of(12, records, settings.hpo, settings.search_space())
+    pruning = pruning_of(12, records, settings.hpo, settings.search_space)
     trial = Trial(12, "RUNNING", {"dim": 8, "epochs": 1, "lr": 0.5})
     assert EpochWatch(12, pruning)(1, 0.0)
     assert execute(trial, curve, pruning).state == "COMPLETE"
@@ -125,6 +125,6 @@ def test_the_most_epochs_are_those_of_the_space(space: Any, fixed: Any, most: in
     if "dim" in space:
         space = space | {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}
     settings = config(pruner="hyperband", search_space=space, fixed=fixed)
-    pruning = pruning_of(0, {}, settings.hpo, settings.search_space())
+    pruning = pruning_of(0, {}, settings.hpo, settings.search_space)
     assert pruning is not None
     assert pruning.most_epochs == most

@@ -54,7 +54,7 @@ def test_resumed_from_a_snapshot_equals_straight(
     sampler: str, conditional: bool, tmp_path: Path
 ) -> None:
     settings = config(sampler_of(sampler), conditional=conditional)
-    space = distributions(settings.search_space().searched)
+    space = distributions(settings.search_space.searched)
     straight = run(COUNT, settings)
     for cut in (1, 9, 13):
         path = tmp_path / f"{cut}.db"
