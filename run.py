@@ -1,7 +1,8 @@
 """Run a command of this project in its own environment, .venv, which is made on first use.
 
     python run.py                     the pipeline: dvc repro
-    python run.py test [ARGUMENTS]    the tests: pytest ARGUMENTS, e.g. test -k split
+    python run.py test                the tests, on all processors, but for the slow ones
+    python run.py test ARGUMENTS      pytest ARGUMENTS, e.g. test -k split, or test -m slow
     python run.py -- COMMAND          anything else, e.g. -- dvc exp show
     python run.py --help              this text
 
@@ -60,7 +61,7 @@ def parse(arguments: list[str]) -> list[str]:
     if not arguments:
         return [str(PYTHON), "-m", "dvc", "repro"]
     if arguments[0] == "test":
-        return [str(PYTHON), "-m", "pytest", *arguments[1:]]
+        return [str(PYTHON), "-m", "pytest", *(arguments[1:] or ["-n", "logical"])]
     if arguments[0] != "--" or len(arguments) == 1:
         fail(f"unknown arguments: {' '.join(arguments)}\n\n{__doc__}", status=2)
     return arguments[1:]

@@ -87,7 +87,7 @@ def calls(checkout: Path) -> list[str]:
 def test_commands(run: ModuleType) -> None:
     python = str(run.PYTHON)
     assert run.parse([]) == [python, "-m", "dvc", "repro"]
-    assert run.parse(["test"]) == [python, "-m", "pytest"]
+    assert run.parse(["test"]) == [python, "-m", "pytest", "-n", "logical"]
     assert run.parse(["test", "-k", "split"]) == [python, "-m", "pytest", "-k", "split"]
     assert run.parse(["--", "dvc", "exp", "show"]) == ["dvc", "exp", "show"]
 

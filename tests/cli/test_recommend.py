@@ -180,7 +180,7 @@ def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     vectors = [[1.0] * 8, [0.5] * 8, [0.0] * 8]
     model = Recommender.load(write_model(tmp_path / "wide", vectors, vectors, [(0, 1)]))
     monkeypatch.setattr(batch, "CHUNK", 16)
-    chunks = batch.Batch(model.artifacts.user_ids, k=1).chunks(model)
+    chunks = batch.BatchJob(model.artifacts.user_ids, k=1).chunks(model)
     assert [len(chunk) for chunk in chunks] == [2, 1]
 
 

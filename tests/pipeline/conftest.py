@@ -6,12 +6,29 @@ import pytest
 
 from tests.pipeline.project import Project, create
 
+QUICK = (
+    "test_every_declared_output_is_there",
+    "test_everything_is_committed_or_ignored",
+    "test_a_second_run_does_nothing",
+    "test_ids_come_out_as_they_went_in",
+    "test_a_parameter_concerns_its_stages",
+    "test_the_search_depends_on_no_test_file",
+    "test_other_test_rows_leave_all_that_the_search_reads",
+    "test_an_unusable_flag_is_shown_with_the_usage",
+    "test_a_wrong_value_is_one_line",
+    "test_a_mistake_in_the_parameters_is_one_line",
+)
+"""Tests that share one finished pipeline and run no search of their own."""
 
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not to run are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
+    """Mark every test of this folder; one worker runs the quick ones, as it has the pipeline."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.pipeline)
+            quick = item.name.startswith(QUICK)
+            item.add_marker(pytest.mark.xdist_group("pipeline") if quick else pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
 from twotower.search.proposals.propose import propose
@@ -11,6 +13,10 @@ from twotower.search.trial import Params, Trial
 DEFAULT_LR = 0.005
 """Of trial 0, not the project's: another default is not another way to propose."""
 SAMPLERS = ("tpe", "random", "gp", "cmaes")
+EACH_SAMPLER = [
+    pytest.param(name, marks=pytest.mark.slow if name == "gp" else ()) for name in SAMPLERS
+]
+"""For tests of many proposals: those of a Gaussian process take seconds."""
 CONDITIONAL: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
     "epochs": {"type": "int", "low": 3, "high": 15},

@@ -264,6 +264,7 @@ Confirming(Path(sys.argv[1]), objective=Killed(), top=3, seeds=3)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills itself")
+@pytest.mark.slow
 def test_killed_and_resumed_equals_straight(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,14 @@ def settings(sampler: str, pruner: str, count: int = 8, **hpo: Any) -> Config:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("sampler", "pruner"), list(product(SAMPLERS, PRUNERS)))
+QUICK = {("tpe", "none"), ("random", "median"), ("cmaes", "hyperband")}
+PAIRS = [
+    pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
+    for pair in product(SAMPLERS, PRUNERS)
+]
+
+
+@pytest.mark.parametrize(("sampler", "pruner"), PAIRS)
 def test_grown_and_resumed_equal_straight(
     sampler: str, pruner: str, tmp_path: Path, prepared: Path
 ) -> None:
@@ -77,6 +85,7 @@ def test_grown_and_resumed_equal_straight(
     assert resumed.digests == straight.digests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "pruner"),
     [("tpe", "median"), ("gp", "hyperband"), ("cmaes", "successive_halving")],
@@ -125,15 +134,16 @@ def test_a_pruned_trial_is_counted_and_shown_and_never_the_best(pruned: Run) -> 
 
 def test_ranking_after_each_epoch_changes_no_model(pruned: Run, prepared: Path) -> None:
     objective = Objective(prepared, settings("random", "none"))
-    params = pruned.results["best_trial"]["params"]
+    best = Trial(0, "RUNNING", pruned.results["best_trial"]["params"])
     seen: dict[int, float] = {}
-    assert objective(params).metrics == pruned.results["best_trial"]["metrics"]
-    told = objective(params, lambda epoch, value: bool(seen.update({epoch: value})))
-    assert told == objective(params)
-    assert seen[params["epochs"]] == told.metrics["recall_at_10"]
+    assert objective(best).metrics == pruned.results["best_trial"]["metrics"]
+    watched = objective(best, lambda epoch, value: bool(seen.update({epoch: value})))
+    assert watched == objective(best)
+    assert seen[best.params["epochs"]] == watched.metrics["recall_at_10"]
     # What was seen after an epoch is what training only so long would have given.
     for epoch, value in seen.items():
-        assert objective(params | {"epochs": epoch}).metrics["recall_at_10"] == value
+        shorter = replace(best, params=best.params | {"epochs": epoch})
+        assert objective(shorter).metrics["recall_at_10"] == value
 
 
 def test_an_unset_parameter_is_an_empty_cell(pruned: Run) -> None:

@@ -78,13 +78,14 @@ def straight(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
     return Run(tmp_path_factory.mktemp("straight"), prepared, config())
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_worker_processes_give_the_same_bytes(
     straight: Run, tmp_path: Path, prepared: Path, workers: int
 ) -> None:
     assert Run(tmp_path, prepared, config(workers=workers)).digests == straight.digests
 
 
+@pytest.mark.slow
 def test_what_a_killed_search_shared_with_its_workers_is_deleted(
     straight: Run, tmp_path: Path, prepared: Path
 ) -> None:
@@ -144,6 +145,7 @@ def test_added_trials_are_added_to_what_is_there(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills process groups")
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_and_resumed_equals_straight(
     straight: Run, tmp_path: Path, prepared: Path, workers: int
@@ -221,6 +223,7 @@ def test_results_say_what_was_found(straight: Run) -> None:
 CONFIRM = {"n_trials": 3, "confirm": {"top": 2, "seeds": 2}}
 
 
+@pytest.mark.slow
 def test_confirmed_models_are_those_of_the_fresh_seeds(tmp_path: Path, prepared: Path) -> None:
     plain = Run(tmp_path, prepared, config(n_trials=3))
     assert "confirm" not in plain.results

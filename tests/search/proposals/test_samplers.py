@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import REPOSITORY
-from tests.search.studies import SAMPLERS, config, extend, params_of, run
+from tests.search.studies import EACH_SAMPLER, config, extend, params_of, run
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
 from twotower.search.trial import Trial, distributions
 
@@ -24,7 +24,7 @@ def sampler_of(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", EACH_SAMPLER)
 def test_a_fresh_process_with_another_hash_seed_and_more_threads_proposes_the_same(
     sampler: str, conditional: bool
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_fresh_process_with_another_hash_seed_and_more_threads_proposes_the_sa
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", EACH_SAMPLER)
 def test_resumed_from_a_snapshot_equals_straight(
     sampler: str, conditional: bool, tmp_path: Path
 ) -> None:
@@ -63,7 +63,7 @@ def test_resumed_from_a_snapshot_equals_straight(
         assert extend(known, COUNT, settings) == straight
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", EACH_SAMPLER)
 def test_a_record_that_went_through_json_leads_to_the_same(sampler: str) -> None:
     settings = config(sampler_of(sampler))
     straight = run(COUNT, settings)
@@ -72,7 +72,7 @@ def test_a_record_that_went_through_json_leads_to_the_same(sampler: str) -> None
     assert extend(known, COUNT, settings) == straight
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", EACH_SAMPLER)
 def test_conditional_parameters_are_there_only_where_their_condition_holds(sampler: str) -> None:
     trials = params_of(run(COUNT, config(sampler_of(sampler), conditional=True)))
     for params in trials:

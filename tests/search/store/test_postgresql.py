@@ -61,6 +61,7 @@ def stored(server: Server) -> list[int]:
     return [number for number, _, _ in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server_storage", [False, True])
 def test_killed_at_any_moment_nothing_is_lost(
     tmp_path: Path, server: Server, url: str, server_storage: bool

@@ -34,7 +34,7 @@ def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
 
 def test_rows_are_those_that_optuna_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_snapshot(tmp_path / "ours.db", "s", varied(), SPACE, {"a": 1})
-    monkeypatch.setattr(snapshot_module, "KNOWN_SCHEMA", "another")
+    monkeypatch.setattr(snapshot_module, "INSERT_SCHEMA", "another")
     write_snapshot(tmp_path / "optuna.db", "s", varied(), SPACE, {"a": 1})
     assert dump(tmp_path / "ours.db") == dump(tmp_path / "optuna.db")
     assert (tmp_path / "ours.db").read_bytes() != (tmp_path / "optuna.db").read_bytes()
@@ -42,7 +42,7 @@ def test_rows_are_those_that_optuna_writes(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_schema_is_the_known_one(tmp_path: Path) -> None:
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/x.db")
-    assert storage.get_current_version() == snapshot_module.KNOWN_SCHEMA
+    assert storage.get_current_version() == snapshot_module.INSERT_SCHEMA
     storage.engine.dispose()
 
 
@@ -139,7 +139,7 @@ def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> No
         read_snapshot(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: not a study of this search: ")
-    assert message.endswith("; delete the file to start anew")
+    assert message.endswith("; delete the file to start afresh")
     assert problem in message
     assert "\n" not in message
 

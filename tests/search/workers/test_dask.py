@@ -78,6 +78,7 @@ def test_a_cluster_of_this_machine_gives_the_same_bytes(
 
 
 @posix_only
+@pytest.mark.slow
 def test_a_killed_worker_costs_one_try_and_another_takes_its_place(tmp_path: Path) -> None:
     objective = Noting(tmp_path)
     with serving(objective, limit=1) as (workers, _):
@@ -91,6 +92,7 @@ def test_a_killed_worker_costs_one_try_and_another_takes_its_place(tmp_path: Pat
         assert workers.count == 1
 
 
+@pytest.mark.slow
 def test_the_objective_arrives_once_at_each_worker_and_trials_never_overlap(
     tmp_path: Path, cluster: Cluster
 ) -> None:
@@ -172,6 +174,7 @@ def slow(address: str | None = None) -> Config:
 
 @posix_only
 @pytest.mark.pipeline
+@pytest.mark.slow
 def test_the_same_bytes_when_workers_scheduler_and_driver_are_killed(
     tmp_path: Path, prepared: Path, cluster: Cluster
 ) -> None:
