@@ -21,14 +21,12 @@ QUICK = (
 """Tests that share one finished pipeline and run no search of their own."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before those that are not to run are left out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder; one worker runs the quick ones, as it has the pipeline."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.pipeline)
-            quick = item.name.startswith(QUICK)
-            item.add_marker(pytest.mark.xdist_group("pipeline") if quick else pytest.mark.slow)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of this folder."""
+    if item.path.is_relative_to(Path(__file__).parent):
+        item.add_marker(pytest.mark.pipeline)
+        if not item.name.startswith(QUICK):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

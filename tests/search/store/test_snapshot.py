@@ -125,9 +125,9 @@ def with_a_foreign_trial(path: Path) -> None:
     [
         (garbage, "file is not a database"),
         (cut, "malformed"),
-        (empty, "holds 0 studies"),
+        (empty, "has 0 studies"),
         (of_a_newer_optuna, "no longer compatible with the table schema"),
-        (of_two_studies, "holds 2 studies"),
+        (of_two_studies, "has 2 studies"),
         (with_a_foreign_trial, "has a trial 1 that this search did not run"),
     ],
 )
