@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
-from twotower.assessment.statistics.paired import paired_intervals
+from twotower.assessment.statistics.paired_tests import paired_intervals
 from twotower.assessment.verdict import verdict
 from twotower.baselines.popularity import Popularity
 from twotower.common.arrays import Float64Array, Int64Array

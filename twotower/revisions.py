@@ -13,7 +13,7 @@ import pandas as pd
 
 from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired import paired_intervals, paired_tests
+from twotower.assessment.statistics.paired_tests import paired_intervals, paired_tests
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
 from twotower.common.scorers import MODEL

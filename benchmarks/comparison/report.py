@@ -10,7 +10,7 @@ from benchmarks.comparison.clock import FRONTIER, OBJECTIVE
 from benchmarks.comparison.datasets import Dataset
 from benchmarks.comparison.tuning import Result, describe
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
-from twotower.assessment.statistics.paired import paired_intervals
+from twotower.assessment.statistics.paired_tests import paired_intervals
 from twotower.common.files import json_text, write_csv
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.metrics import metric_label, random_expectation

@@ -9,7 +9,7 @@ from tests.conftest import catalogue_of, events, split_by_time
 from twotower.artifacts import load_artifacts, write_artifacts
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.serving import Recommender
-from twotower.serving.vectors import history_vectors
+from twotower.serving.query_vectors import history_vectors
 from twotower.training.fit import fit
 
 TRAIN = split_by_time(events(seed=0))["train"].drop_duplicates(["user_id", "item_id"])

@@ -26,7 +26,7 @@ from twotower.registry.fetch import fetch
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
 from twotower.registry.register import register
 from twotower.registry.versions import CANDIDATE, CHAMPION, Registry
-from twotower.serving.live import LiveModel
+from twotower.serving.live_model import LiveModel
 
 GOOD, POOR = 0.9, 0.1
 

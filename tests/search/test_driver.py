@@ -12,7 +12,8 @@ import pytest
 from twotower.common.errors import SearchError
 from twotower.common.files import round_float
 from twotower.config import Config, parse_config
-from twotower.search.dispatch import Dispatcher, Job
+from twotower.search import dispatcher as dispatcher_module
+from twotower.search.dispatcher import Dispatcher, Job
 from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import Fingerprint
 from twotower.search.objective import Report
@@ -64,16 +65,15 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def finish_when_the_driver_waits(monkeypatch: pytest.MonkeyPatch) -> list[Scripted]:
     """Let the workers go on when nothing is done yet, as real ones would."""
-    from twotower.search import dispatch
 
-    whole, active = dispatch.wait, []
+    whole, active = dispatcher_module.wait, []
 
     def wait(futures: Any, timeout: float | None, when: str) -> Any:
         if active and not any(future.done() for future in futures):
             active[0].finish_one()
         return whole(futures, timeout, when)
 
-    monkeypatch.setattr(dispatch, "wait", wait)
+    monkeypatch.setattr(dispatcher_module, "wait", wait)
     return active
 
 
@@ -161,7 +161,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("twotower.search.dispatch.time", clock)
+    monkeypatch.setattr("twotower.search.dispatcher.time", clock)
     return clock
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 from fastapi.testclient import TestClient
 
 from twotower.serving.http_app import ServeOptions, create_app
-from twotower.serving.live import LiveModel, Served
+from twotower.serving.live_model import LiveModel, Served
 
 
 def client_of(folder: Path, **options: Any) -> TestClient:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired import paired_test, paired_tests
+from twotower.assessment.statistics.paired_tests import paired_test, paired_tests
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed

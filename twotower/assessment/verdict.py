@@ -35,7 +35,7 @@ import numpy as np
 
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.bounded import bounded_p_value
-from twotower.assessment.statistics.paired import paired_tests
+from twotower.assessment.statistics.paired_tests import paired_tests
 from twotower.assessment.statistics.power import users_needed
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import MODEL, RANDOM

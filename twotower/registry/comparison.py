@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from twotower.artifacts import Artifacts
-from twotower.assessment.statistics.paired import paired_interval, paired_test
+from twotower.assessment.statistics.paired_tests import paired_interval, paired_test
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import ComparisonError, RequestError
 from twotower.common.seeds import derive_seed

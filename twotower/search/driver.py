@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.search.confirmed import Confirmed
-from twotower.search.dispatch import Dispatcher, Job
+from twotower.search.confirmation_result import Confirmed
+from twotower.search.dispatcher import Dispatcher, Job
 from twotower.search.proposals.propose import propose
 from twotower.search.proposals.pruners import pruning_of
 from twotower.search.store.live_study import LiveStudy

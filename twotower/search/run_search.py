@@ -8,9 +8,9 @@ from twotower.common.errors import SearchError
 from twotower.common.paths import decompositions_folder, live_folder
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, fingerprint
-from twotower.search.confirm import Confirmation
+from twotower.search.confirmation import Confirmation
 from twotower.search.console import SearchConsole
-from twotower.search.dispatch import Dispatcher
+from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective

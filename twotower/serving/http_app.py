@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
-from twotower.serving.live import FolderWatcher, LiveModel, Served
+from twotower.serving.live_model import FolderWatcher, LiveModel, Served
 from twotower.serving.recommendations import Recommendations
 from twotower.serving.schemas import (
     Health,

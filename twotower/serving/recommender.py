@@ -17,13 +17,13 @@ from twotower.retrieval.approximate import IndexSearch
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.serving.filters import Filter, item_mask
-from twotower.serving.recommendations import Recommendations, Source
-from twotower.serving.vectors import (
+from twotower.serving.query_vectors import (
     history_vectors,
     inverse_lengths,
     tower_width,
     user_vectors,
 )
+from twotower.serving.recommendations import Recommendations, Source
 
 if TYPE_CHECKING:
     from usearch.index import Index

@@ -15,8 +15,8 @@ from twotower.common.errors import SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import parse_config
 from twotower.config.hpo import ConfirmConfig, HpoConfig
-from twotower.search.confirm import Confirmation
-from twotower.search.dispatch import Dispatcher
+from twotower.search.confirmation import Confirmation
+from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
@@ -251,7 +251,7 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.search.test_confirm import Confirming, Objective
+from tests.search.test_confirmation import Confirming, Objective
 
 class Killed(Objective):
     def value(self, number, index):

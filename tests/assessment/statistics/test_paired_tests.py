@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from twotower.assessment.statistics import exact_sums
-from twotower.assessment.statistics.paired import (
+from twotower.assessment.statistics.paired_tests import (
     Alternative,
     paired_interval,
     paired_test,

@@ -13,8 +13,8 @@ from statistics import stdev
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hpo import ConfirmConfig
-from twotower.search.confirmed import Confirmed
-from twotower.search.dispatch import Dispatcher, Job
+from twotower.search.confirmation_result import Confirmed
+from twotower.search.dispatcher import Dispatcher, Job
 from twotower.search.driver import SearchResult
 from twotower.search.store.locks import Say
 from twotower.search.store.trial_files import TrialFiles

@@ -6,7 +6,7 @@ import pytest
 
 from tests.serving.conftest import LINE, write_model
 from twotower.common.errors import ArtifactError
-from twotower.serving.live import FolderWatcher, LiveModel
+from twotower.serving.live_model import FolderWatcher, LiveModel
 
 
 def write(folder: Path, name: str) -> Path:
