@@ -15,6 +15,10 @@ from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import RESULTS_VERSION, Trial, distributions
 
+BEST_TRIAL = ("best_epoch", "metrics", "number", "params", "value")
+LISTED = ("failure", "number", "params", "state", "value")
+"""Of every trial, for the plots; its metrics are in the trials table."""
+
 
 @dataclass(frozen=True)
 class SearchOutputs:
@@ -68,7 +72,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     states = Counter(trial.state.lower() for trial in result.trials)
     results = {
         "best_params": best_params(space, winner),
-        "best_trial": _best_trial(winner) if winner else None,
+        "best_trial": winner and _fields(winner, *BEST_TRIAL),
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
@@ -88,7 +92,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "split": "validation",
         "states": {state: states[state] for state in ("complete", "fail", "pruned")},
         "study_name": config.hpo.study_name,
-        "trials": [_listed(trial) for trial in result.trials],
+        "trials": [_fields(trial, *LISTED) for trial in result.trials],
     }
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
@@ -141,34 +145,13 @@ def write_trials(path: Path, config: Config, trials: list[Trial]) -> None:
     write_csv(path, columns, [_row(trial) for trial in trials])
 
 
-def _best_trial(trial: Trial) -> dict[str, Any]:
-    return {
-        "best_epoch": trial.best_epoch,
-        "metrics": trial.metrics,
-        "number": trial.number,
-        "params": trial.params,
-        "value": trial.value,
-    }
-
-
-def _listed(trial: Trial) -> dict[str, Any]:
-    """A trial as the plots read it; its metrics are in the trials table."""
-    return {
-        "failure": trial.failure,
-        "number": trial.number,
-        "params": trial.params,
-        "state": trial.state,
-        "value": trial.value,
-    }
+def _fields(trial: Trial, *names: str) -> dict[str, Any]:
+    return {name: getattr(trial, name) for name in names}
 
 
 def _row(trial: Trial) -> dict[str, Any]:
     return {
-        "number": trial.number,
-        "state": trial.state,
-        "value": trial.value,
+        **_fields(trial, "number", "state", "value", "best_epoch", "failure"),
         **{f"params_{name}": value for name, value in trial.params.items()},
         **{f"metrics_{name}": value for name, value in trial.metrics.items()},
-        "best_epoch": trial.best_epoch,
-        "failure": trial.failure,
     }
