@@ -3,7 +3,6 @@ import sys
 
 import pytest
 
-from tests.doc_tables import table_rows
 from twotower.common.errors import ConfigError
 from twotower.config import parse_config
 from twotower.config.training import (
@@ -14,27 +13,6 @@ from twotower.config.training import (
     TrainConfig,
     check_start,
 )
-
-YES_OR_NO = {True: "yes", False: "no"}
-
-
-def test_the_docs_list_each_loss() -> None:
-    assert table_rows("docs/model.md", "`train.loss`") == [
-        [f"`{loss.name}`", loss.summary, loss.negatives.value, YES_OR_NO[loss.log_q]]
-        for loss in LOSSES.values()
-    ]
-
-
-def test_the_docs_list_each_schedule() -> None:
-    assert table_rows("docs/model.md", "`train.schedule`") == [
-        [f"`{schedule.name}`", schedule.summary] for schedule in SCHEDULES.values()
-    ]
-
-
-def test_the_docs_list_each_start() -> None:
-    assert table_rows("docs/model.md", "`model.init`") == [
-        [f"`{start.name}`", start.summary, YES_OR_NO[start.is_model]] for start in STARTS.values()
-    ]
 
 
 @pytest.mark.parametrize(

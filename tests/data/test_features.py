@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 import torch
 
-from tests.doc_tables import table_rows
 from tests.ingest.conftest import Shop
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
@@ -58,11 +57,6 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     kinds = ", ".join(KINDS)
     with pytest.raises(ConfigError, match=f"price.kind: must be one of {kinds}, got 'number'"):
         parse_config(raw)
-
-
-def test_the_docs_list_each_kind() -> None:
-    listed = table_rows("docs/model.md", "kind of feature")
-    assert listed == [[f"`{kind.name}`", kind.summary, kind.cells.value] for kind in KINDS.values()]
 
 
 @dataclass(frozen=True)
