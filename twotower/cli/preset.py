@@ -52,6 +52,7 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     """
     from ruamel.yaml import YAML
 
+    from twotower.common.yaml_file import parse_yaml
     from twotower.config import load_config, parse_config
 
     load_config(params)
@@ -64,7 +65,7 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     changes = list(_merge(written, wanted, preset))
     text = io.StringIO()
     yaml.dump(written, text)
-    parse_config(YAML(typ="safe").load(text.getvalue()), source=str(preset))
+    parse_config(parse_yaml(text.getvalue(), str(preset)), source=str(preset))
     write_text(params, text.getvalue())
     return changes
 

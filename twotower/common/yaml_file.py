@@ -11,19 +11,36 @@ from twotower.common.errors import ConfigError
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file as plain values; keys that are given twice are refused.
+    """The content of a YAML file; see `parse_yaml`.
 
     Raises:
-        ConfigError: naming the file and the place, without the line itself: it may hold a password.
+        ConfigError: also if it is not UTF-8.
         FileNotFoundError: if there is no such file.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
-    except MarkedYAMLError as error:
-        msg = f"{path}: not valid YAML: {_problem(error)}"
+        return parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        msg = f"{path}: not valid YAML: {error}"
         raise ConfigError(msg) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The content of YAML text as plain values; keys that are given twice are refused.
+
+    Args:
+        text: a whole file.
+        source: its name, for the message.
+
+    Raises:
+        ConfigError: naming the place, without the line itself: it may hold a password.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        msg = f"{source}: not valid YAML: {_problem(error)}"
+        raise ConfigError(msg) from None
+    except YAMLError as error:
+        msg = f"{source}: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
 
 
