@@ -1,6 +1,7 @@
 """Tables of what a parameter may name; each row says all there is to say of one choice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -50,10 +51,19 @@ class Table(dict[str, R], Generic[R]):
         Raises:
             ValueError: listing the names that there are.
         """
-        if name not in self:
-            msg = f"must be one of {', '.join(self)}, got {name!r}"
-            raise ValueError(msg)
-        return name
+        return check_choice(name, self)
+
+
+def check_choice(name: str, choices: Collection[str]) -> str:
+    """The name, if it is one of the choices.
+
+    Raises:
+        ValueError: listing them.
+    """
+    if name not in choices:
+        msg = f"must be one of {', '.join(choices)}, got {name!r}"
+        raise ValueError(msg)
+    return name
 
 
 def lazy(path: str) -> Callable[..., Any]:
@@ -63,8 +73,13 @@ def lazy(path: str) -> Callable[..., Any]:
     """
     module, _, name = path.partition(":")
 
+    @cache  # a loss is called for each batch
+    def function() -> Callable[..., Any]:
+        loaded: Callable[..., Any] = getattr(import_module(module), name)
+        return loaded
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(import_module(module), name)(*args, **kwargs)
+        return function()(*args, **kwargs)
 
     call.__qualname__ = path
     return call

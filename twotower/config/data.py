@@ -13,7 +13,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from twotower.common.choices import Table, lazy
+from twotower.common.choices import Table, check_choice, lazy
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
 
@@ -52,11 +52,7 @@ FORMATS = Table(
 
 
 def _check_table_format(name: str) -> str:
-    choices = [row.name for row in FORMATS.values() if row.side_tables]
-    if name not in choices:
-        msg = f"must be one of {', '.join(choices)}, got {name!r}"
-        raise ValueError(msg)
-    return name
+    return check_choice(name, [row.name for row in FORMATS.values() if row.side_tables])
 
 
 def _unescape_tab(value: Any) -> Any:

@@ -63,7 +63,6 @@ class SearchDriver:
         self._warm_start = warm_start
         self._config = config
         self._hpo = config.hpo
-        self._space = config.search_space
         self._study = study
         self._dispatcher = dispatcher
         self._provenance = provenance
@@ -92,12 +91,12 @@ class SearchDriver:
         trial = propose(
             number,
             running | finished,
-            self._space,
+            self._config.search_space,
             self._hpo,
             self._config.seed,
             warm_start=self._warm_start,
         )
-        pruning = pruning_of(number, finished, self._hpo, self._space)
+        pruning = pruning_of(number, finished, self._hpo, self._config.search_space)
         return replace(trial, provenance=self._provenance), pruning
 
     def _keep(self, trial: Trial) -> None:

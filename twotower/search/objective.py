@@ -48,7 +48,6 @@ class Objective:
         # Workers on other machines get a copy: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         self._config = config.model_copy(update={"hpo": hpo})
-        self._space = config.search_space
         self._catalogue = read_catalogue(folder / "vocabulary")
         train, validation = (
             read_split(folder / f"{name}.parquet") for name in ("train", "validation")
@@ -79,7 +78,8 @@ class Objective:
             TrainingError: if the loss or a score stops being finite.
         """
         config = self._config
-        model_config, train_config = self._space.sections(self._space.complete(trial.params))
+        space = config.search_space
+        model_config, train_config = space.sections(space.complete(trial.params))
         watch = _Watch(trial, self._validate, config.hpo.objective, train_config, report)
         try:
             model = fit(
