@@ -123,7 +123,7 @@ def test_metrics_can_be_recomputed_from_the_artifacts_alone(
 
 def test_weights_rebuild_the_vectors(done: tuple[Path, Any]) -> None:
     artifacts = load_artifacts(done[0] / "artifacts")
-    users, items = artifacts.model().vectors()
+    users, items = artifacts.towers.vectors()
     assert np.array_equal(users, artifacts.user_vecs)
     assert np.array_equal(items, artifacts.item_vecs)
     weights = torch.load(done[0] / "artifacts" / "best_model.pth", weights_only=True)

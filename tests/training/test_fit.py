@@ -55,6 +55,27 @@ MODELS = [
     ),
     (ModelConfig(dim=8), TrainConfig(epochs=2, loss="full_softmax")),
     (ModelConfig(dim=8, similarity="dot"), TrainConfig(epochs=2, loss="bpr")),
+    (
+        ModelConfig(dim=8, similarity="dot", user_tower="sequence", dropout=0.1),
+        TrainConfig(
+            epochs=2,
+            batch_size=16,
+            loss="sampled_softmax",
+            uniform_negatives=5,
+            frequency_negatives=10,
+        ),
+    ),
+    (
+        ModelConfig(
+            dim=9,
+            user_tower="sequence",
+            sequence_length=3,
+            sequence_blocks=2,
+            sequence_heads=2,
+            popularity_weight=0.2,
+        ),
+        TrainConfig(epochs=2, batch_size=16),
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ from twotower.training.losses import (
     bayesian_personalised_ranking,
     bilateral_softmax,
     full_softmax,
+    in_batch_softmax,
     sampled_softmax,
     squared_error,
 )
@@ -27,7 +28,7 @@ def batch_of(query=QUERY, candidate=CANDIDATE, item_idx=ITEMS, **more) -> Batch:
 def test_softmax_by_hand() -> None:
     # Logits: row 0 is (1, 3), row 1 is (2, 1); the positive is on the diagonal.
     rows = [math.log(math.exp(1) + math.exp(3)) - 1, math.log(math.exp(2) + math.exp(1)) - 1]
-    assert sampled_softmax(batch_of()).item() == pytest.approx(sum(rows) / 2)
+    assert in_batch_softmax(batch_of()).item() == pytest.approx(sum(rows) / 2)
 
 
 def test_temperature_divides_before_log_q_is_subtracted() -> None:
@@ -38,7 +39,7 @@ def test_temperature_divides_before_log_q_is_subtracted() -> None:
         math.log(math.exp(2 + a) + math.exp(6 + b)) - (2 + a),
         math.log(math.exp(4 + a) + math.exp(2 + b)) - (2 + b),
     ]
-    loss = sampled_softmax(batch_of(log_q=log_q, temperature=0.5))
+    loss = in_batch_softmax(batch_of(log_q=log_q, temperature=0.5))
     assert loss.item() == pytest.approx(sum(rows) / 2)
 
 
@@ -50,18 +51,42 @@ def test_accidental_hits_are_masked() -> None:
     query, candidate = torch.eye(3), torch.eye(3)
     # Rows 0 and 2: own logit 1 against one 0; row 1: own 1 against two 0s.
     two, three = math.log(math.e + 1) - 1, math.log(math.e + 2) - 1
-    loss = sampled_softmax(batch_of(query, candidate, items))
+    loss = in_batch_softmax(batch_of(query, candidate, items))
     assert loss.item() == pytest.approx((2 * two + three) / 3)
 
 
 def test_weights_make_a_weighted_mean() -> None:
     rows = [math.log(math.exp(1) + math.exp(3)) - 1, math.log(math.exp(2) + math.exp(1)) - 1]
-    loss = sampled_softmax(batch_of(weight=torch.tensor([1.0, 3.0])))
+    loss = in_batch_softmax(batch_of(weight=torch.tensor([1.0, 3.0])))
     assert loss.item() == pytest.approx((rows[0] + 3 * rows[1]) / 4)
 
 
 def test_all_weights_zero_is_zero() -> None:
-    assert sampled_softmax(batch_of(weight=torch.zeros(2))).item() == 0.0
+    assert in_batch_softmax(batch_of(weight=torch.zeros(2))).item() == 0.0
+
+
+def test_sampled_softmax_compares_with_the_drawn_items_alone() -> None:
+    candidate = torch.cat([CANDIDATE, torch.tensor([[2.0, 0.0], [0.0, 1.0]])])
+    items = torch.tensor([5, 6, 7, 5])
+    q = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    # Row 0: positive 1, item 7 gives 2, and item 5 is its own. Row 1: positive 1; 0 and 2.
+    own = [1 - math.log(0.1), 1 - math.log(0.2)]
+    others = [[2 - math.log(0.3)], [0 - math.log(0.3), 2 - math.log(0.4)]]
+    rows = [
+        math.log(sum(map(math.exp, [positive, *negative]))) - positive
+        for positive, negative in zip(own, others, strict=True)
+    ]
+    loss = sampled_softmax(batch_of(QUERY, candidate, items, log_q=q.log()))
+    assert loss.item() == pytest.approx(sum(rows) / 2)
+
+
+def test_sampled_softmax_of_rows_without_other_negatives_is_zero() -> None:
+    query = QUERY.clone().requires_grad_()
+    candidate = torch.cat([CANDIDATE, CANDIDATE[:1]])
+    loss = sampled_softmax(batch_of(query, candidate, torch.tensor([5, 5, 5])))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert not query.grad.any()
 
 
 def test_squared_error_by_hand() -> None:
@@ -77,7 +102,7 @@ def test_extra_candidates_are_negatives_of_every_row() -> None:
         math.log(math.exp(1) + math.exp(3) + math.exp(2)) - 1,
         math.log(math.exp(2) + math.exp(1)) - 1,
     ]
-    loss = sampled_softmax(batch_of(QUERY, candidate, items))
+    loss = in_batch_softmax(batch_of(QUERY, candidate, items))
     assert loss.item() == pytest.approx(sum(rows) / 2)
 
 
@@ -132,7 +157,7 @@ def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypa
         if ours:
             more = {"log_q": log_q, "temperature": 0.3, "weight": weight}
             batch = batch_of(*inputs, items, **more)
-            value = sampled_softmax(batch, positive_as_negative=positive_as_negative)
+            value = in_batch_softmax(batch, positive_as_negative=positive_as_negative)
         else:
             value = naive_softmax(
                 *inputs, items, log_q, weight, positive_as_negative=positive_as_negative
@@ -144,7 +169,7 @@ def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypa
 
 
 def test_logits_far_apart_do_not_underflow() -> None:
-    loss = sampled_softmax(batch_of(temperature=0.001))
+    loss = in_batch_softmax(batch_of(temperature=0.001))
     assert loss.item() == pytest.approx((2000 + 1000) / 2)
 
 

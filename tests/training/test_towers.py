@@ -5,7 +5,8 @@ import torch
 from tests.conftest import catalogue_of, events
 from twotower.config.training import ModelConfig
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.training.towers import Tower, TwoTower, load_towers
+from twotower.training.tower import Tower
+from twotower.training.towers import TwoTower, load_towers
 
 FEATURES = Features(
     {

@@ -98,8 +98,9 @@ class Artifacts:
             msg = f"{self.folder}: {error}; {RENEW}"
             raise ArtifactError(msg) from None
 
-    def model(self) -> "TwoTower":
-        """The towers with their weights, read from the folder, on the CPU."""
+    @cached_property
+    def towers(self) -> "TwoTower":
+        """The towers with their weights, read from the folder on first use, on the CPU."""
         import torch
 
         from twotower.config.training import ModelConfig

@@ -87,16 +87,24 @@ class ModelConfig(Section):
     hidden: tuple[PositiveInt, ...] = ()
     """Widths of the hidden layers between the summed embeddings and the output; []: none."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Dropout rate of the summed embeddings."""
+    """Dropout rate of the summed embeddings; with `user_tower: sequence`, of the layers of the
+    sequence tower and of its input, while the vectors of candidates are whole."""
     similarity: Literal["cosine", "dot"] = "cosine"
     temperature: PositiveFloat = 0.1
     """Divides the cosine in the loss, except in `mse`; ignored with `dot`, which learns its own
     scale."""
     features: bool = True
     """Whether the towers use the side features declared in `data`."""
-    user_tower: Literal["id", "history", "both"] = "id"
+    user_tower: Literal["id", "history", "both", "sequence"] = "id"
     """What represents a user besides side features: an embedding of the id, the pooled vectors of
-    the items in the user's history (which serves users without training rows), or their sum."""
+    the items in the user's history, their sum, or a causal transformer over the user's last items.
+    `history` and `sequence` serve users without training rows."""
+    sequence_length: PositiveInt = 50
+    """Latest items of a user that the sequence tower sees."""
+    sequence_blocks: PositiveInt = 1
+    """Layers of the sequence tower."""
+    sequence_heads: PositiveInt = 1
+    """Attention heads of each layer; they divide the vector's dimensions among them."""
     item_tower: Literal["id", "features", "both"] = "both"
     """What represents an item: an embedding of the id, its side features, or their sum."""
     history_half_life: PositiveFloat | None = None
@@ -143,7 +151,17 @@ class ModelConfig(Section):
         if self.width < 1:
             msg = "popularity_weight occupies one dimension: dim must be at least 2"
             raise ValueError(msg)
+        if self.reads_sequence:
+            self._check_sequence()
         return self
+
+    def _check_sequence(self) -> None:
+        if STARTS[self.init].needs_id_embeddings:
+            msg = f"user_tower: sequence is trained from random: it cannot have init: {self.init}"
+            raise ValueError(msg)
+        if self.width % self.sequence_heads:
+            msg = f"sequence_heads: must divide the {self.width} dimensions of the tower, "
+            raise ValueError(msg + f"got {self.sequence_heads}")
 
     @property
     def width(self) -> int:
@@ -153,7 +171,12 @@ class ModelConfig(Section):
     @property
     def pools_history(self) -> bool:
         """Whether the user tower pools the items of a user's history."""
-        return self.user_tower != "id"
+        return self.user_tower in {"history", "both"}
+
+    @property
+    def reads_sequence(self) -> bool:
+        """Whether the user tower is a transformer over the user's last items."""
+        return self.user_tower == "sequence"
 
 
 class Negatives(Enum):
@@ -161,7 +184,8 @@ class Negatives(Enum):
 
     NONE = "none"
     ONE_PER_ROW = "one random item"
-    BATCH = "items of the other rows of the batch, and `uniform_negatives` random ones"
+    DRAWN = "`frequency_negatives` and `uniform_negatives`, shared by the rows of the batch"
+    BATCH = "items of the other rows of the batch, and the drawn ones"
     CATALOGUE = "the whole catalogue"
 
 
@@ -189,8 +213,15 @@ LOSSES = Table(
     Loss(
         "softmax",
         "cross-entropy of the positive among the candidates",
-        lazy("twotower.training.losses:sampled_softmax"),
+        lazy("twotower.training.losses:in_batch_softmax"),
         Negatives.BATCH,
+        log_q=True,
+    ),
+    Loss(
+        "sampled_softmax",
+        "the same among randomly drawn candidates only",
+        lazy("twotower.training.losses:sampled_softmax"),
+        Negatives.DRAWN,
         log_q=True,
     ),
     Loss(
@@ -260,10 +291,13 @@ class TrainConfig(Section):
     """Epoch after which training stops early, without changing the schedule; null: the last. Set by
     a search with `patience` for refit."""
     batch_size: PositiveInt = 256
+    """Rows of a training step; with `user_tower: sequence`, sequences."""
     logq: bool = True
     """Whether to correct the logits for how often each item is sampled."""
     uniform_negatives: NonNegativeInt = 0
     """Items drawn uniformly from the catalogue and added to each batch's negatives."""
+    frequency_negatives: NonNegativeInt = 0
+    """Likewise, drawn as often as they occur in the training rows."""
     schedule: Annotated[str, AfterValidator(SCHEDULES.check)] = "constant"
     """How the learning rate changes over the epochs, see `SCHEDULES`."""
     weight_decay: NonNegativeFloat = 0.0
@@ -274,6 +308,14 @@ class TrainConfig(Section):
     threads: PositiveInt = 1
     """CPU threads of one training run; another number gives slightly different results."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainConfig":
+        drawn = self.uniform_negatives + self.frequency_negatives
+        if LOSSES[self.loss].negatives is Negatives.DRAWN and not drawn:
+            msg = f"loss: {self.loss} needs frequency_negatives or uniform_negatives above 0"
+            raise ValueError(msg)
+        return self
 
 
 def check_start(model: ModelConfig, train: TrainConfig) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twotower.artifacts import Artifacts
 from twotower.common.arrays import Float32Array, Int64Array
@@ -18,31 +19,52 @@ def user_vectors(artifacts: Artifacts, users: Int64Array) -> Float32Array:
     return vectors
 
 
+def reads_histories(artifacts: Artifacts) -> bool:
+    """Whether the user tower computes a vector from the items of a history."""
+    return artifacts.history_item_vecs is not None or _reads_sequence(artifacts)
+
+
+def _reads_sequence(artifacts: Artifacts) -> bool:
+    tower: str = artifacts.meta["model"]["user_tower"]
+    return tower == "sequence"
+
+
 def history_vectors(artifacts: Artifacts, histories: Sequence[Int64Array]) -> Float32Array:
     """[len(histories), dim] vectors of users with these distinct items; zeros for an empty list.
 
-    Pooled as the model's user tower does if it pools histories (older items may weigh less),
-    otherwise the mean of the item vectors; L2-normalised where the model compares by cosine, as
-    its user vectors are.
+    As the model's user tower computes them if it reads histories, otherwise the mean of the item
+    vectors; L2-normalised where the model compares by cosine, as its user vectors are. The vector
+    of a history does not depend on the others.
+
+    Args:
+        artifacts: of the model.
+        histories: items of each, the latest last.
     """
     width = tower_width(artifacts)
     vectors = np.zeros((len(histories), width), dtype=np.float64)
-    pooled = artifacts.history_item_vecs
-    exponent, decay = 1.0, 0.0
-    if pooled is not None:
-        stored = artifacts.meta["history"]
-        exponent, decay = float(stored["user_exponent"]), float(stored.get("history_decay", 0.0))
-    addends = artifacts.item_vecs if pooled is None else pooled
     for row, items in enumerate(histories):
         if len(items):
-            weights = (1 - decay) ** np.arange(len(items) - 1, -1, -1)
-            vectors[row] = weights @ addends[items, :width] * len(items) ** -exponent
+            vectors[row] = _history_vector(artifacts, items, width)
     if artifacts.meta["model"]["similarity"] == "cosine":
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, lengths, out=vectors, where=lengths > 0)
     if width < artifacts.item_vecs.shape[1]:
         vectors = np.column_stack([vectors, vectors.any(axis=1)])
     return vectors.astype(np.float32)
+
+
+def _history_vector(artifacts: Artifacts, items: Int64Array, width: int) -> NDArray[np.floating]:
+    """[width] vector of a user with these items, at least one, before it is normalised."""
+    if _reads_sequence(artifacts):
+        return artifacts.towers.sequence_vector(items)
+    addends, exponent, decay = artifacts.item_vecs, 1.0, 0.0
+    if artifacts.history_item_vecs is not None:
+        stored = artifacts.meta["history"]
+        addends = artifacts.history_item_vecs
+        exponent, decay = float(stored["user_exponent"]), float(stored.get("history_decay", 0.0))
+    weights = (1 - decay) ** np.arange(len(items) - 1, -1, -1)
+    pooled: NDArray[np.floating] = weights @ addends[items, :width] * len(items) ** -exponent
+    return pooled
 
 
 def tower_width(artifacts: Artifacts) -> int:

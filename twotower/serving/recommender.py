@@ -20,6 +20,7 @@ from twotower.serving.filters import Filter, item_mask
 from twotower.serving.query_vectors import (
     history_vectors,
     inverse_lengths,
+    reads_histories,
     tower_width,
     user_vectors,
 )
@@ -66,11 +67,13 @@ class Recommender:
         return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
 
     def warm_up(self) -> None:
-        """Load what the first requests would otherwise wait for: ids, popularity, lengths."""
+        """Load what the first requests would wait for: ids, popularity, lengths, weights."""
         for ids in (self.artifacts.user_ids, self.artifacts.item_ids):
             ids.encode(ids.decode(np.arange(min(1, len(ids)))))
         self._popular.ranking(None)
         self._inverse_lengths  # noqa: B018 - computed once and cached
+        if self.num_items and reads_histories(self.artifacts):
+            self.recommend_from_histories([self.artifacts.item_ids.decode(np.zeros(1, np.int64))])
 
     @property
     def num_users(self) -> int:
@@ -133,13 +136,14 @@ class Recommender:
 
         Args:
             histories: items of each user, the latest last; of repeated items the last counts,
-                unknown items are ignored. The order matters to models with `history_decay`.
+                unknown items are ignored. The order matters to models with `history_decay` and to
+                sequence towers.
             k: number of items per user, at least 1; if the catalogue is smaller, all of it.
             exclude_seen: whether to leave out the items of the history.
             filter: items that may be recommended (see `Filter`); None: all.
 
         Returns:
-            Source "history" if the model's user tower pools histories; otherwise "fold-in", the
+            Source "history" if the model's user tower reads histories; otherwise "fold-in", the
             mean of the items' vectors (L2-normalised if the model compares by cosine);
             "popularity" where no item is known, or the vector is zero.
 
@@ -148,7 +152,7 @@ class Recommender:
         """
         encoded = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
         vectors = history_vectors(self.artifacts, encoded)
-        source: Source = "fold-in" if self.artifacts.history_item_vecs is None else "history"
+        source: Source = "history" if reads_histories(self.artifacts) else "fold-in"
         seen = ItemLists.empty(len(encoded))
         if exclude_seen:
             seen = ItemLists.of([np.sort(items) for items in encoded])

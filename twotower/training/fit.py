@@ -1,7 +1,6 @@
 """The fit loop; knows nothing of searches or trials."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +22,11 @@ from twotower.config.training import (
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads
-from twotower.training.history import History
+from twotower.training.examples import Examples, ExampleSource, Rows, SequenceWindows
 from twotower.training.losses import Batch
 from twotower.training.optimizer import LazyAdam
 from twotower.training.popularity_term import popularity_addend
+from twotower.training.sequences import Sequences
 from twotower.training.starts import StartInputs
 from twotower.training.towers import TwoTower
 
@@ -71,26 +71,33 @@ def fit(
     )
     history = inputs.history if model_config.pools_history else None
     popularity = popularity_addend(interactions, num_items, model_config)
-    model = TwoTower(catalogue, model_config, history, popularity)
+    sequences = (
+        Sequences.of(interactions, num_users, num_items) if model_config.reads_sequence else None
+    )
+    model = TwoTower(catalogue, model_config, history, popularity, sequences)
     STARTS[model_config.init].function(model, inputs)
     model.to(device)
-    rows = _TrainingRows(interactions, num_items, history, device)
-    step = _Step(model, rows, model_config, train_config, derive_seed(seed, "negatives"))
+    source: ExampleSource = (
+        Rows(interactions, num_items, history, device)
+        if sequences is None
+        else SequenceWindows(sequences, num_items, model_config.sequence_length, device)
+    )
+    step = _Step(model, source, model_config, train_config, derive_seed(seed, "negatives"))
     _train(step, seed, on_epoch)
     return model.eval()
 
 
 def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
-    model, rows, config = step.model, step.rows, step.config
+    model, source, config = step.model, step.source, step.config
     shuffle = torch.Generator().manual_seed(derive_seed(seed, "shuffle"))
     optimizers, schedule = _optimizers(model, config.lr), SCHEDULES[config.schedule]
-    batches = math.ceil(len(rows) / config.batch_size)
+    batches = source.num_batches(config.batch_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "dropout"))  # dropout takes no generator
         for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
             model.train()
             total = 0.0
-            for number, batch in enumerate(rows.batches(config.batch_size, shuffle)):
+            for number, batch in enumerate(source.batches(config.batch_size, shuffle)):
                 progress = (epoch - 1 + number / batches) / config.epochs
                 _set_lr(optimizers, config.lr * schedule.factor(progress))
                 loss = step(batch)
@@ -103,37 +110,7 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
                 msg = f"the loss is not finite in epoch {epoch} (lr {config.lr:g})"
                 raise TrainingError(msg)
             if on_epoch is not None:
-                on_epoch(epoch, total / len(rows), model.eval())
-
-
-class _TrainingRows:
-    """Interactions as tensors on the training device."""
-
-    def __init__(
-        self, interactions: Interactions, num_items: int, history: History | None, device: str
-    ) -> None:
-        self.user_idx = torch.from_numpy(interactions.user_idx).to(device)
-        self.item_idx = torch.from_numpy(interactions.item_idx).to(device)
-        self.pair_idx = (
-            None if history is None else torch.from_numpy(history.pair_of_row).to(device)
-        )
-        self.weight = torch.from_numpy(interactions.weight).to(device)
-        self.num_items = num_items
-        counts = np.bincount(interactions.item_idx, minlength=num_items)
-        self.frequency = torch.from_numpy(counts / len(interactions)).to(device)
-        self.target = self.weight / self.weight.max().clamp(min=torch.finfo(torch.float32).tiny)
-
-    def __len__(self) -> int:
-        return len(self.user_idx)
-
-    def pairs(self, batch: Tensor) -> Tensor | None:
-        """[batch] position of each row's pair in the history; None without a history."""
-        return None if self.pair_idx is None else self.pair_idx[batch]
-
-    def batches(self, batch_size: int, shuffle: torch.Generator) -> Iterator[Tensor]:
-        """Row numbers of each batch of one epoch, all rows once, in a new order."""
-        order = torch.randperm(len(self), generator=shuffle)
-        yield from torch.split(order.to(self.user_idx.device), batch_size)
+                on_epoch(epoch, total / len(source.item_idx), model.eval())
 
 
 @dataclass
@@ -141,7 +118,7 @@ class _Step:
     """Computes the loss of a batch, as sections `model` and `train` define it."""
 
     model: TwoTower
-    rows: _TrainingRows
+    source: ExampleSource
     model_config: ModelConfig
     config: TrainConfig
     seed: int
@@ -151,44 +128,63 @@ class _Step:
         self._generator = torch.Generator().manual_seed(self.seed)
         cosine = self.model_config.similarity == "cosine"
         self._temperature = self.model_config.temperature if cosine else 1.0
-        batch, extra = self.config.batch_size, self.config.uniform_negatives
-        share = batch / (batch + extra)
-        mixture = share * self.rows.frequency + (1 - share) / self.rows.num_items
-        self._log_q = mixture.log().float()  # -inf for items that no batch can hold
-
-    def __call__(self, batch: Tensor) -> Tensor:
-        positive = self.rows.item_idx[batch]
-        item_idx = torch.cat([positive, self._negatives(len(batch)).to(positive.device)])
-        users, pairs = self.rows.user_idx[batch], self.rows.pairs(batch)
-        query, candidate = self.model(users, item_idx, pairs)
         corrected = self.config.logq and self._loss.log_q
+        self._log_q = self._log_probability() if corrected else None
+
+    def _log_probability(self) -> Tensor:
+        """[num_items] that a candidate is this item; -inf for items that no batch can hold."""
+        source, config = self.source, self.config
+        by_frequency: float = config.frequency_negatives
+        if self._loss.negatives is Negatives.BATCH:
+            by_frequency += source.batch_rows(config.batch_size)
+        share = by_frequency / (by_frequency + config.uniform_negatives)
+        mixture = share * source.frequency + (1 - share) / source.num_items
+        return mixture.log().float()
+
+    def __call__(self, examples: Examples) -> Tensor:
+        positive = examples.item_idx
+        item_idx = torch.cat([positive, self._negatives(len(examples)).to(positive.device)])
+        query, candidate = examples.vectors(self.model, item_idx)
         inputs = Batch(
             query=self.model.finish(query),
             candidate=self.model.finish(candidate),
             item_idx=item_idx,
-            weight=self.rows.weight[batch],
-            target=self.rows.target[batch],
+            weight=examples.weight,
+            target=examples.target,
             temperature=self._temperature,
-            log_q=self._log_q[item_idx] if corrected else None,
+            log_q=None if self._log_q is None else self._log_q[item_idx],
         )
         loss: Tensor = self._loss.function(inputs)
         if self.config.weight_decay:
             squared = query.square().sum() + candidate.square().sum()
-            loss = loss + self.config.weight_decay * squared / (2 * len(batch))
+            loss = loss + self.config.weight_decay * squared / (2 * len(examples))
         return loss
 
     def _negatives(self, rows: int) -> Tensor:
         """[extra] items that the loss needs besides those of the batch's rows."""
         match self._loss.negatives:
             case Negatives.CATALOGUE:
-                return torch.arange(self.rows.num_items)
+                return torch.arange(self.source.num_items)
             case Negatives.NONE:
-                count = 0
+                return torch.empty(0, dtype=torch.int64)
             case Negatives.ONE_PER_ROW:
-                count = rows
-            case Negatives.BATCH:
-                count = self.config.uniform_negatives
-        return torch.randint(self.rows.num_items, (count,), generator=self._generator)
+                return self._uniform(rows)
+            case Negatives.BATCH | Negatives.DRAWN:
+                return torch.cat(
+                    [
+                        self._uniform(self.config.uniform_negatives),
+                        self._by_frequency(self.config.frequency_negatives),
+                    ]
+                )
+
+    def _uniform(self, count: int) -> Tensor:
+        return torch.randint(self.source.num_items, (count,), generator=self._generator)
+
+    def _by_frequency(self, count: int) -> Tensor:
+        """Items of random examples."""
+        items = self.source.item_idx
+        examples = torch.randint(len(items), (count,), generator=self._generator)
+        return items[examples.to(items.device)].cpu()
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:

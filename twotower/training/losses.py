@@ -70,7 +70,7 @@ class Batch:
         return self.candidate[len(self) :]
 
 
-def sampled_softmax(batch: Batch, *, positive_as_negative: bool = True) -> Tensor:
+def in_batch_softmax(batch: Batch, *, positive_as_negative: bool = True) -> Tensor:
     """Mean softmax loss with the other candidates as negatives, in nats.
 
     Args:
@@ -98,13 +98,36 @@ def sampled_softmax(batch: Batch, *, positive_as_negative: bool = True) -> Tenso
 
 
 def bilateral_softmax(batch: Batch) -> Tensor:
-    """`sampled_softmax` without the positive in the denominator.
+    """`in_batch_softmax` without the positive in the denominator.
 
     Up to a constant, this is the bilateral softmax loss with one temperature.
 
     Source: Wu et al., "BSL", ICDE 2024.
     """
-    return sampled_softmax(batch, positive_as_negative=False)
+    return in_batch_softmax(batch, positive_as_negative=False)
+
+
+def sampled_softmax(batch: Batch) -> Tensor:
+    """Mean softmax loss of each row's positive among the extra items, in nats.
+
+    Args:
+        batch: its extra items are the negatives of all rows; a row's own item among them is masked.
+
+    Returns:
+        Scalar; 0 where all weights are 0.
+
+    Source: Bengio and Senécal, IEEE Transactions on Neural Networks 2008, with shared samples.
+    """
+    query = batch.query / batch.temperature
+    positive = (query * batch.positive).sum(dim=1)
+    others = query @ batch.extra.T
+    if batch.log_q is not None:
+        positive = positive - batch.log_q[: len(batch)]
+        others = others - batch.log_q[len(batch) :]
+    own, extra = batch.item_idx[: len(batch)], batch.item_idx[len(batch) :]
+    others = others.masked_fill(own.unsqueeze(1) == extra, -torch.inf)
+    losses = torch.cat([positive.unsqueeze(1), others], dim=1).logsumexp(dim=1) - positive
+    return (losses * _shares(batch.weight)).sum()
 
 
 def full_softmax(batch: Batch) -> Tensor:

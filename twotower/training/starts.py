@@ -15,10 +15,14 @@ from twotower.data.interactions import Interactions
 from twotower.training.history import History, unit_mean_length
 from twotower.training.ridge import ridge_items
 from twotower.training.spectral import spectral_items
-from twotower.training.towers import Tower, TwoTower, pool
+from twotower.training.tower import Tower
+from twotower.training.towers import TwoTower, pool
 
+SEQUENCE_STD = 0.02
+"""Standard deviation of the initial weights of a model with a sequence tower: with Adam's steps of
+one size, larger ones take several times as many epochs."""
 ID_LENGTH = 0.1
-"""Initial length of an id's embedding beside side features, whose own is 1."""
+"""Initial length of an id's embedding beside side features, as a multiple of theirs."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class StartInputs:
 def random_start(model: TwoTower, inputs: StartInputs) -> None:
     """Draw all parameters from one generator.
 
-    Embeddings start at a mean squared length of 1, but those of ids beside side features at the
-    length ID_LENGTH: a few rows hardly move an id, and its random start would drown out what its
-    features say. Ids without a training row start at 0.
+    Embeddings start at a mean squared length of 1, or with elements of SEQUENCE_STD for a sequence
+    tower; those of ids beside side features at ID_LENGTH times that length: a few rows hardly move
+    an id, and its random start would drown out what its features say. Ids without a training row
+    start at 0.
 
     Args:
         model: changed in place.
@@ -62,8 +67,11 @@ def random_start(model: TwoTower, inputs: StartInputs) -> None:
     """
     generator = torch.Generator().manual_seed(derive_seed(inputs.seed, "initialise"))
     rows = inputs.interactions
-    _draw(model.user_tower, _seen(rows.user_idx, inputs.num_users), generator)
-    _draw(model.item_tower, _seen(rows.item_idx, inputs.num_items), generator)
+    std = model.item_tower.dim**-0.5 if model.encoder is None else SEQUENCE_STD
+    _draw(model.user_tower, _seen(rows.user_idx, inputs.num_users), std, generator)
+    _draw(model.item_tower, _seen(rows.item_idx, inputs.num_items), std, generator)
+    if model.encoder is not None:
+        model.encoder.draw(std, generator)
 
 
 def spectral_start(model: TwoTower, inputs: StartInputs) -> None:
@@ -79,15 +87,15 @@ def ridge_start(model: TwoTower, inputs: StartInputs) -> None:
     _start_at(model, items, inputs.history, in_history)
 
 
-def _draw(tower: Tower, seen: Tensor, generator: torch.Generator) -> None:
+def _draw(tower: Tower, seen: Tensor, scale: float, generator: torch.Generator) -> None:
     """Draw the parameters of one tower.
 
     Args:
         tower: changed in place.
         seen: [num_entities] bool, whether the entity has a training row.
+        scale: standard deviation of the elements of an embedding.
         generator: the only source of randomness.
     """
-    scale = tower.dim**-0.5
     ids = tower.id_embedding.weight if tower.id_embedding is not None else None
     for name, parameter in tower.named_parameters():
         if name.endswith("bias"):

@@ -1,82 +1,32 @@
 """The user tower and the item tower."""
 
-import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twotower.common.arrays import Float32Array
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.config.training import STARTS, ModelConfig
-from twotower.data.features import Feature, Features
+from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue
-from twotower.training.encoders import COLUMN_ENCODERS, SHARED_ENCODERS, bags
+from twotower.training.encoders import bags
 from twotower.training.history import History
+from twotower.training.sequence_encoder import SequenceEncoder
+from twotower.training.sequences import Sequences
+from twotower.training.tower import Tower
 
 VECTOR_BLOCK = 4096
 """Entities encoded at a time. Constant, because the shape of a product can change its bits."""
-
-
-class Tower(nn.Module):
-    """Sum of the embeddings of an entity's id and side features, then optional hidden layers.
-
-    An id without training rows has a zero embedding, so that such an entity is described by its
-    side features alone.
-
-    Source of the sum: Kula, "Metadata embeddings for user and item cold-start", 2015.
-    """
-
-    def __init__(
-        self, num_entities: int, features: Features, config: ModelConfig, *, use_id: bool
-    ) -> None:
-        super().__init__()
-        self.dim = dim = config.width
-        self.num_entities = num_entities
-        self.dropout = config.dropout
-        self.id_embedding = nn.Embedding(num_entities, dim, sparse=True) if use_id else None
-        self.feature_embeddings = nn.ModuleDict()
-        self.shared_encoders: list[str] = []
-        self._add_encoders(features)
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
-        self.has_features = bool(features.columns)
-        has_inputs = use_id or self.has_features
-        widths = [dim, *config.hidden, dim] if config.hidden and has_inputs else []
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
-
-    def _add_encoders(self, features: Features) -> None:
-        """Add the encoders of all features; saved weights rely on their names."""
-        shared: dict[str, list[Feature]] = {}
-        for position, (_, column) in enumerate(sorted(features.columns.items())):
-            if column.name in SHARED_ENCODERS:
-                shared.setdefault(column.name, []).append(column)
-            else:  # not under the feature's name: torch forbids dots in names of modules
-                encoder = COLUMN_ENCODERS[column.name](column, self.dim)
-                self.feature_embeddings[str(position)] = encoder
-        for kind, columns in shared.items():
-            self.add_module(kind, SHARED_ENCODERS[kind](columns, self.dim))
-            self.shared_encoders.append(kind)
-
-    def forward(self, idx: Tensor) -> Tensor:
-        """[batch] int64 entity indices to [batch, dim] float32 vectors, not normalised."""
-        total = self.get_buffer("origin") if self.id_embedding is None else self.id_embedding(idx)
-        for encoder in self.feature_embeddings.values():
-            total = total + encoder(idx)
-        for kind in self.shared_encoders:
-            total = total + self.get_submodule(kind)(idx)
-        if self.dropout:
-            total = nn.functional.dropout(total, self.dropout, self.training)
-        for depth, layer in enumerate(self.layers):
-            total = layer(total if depth == 0 else torch.relu(total))
-        return total.expand(len(idx), self.dim)
 
 
 class TwoTower(nn.Module):
     """Two towers whose vectors are compared by inner product, or by cosine.
 
     A user tower with history adds the weighted sum of the vectors of the user's items: those of the
-    item tower, or of a separate table (`Start.own_history_table`).
+    item tower, or of a separate table (`Start.own_history_table`). A sequence tower reads the item
+    tower's vectors of the user's last items.
     """
 
     def __init__(
@@ -85,6 +35,7 @@ class TwoTower(nn.Module):
         config: ModelConfig,
         history: History | None = None,
         popularity: Float32Array | None = None,
+        sequences: Sequences | None = None,
     ) -> None:
         """Build the towers, with torch's default initialisation.
 
@@ -94,6 +45,7 @@ class TwoTower(nn.Module):
             history: of the training rows; required by a user tower with history.
             popularity: [num_items] what is added to each item's scores (`popularity_addend`) if
                 `popularity_weight` is above 0; None: 0.
+            sequences: of the training rows; required by a sequence tower.
         """
         super().__init__()
         users, items = catalogue.users, catalogue.items
@@ -102,7 +54,7 @@ class TwoTower(nn.Module):
             len(users),
             users.features if config.features else nothing,
             config,
-            use_id=config.user_tower != "history",
+            use_id=config.user_tower in {"id", "both"},
         )
         self.item_tower = Tower(
             len(items),
@@ -120,6 +72,9 @@ class TwoTower(nn.Module):
             self.register_buffer("history_items", torch.from_numpy(history.lists.items))
             self.register_buffer("history_pooling", torch.from_numpy(history.pooling))
             self.register_buffer("history_item_pooling", torch.from_numpy(history.item_pooling))
+        self.encoder: SequenceEncoder | None = None
+        if config.reads_sequence:
+            self._add_encoder(config, sequences)
         own_table = self.pools_history and STARTS[config.init].own_history_table
         self.history_embedding = (
             nn.Embedding(len(items), config.width, sparse=True) if own_table else None
@@ -129,6 +84,22 @@ class TwoTower(nn.Module):
             zeros = torch.zeros(len(items))
             start = zeros if popularity is None else torch.from_numpy(popularity)
             self.register_buffer("popularity", start)
+
+    def _add_encoder(self, config: ModelConfig, sequences: Sequences | None) -> None:
+        if sequences is None:
+            msg = "user_tower: sequence requires the sequences of the training rows"
+            raise ValueError(msg)
+        self.encoder = SequenceEncoder(
+            config.width,
+            config.sequence_length,
+            config.sequence_blocks,
+            config.sequence_heads,
+            config.dropout,
+        )
+        self.sequence_length = config.sequence_length
+        latest = sequences.latest(config.sequence_length).lists
+        self.register_buffer("sequence_offsets", torch.from_numpy(latest.offsets))
+        self.register_buffer("sequence_items", torch.from_numpy(latest.items))
 
     def forward(
         self, user_idx: Tensor, item_idx: Tensor, pair_idx: Tensor | None = None
@@ -158,6 +129,35 @@ class TwoTower(nn.Module):
         pooled = pool(vectors, position[len(item_idx) :], pooling, starts)
         own = self.get_buffer("history_pooling")[pair_idx].unsqueeze(1)
         return query + pooled - own * positive, candidate
+
+    def states(
+        self, user_idx: Tensor, inputs: Tensor, lengths: Tensor, item_idx: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors of the users of a sequence tower as they go along, before `finish`.
+
+        Args:
+            user_idx: [batch] int64.
+            inputs: [batch, longest] int64 items of each user, padded at the end with any item.
+            lengths: [batch] int64 items of each user.
+            item_idx: [count] int64 candidates.
+
+        Returns:
+            [batch, longest + 1, dim] vector before the first item and after each, and [count, dim]
+            of the candidates.
+        """
+        every = torch.cat([item_idx, inputs.flatten()])
+        distinct, position = _distinct(every, self.item_tower.num_entities)
+        vectors = self.item_tower(distinct)
+        candidate = nn.functional.embedding(position[: len(item_idx)], vectors)
+        items = nn.functional.embedding(position[len(item_idx) :].view(inputs.shape), vectors)
+        return self._encode(self.user_tower(user_idx), items, lengths), candidate
+
+    def _encode(self, user: Tensor, items: Tensor, lengths: Tensor) -> Tensor:
+        if self.encoder is None:
+            msg = "only a sequence tower reads sequences"
+            raise ValueError(msg)
+        vectors: Tensor = self.encoder(user, items, lengths)
+        return vectors
 
     def _bags_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Items of each user's history, their pooling weights, and where each user's begin."""
@@ -190,6 +190,8 @@ class TwoTower(nn.Module):
 
         def queries(user_idx: Tensor) -> Tensor:
             own = self.user_tower(user_idx)
+            if self.encoder is not None:
+                return self.finish(self._last_states(own, items, *self._sequences_of(user_idx)))
             pooled = pool(in_history, *self._bags_of(user_idx)) if self.pools_history else 0.0
             return self.finish(own + pooled)
 
@@ -199,6 +201,40 @@ class TwoTower(nn.Module):
             users = torch.cat([users, nonzero], dim=1)
             items = torch.cat([items, self.get_buffer("popularity").unsqueeze(1)], dim=1)
         return users.cpu().numpy(), items.cpu().numpy()
+
+    def _sequences_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, longest] items of each user, padded at the end, and [batch] their number."""
+        offsets, items = self.get_buffer("sequence_offsets"), self.get_buffer("sequence_items")
+        lengths = offsets[user_idx + 1] - offsets[user_idx]
+        steps = torch.arange(int(lengths.max()), device=lengths.device)
+        positions = offsets[user_idx].unsqueeze(1) + steps
+        return items[positions.clamp(max=len(items) - 1)], lengths
+
+    def _last_states(self, user: Tensor, items: Tensor, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """[batch, dim] vectors after the last item.
+
+        Args:
+            user: [batch, dim] what is known of each user besides the items.
+            items: [num_items, dim] vectors of the item tower.
+            inputs: [batch, longest] int64.
+            lengths: [batch] int64.
+        """
+        states = self._encode(user, items[inputs], lengths)
+        return states[torch.arange(len(lengths), device=lengths.device), lengths]
+
+    @torch.no_grad()
+    def sequence_vector(self, items: Int64Array) -> Float32Array:
+        """[width] vector of a new user of a sequence tower, before `finish`.
+
+        Args:
+            items: [count] of the user, the latest last; the tower sees the last `sequence_length`.
+        """
+        latest = torch.from_numpy(items[-self.sequence_length :].copy())
+        nobody = torch.zeros(1, self.item_tower.dim)
+        length = torch.tensor([len(latest)])
+        states = self._encode(nobody, self.item_tower(latest).unsqueeze(0), length)
+        vector: Float32Array = states[0, -1].numpy()
+        return vector
 
     @torch.no_grad()
     def history_item_vectors(self) -> Float32Array | None:
@@ -222,7 +258,7 @@ def load_towers(
     catalogue: Catalogue, config: ModelConfig, weights: Mapping[str, Tensor]
 ) -> TwoTower:
     """The model whose `state_dict` is `weights`, on the CPU."""
-    history = None
+    history, sequences = None, None
     if "history_items" in weights:
         stored = {
             name: weights[f"history_{name}"].numpy()
@@ -236,7 +272,10 @@ def load_towers(
             pair_of_row=np.empty(0, np.int64),
             num_items=len(catalogue.items),
         )
-    model = TwoTower(catalogue, config, history)
+    if "sequence_items" in weights:
+        offsets, items = (weights[f"sequence_{name}"].numpy() for name in ("offsets", "items"))
+        sequences = Sequences(ItemLists(offsets, items), np.ones(len(items), np.float32))
+    model = TwoTower(catalogue, config, history, sequences=sequences)
     model.load_state_dict(dict(weights))
     return model.eval()
 

@@ -1,4 +1,4 @@
-"""A user tower with history, from its folder."""
+"""A user tower that reads histories, from its folder."""
 
 from pathlib import Path
 
@@ -16,35 +16,33 @@ TRAIN = split_by_time(events(seed=0))["train"].drop_duplicates(["user_id", "item
 
 
 @pytest.mark.parametrize(
-    ("init", "similarity", "decay"),
+    "model",
     [
-        ("spectral", "dot", 0.0),
-        ("spectral", "cosine", 0.0),
-        ("spectral", "cosine", 0.3),
-        ("ridge", "dot", 0.3),
+        {"init": "spectral", "similarity": "dot"},
+        {"init": "spectral", "similarity": "cosine"},
+        {"init": "spectral", "similarity": "cosine", "history_decay": 0.3},
+        {"init": "ridge", "similarity": "dot", "history_decay": 0.3},
+        {"user_tower": "sequence", "similarity": "dot"},
+        {"user_tower": "sequence", "sequence_length": 4, "popularity_weight": 0.2},
     ],
 )
-def test_a_history_is_pooled_as_in_the_tower(
-    tmp_path: Path, init: str, similarity: str, decay: float
-) -> None:
+def test_a_history_is_read_as_in_the_tower(tmp_path: Path, model: dict[str, object]) -> None:
     catalogue = catalogue_of(TRAIN)
     rows = catalogue.encode(TRAIN.assign(weight=np.float32(1)))
     config = ModelConfig.model_validate(
         {
             "dim": 8,
-            "similarity": similarity,
             "user_tower": "history",
-            "init": init,
             "user_exponent": 0.4,
             "item_exponent": 0.3,
-            "history_decay": decay,
+            **model,
         }
     )
-    model = fit(catalogue, rows, config, TrainConfig(epochs=2, batch_size=64), seed=1)
+    fitted = fit(catalogue, rows, config, TrainConfig(epochs=2, batch_size=64), seed=1)
     meta = {"model": config.model_dump(mode="json")}
-    write_artifacts(tmp_path / "model", model, catalogue, rows, meta)
+    write_artifacts(tmp_path / "model", fitted, catalogue, rows, meta)
     artifacts = load_artifacts(tmp_path / "model")
-    users, items = artifacts.model().vectors()
+    users, items = artifacts.towers.vectors()
     assert np.array_equal(users, artifacts.user_vecs)
     assert np.array_equal(items, artifacts.item_vecs)
     in_order = np.argsort(rows.timestamp, kind="stable")
