@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pytest import approx
+import pytest
 
 from tests.conftest import events, split_by_time, write_prepared
 from tests.search.studies import SAMPLERS, config, params_of, run
@@ -101,8 +101,8 @@ def alike(
         metric: absolute tolerance of the metrics.
     """
     return all(
-        ours["losses"] == approx(theirs["losses"], rel=loss)
-        and ours["metrics"] == approx(theirs["metrics"], abs=metric)
+        ours["losses"] == pytest.approx(theirs["losses"], rel=loss)
+        and ours["metrics"] == pytest.approx(theirs["metrics"], abs=metric)
         for ours, theirs in zip(found, known, strict=True)
     )
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.conftest import catalogue_of, events, split_by_time
-from twotower.common.errors import TrainingError
 from twotower.config.training import (
     LOSSES,
     SCHEDULES,
@@ -62,12 +61,7 @@ def test_any_model_trains_or_is_refused(model: dict[str, Any], train: dict[str, 
     except (ValidationError, ValueError):
         event("refused")
         return
-    try:
-        fitted = fit(CATALOGUE, CATALOGUE.encode(ROWS), model_config, train_config, seed=1)
-    except TrainingError as error:
-        assert "not finite" in str(error)
-        event("diverged")
-        return
+    fitted = fit(CATALOGUE, CATALOGUE.encode(ROWS), model_config, train_config, seed=1)
     event("trained")
     users, items = fitted.vectors()
     assert users.shape == (len(CATALOGUE.users), model["dim"])

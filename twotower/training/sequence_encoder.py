@@ -5,6 +5,8 @@ each layer: Xiong et al., ICML 2020; its training by sampled softmax: Klenitskiy
 "Turning dross into gold loss", RecSys 2023.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -60,7 +62,8 @@ class SequenceEncoder(nn.Module):
             [batch, longest + 1, dim]; undefined past the end of a sequence.
         """
         ages = lengths.unsqueeze(1) - 1 - torch.arange(items.shape[1], device=items.device)
-        items = items + self.position(ages.clamp(min=0))
+        # Vectors that are short enough to be ranked by are too short beside a layer's weights.
+        items = items * math.sqrt(items.shape[2]) + self.position(ages.clamp(min=0))
         state = torch.cat([(user + self.first).unsqueeze(1), items], dim=1)
         state = self.dropout(state)
         for block in self.blocks:
