@@ -31,7 +31,7 @@ from benchmarks.comparison.datasets import load_dataset
 from benchmarks.comparison.plot import draw, write_plot
 from benchmarks.comparison.problem import Method
 from benchmarks.comparison.tuning import Effort, Result, measure
-from benchmarks.comparison.two_tower import GRID, TIMED_GRID, two_tower
+from benchmarks.comparison.two_tower import GRID, TIMED_GRID, sequence_tower, two_tower
 from twotower.common.errors import one_line_errors
 
 OURS = "two_tower"
@@ -39,6 +39,7 @@ GRID_SIZE = 8
 """Settings of every method that has something to set."""
 METHODS: tuple[Method, ...] = (
     two_tower(OURS, GRID, TIMED_GRID),
+    sequence_tower("sequence_tower"),
     *baselines.METHODS,
     *implicit_models.METHODS,
     *lenskit_models.METHODS,

@@ -49,9 +49,30 @@ TIMED_GRID: tuple[Setting, ...] = (
 )  # fmt: skip
 
 
+SEQUENCE: Setting = {
+    "user_tower": "sequence", "similarity": "dot", "epochs": UNTIL_STOPPED, "lr": 0.001,
+    "loss": "sampled_softmax", "uniform_negatives": 256, "frequency_negatives": 256,
+}  # fmt: skip
+SEQUENCE_GRID: tuple[Setting, ...] = tuple(
+    {**SEQUENCE, "dim": dim, "dropout": dropout, "sequence_length": length}
+    for dim in (64, 128)
+    for dropout in (0.3, 0.5)
+    for length in (50, 200)
+)
+
+
 def two_tower(name: str, grid: tuple[Setting, ...], timed_grid: tuple[Setting, ...] = ()) -> Method:
     """Our model under a name and with grids of its own; hyperparameters not named are defaults."""
     return Method(name, grid, _fit, timed_grid=timed_grid)
+
+
+def sequence_tower(name: str) -> Method:
+    """Our model with a transformer as its user tower."""
+    return Method(name, SEQUENCE_GRID, _fit, obstacle=_without_times)
+
+
+def _without_times(problem: Problem) -> str:
+    return "" if problem.interactions.has_times else "the data has no times"
 
 
 def _fit(problem: Problem, _loaded: None, setting: Setting, on_pass: OnPass) -> VectorScorer:
