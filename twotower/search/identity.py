@@ -31,6 +31,7 @@ OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
     "common/units.py",
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
+    *("config/hyperparameters.py", "config/space_checks.py"),
     *("data/features.py", "data/interactions.py", "data/prepared.py", "data/vocabulary.py"),
     *("evaluation", "training"),
     *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
@@ -82,6 +83,8 @@ def build_identity(
             "space": space,
             "train": train,
             **({"warm_start": list(warm_start)} if warm_start else {}),
+            **({"settled": search_space.settled} if search_space.settled else {}),
+            **({"sets": search_space.sets} if search_space.sets else {}),
         }
     )
 
