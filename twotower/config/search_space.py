@@ -69,9 +69,6 @@ class SearchSpace:
         fixed = {name: pinned[name] for name in sorted(hpo.fixed)}
         space = cls(model, train, hpo.search_space, fixed, defaults, hpo.include_defaults)
         space._resolve()
-        if not space.searched and not space.settled:
-            msg = "hpo.search_space: hpo.fixed and only_if leave nothing to search"
-            raise ValueError(msg)
         space._check_defaults()
         return space
 

@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from twotower.common.errors import SearchError
 from twotower.common.files import canonical, write_json
 from twotower.config import Config
+from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.search_space import SearchSpace
 from twotower.config.training import ModelConfig, TrainConfig
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.trial import Params, complete_by_value
 
@@ -39,32 +41,35 @@ class WarmStart:
     skipped: list[str]
 
 
-def read_warm_start(path: Path, config: Config) -> WarmStart:
+def read_warm_start(path: Path, config: Config, data: DataFacts = ANY_DATA) -> WarmStart:
     """The stored trials that are in the search space of `config`.
 
     Hyperparameters that the file does not name have the values of sections `model` and `train`;
-    those that are not searched are ignored. A trial outside the space, equal to an earlier one, or
-    equal to the defaults where those are tried anyway, is skipped.
+    those that are not searched are ignored. A trial outside the space, the same as an earlier one,
+    or the same as the defaults where those are tried anyway, is skipped.
 
     Args:
         path: written by `write_warm_start`, or by hand; without a file there are none.
         config: space, fixed values and defaults count.
+        data: decides which trials are the same.
 
     Raises:
         SearchError: if the file has another format.
     """
     space = config.search_space
-    tried = [canonical(space.default_params)] if space.include_defaults else []
+    repeats = Repeats(space, data)
+    tried = {repeats.key(space.default_params)} if space.include_defaults else set()
     warm_start = WarmStart([], [])
     for number, stored in enumerate(_read(path)):
         values = {**space.defaults, **stored}
         params: Params = canonical(space.present(values))
         outside = space.outside(values)
         reason = outside and "{} {!r} lies outside the search space".format(*outside)
-        if reason is None and params in [*tried, *warm_start.trials]:
+        if reason is None and repeats.key(params) in tried:
             reason = "already in the study"
         if reason is None:
             warm_start.trials.append(params)
+            tried.add(repeats.key(params))
         else:
             warm_start.skipped.append(f"{path}: trials[{number}] is skipped: {reason}")
     return warm_start
