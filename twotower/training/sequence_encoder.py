@@ -13,8 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 """Those whose gradients are deterministic on every device."""
-EXPANSION = 4
-"""Width of the hidden layer of a block, as a multiple of the vectors' length."""
+EXPANSION = 1
+"""Width of the hidden layer of a block, as a multiple of the vectors' length; as in SASRec."""
 
 
 class SequenceEncoder(nn.Module):
