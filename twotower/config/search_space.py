@@ -170,11 +170,11 @@ class SearchSpace:
         model, _ = replace_both(self.model, self.train, params, "hpo")
         if not STARTS[model.init].decomposes or model.spectral_rank is not None:
             return {}
-        return {"spectral_rank": max(self.model.dim, model.dim, *self._widths)}
+        return {"spectral_rank": max(self.model.dim, model.dim, *self.start_widths)}
 
     @cached_property
-    def _widths(self) -> list[int]:
-        """Values of `dim` that a trial whose start decomposes can have."""
+    def start_widths(self) -> list[int]:
+        """Values of `dim` that entries give to trials whose start may decompose; and 0."""
         needs = requirements(self.declared)
 
         def may_decompose(name: str) -> bool:
