@@ -57,6 +57,8 @@ def choices(*values: Any) -> dict[str, Any]:
         ("batch_size", choices(512, 128, 256), 512, {"batch_size.choices": "[512,128,256,1024]"}),
         ("batch_size", choices(128, 256, 512), 128, {"batch_size.choices": "[64,128,256,512]"}),
         ("batch_size", choices(100, 200, 300), 300, {"batch_size.choices": "[100,200,300,400]"}),
+        ("batch_size", choices(128, 256), 256, {"batch_size.choices": "[128,256,512]"}),
+        ("uniform_negatives", choices(0, 64), 64, {"uniform_negatives.choices": "[0,64,128]"}),
         ("temperature", choices(0.1, 0.2), 0.2, {"temperature.choices": "[0.1,0.2,0.3]"}),
         ("temperature", choices(0.01, 0.1, 1), 0.01, {"temperature.choices": "[0.001,0.01,0.1,1]"}),
         ("loss", choices("mse", "softmax"), "softmax", {}),

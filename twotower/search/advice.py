@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, Literal
 
 from twotower.common.errors import ConfigError
@@ -127,15 +127,16 @@ def _wider(space: ParameterSpace, end: End) -> Iterator[tuple[ParameterSpace, An
 
 
 def _next_choice(values: Sequence[Any]) -> Any:
-    """One more value: of a progression of equal differences, or of equal ratios."""
+    """One more value: after equal differences another one, otherwise the last ratio again.
+
+    Two values are a pair of either kind: of ratios if they are integers.
+    """
     whole = all(isinstance(value, int) for value in values)
     before, last = values[-2:]
-    steps = [b - a for a, b in zip(values[-3:], values[-2:], strict=False)]
-    is_arithmetic = math.isclose(steps[0], steps[-1]) and len(steps) > 1
-    if is_arithmetic or min(values) <= 0 or not (whole or len(steps) > 1):
-        value = last + (last - before)
-    else:
-        value = last * last / before
+    steps = [b - a for a, b in pairwise(values[-3:])]
+    equal = math.isclose(steps[0], steps[-1]) if len(steps) > 1 else not whole
+    by_difference = equal or min(values) <= 0
+    value = last + (last - before) if by_difference else last * last / before
     return round(value) if whole else round_float(value)
 
 
@@ -164,7 +165,7 @@ def _presets(space: SearchSpace, data: DataFacts) -> list[str]:
     is_wide = decomposes and max(space.start_widths) >= WIDE
     presets = []
     if not is_wide and not has_sequences:
-        presets.append("twotower preset presets/quality.yaml (wider, for more time)")
+        presets.append("a wider space, for more time: twotower preset presets/quality.yaml")
     if data.has_order and not has_sequences:
-        presets.append("twotower preset presets/sequence.yaml (users as sequences of items)")
-    return ["to search elsewhere: " + " or ".join(presets)] if presets else []
+        presets.append("users as sequences: twotower preset presets/sequence.yaml")
+    return ["; ".join(presets)] if presets else []
