@@ -10,7 +10,7 @@ from typing import Any, Literal
 from twotower.common.errors import ConfigError
 from twotower.common.files import round_float
 from twotower.config import Config, SearchSpace
-from twotower.config.effects import DataFacts, effective
+from twotower.config.effects import DataFacts
 from twotower.config.ranges import CategoricalSpace, FloatSpace, IntSpace, ParameterSpace
 from twotower.config.training import STARTS
 from twotower.search.trial import Trial
@@ -70,13 +70,10 @@ class _Ends:
             entries = {**config.hpo.search_space, name: checked}
             hpo = config.hpo.model_copy(update={"search_space": entries})
             space = SearchSpace.of(config.model, config.train, hpo)
-            one, other = (
-                effective(*space.sections(space.complete(values)), self.data)
-                for values in (params, {**params, name: beyond})
-            )
         except (ValueError, ConfigError):
             return False
-        return one != other
+        further = space.effective({**params, name: beyond}, self.data)
+        return further != space.effective(params, self.data)
 
     def _line(self, name: str, end: End, wider: ParameterSpace) -> str:
         if isinstance(wider, CategoricalSpace):
