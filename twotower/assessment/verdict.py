@@ -11,16 +11,20 @@ user's mean over them has to pass both tests as well, so that a lucky seed beats
 The verdict is the first of these that holds:
 
 1. `beats every baseline`: each of them is beaten. As every test has to reject, the claim is wrong
-   with probability ALPHA at most, without a correction (intersection-union).
-2. `signal, but NAME is as good or better`: random and popularity are beaten. NAME is the
-   baseline with the highest mean among those that are not.
-3. `no better than random`: random is not beaten, and the data suffice to say so: there are enough
+   with probability ALPHA at most, without a correction (intersection-union). It is `beats every
+   baseline that was run` where a strong one was left out.
+2. `signal, but NAME is better`: random and popularity are beaten, and NAME is above the model by
+   the same two tests turned round, with p-values that are adjusted for the number of baselines. Of
+   several, the one with the highest mean.
+3. `signal, but not shown to beat NAME`: random and popularity are beaten, and no baseline is shown
+   to be better. NAME is the one with the highest mean among those that are not beaten.
+4. `no better than random`: random is not beaten, and the data suffice to say so: there are enough
    users to detect a lift of half of random's mean with power POWER, or the upper bound of the
    difference is below that lift. If the mean is above 0.5, the lift is half of its distance to 1,
    as there is no room for more.
-4. `no better than popularity`: random is beaten, popularity is not, and the data suffice to say so,
+5. `no better than popularity`: random is beaten, popularity is not, and the data suffice to say so,
    with a lift of a tenth.
-5. `too little data to tell`: the data do not suffice for 3 or 4; with the number of users that
+6. `too little data to tell`: the data do not suffice for 4 or 5; with the number of users that
    would.
 
 Sources: Berger, Technometrics 1982 (intersection-union); those of the tests are named in
@@ -29,12 +33,14 @@ Sources: Berger, Technometrics 1982 (intersection-union); those of the tests are
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
 from twotower.assessment.statistics.bounded import bounded_p_value
+from twotower.assessment.statistics.multiple import holm
 from twotower.assessment.statistics.paired_tests import paired_tests
 from twotower.assessment.statistics.power import users_needed
 from twotower.common.arrays import Float64Array
@@ -51,7 +57,9 @@ MIN_SEEN = 10
 """Users with a metric above 0, or below random's, that it takes to estimate how common they are."""
 
 BEATS = "beats every baseline"
-SIGNAL = "signal, but {baseline} is as good or better"
+BEATS_RUN = "beats every baseline that was run"
+WORSE = "signal, but {baseline} is better"
+NOT_SHOWN = "signal, but not shown to beat {baseline}"
 NO_BETTER = "no better than {baseline}"
 TOO_LITTLE = "too little data to tell"
 
@@ -65,8 +73,11 @@ class Comparison:
         lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided; NaN for one user.
         upper_bound: likewise.
         p_value: of the test that the true difference is at most 0.
+        p_value_worse: of the test that it is at least 0, adjusted over all baselines by Holm's
+            method.
         beaten: whether test and bound both say that it is above 0, for the model and for its mean
             over seeds.
+        worse: whether `p_value_worse` and the upper bound both say that it is below 0, likewise.
         over_seeds: the same comparison for the mean over training seeds; None with a single seed.
     """
 
@@ -74,7 +85,9 @@ class Comparison:
     lower_bound: float
     upper_bound: float
     p_value: float
+    p_value_worse: float
     beaten: bool
+    worse: bool
     over_seeds: "Comparison | None" = None
 
 
@@ -83,12 +96,13 @@ class Verdict:
     """What may be concluded.
 
     Attributes:
-        text: one of the five verdicts, with the name of the baseline.
+        text: one of the verdicts, with the name of the baseline.
         baseline: the one that keeps the model from a better verdict; None if all are beaten.
         users_needed: number of users that would suffice to detect the smallest lift over `baseline`
             that matters; None if there are enough, or if no number suffices.
         num_users: number of users in the data.
         comparisons: by name of the baseline.
+        left_out: why each strong baseline that was left out was.
     """
 
     text: str
@@ -96,10 +110,21 @@ class Verdict:
     users_needed: int | None
     num_users: int
     comparisons: dict[str, Comparison]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
-        """The text, with the number of users that would be needed."""
+        """The text, with the figures or the reason behind it."""
+        if self.text == BEATS_RUN:
+            reasons = [f"{name} left out: {why}" for name, why in sorted(self.left_out.items())]
+            return f"{self.text} ({'; '.join(reasons)})"
+        if self.baseline is not None and self.text.startswith("signal"):
+            comparison = self.comparisons[self.baseline]
+            if comparison.worse:
+                lead, p_value = -comparison.difference, comparison.p_value_worse
+                return f"{self.text} (by {lead:.4f}, p {p_value:.2g})"
+            figures = [f"{comparison.difference:+.4f}", *why_not_beaten(asdict(comparison))]
+            return f"{self.text} ({', '.join(figures)})"
         if self.text != TOO_LITTLE:
             return self.text
         if self.users_needed is None:
@@ -107,11 +132,27 @@ class Verdict:
         return f"{self.text} (about {self.users_needed:,} users would be needed)"
 
 
+def why_not_beaten(comparison: Mapping[str, Any], alpha: float = ALPHA) -> list[str]:
+    """What keeps a baseline from being beaten.
+
+    Args:
+        comparison: the fields of a `Comparison`.
+        alpha: level of its tests.
+    """
+    reasons = [f"p {comparison['p_value']:.2g}"]
+    if over_seeds := comparison["over_seeds"]:
+        reasons.append(f"p {over_seeds['p_value']:.2g} for the mean over seeds")
+    if all(one["p_value"] <= alpha for one in (comparison, over_seeds) if one):
+        reasons.append("bootstrap lower bound not above 0")
+    return reasons
+
+
 def verdict(
     per_user: Mapping[str, Float64Array],
     *,
     seed: int,
     over_seeds: Float64Array | None = None,
+    left_out: Mapping[str, str] | None = None,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -123,6 +164,7 @@ def verdict(
         seed: of the resamples.
         over_seeds: [n] each user's metric under the model, averaged over training seeds; None with
             a single seed.
+        left_out: why each strong baseline that is not in `per_user` is not.
         alpha: level of every test.
         resamples: of every test.
 
@@ -138,16 +180,24 @@ def verdict(
     if over_seeds is not None:
         means = _compare(over_seeds, baselines, seed, alpha, resamples)
         comparisons = {
-            name: replace(one, beaten=one.beaten and means[name].beaten, over_seeds=means[name])
+            name: replace(
+                one,
+                beaten=one.beaten and means[name].beaten,
+                worse=one.worse and means[name].worse,
+                over_seeds=means[name],
+            )
             for name, one in shipped.items()
         }
     unbeaten = [name for name, comparison in comparisons.items() if not comparison.beaten]
     if not unbeaten:
-        return Verdict(BEATS, None, None, len(model), comparisons)
+        text = BEATS_RUN if left_out else BEATS
+        return Verdict(text, None, None, len(model), comparisons, left_out or {})
     floor = next((name for name in LIFTS if name in unbeaten), None)
     if floor is None:
-        best = max(unbeaten, key=lambda name: float(np.mean(baselines[name])))
-        return Verdict(SIGNAL.format(baseline=best), best, None, len(model), comparisons)
+        better = [name for name in unbeaten if comparisons[name].worse]
+        best = max(better or unbeaten, key=lambda name: float(np.mean(baselines[name])))
+        text = (WORSE if better else NOT_SHOWN).format(baseline=best)
+        return Verdict(text, best, None, len(model), comparisons)
     decisive = shipped[floor]
     if over_seeds is not None and decisive.beaten:  # only the mean over seeds does not beat it
         model, decisive = over_seeds, means[floor]
@@ -185,7 +235,9 @@ def _compare(
 ) -> dict[str, Comparison]:
     differences = np.stack([model - values for values in baselines.values()], axis=1)
     flips, draws = derive_seed(seed, "verdict", "flips"), derive_seed(seed, "verdict", "draws")
-    p_values = paired_tests(differences, seed=flips, resamples=resamples)
+    both = np.hstack([differences, -differences])
+    p_values, reverse = np.split(paired_tests(both, seed=flips, resamples=resamples), 2)
+    adjusted = holm(dict(zip(baselines, reverse.tolist(), strict=True)))
     random = list(baselines).index(RANDOM)
     if not _falls_short(model, baselines[RANDOM]):
         p_values[random] = max(p_values[random], bounded_p_value(model, baselines[RANDOM]))
@@ -199,7 +251,9 @@ def _compare(
             lower_bound=float(low),
             upper_bound=float(high),
             p_value=float(p_value),
+            p_value_worse=adjusted[name],
             beaten=bool(p_value <= alpha and low > 0),
+            worse=bool(adjusted[name] <= alpha and high < 0),
         )
         for name, difference, low, high, p_value in columns
     }
