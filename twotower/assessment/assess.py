@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from twotower.assessment.advice import next_step
+from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import slices
-from twotower.assessment.verdict import ALPHA, BEATS, verdict
+from twotower.assessment.verdict import BEATS, verdict
 from twotower.baselines.baseline import BASELINES
 from twotower.common.files import write_json
 from twotower.common.scorers import MODEL

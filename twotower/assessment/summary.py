@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twotower.assessment.assess import Assessment
-from twotower.assessment.verdict import why_not_beaten
+from twotower.assessment.comparison import why_not_beaten
 from twotower.common.scorers import MODEL, RANDOM
 
 

@@ -1,12 +1,6 @@
 """What may be concluded about a model from the metric of each user under it and each baseline.
 
-A baseline is beaten if the model's mean is above its mean by both of two one-sided tests at
-level ALPHA: a paired randomisation test, and a bootstrap over users whose lower bound is above 0.
-The first rejects too often where nearly all users score highly, the second where few users score
-at all; together they keep to the level in both cases. Random is an expectation: where too few users
-score below it to estimate how often that happens, a p-value that is valid for any values in [0, 1]
-replaces that of the first test if it is larger. If the model was trained with several seeds, each
-user's mean over them has to pass both tests as well, so that a lucky seed beats nothing.
+What it is to beat one is in `twotower.assessment.comparison`.
 
 The verdict is the first of these that holds:
 
@@ -27,34 +21,32 @@ The verdict is the first of these that holds:
 6. `too little data to tell`: the data do not suffice for 4 or 5; with the number of users that
    would.
 
-Sources: Berger, Technometrics 1982 (intersection-union); those of the tests are named in
-`twotower.assessment.statistics`.
+Source: Berger, Technometrics 1982 (intersection-union).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from twotower.assessment.statistics.bootstrap import bootstrap_intervals
-from twotower.assessment.statistics.bounded import bounded_p_value
-from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired_tests import paired_tests
+from twotower.assessment.comparison import (
+    ALPHA,
+    MIN_SEEN,
+    RESAMPLES,
+    Comparison,
+    compare,
+    falls_short,
+    why_not_beaten,
+)
 from twotower.assessment.statistics.power import users_needed
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import MODEL, RANDOM
-from twotower.common.seeds import derive_seed
 
-ALPHA = 0.05
 POWER = 0.8
-RESAMPLES = 10_000
 LIFTS = {RANDOM: 0.5, "popularity": 0.1}
 """What a model must beat to have signal, and the smallest lift over it that matters, as a share of
 its mean or of the distance of the mean to 1, whichever is less."""
-MIN_SEEN = 10
-"""Users with a metric above 0, or below random's, that it takes to estimate how common they are."""
 
 BEATS = "beats every baseline"
 BEATS_RUN = "beats every baseline that was run"
@@ -62,33 +54,6 @@ WORSE = "signal, but {baseline} is better"
 NOT_SHOWN = "signal, but not shown to beat {baseline}"
 NO_BETTER = "no better than {baseline}"
 TOO_LITTLE = "too little data to tell"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The model against one baseline.
-
-    Attributes:
-        difference: of the means, model - baseline.
-        lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided; NaN for one user.
-        upper_bound: likewise.
-        p_value: of the test that the true difference is at most 0.
-        p_value_worse: of the test that it is at least 0, adjusted over all baselines by Holm's
-            method.
-        beaten: whether test and bound both say that it is above 0, for the model and for its mean
-            over seeds.
-        worse: whether `p_value_worse` and the upper bound both say that it is below 0, likewise.
-        over_seeds: the same comparison for the mean over training seeds; None with a single seed.
-    """
-
-    difference: float
-    lower_bound: float
-    upper_bound: float
-    p_value: float
-    p_value_worse: float
-    beaten: bool
-    worse: bool
-    over_seeds: "Comparison | None" = None
 
 
 @dataclass(frozen=True)
@@ -132,21 +97,6 @@ class Verdict:
         return f"{self.text} (about {self.users_needed:,} users would be needed)"
 
 
-def why_not_beaten(comparison: Mapping[str, Any], alpha: float = ALPHA) -> list[str]:
-    """What keeps a baseline from being beaten.
-
-    Args:
-        comparison: the fields of a `Comparison`.
-        alpha: level of its tests.
-    """
-    reasons = [f"p {comparison['p_value']:.2g}"]
-    if over_seeds := comparison["over_seeds"]:
-        reasons.append(f"p {over_seeds['p_value']:.2g} for the mean over seeds")
-    if all(one["p_value"] <= alpha for one in (comparison, over_seeds) if one):
-        reasons.append("bootstrap lower bound not above 0")
-    return reasons
-
-
 def verdict(
     per_user: Mapping[str, Float64Array],
     *,
@@ -176,9 +126,9 @@ def verdict(
         raise ValueError(msg)
     model = np.asarray(per_user[MODEL], dtype=np.float64)
     baselines = {name: per_user[name] for name in sorted(per_user) if name != MODEL}
-    shipped = comparisons = _compare(model, baselines, seed, alpha, resamples)
+    shipped = comparisons = compare(model, baselines, seed, alpha, resamples)
     if over_seeds is not None:
-        means = _compare(over_seeds, baselines, seed, alpha, resamples)
+        means = compare(over_seeds, baselines, seed, alpha, resamples)
         comparisons = {
             name: replace(
                 one,
@@ -216,7 +166,7 @@ def _without_signal(
     mean = max(float(np.mean(baselines[name])) for name in (RANDOM, floor))
     lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
     differences = model - baselines[floor]
-    if not _has_hits(model) or (floor == RANDOM and not _falls_short(model, baselines[floor])):
+    if not _has_hits(model) or (floor == RANDOM and not falls_short(model, baselines[floor])):
         differences = _widest(mean + lift, len(model))
     needed = _needed(differences, lift, alpha)
     excluded = upper_bound < lift and _has_hits(model)
@@ -224,39 +174,6 @@ def _without_signal(
     if perfect or excluded or (needed is not None and needed <= len(model)):
         return NO_BETTER.format(baseline=floor), None
     return TOO_LITTLE, needed
-
-
-def _compare(
-    model: Float64Array,
-    baselines: Mapping[str, Float64Array],
-    seed: int,
-    alpha: float,
-    resamples: int,
-) -> dict[str, Comparison]:
-    differences = np.stack([model - values for values in baselines.values()], axis=1)
-    flips, draws = derive_seed(seed, "verdict", "flips"), derive_seed(seed, "verdict", "draws")
-    both = np.hstack([differences, -differences])
-    p_values, reverse = np.split(paired_tests(both, seed=flips, resamples=resamples), 2)
-    adjusted = holm(dict(zip(baselines, reverse.tolist(), strict=True)))
-    random = list(baselines).index(RANDOM)
-    if not _falls_short(model, baselines[RANDOM]):
-        p_values[random] = max(p_values[random], bounded_p_value(model, baselines[RANDOM]))
-    lows, highs = bootstrap_intervals(
-        differences, seed=draws, level=1 - 2 * alpha, resamples=resamples
-    )
-    columns = zip(baselines, differences.mean(axis=0), lows, highs, p_values, strict=True)
-    return {
-        name: Comparison(
-            difference=float(difference),
-            lower_bound=float(low),
-            upper_bound=float(high),
-            p_value=float(p_value),
-            p_value_worse=adjusted[name],
-            beaten=bool(p_value <= alpha and low > 0),
-            worse=bool(adjusted[name] <= alpha and high < 0),
-        )
-        for name, difference, low, high, p_value in columns
-    }
 
 
 def _needed(differences: Float64Array, lift: float, alpha: float) -> int | None:
@@ -275,11 +192,3 @@ def _widest(mean: float, count: int) -> Float64Array:
 def _has_hits(model: Float64Array) -> bool:
     """Whether enough users score above 0 to estimate how common that is."""
     return int(np.count_nonzero(model)) >= MIN_SEEN
-
-
-def _falls_short(model: Float64Array, random: Float64Array) -> bool:
-    """Whether enough users score below random's expectation to estimate how common that is.
-
-    Differences from an expectation are as skewed as the metric; those of two scorers are not.
-    """
-    return int(np.count_nonzero(model < random)) >= MIN_SEEN
