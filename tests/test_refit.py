@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
 from twotower.baselines.baseline import BASELINES, Baseline, wanted_baselines
+from twotower.baselines.plan import Plan
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
@@ -305,6 +307,19 @@ def test_a_baseline_beyond_its_budget_is_left_out_and_one_that_is_named_is_added
         "beyond the 8 GB and 1e-09 min of refit.baseline_budget" in found.metrics["ease"]["failure"]
     )
     assert found.verdict["verdict"] != "beats every baseline"
+
+
+def test_a_sample_of_users_is_announced_and_recorded(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(sample_users=20, notice="it takes a while")
+    monkeypatch.setitem(BASELINES, "ease", replace(BASELINES["ease"], plan=lambda *_: plan))
+    said: list[str] = []
+    settings = config(refit={"seeds": 1})
+    found = refit(settings, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
+    assert said == ["ease: it takes a while, its setting chosen on 20 users"]
+    assert read(tmp_path / "test.json")["ease"]["chosen_on_users"] == 20
+    assert any(line.endswith("chosen on 20 users") for line in summary(found))
 
 
 def test_defaults_that_diverge_do_not_cost_the_model(
