@@ -37,7 +37,7 @@ def test_where_all_users_do_not_fit_the_budget_a_sample_chooses(size: Size, deca
 @pytest.mark.parametrize("budget", [{"minutes": 1}, {"gigabytes": 1}])
 def test_beyond_the_budget_it_is_left_out(budget: dict[str, float]) -> None:
     found = plan(GOWALLA, **budget)
-    assert found.obstacle.startswith("29,858 x 29,858 Gram matrix, about 3.9 GB and 5 min, beyond")
+    assert found.obstacle.startswith("29,858 x 29,858 Gram matrix, about 3.9 GB and")
     assert "refit.baseline_budget" in found.obstacle
 
 

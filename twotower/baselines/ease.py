@@ -36,7 +36,7 @@ class EASE(HistoryScorer):
         Args:
             interactions: the histories.
             num_users: users that can be scored.
-            num_items: size of the catalogue. `ease_budget.ease_plan` says what time and memory the
+            num_items: size of the catalogue. `ease_plan.ease_plan` says what time and memory the
                 smaller of the two numbers takes.
             l2: penalty of the ridge regression, > 0.
         """
