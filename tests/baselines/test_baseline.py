@@ -99,7 +99,7 @@ def test_what_cannot_be_fitted_says_why() -> None:
     flat, budget = without_times(rows), BaselineBudget(minutes=1e-9)
     why = {row.name: row.plan(flat, flat, budget).obstacle for row in EVERY_RUN}
     too_much = why.pop("ease")
-    assert too_much.startswith("24 x 24 Gram matrix, about 0.0 GB and 0 s, beyond the 8 GB and ")
+    assert too_much.startswith("24 x 24 Gram matrix, about 0.3 GB and 0 s, beyond the 8 GB and ")
     assert why == {"popularity": "", "recency_popularity": "the data has no times", "item_knn": ""}
 
 

@@ -24,7 +24,7 @@ def test_small_data_are_fitted_without_a_word() -> None:
 
 
 def test_what_takes_longer_is_announced() -> None:
-    assert plan(BEAUTY, decays=2).notice.startswith("12,101 x 12,101 Gram matrix, about 0.7 GB and")
+    assert plan(BEAUTY, decays=2).notice.startswith("12,101 x 12,101 Gram matrix, about 1.0 GB and")
 
 
 @pytest.mark.parametrize(("size", "decays"), [(GAMES, 2), (GOWALLA, 0)])
@@ -37,7 +37,7 @@ def test_where_all_users_do_not_fit_the_budget_a_sample_chooses(size: Size, deca
 @pytest.mark.parametrize("budget", [{"minutes": 1}, {"gigabytes": 1}])
 def test_beyond_the_budget_it_is_left_out(budget: dict[str, float]) -> None:
     found = plan(GOWALLA, **budget)
-    assert found.obstacle.startswith("29,858 x 29,858 Gram matrix, about 3.9 GB and")
+    assert found.obstacle.startswith("29,858 x 29,858 Gram matrix, about 4.2 GB and")
     assert "refit.baseline_budget" in found.obstacle
 
 

@@ -11,6 +11,7 @@ from twotower.baselines.ease import FLOAT64_SIZE
 from twotower.baselines.matrices import BLOCK, THREADS
 from twotower.baselines.plan import Plan
 from twotower.config.training import BaselineBudget
+from twotower.evaluation.ranking import BLOCK_SCORES
 
 FLOAT32_RATE, FLOAT64_RATE, SPARSE_RATE = 60e9, 30e9, 1e9
 """Floating-point operations a second of one core: dense products in float32 and float64, and those
@@ -46,11 +47,12 @@ class Size:
         return Size(round(share * self.num_users), self.num_items, round(share * self.num_pairs))
 
     def gigabytes(self) -> float:
-        """Memory of one fit, beside what the process has."""
+        """Memory of one fit and of ranking by it, beside what the process has."""
         size, width = self.matrix, 8 if self.matrix <= FLOAT64_SIZE else 4
         numbers = width * size**2 + (4 * size**2 if width == 8 else 0)  # the float32 weights
         panels = (2 + THREADS) * BLOCK * max(size * width, 4 * self.num_items)
-        return (numbers + panels + 24 * self.num_pairs) / 1e9
+        ranking = 4 * 4 * BLOCK_SCORES  # scores, their two halves, and the order of the best
+        return (numbers + panels + ranking + 24 * self.num_pairs) / 1e9
 
     def fit_seconds(self) -> float:
         """Time of one fit, on THREADS cores."""
