@@ -9,7 +9,7 @@ and scored on test. The clock starts after imports and loading and is stopped du
 Prints the table with 95 % bootstrap intervals and the quality-time frontier; writes results.csv,
 frontier.csv, points.csv (every score), frontier.html and, where a browser is found, frontier.png.
 
-The data set is gowalla, ml-100k or tienda (below `--data-root`), a folder in the format of
+The data set is beauty, gowalla, ml-100k or tienda (below `--data-root`), a folder in the format of
 LightGCN (train.txt, test.txt, with or without valid.txt), a folder of CSV or Parquet files, or a
 file like params.yaml.
 

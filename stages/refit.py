@@ -13,7 +13,7 @@ def main() -> None:
     """Run the stage in the current directory."""
     kept = decompositions_folder(repository_root())
     search = read_search(Path("hpo_results.json"))
-    assessment = refit(load_config(), search, decompositions=kept)
+    assessment = refit(load_config(), search, decompositions=kept, say=print)
     for line in summary(assessment):
         print(line)
 

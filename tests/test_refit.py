@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
-from twotower.baselines.baseline import BASELINES, Baseline
+from twotower.baselines.baseline import BASELINES, Baseline, wanted_baselines
+from twotower.baselines.plan import Plan
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
@@ -25,6 +27,7 @@ from twotower.evaluation.ranking import VectorScorer
 from twotower.refit import RefitOutputs, read_search, refit
 from twotower.training.towers import TwoTower
 
+EVERY_RUN = [row.name for row in wanted_baselines(())]
 BEST = {"dim": 16, "lr": 0.03, "epochs": 8, "batch_size": 64}
 
 
@@ -91,10 +94,10 @@ def test_same_bytes_again(done: tuple[Path, Any], tmp_path: Path, prepared: Path
 def test_metrics_hold_every_model_and_baseline(done: tuple[Path, dict[str, Any]]) -> None:
     root, metrics = done
     assert json.loads((root / "test.json").read_text())["scored"] is True
-    for name in ("optimized", "default", *BASELINES, "random"):
+    for name in ("optimized", "default", *EVERY_RUN, "random"):
         assert 0 <= metrics[name]["recall_at_10"] <= 1
     # A decay is one of the candidates of the last two.
-    settings = {name: metrics[name].get("setting", {}).keys() - {"decay"} for name in BASELINES}
+    settings = {name: metrics[name].get("setting", {}).keys() - {"decay"} for name in EVERY_RUN}
     assert settings == {
         "popularity": set(),
         "recency_popularity": {"half_life"},
@@ -164,7 +167,7 @@ def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
 def test_the_files_agree_with_each_other(done: tuple[Path, dict[str, Any]]) -> None:
     root, metrics = done
     per_user = read_per_user(root / "per_user.parquet")
-    assert set(per_user.metrics) == {"optimized", "default", *BASELINES, "random"}
+    assert set(per_user.metrics) == {"optimized", "default", *EVERY_RUN, "random"}
     intervals = read(root / "intervals.json")
     assert len(per_user.users) == intervals["num_users"] == metrics["evaluated"]["num_users"]
     for scorer, found in per_user.metrics.items():
@@ -192,7 +195,7 @@ class LowestIndex:
 def test_a_baseline_that_is_added_to_the_table_is_in_every_file(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Baseline("lowest_index", ({},), lambda data, _: LowestIndex(data.num_items))
+    row = Baseline("lowest_index", "", ({},), lambda data, _: LowestIndex(data.num_items))
     monkeypatch.setitem(BASELINES, row.name, row)
     assessment = assess(tmp_path, prepared, config(refit={"seeds": 1}))
     value = read(tmp_path / "test.json")["lowest_index"]["recall_at_10"]
@@ -291,6 +294,32 @@ def test_without_a_validation_split_baselines_take_the_middle_of_their_grids(
     found = assess(tmp_path, write_prepared(tmp_path / "prepared", splits))
     assert found.metrics["ease"]["setting"] == {"l2": 300}
     assert found.verdict["gap"]["validation"] is None
+
+
+def test_a_baseline_beyond_its_budget_is_left_out_and_one_that_is_named_is_added(
+    tmp_path: Path, prepared: Path
+) -> None:
+    options = {"seeds": 1, "baseline_budget": {"minutes": 1e-9}, "extra_baselines": ["ials"]}
+    found = assess(tmp_path, prepared, config(refit=options))
+    assert found.metrics["ials"]["recall_at_10"] > found.metrics["random"]["recall_at_10"]
+    assert found.metrics["ials"]["setting"].keys() == {"dim", "alpha", "penalty"}
+    assert (
+        "beyond the 8 GB and 1e-09 min of refit.baseline_budget" in found.metrics["ease"]["failure"]
+    )
+    assert found.verdict["verdict"] != "beats every baseline"
+
+
+def test_a_sample_of_users_is_announced_and_recorded(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(sample_users=20, notice="it takes a while")
+    monkeypatch.setitem(BASELINES, "ease", replace(BASELINES["ease"], plan=lambda *_: plan))
+    said: list[str] = []
+    settings = config(refit={"seeds": 1})
+    found = refit(settings, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
+    assert said == ["ease: it takes a while, its setting chosen on 20 users"]
+    assert read(tmp_path / "test.json")["ease"]["chosen_on_users"] == 20
+    assert any(line.endswith("chosen on 20 users") for line in summary(found))
 
 
 def test_defaults_that_diverge_do_not_cost_the_model(

@@ -1,7 +1,7 @@
 """Final training on all but the test split, and the one place where the test split is scored."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import Assessment, assess, unscored
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
-from twotower.baselines.baseline import TrainingData
+from twotower.baselines.plan import TrainingData
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.scorers import DEFAULT, MODEL
@@ -106,6 +106,8 @@ def refit(
     prepared: Path = PREPARED,
     outputs: RefitOutputs | None = None,
     decompositions: Path | None = None,
+    *,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Assessment:
     """Train the final model, score it, and write it.
 
@@ -116,6 +118,7 @@ def refit(
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
         decompositions: cache folder of spectral starts; None: they are computed again.
+        say: told beforehand of what will take a while.
 
     Returns:
         The assessment on the test split; without scores if there is no test split, or
@@ -135,7 +138,7 @@ def refit(
     trained_on = ["train", "validation"]
     training = data.training_set(*trained_on)
     model = training.fit(config, best_params)
-    assessment = _assess(config, search, data, training, model)
+    assessment = _assess(config, search, data, training, model, say=say)
     if config.refit.final == "all":
         trained_on = list(SPLITS)
         training = data.training_set(*trained_on)
@@ -159,6 +162,8 @@ def _assess(
     data: _PreparedData,
     training: _TrainingSet,
     model: TwoTower,
+    *,
+    say: Callable[[str], None],
 ) -> Assessment:
     """The model, the default model and the baselines on the test split."""
     catalogue, test = training.catalogue, data.splits["test"]
@@ -181,8 +186,9 @@ def _assess(
     _score_models(board, config, search["best_params"], training, model)
     train, validation = data.training_set("train"), data.splits["validation"]
     choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
-    score_baselines(board, train.data(), choosing)
-    return assess(board, catalogue, test, search, seed=config.seed)
+    score_baselines(board, train.data(), choosing, config.refit, seed=config.seed, say=say)
+    user_tower = config.search_space.sections(search["best_params"])[0].user_tower
+    return assess(board, catalogue, test, search, user_tower=user_tower, seed=config.seed)
 
 
 def _score_models(

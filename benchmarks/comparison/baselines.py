@@ -1,11 +1,16 @@
-"""The baselines of the pipeline: popularity, item-kNN and EASE, all in closed form."""
+"""The baselines of the pipeline: popularity, item-kNN, EASE and iALS."""
 
 from typing import TypeVar
 
 from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
-from twotower.baselines.ease import EASE, MAX_ITEMS
+from twotower.baselines.baseline import BASELINES
+from twotower.baselines.ease import EASE
+from twotower.baselines.ease_plan import Size, ease_plan
+from twotower.baselines.ials import ials
 from twotower.baselines.item_knn import ItemKNN
 from twotower.baselines.popularity import Popularity
+from twotower.config.training import BaselineBudget
+from twotower.evaluation.ranking import VectorScorer
 
 Linear = TypeVar("Linear", ItemKNN, EASE)
 KNN_GRID: tuple[Setting, ...] = tuple(
@@ -40,17 +45,23 @@ def _ease(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -
 
 def _fit(kind: type[Linear], problem: Problem, decay: float = 0.0, **setting: float) -> Linear:
     fitted = kind(problem.interactions, problem.num_users, problem.num_items, **setting)
-    return fitted.decayed(problem.interactions, decay)
+    return fitted.decayed(problem.interactions, decay) if decay else fitted
+
+
+def _ials(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -> VectorScorer:
+    return ials(problem.interactions, problem.num_users, problem.num_items, **setting)
 
 
 def _ease_obstacle(problem: Problem) -> str:
-    if problem.num_items <= MAX_ITEMS:
-        return ""
-    return f"{problem.num_items:,} items; its matrix is solved up to {MAX_ITEMS:,}"
+    """Whether one fit is within the budget of all that the pipeline does with EASE."""
+    size = Size(problem.num_users, problem.num_items, len(problem.interactions))
+    decays = int(problem.interactions.has_times)
+    return ease_plan(size, size, 0, decays, BaselineBudget()).obstacle
 
 
 METHODS = (
     Method("popularity", ({},), _popularity),
     Method("item_knn", KNN_GRID, _item_knn, timed_grid=KNN_TIMED),
     Method("ease", EASE_GRID, _ease, obstacle=_ease_obstacle, timed_grid=EASE_TIMED),
+    Method("ials", BASELINES["ials"].grid, _ials),
 )

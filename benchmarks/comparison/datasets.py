@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.comparison.clock import OBJECTIVE
 from twotower.common.errors import DataError
 from twotower.config import Config, load_config, parse_config
 from twotower.config.training import EvaluateConfig
@@ -57,6 +58,7 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
         },
         "split": BY_TIME,
     },
+    "beauty": {"data": {}, "split": {"strategy": "leave_last_out"}, "objective": "ndcg_at_10"},
     "tienda": {
         "data": {
             "users": {"features": {"city": "categorical"}},
@@ -84,11 +86,13 @@ class Dataset:
         name: of the folder for its results.
         tuning: train against validation.
         final: train and validation against test.
+        objective: metric that validation chooses by.
     """
 
     name: str
     tuning: Fold
     final: Fold
+    objective: str = OBJECTIVE
 
 
 def load_dataset(name: str, data_root: Path, strategy: str | None, seed: int) -> Dataset:
@@ -119,6 +123,7 @@ def load_dataset(name: str, data_root: Path, strategy: str | None, seed: int) ->
         name=Path(name).stem,
         tuning=_fold(catalogue, splits["train"], splits["validation"], "validation"),
         final=_fold(catalogue.extend(known), known, splits["test"], "test"),
+        objective=KNOWN.get(name, {}).get("objective", OBJECTIVE),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from benchmarks.comparison.clock import FRONTIER, OBJECTIVE
+from benchmarks.comparison.clock import FRONTIER
 from benchmarks.comparison.datasets import Dataset
 from benchmarks.comparison.tuning import Result, describe
+from twotower.evaluation.metrics import metric_label
 from twotower.plots import BrowserError, write_pages, write_pictures
 from twotower.plots.chart import Chart, layout
 
@@ -36,7 +37,7 @@ def draw(results: Sequence[Result], dataset: Dataset, machine: str) -> Chart:
             "type": "log",
             "tickvals": [FASTEST, 0.1, 1, *FRONTIER, 1800, 7200],
         },
-        yaxis={"title": "validation NDCG@20"},
+        yaxis={"title": f"validation {metric_label(dataset.objective)}"},
         legend={"title": "best setting so far"},
     )
     return Chart("frontier", title, figure if ran else None, "No method could be scored.")
@@ -64,7 +65,7 @@ def _points(result: Result, colour: str) -> Any:
     found = [(run, point) for run in result.runs for point in run.points]
     return go.Scatter(
         x=[max(point.seconds, FASTEST) for _, point in found],
-        y=[point.metrics[OBJECTIVE] for _, point in found],
+        y=[point.metrics[result.objective] for _, point in found],
         text=[describe(run.setting) for run, _ in found],
         hovertemplate="%{text}<br>%{y:.4f} after %{x:.1f} s",
         mode="markers",
@@ -78,7 +79,7 @@ def _points(result: Result, colour: str) -> Any:
 def _line(result: Result, colour: str, end: float) -> Any:
     """Steps up at each new best score, and level from there on."""
     points = sorted(
-        (max(point.seconds, FASTEST), point.metrics[OBJECTIVE])
+        (max(point.seconds, FASTEST), point.metrics[result.objective])
         for run in result.runs
         for point in run.points
     )

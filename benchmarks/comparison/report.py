@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.comparison.clock import FRONTIER, OBJECTIVE
+from benchmarks.comparison.clock import FRONTIER
 from benchmarks.comparison.datasets import Dataset
 from benchmarks.comparison.tuning import Result, describe
 from twotower.assessment.statistics.bootstrap import bootstrap_intervals
@@ -24,7 +24,7 @@ def frontier(result: Result) -> dict[float, float | None]:
     points = [point for run in result.runs for point in run.points]
     best: dict[float, float | None] = {}
     for mark in FRONTIER:
-        values = [point.metrics[OBJECTIVE] for point in points if point.seconds <= mark]
+        values = [point.metrics[result.objective] for point in points if point.seconds <= mark]
         best[mark] = max(values, default=None)
     return best
 
@@ -45,7 +45,7 @@ def results_rows(results: Sequence[Result], ours: str, seed: int) -> list[Row]:
             row |= {
                 "setting": json_text(result.setting, indent=None),
                 "passes": result.point.passes,
-                "validation_ndcg_at_20": result.point.metrics[OBJECTIVE],
+                f"validation_{result.objective}": result.point.metrics[result.objective],
                 "tuning_seconds": sum(run.points[-1].seconds for run in result.runs if run.points),
                 "train_seconds": result.seconds,
             }
@@ -66,15 +66,17 @@ def print_table(rows: Sequence[Row], dataset: Dataset, ours: str) -> None:
     """Print what validation chose, and the test metrics with 95 % intervals."""
     print(f"\n{dataset.name}: test, {len(dataset.final.target):,} users, 95 % intervals")
     width = max(len(row["method"]) for row in rows)
+    objective, label = dataset.objective, metric_label(dataset.objective)
     heads = [f"{metric_label(name):<23}" for name in SHOWN]
-    print(f"{'':<{width}}  {'validation':<10}  {'  '.join(heads)}  {ours} leads by, NDCG@20")
+    print(f"{'':<{width}}  {'validation':<10}  {'  '.join(heads)}  {ours} leads by, {label}")
     for row in rows:
-        if "ndcg_at_20" not in row:
+        if objective not in row:
             print(f"{row['method']:<{width}}  {row['status']}")
             continue
         cells = "  ".join(f"{_interval(row, name):<23}" for name in SHOWN)
-        lead = _interval(row, "lead_ndcg_at_20", sign="+") if "lead_ndcg_at_20" in row else ""
-        print(f"{row['method']:<{width}}  {row['validation_ndcg_at_20']:<10.4f}  {cells}  {lead}")
+        lead = _interval(row, f"lead_{objective}", sign="+") if f"lead_{objective}" in row else ""
+        value = row[f"validation_{objective}"]
+        print(f"{row['method']:<{width}}  {value:<10.4f}  {cells}  {lead}")
     print(f"{'random':<{width}}  {'':<10}  " + _random(dataset))
 
 
@@ -91,8 +93,9 @@ def print_settings(results: Sequence[Result]) -> None:
 
 
 def print_frontier(results: Sequence[Result]) -> None:
-    """Print the best validation NDCG@20 of each method after so many seconds of training."""
-    print("\nvalidation NDCG@20 of the best setting after seconds of training")
+    """Print the best validation score of each method after so many seconds of training."""
+    label = metric_label(results[0].objective)
+    print(f"\nvalidation {label} of the best setting after seconds of training")
     width = max(len(result.method) for result in results)
     print(f"{'':<{width}}" + "".join(f"{mark:>8g} s" for mark in FRONTIER))
     for result in results:

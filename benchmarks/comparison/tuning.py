@@ -15,6 +15,7 @@ from twotower.data.features import Features
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.evaluation.evaluate import Evaluation, evaluate
+from twotower.evaluation.metrics import metric_label
 from twotower.evaluation.ranking import Scorer
 
 
@@ -45,6 +46,7 @@ class Result:
         point: the best of that setting on validation.
         test: after training on train and validation for as many passes.
         seconds: of that training.
+        objective: metric that validation chose by.
     """
 
     method: str
@@ -54,6 +56,7 @@ class Result:
     point: Point | None = None
     test: Evaluation | None = None
     seconds: float | None = None
+    objective: str = OBJECTIVE
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,19 @@ class Effort:
 
 def measure(method: Method, dataset: Dataset, effort: Effort, log: Callable[[str], None]) -> Result:
     """Tune a method on validation and score the best setting on test."""
-    problem = effort.problem(dataset.tuning)
+    problem, objective = effort.problem(dataset.tuning), dataset.objective
     if missing := method.obstacle(problem):
-        return Result(method.name, missing=missing)
+        return Result(method.name, missing=missing, objective=objective)
     warm_up(method, effort)
     runs = []
-    for run in tune(method, problem, dataset.tuning, effort.budget):
+    for run in tune(method, problem, dataset.tuning, effort.budget, objective):
         runs.append(run)
-        log(f"  {describe(run.setting)}: {outcome(run)}")
+        log(f"  {describe(run.setting)}: {outcome(run, objective)}")
     scored = [(run, point) for run in runs for point in run.points]
     if not scored:
-        return Result(method.name, runs, missing=f"no setting could be scored: {runs[0].failure}")
-    best, point = max(scored, key=lambda pair: pair[1].metrics[OBJECTIVE])
+        missing = f"no setting could be scored: {runs[0].failure}"
+        return Result(method.name, runs, missing, objective=objective)
+    best, point = max(scored, key=lambda pair: pair[1].metrics[objective])
     began = time.perf_counter()
     try:
         scorer = train(method, effort.problem(dataset.final), best.setting, point.passes)
@@ -90,16 +94,20 @@ def measure(method: Method, dataset: Dataset, effort: Effort, log: Callable[[str
         test = evaluate(scorer, dataset.final.target, EVALUATE.ks)
     except (TrainingError, MemoryError) as error:
         reason = f"{type(error).__name__} on train and validation: {error}"
-        return Result(method.name, runs, reason, best.setting, point)
-    return Result(method.name, runs, "", best.setting, point, test, seconds)
+        return Result(method.name, runs, reason, best.setting, point, objective=objective)
+    return Result(method.name, runs, "", best.setting, point, test, seconds, objective)
 
 
-def tune(method: Method, problem: Problem, fold: Fold, budget: float) -> Iterator[Run]:
+def tune(
+    method: Method, problem: Problem, fold: Fold, budget: float, objective: str = OBJECTIVE
+) -> Iterator[Run]:
     """Each setting of the grid on validation, for at most `budget` seconds of training."""
     loaded = method.load(problem)
     for setting in method.settings(problem):
         recorder = Recorder(
-            lambda scorer: evaluate(scorer, fold.target, EVALUATE.ks).summary(), budget
+            lambda scorer: evaluate(scorer, fold.target, EVALUATE.ks).summary(),
+            budget,
+            objective=objective,
         )
         try:
             recorder.finish(method.fit(problem, loaded, setting, recorder))
@@ -146,11 +154,12 @@ def describe(setting: Setting) -> str:
                      for name, value in setting.items()) or "nothing to set"  # fmt: skip
 
 
-def outcome(run: Run) -> str:
+def outcome(run: Run, objective: str) -> str:
     """How a setting did, in a few words."""
     if not run.points:
         return run.failure
-    best = max(run.points, key=lambda point: point.metrics[OBJECTIVE])
+    best = max(run.points, key=lambda point: point.metrics[objective])
     passes = "" if best.passes is None else f"after {best.passes} passes, "
-    text = f"validation NDCG@20 {best.metrics[OBJECTIVE]:.4f} {passes}in {best.seconds:.1f} s"
+    value = f"{metric_label(objective)} {best.metrics[objective]:.4f}"
+    text = f"validation {value} {passes}in {best.seconds:.1f} s"
     return f"{text}; then {run.failure}" if run.failure else text

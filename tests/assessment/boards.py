@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.baselines.baseline import TrainingData
+from twotower.baselines.plan import TrainingData
 from twotower.data.interactions import Interactions, ItemLists
 from twotower.evaluation.holdout import EvaluationSet
 

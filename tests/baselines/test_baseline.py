@@ -3,12 +3,26 @@ import pytest
 import torch
 
 from tests.conftest import catalogue_of, events, split_by_time
-from twotower.baselines.baseline import BASELINES, Baseline, TrainingData, choose_setting
+from twotower.baselines.baseline import (
+    BASELINES,
+    Baseline,
+    Setting,
+    choose_setting,
+    wanted_baselines,
+)
+from twotower.baselines.plan import TrainingData
+from twotower.config.training import EXTRA_BASELINES, BaselineBudget
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
+from twotower.evaluation.ranking import Scorer
 
 KS = (5, 10)
+EVERY_RUN = wanted_baselines(())
+
+
+def candidates(baseline: Baseline, rows: TrainingData) -> list[tuple[Setting, Scorer]]:
+    return [pair for setting in baseline.grid for pair in baseline.variants(rows, setting)]
 
 
 def small() -> tuple[TrainingData, EvaluationSet]:
@@ -35,14 +49,14 @@ class Fixed:
         return self._scores.repeat(len(user_idx), 1)
 
 
-@pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
+@pytest.mark.parametrize("baseline", EVERY_RUN, ids=lambda baseline: baseline.name)
 def test_the_best_setting_on_validation_is_chosen(baseline: Baseline) -> None:
     rows, target = small()
-    assert baseline.obstacle(rows) == ""
+    assert baseline.plan(rows, rows, BaselineBudget()).obstacle == ""
     chosen = choose_setting(baseline, rows, target, "ndcg_at_10", KS)
     values = {
         tuple(setting.items()): evaluate(scorer, target, KS).summary()["ndcg_at_10"]
-        for setting, scorer in baseline.candidates(rows)
+        for setting, scorer in candidates(baseline, rows)
     }
     best = max(values.values())
     assert values[tuple(chosen.items())] == best
@@ -52,11 +66,11 @@ def test_the_best_setting_on_validation_is_chosen(baseline: Baseline) -> None:
 
 def test_histories_may_decay_where_there_are_times() -> None:
     rows, _ = small()
-    for baseline in BASELINES.values():
-        decays = [setting.get("decay") for setting, _ in baseline.candidates(rows)]
+    for baseline in EVERY_RUN:
+        decays = [setting.get("decay") for setting, _ in candidates(baseline, rows)]
         if baseline.name in ("item_knn", "ease"):
             assert decays == [None, 0.1, 0.3] * 4
-            timeless = [s for s, _ in baseline.candidates(without_times(rows))]
+            timeless = [s for s, _ in candidates(baseline, without_times(rows))]
             assert timeless == list(baseline.grid)
         else:
             assert set(decays) == {None}
@@ -65,7 +79,7 @@ def test_histories_may_decay_where_there_are_times() -> None:
 def test_of_equal_settings_the_first_is_chosen() -> None:
     rows, target = small()
     grid = tuple({"favourite": favourite} for favourite in (3.0, 3.0, 3.0))
-    same = Baseline("same", grid, lambda rows, _: Fixed(3.0, rows.num_items))
+    same = Baseline("same", "", grid, lambda rows, _: Fixed(3.0, rows.num_items))
     assert choose_setting(same, rows, target, "mrr", KS) is grid[0]
 
 
@@ -76,27 +90,30 @@ def test_nothing_to_choose_by_gives_the_middle_of_the_grid() -> None:
         catalogue_of(splits["train"]), splits["train"], splits["validation"][:0], exclude_seen=True
     )
     grid = tuple({"favourite": favourite} for favourite in (1.0, 2.0, 3.0))
-    baseline = Baseline("any", grid, lambda rows, _: Fixed(1.0, rows.num_items))
+    baseline = Baseline("any", "", grid, lambda rows, _: Fixed(1.0, rows.num_items))
     assert choose_setting(baseline, rows, nothing, "mrr", KS) == {"favourite": 2.0}
 
 
-def test_what_cannot_be_fitted_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_fitted_says_why() -> None:
     rows, _ = small()
-    monkeypatch.setattr("twotower.baselines.baseline.MAX_ITEMS", 20)
-    why = {baseline.name: baseline.obstacle(without_times(rows)) for baseline in BASELINES.values()}
-    assert why == {
-        "popularity": "",
-        "recency_popularity": "the data has no times",
-        "item_knn": "",
-        "ease": "the catalogue has 24 items, and EASE takes at most 20",
-    }
+    flat, budget = without_times(rows), BaselineBudget(minutes=1e-9)
+    why = {row.name: row.plan(flat, flat, budget).obstacle for row in EVERY_RUN}
+    too_much = why.pop("ease")
+    assert too_much.startswith("24 x 24 Gram matrix, about 0.3 GB and 0 s, beyond the 8 GB and ")
+    assert why == {"popularity": "", "recency_popularity": "the data has no times", "item_knn": ""}
+
+
+def test_extra_baselines_are_fitted_where_they_are_named() -> None:
+    assert [row.name for row in BASELINES.values() if row.extra] == list(EXTRA_BASELINES)
+    assert not {row.name for row in EVERY_RUN} & set(EXTRA_BASELINES)
+    assert {row.name for row in wanted_baselines(["ials"])} == BASELINES.keys()
 
 
 def test_structure_is_found() -> None:
     """Users choose from their group: what looks at histories beats what does not."""
     rows, target = small()
     values = {}
-    for baseline in BASELINES.values():
+    for baseline in EVERY_RUN:
         chosen = choose_setting(baseline, rows, target, "recall_at_10", KS)
         scorer = baseline.scorer(rows, chosen)
         values[baseline.name] = evaluate(scorer, target, KS).summary()["recall_at_10"]

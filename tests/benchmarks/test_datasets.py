@@ -88,7 +88,8 @@ def test_masks_hide_the_history_of_each_fold(tmp_path):
 
 
 def test_unknown_name():
-    with pytest.raises(DataError, match=r"neverland: no data set \(gowalla, ml-100k, tienda\)"):
+    known = r"\(gowalla, ml-100k, beauty, tienda\)"
+    with pytest.raises(DataError, match=rf"neverland: no data set {known}"):
         load_dataset("neverland", ROOT, None, seed=1)
 
 
@@ -110,3 +111,11 @@ def test_known_data_sets(name, num_users, num_rows):
     dataset = load_dataset(name, root, None, seed=1)
     assert len(dataset.tuning.catalogue.users) == num_users
     assert len(dataset.tuning.interactions) == num_rows
+
+
+def test_a_known_data_set_may_have_an_objective_of_its_own(tmp_path):
+    csv(tmp_path / "beauty")
+    dataset = load_dataset("beauty", tmp_path, None, seed=1)
+    assert dataset.objective == "ndcg_at_10"
+    assert load_dataset(str(tmp_path / "beauty"), tmp_path, None, seed=1).objective == "ndcg_at_20"
+    assert dataset.tuning.target.num_relevant.max() == 1

@@ -74,7 +74,7 @@ def test_the_command(shop, tmp_path, capsys, monkeypatch):
     quality.main([str(shop), "--threads", "1", "--budget", "5", "--output", str(tmp_path)])
     printed = capsys.readouterr().out
     results = {row["method"]: row for row in read(tmp_path / "shop" / "results.csv")}
-    assert list(results) == ["two_tower", "popularity", "item_knn", "ease"]
+    assert list(results) == ["two_tower", "popularity", "item_knn", "ease", "ials"]
     for name, row in results.items():
         assert row["status"] == "scored"
         assert float(row["ndcg_at_20_low"]) < float(row["ndcg_at_20"])
@@ -83,7 +83,7 @@ def test_the_command(shop, tmp_path, capsys, monkeypatch):
         assert (row["lead_ndcg_at_20"] == "") == (name == "two_tower")
     points = read(tmp_path / "shop" / "points.csv")
     settings = {(row["method"], row["setting"]) for row in points}
-    assert len(settings) == 2 + 1 + 8 + 8
+    assert len(settings) == 2 + 1 + 8 + 8 + 8
     best = max(float(row["ndcg_at_20"]) for row in points if row["method"] == "ease")
     assert float(results["ease"]["validation_ndcg_at_20"]) == best
     [reached] = [

@@ -54,3 +54,15 @@ def test_starts_that_need_training_refuse_to_go_without() -> None:
 def test_the_config_imports_no_torch() -> None:
     code = "import sys, twotower.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_unknown_extra_baseline_is_refused_with_the_known_ones() -> None:
+    message = r"refit\.extra_baselines.*must be one of ials, got 'als'"
+    with pytest.raises(ConfigError, match=message):
+        parse_config({"refit": {"extra_baselines": ["als"]}})
+
+
+@pytest.mark.parametrize("budget", [{"minutes": 0}, {"gigabytes": -1}, {"hours": 1}])
+def test_a_budget_is_positive(budget) -> None:
+    with pytest.raises(ConfigError, match=r"refit\.baseline_budget"):
+        parse_config({"refit": {"baseline_budget": budget}})

@@ -103,9 +103,9 @@ def test_nothing_to_draw(search):
 
 
 def test_the_verdict_of_the_test_split_stands_below_the_evidence(twenty):
-    title = draw_history(twenty, "signal, but ease is as good or better").figure.layout.title
+    title = draw_history(twenty, "signal, but ease is better").figure.layout.title
 
     evidence, verdict = title.subtitle.text.split("<br>")
     assert evidence.startswith("validation split, 512 users")
-    assert verdict.endswith("model (test split): signal, but ease is as good or better")
+    assert verdict.endswith("model (test split): signal, but ease is better")
     assert "erdict" not in draw_history(twenty).figure.layout.title.subtitle.text

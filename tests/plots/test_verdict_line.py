@@ -30,7 +30,7 @@ def test_a_model_that_was_not_scored_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"format_version": 3, "scored": true}', "format version 3 is newer than 2, the newest"),
+        ('{"format_version": 4, "scored": true}', "format version 4 is newer than 3, the newest"),
         (None, "no such file; run dvc repro refit first"),
         ("{", "not a verdict"),
         ("[]", "not a verdict"),

@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twotower.assessment.advice import next_step
+from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import slices
-from twotower.assessment.verdict import ALPHA, BEATS, verdict
+from twotower.assessment.verdict import BEATS, verdict
+from twotower.baselines.baseline import BASELINES
 from twotower.common.files import write_json
 from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
 
-VERDICT_VERSION = 2
+VERDICT_VERSION = 3
 """Format of metrics/verdict.json. Version 1 had no `format_version`, and `baseline` was
-`reference`."""
+`reference`. Version 2 had no `advice`, `worse` and `p_value_worse`, and one verdict, `signal, but
+NAME is as good or better`, for what are two now."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def assess(
     held_out: pd.DataFrame,
     search: Mapping[str, Any],
     *,
+    user_tower: str,
     seed: int,
 ) -> Assessment:
     """Assess the optimized model by its scores on the test split.
@@ -76,6 +81,7 @@ def assess(
         catalogue: with which the rows of the board are encoded.
         held_out: the test split.
         search: content of hpo_results.json.
+        user_tower: `model.user_tower` of the optimized model.
         seed: the seed of params.yaml.
     """
     counts = board.target.counts()
@@ -83,24 +89,28 @@ def assess(
     return Assessment(
         metrics={**board.sections(), "evaluated": {**counts, **digests}, "scored": True},
         intervals=intervals(board, seed),
-        verdict=_verdict(board, seed) | {"gap": gap(board, search)},
+        verdict=_verdict(board, seed, user_tower) | {"gap": gap(board, search)},
         slices=slices(board, seed),
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,
     )
 
 
-def _verdict(board: Scoreboard, seed: int) -> dict[str, Any]:
+def _verdict(board: Scoreboard, seed: int, user_tower: str) -> dict[str, Any]:
     values = board.objective_per_user()
     compared = {MODEL, *board.rivals()}
+    strong = [name for name, row in BASELINES.items() if row.strong]
     conclusion = verdict(
         {name: values[name] for name in compared},
         seed=seed,
         over_seeds=board.mean_over_seeds(),
+        left_out={name: board.failures[name] for name in strong if name in board.failures},
     )
     skipped = ", ".join(sorted(board.failures)) if conclusion.text == BEATS else ""
     same = dict.fromkeys(values.keys() - compared, "same hyperparameters as the optimized model")
+    has_times = board.training.interactions.has_times
     return {
+        "advice": next_step(conclusion, has_times=has_times, user_tower=user_tower),
         "alpha": ALPHA,
         "baseline": conclusion.baseline,
         "comparisons": {name: asdict(one) for name, one in conclusion.comparisons.items()},

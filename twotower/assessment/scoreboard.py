@@ -1,14 +1,16 @@
 """The final model and every baseline, evaluated on the same users."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from twotower.baselines.baseline import BASELINES, Setting, TrainingData, choose_setting
+from twotower.baselines.baseline import Setting, choose_setting, wanted_baselines
+from twotower.baselines.plan import TrainingData, sampled
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
+from twotower.config.training import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import EvaluationSet
@@ -28,6 +30,7 @@ class Scoreboard:
         ks: cut-offs of the metrics.
         evaluations: by name of the scorer, without random, which is an expectation.
         settings: the setting of each baseline.
+        sample_users: users among whom a baseline's setting was chosen, if not among all.
         failures: why a scorer was not evaluated.
         seeds: evaluations of the optimized model for each training seed, its own first.
         num_diverged: further training seeds with which the training diverged.
@@ -41,6 +44,7 @@ class Scoreboard:
     ks: tuple[int, ...]
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     settings: dict[str, Setting] = field(default_factory=dict)
+    sample_users: dict[str, int] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seeds: list[Evaluation] = field(default_factory=list)
     num_diverged: int = 0
@@ -90,22 +94,46 @@ class Scoreboard:
         for name, setting in self.settings.items():
             if setting:
                 sections[name]["setting"] = dict(setting)
+        for name, users in self.sample_users.items():
+            sections[name]["chosen_on_users"] = users
         failures = {name: {"failure": reason} for name, reason in self.failures.items()}
         return sections | failures | {RANDOM: self.random.summary()}
 
 
-def score_baselines(board: Scoreboard, train: TrainingData, validation: EvaluationSet) -> None:
+def score_baselines(
+    board: Scoreboard,
+    train: TrainingData,
+    validation: EvaluationSet,
+    config: RefitConfig,
+    *,
+    seed: int,
+    say: Callable[[str], None],
+) -> None:
     """Add every baseline that can be fitted, with the setting that validation prefers.
 
     Args:
         board: to which the evaluations are added.
         train: what the settings are fitted to when they are compared.
         validation: what they are compared on; may be empty.
+        config: which baselines, and what one may take.
+        seed: of the sample of users, where one is needed.
+        say: told beforehand of what will take a while.
     """
-    for name, baseline in BASELINES.items():
-        if reason := baseline.obstacle(train) or baseline.obstacle(board.training):
-            board.failures[name] = reason
+    for baseline in wanted_baselines(config.extra_baselines):
+        name = baseline.name
+        plan = baseline.plan(train, board.training, config.baseline_budget)
+        if plan.obstacle:
+            board.failures[name] = plan.obstacle
             continue
-        setting = choose_setting(baseline, train, validation, board.objective, board.ks)
+        rows, target = train, validation
+        if plan.sample_users is not None and len(validation):
+            rows, target = sampled(train, validation, plan.sample_users, seed)
+            board.sample_users[name] = rows.num_users
+        if plan.notice:
+            choice = (
+                f", its setting chosen on {rows.num_users:,} users" if rows is not train else ""
+            )
+            say(f"{name}: {plan.notice}{choice}")
+        setting = choose_setting(baseline, rows, target, board.objective, board.ks)
         board.settings[name] = setting
         board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))

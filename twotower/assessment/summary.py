@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twotower.assessment.assess import Assessment
+from twotower.assessment.comparison import why_not_beaten
 from twotower.common.scorers import MODEL, RANDOM
 
 
 def summary(assessment: Assessment) -> Iterator[str]:
-    """Lines for a terminal: scores, spread over seeds, the gap to validation, and the verdict."""
+    """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next."""
     if not assessment.metrics["scored"]:
         reason = assessment.verdict["reason"]
         yield f"model written to .artifacts_best/, without test scores: {reason}"
@@ -21,6 +22,8 @@ def summary(assessment: Assessment) -> Iterator[str]:
     if advice := assessment.slices["advice"]:
         yield f"note: {advice}"
     yield f"verdict: {assessment.verdict['sentence']}"
+    if advice := assessment.verdict["advice"]:
+        yield f"next: {advice}"
 
 
 def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
@@ -46,6 +49,8 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
             parts.append(reason)
         if setting := section.get("setting"):
             parts.append(", ".join(f"{key} {value:g}" for key, value in setting.items()))
+        if users := section.get("chosen_on_users"):
+            parts.append(f"chosen on {users:,} users")
         yield "  ".join(parts)
 
 
@@ -53,12 +58,9 @@ def _beaten(comparison: Mapping[str, Any], alpha: float) -> str:
     """The p-value of the final model; if it does not beat this scorer, all that explains why."""
     if comparison["beaten"]:
         return f"beaten (p {comparison['p_value']:.2g})"
-    parts = [f"p {comparison['p_value']:.2g}"]
-    if over_seeds := comparison["over_seeds"]:
-        parts.append(f"p {over_seeds['p_value']:.2g} for the mean over seeds")
-    if all(one["p_value"] <= alpha for one in (comparison, over_seeds) if one):
-        parts.append("bootstrap lower bound not above 0")
-    return f"not beaten ({', '.join(parts)})"
+    if comparison["worse"]:
+        return f"better (p {comparison['p_value_worse']:.2g})"
+    return f"not beaten ({', '.join(why_not_beaten(comparison, alpha))})"
 
 
 def _gap(gap: Mapping[str, Any], num_diverged: int) -> Iterator[str]:

@@ -1,81 +1,59 @@
 """What may be concluded about a model from the metric of each user under it and each baseline.
 
-A baseline is beaten if the model's mean is above its mean by both of two one-sided tests at
-level ALPHA: a paired randomisation test, and a bootstrap over users whose lower bound is above 0.
-The first rejects too often where nearly all users score highly, the second where few users score
-at all; together they keep to the level in both cases. Random is an expectation: where too few users
-score below it to estimate how often that happens, a p-value that is valid for any values in [0, 1]
-replaces that of the first test if it is larger. If the model was trained with several seeds, each
-user's mean over them has to pass both tests as well, so that a lucky seed beats nothing.
+What it is to beat one is in `twotower.assessment.comparison`.
 
 The verdict is the first of these that holds:
 
 1. `beats every baseline`: each of them is beaten. As every test has to reject, the claim is wrong
-   with probability ALPHA at most, without a correction (intersection-union).
-2. `signal, but NAME is as good or better`: random and popularity are beaten. NAME is the
-   baseline with the highest mean among those that are not.
-3. `no better than random`: random is not beaten, and the data suffice to say so: there are enough
+   with probability ALPHA at most, without a correction (intersection-union). It is `beats every
+   baseline that was run` where a strong one was left out.
+2. `signal, but NAME is better`: random and popularity are beaten, and NAME is above the model by
+   the same two tests turned round, with p-values that are adjusted for the number of baselines. Of
+   several, the one with the highest mean.
+3. `signal, but not shown to beat NAME`: random and popularity are beaten, and no baseline is shown
+   to be better. NAME is the one with the highest mean among those that are not beaten.
+4. `no better than random`: random is not beaten, and the data suffice to say so: there are enough
    users to detect a lift of half of random's mean with power POWER, or the upper bound of the
    difference is below that lift. If the mean is above 0.5, the lift is half of its distance to 1,
    as there is no room for more.
-4. `no better than popularity`: random is beaten, popularity is not, and the data suffice to say so,
+5. `no better than popularity`: random is beaten, popularity is not, and the data suffice to say so,
    with a lift of a tenth.
-5. `too little data to tell`: the data do not suffice for 3 or 4; with the number of users that
+6. `too little data to tell`: the data do not suffice for 4 or 5; with the number of users that
    would.
 
-Sources: Berger, Technometrics 1982 (intersection-union); those of the tests are named in
-`twotower.assessment.statistics`.
+Source: Berger, Technometrics 1982 (intersection-union).
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from twotower.assessment.statistics.bootstrap import bootstrap_intervals
-from twotower.assessment.statistics.bounded import bounded_p_value
-from twotower.assessment.statistics.paired_tests import paired_tests
+from twotower.assessment.comparison import (
+    ALPHA,
+    MIN_SEEN,
+    RESAMPLES,
+    Comparison,
+    compare,
+    falls_short,
+    why_not_beaten,
+)
 from twotower.assessment.statistics.power import users_needed
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import MODEL, RANDOM
-from twotower.common.seeds import derive_seed
 
-ALPHA = 0.05
 POWER = 0.8
-RESAMPLES = 10_000
 LIFTS = {RANDOM: 0.5, "popularity": 0.1}
 """What a model must beat to have signal, and the smallest lift over it that matters, as a share of
 its mean or of the distance of the mean to 1, whichever is less."""
-MIN_SEEN = 10
-"""Users with a metric above 0, or below random's, that it takes to estimate how common they are."""
 
 BEATS = "beats every baseline"
-SIGNAL = "signal, but {baseline} is as good or better"
+BEATS_RUN = "beats every baseline that was run"
+WORSE = "signal, but {baseline} is better"
+NOT_SHOWN = "signal, but not shown to beat {baseline}"
 NO_BETTER = "no better than {baseline}"
 TOO_LITTLE = "too little data to tell"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The model against one baseline.
-
-    Attributes:
-        difference: of the means, model - baseline.
-        lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided; NaN for one user.
-        upper_bound: likewise.
-        p_value: of the test that the true difference is at most 0.
-        beaten: whether test and bound both say that it is above 0, for the model and for its mean
-            over seeds.
-        over_seeds: the same comparison for the mean over training seeds; None with a single seed.
-    """
-
-    difference: float
-    lower_bound: float
-    upper_bound: float
-    p_value: float
-    beaten: bool
-    over_seeds: "Comparison | None" = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +61,13 @@ class Verdict:
     """What may be concluded.
 
     Attributes:
-        text: one of the five verdicts, with the name of the baseline.
+        text: one of the verdicts, with the name of the baseline.
         baseline: the one that keeps the model from a better verdict; None if all are beaten.
         users_needed: number of users that would suffice to detect the smallest lift over `baseline`
             that matters; None if there are enough, or if no number suffices.
         num_users: number of users in the data.
         comparisons: by name of the baseline.
+        left_out: why each strong baseline that was left out was.
     """
 
     text: str
@@ -96,10 +75,21 @@ class Verdict:
     users_needed: int | None
     num_users: int
     comparisons: dict[str, Comparison]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
-        """The text, with the number of users that would be needed."""
+        """The text, with the figures or the reason behind it."""
+        if self.text == BEATS_RUN:
+            reasons = [f"{name} left out: {why}" for name, why in sorted(self.left_out.items())]
+            return f"{self.text} ({'; '.join(reasons)})"
+        if self.baseline is not None and self.text.startswith("signal"):
+            comparison = self.comparisons[self.baseline]
+            if comparison.worse:
+                lead, p_value = -comparison.difference, comparison.p_value_worse
+                return f"{self.text} (by {lead:.4f}, p {p_value:.2g})"
+            figures = [f"{comparison.difference:+.4f}", *why_not_beaten(asdict(comparison))]
+            return f"{self.text} ({', '.join(figures)})"
         if self.text != TOO_LITTLE:
             return self.text
         if self.users_needed is None:
@@ -112,6 +102,7 @@ def verdict(
     *,
     seed: int,
     over_seeds: Float64Array | None = None,
+    left_out: Mapping[str, str] | None = None,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -123,6 +114,7 @@ def verdict(
         seed: of the resamples.
         over_seeds: [n] each user's metric under the model, averaged over training seeds; None with
             a single seed.
+        left_out: why each strong baseline that is not in `per_user` is not.
         alpha: level of every test.
         resamples: of every test.
 
@@ -134,20 +126,28 @@ def verdict(
         raise ValueError(msg)
     model = np.asarray(per_user[MODEL], dtype=np.float64)
     baselines = {name: per_user[name] for name in sorted(per_user) if name != MODEL}
-    shipped = comparisons = _compare(model, baselines, seed, alpha, resamples)
+    shipped = comparisons = compare(model, baselines, seed, alpha, resamples)
     if over_seeds is not None:
-        means = _compare(over_seeds, baselines, seed, alpha, resamples)
+        means = compare(over_seeds, baselines, seed, alpha, resamples)
         comparisons = {
-            name: replace(one, beaten=one.beaten and means[name].beaten, over_seeds=means[name])
+            name: replace(
+                one,
+                beaten=one.beaten and means[name].beaten,
+                worse=one.worse and means[name].worse,
+                over_seeds=means[name],
+            )
             for name, one in shipped.items()
         }
     unbeaten = [name for name, comparison in comparisons.items() if not comparison.beaten]
     if not unbeaten:
-        return Verdict(BEATS, None, None, len(model), comparisons)
+        text = BEATS_RUN if left_out else BEATS
+        return Verdict(text, None, None, len(model), comparisons, left_out or {})
     floor = next((name for name in LIFTS if name in unbeaten), None)
     if floor is None:
-        best = max(unbeaten, key=lambda name: float(np.mean(baselines[name])))
-        return Verdict(SIGNAL.format(baseline=best), best, None, len(model), comparisons)
+        better = [name for name in unbeaten if comparisons[name].worse]
+        best = max(better or unbeaten, key=lambda name: float(np.mean(baselines[name])))
+        text = (WORSE if better else NOT_SHOWN).format(baseline=best)
+        return Verdict(text, best, None, len(model), comparisons)
     decisive = shipped[floor]
     if over_seeds is not None and decisive.beaten:  # only the mean over seeds does not beat it
         model, decisive = over_seeds, means[floor]
@@ -166,7 +166,7 @@ def _without_signal(
     mean = max(float(np.mean(baselines[name])) for name in (RANDOM, floor))
     lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
     differences = model - baselines[floor]
-    if not _has_hits(model) or (floor == RANDOM and not _falls_short(model, baselines[floor])):
+    if not _has_hits(model) or (floor == RANDOM and not falls_short(model, baselines[floor])):
         differences = _widest(mean + lift, len(model))
     needed = _needed(differences, lift, alpha)
     excluded = upper_bound < lift and _has_hits(model)
@@ -174,35 +174,6 @@ def _without_signal(
     if perfect or excluded or (needed is not None and needed <= len(model)):
         return NO_BETTER.format(baseline=floor), None
     return TOO_LITTLE, needed
-
-
-def _compare(
-    model: Float64Array,
-    baselines: Mapping[str, Float64Array],
-    seed: int,
-    alpha: float,
-    resamples: int,
-) -> dict[str, Comparison]:
-    differences = np.stack([model - values for values in baselines.values()], axis=1)
-    flips, draws = derive_seed(seed, "verdict", "flips"), derive_seed(seed, "verdict", "draws")
-    p_values = paired_tests(differences, seed=flips, resamples=resamples)
-    random = list(baselines).index(RANDOM)
-    if not _falls_short(model, baselines[RANDOM]):
-        p_values[random] = max(p_values[random], bounded_p_value(model, baselines[RANDOM]))
-    lows, highs = bootstrap_intervals(
-        differences, seed=draws, level=1 - 2 * alpha, resamples=resamples
-    )
-    columns = zip(baselines, differences.mean(axis=0), lows, highs, p_values, strict=True)
-    return {
-        name: Comparison(
-            difference=float(difference),
-            lower_bound=float(low),
-            upper_bound=float(high),
-            p_value=float(p_value),
-            beaten=bool(p_value <= alpha and low > 0),
-        )
-        for name, difference, low, high, p_value in columns
-    }
 
 
 def _needed(differences: Float64Array, lift: float, alpha: float) -> int | None:
@@ -221,11 +192,3 @@ def _widest(mean: float, count: int) -> Float64Array:
 def _has_hits(model: Float64Array) -> bool:
     """Whether enough users score above 0 to estimate how common that is."""
     return int(np.count_nonzero(model)) >= MIN_SEEN
-
-
-def _falls_short(model: Float64Array, random: Float64Array) -> bool:
-    """Whether enough users score below random's expectation to estimate how common that is.
-
-    Differences from an expectation are as skewed as the metric; those of two scorers are not.
-    """
-    return int(np.count_nonzero(model < random)) >= MIN_SEEN

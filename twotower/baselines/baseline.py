@@ -4,19 +4,19 @@ The grids were fixed before any was scored on a test split, span what the litera
 on small and on large data, and are the same for every data set.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from twotower.baselines.ease import EASE, MAX_ITEMS
+from twotower.baselines.ease import EASE
+from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.histories import HistoryScorer
+from twotower.baselines.ials import ials
 from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
-from twotower.common.arrays import Int64Array
 from twotower.common.choices import Table
-from twotower.data.interactions import Interactions
+from twotower.config.training import BaselineBudget
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer
@@ -27,56 +27,39 @@ DECAYS = (0.1, 0.3)
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """What a scorer is trained on.
-
-    Attributes:
-        interactions: all within the catalogue.
-        num_users: size of the catalogue.
-        num_items: likewise.
-    """
-
-    interactions: Interactions
-    num_users: int
-    num_items: int
-
-    def user_counts(self) -> Int64Array:
-        """[num_users] training rows of each user."""
-        return np.bincount(self.interactions.user_idx, minlength=self.num_users)
-
-    def item_counts(self) -> Int64Array:
-        """[num_items] training rows of each item."""
-        return np.bincount(self.interactions.item_idx, minlength=self.num_items)
-
-
-@dataclass(frozen=True)
 class Baseline:
     """A scorer that needs no search.
 
     Attributes:
         name: its section in metrics/test.json.
+        summary: one line for the docs.
         grid: settings to choose from; the middle one without a validation split. Each setting of a
             `HistoryScorer` is also tried with every `decay` of DECAYS where rows have times.
         fit: makes a scorer from training data and a setting of the grid.
-        obstacle: why it cannot be fitted to this data; empty if it can.
+        plan: (rows that settings are compared on, rows of the final fit, budget) -> whether and how
+            it can be fitted.
+        strong: whether a model that is not compared with it cannot be said to beat every baseline.
+        extra: whether it is fitted only where `refit.extra_baselines` names it.
     """
 
     name: str
+    summary: str
     grid: tuple[Setting, ...]
     fit: Callable[[TrainingData, Setting], Scorer]
-    obstacle: Callable[[TrainingData], str] = lambda _: ""
+    plan: Callable[[TrainingData, TrainingData, BaselineBudget], Plan] = lambda *_: Plan()
+    strong: bool = False
+    extra: bool = False
 
-    def candidates(self, data: TrainingData) -> Iterator[tuple[Setting, Scorer]]:
-        """Every setting, with and without a decay of histories, and its scorer."""
-        for setting in self.grid:
-            scorer = self.fit(data, setting)
-            yield setting, scorer
-            if isinstance(scorer, HistoryScorer) and data.interactions.has_times:
-                for decay in DECAYS:
-                    yield {**setting, "decay": decay}, scorer.decayed(data.interactions, decay)
+    def variants(self, data: TrainingData, setting: Setting) -> Iterator[tuple[Setting, Scorer]]:
+        """A setting of the grid, with and without a decay of histories, and its scorer."""
+        scorer = self.fit(data, setting)
+        yield setting, scorer
+        if isinstance(scorer, HistoryScorer) and data.interactions.has_times:
+            for decay in DECAYS:
+                yield {**setting, "decay": decay}, scorer.decayed(data.interactions, decay)
 
     def scorer(self, data: TrainingData, setting: Setting) -> Scorer:
-        """The scorer of one of the settings of `candidates`."""
+        """The scorer of one of the settings of `variants`."""
         scorer = self.fit(data, {key: setting[key] for key in setting if key != "decay"})
         if "decay" in setting and isinstance(scorer, HistoryScorer):
             return scorer.decayed(data.interactions, setting["decay"])
@@ -88,33 +71,74 @@ def _item_knn(data: TrainingData, setting: Setting) -> Scorer:
     return ItemKNN(data.interactions, data.num_users, data.num_items, k=k, shrink=shrink)
 
 
-def _ease_obstacle(data: TrainingData) -> str:
-    if data.num_items <= MAX_ITEMS:
-        return ""
-    return f"the catalogue has {data.num_items:,} items, and EASE takes at most {MAX_ITEMS:,}"
+def _ials(data: TrainingData, setting: Setting) -> Scorer:
+    dim, alpha, penalty = int(setting["dim"]), setting["alpha"], setting["penalty"]
+    known = data.interactions
+    return ials(known, data.num_users, data.num_items, dim=dim, alpha=alpha, penalty=penalty)
 
 
+def _times_plan(train: TrainingData, final: TrainingData, _: BaselineBudget) -> Plan:
+    timed = train.interactions.has_times and final.interactions.has_times
+    return Plan() if timed else Plan(obstacle="the data has no times")
+
+
+def _ease_plan(train: TrainingData, final: TrainingData, budget: BaselineBudget) -> Plan:
+    tuning, last = (Size(d.num_users, d.num_items, len(d.interactions)) for d in (train, final))
+    decays = len(DECAYS) if train.interactions.has_times else 0
+    return ease_plan(tuning, last, len(EASE_GRID), decays, budget)
+
+
+EASE_GRID: tuple[Setting, ...] = tuple({"l2": l2} for l2 in (30, 100, 300, 1000))
 BASELINES = Table(
     "baseline",
-    Baseline("popularity", ({},), lambda data, _: Popularity(data.interactions, data.num_items)),
+    Baseline(
+        "popularity",
+        "number of training rows of each item",
+        ({},),
+        lambda data, _: Popularity(data.interactions, data.num_items),
+    ),
     Baseline(
         "recency_popularity",
+        "the same with exponential decay, in days; skipped without timestamps",
         tuple({"half_life": days} for days in (1, 7, 30, 180)),
         lambda data, setting: RecencyPopularity(data.interactions, data.num_items, **setting),
-        lambda data: "" if data.interactions.has_times else "the data has no times",
+        _times_plan,
     ),
     Baseline(
         "item_knn",
+        "sum of cosines to the items of the history, users weighted by 1/√(their items), with "
+        "shrinkage",
         tuple({"k": k, "shrink": shrink} for k in (100, 500) for shrink in (0, 5)),
         _item_knn,
+        strong=True,
     ),
     Baseline(
         "ease",
-        tuple({"l2": l2} for l2 in (30, 100, 300, 1000)),
+        "EASE: a ridge regression of each item on the others of the history, in closed form",
+        EASE_GRID,
         lambda data, setting: EASE(data.interactions, data.num_users, data.num_items, **setting),
-        _ease_obstacle,
+        _ease_plan,
+        strong=True,
+    ),
+    Baseline(
+        "ials",
+        "iALS: matrix factorisation by alternating least squares, regularised by frequency",
+        tuple(
+            {"dim": dim, "alpha": alpha, "penalty": penalty}
+            for dim in (64, 256)
+            for alpha in (0.1, 0.3)
+            for penalty in (0.003, 0.01)
+        ),
+        _ials,
+        strong=True,
+        extra=True,
     ),
 )
+
+
+def wanted_baselines(extra: Collection[str]) -> list[Baseline]:
+    """The baselines of every run, and those that `refit.extra_baselines` names."""
+    return [row for row in BASELINES.values() if not row.extra or row.name in extra]
 
 
 def choose_setting(
@@ -124,19 +148,25 @@ def choose_setting(
     objective: str,
     ks: tuple[int, ...],
 ) -> Setting:
-    """The candidate that ranks the validation split best; of equal ones the first.
+    """The setting that ranks the validation split best; of equal ones the first.
 
     Args:
         baseline: without an obstacle.
-        train: what each candidate is fitted to.
+        train: what each setting is fitted to.
         validation: may be empty; then the middle of the grid is chosen.
         objective: metric to maximise.
         ks: cut-offs of the metrics.
     """
     if not len(validation) or len(baseline.grid) == 1:
         return baseline.grid[len(baseline.grid) // 2]
-    values = [
-        (evaluate(scorer, validation, ks).summary()[objective], setting)
-        for setting, scorer in baseline.candidates(train)
-    ]
-    return max(values, key=lambda pair: pair[0])[1]
+
+    # A function of its own, so that the scorers of one setting are gone before the next is fitted:
+    # two matrices of EASE would not fit its budget.
+    def values(setting: Setting) -> list[tuple[float, Setting]]:
+        return [
+            (evaluate(scorer, validation, ks).summary()[objective], variant)
+            for variant, scorer in baseline.variants(train, setting)
+        ]
+
+    found = [pair for setting in baseline.grid for pair in values(setting)]
+    return max(found, key=lambda pair: pair[0])[1]

@@ -1,5 +1,7 @@
 """The array types that signatures name; the width of every number is in its name."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,3 +11,5 @@ Int64Array = NDArray[np.int64]
 UInt64Array = NDArray[np.uint64]
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
+"""Of either width, where a function keeps that of its argument."""

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.common.choices import Table, lazy
+from twotower.common.choices import Table, check_choice, lazy
 from twotower.config.section import Section
 
 Exponent = Annotated[float, Field(ge=0, le=2)]
@@ -352,6 +352,22 @@ class EvaluateConfig(Section):
         return ks
 
 
+EXTRA_BASELINES = ("ials",)
+"""Baselines that take minutes rather than seconds; their rows are in `baselines/baseline.py`."""
+
+
+class BaselineBudget(Section):
+    """Section `refit.baseline_budget`: what a baseline may take; one that needs more is left out.
+
+    Both are estimated from the size of the data, for two cores, before it starts.
+    """
+
+    gigabytes: PositiveFloat = 8.0
+    """Memory beside that of the process."""
+    minutes: PositiveFloat = 5.0
+    """To choose its setting and fit it."""
+
+
 class RefitConfig(Section):
     """Section `refit`: what the shipped model is trained on."""
 
@@ -364,3 +380,8 @@ class RefitConfig(Section):
     """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
     seeds: PositiveInt = 3
     """Training runs with different seeds whose test scores are compared; the first is shipped."""
+    extra_baselines: tuple[
+        Annotated[str, AfterValidator(lambda name: check_choice(name, EXTRA_BASELINES))], ...
+    ] = ()
+    """Baselines to compare with besides those of every run."""
+    baseline_budget: BaselineBudget = BaselineBudget()

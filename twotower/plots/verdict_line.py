@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from twotower.common.errors import DataError
 
-NEWEST_VERSION = 2
+NEWEST_VERSION = 3
 """Newest format of metrics/verdict.json that is read; version 1 had no `format_version`."""
 
 

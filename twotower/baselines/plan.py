@@ -1,0 +1,81 @@
+"""How a baseline is fitted within a budget, and the sample of users that its setting may need."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from twotower.common.arrays import Int64Array
+from twotower.common.seeds import derive_seed
+from twotower.data.interactions import Interactions
+from twotower.evaluation.holdout import EvaluationSet
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a scorer is trained on.
+
+    Attributes:
+        interactions: all within the catalogue.
+        num_users: size of the catalogue.
+        num_items: likewise.
+    """
+
+    interactions: Interactions
+    num_users: int
+    num_items: int
+
+    def user_counts(self) -> Int64Array:
+        """[num_users] training rows of each user."""
+        return np.bincount(self.interactions.user_idx, minlength=self.num_users)
+
+    def item_counts(self) -> Int64Array:
+        """[num_items] training rows of each item."""
+        return np.bincount(self.interactions.item_idx, minlength=self.num_items)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a baseline is fitted to certain data.
+
+    Attributes:
+        obstacle: why it is not; empty if it is.
+        sample_users: users among whom its setting is chosen; None: all.
+        notice: what it takes, where that is more than a few seconds; else empty.
+    """
+
+    obstacle: str = ""
+    sample_users: int | None = None
+    notice: str = ""
+
+
+def sampled(
+    train: TrainingData, validation: EvaluationSet, count: int, seed: int
+) -> tuple[TrainingData, EvaluationSet]:
+    """The rows of some users alone, who are numbered anew; the catalogue of items stays.
+
+    Args:
+        train: rows of all users.
+        validation: users of it are drawn first, and others if there are too few.
+        count: users to draw.
+        seed: of params.yaml.
+    """
+    rng = np.random.default_rng(derive_seed(seed, "baselines", "sample"))
+    first = rng.permutation(validation.users)
+    others = rng.permutation(np.setdiff1d(np.arange(train.num_users), first))
+    drawn = np.sort(np.concatenate([first, others])[:count])
+    number = np.full(train.num_users, -1)
+    number[drawn] = np.arange(len(drawn))
+    rows = train.interactions
+    kept = number[rows.user_idx] >= 0
+    fewer = Interactions(
+        number[rows.user_idx[kept]], rows.item_idx[kept], rows.weight[kept], rows.timestamp[kept]
+    )
+    places = np.flatnonzero(number[validation.users] >= 0)
+    target = replace(
+        validation,
+        users=number[validation.users[places]],
+        relevant=validation.relevant.select(places),
+        num_relevant=validation.num_relevant[places],
+        masked=validation.masked.select(places),
+    )
+    return TrainingData(fewer, len(drawn), train.num_items), target
