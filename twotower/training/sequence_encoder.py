@@ -13,8 +13,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 """Those whose gradients are deterministic on every device."""
-EXPANSION = 1
-"""Width of the hidden layer of a block, as a multiple of the vectors' length; as in SASRec."""
 
 
 class SequenceEncoder(nn.Module):
@@ -83,9 +81,9 @@ class Block(nn.Module):
         self.attended = nn.Linear(dim, dim)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dim),
-            nn.Linear(dim, EXPANSION * dim),
+            nn.Linear(dim, dim),
             nn.GELU(),
-            nn.Linear(EXPANSION * dim, dim),
+            nn.Linear(dim, dim),
         )
         self.dropout = nn.Dropout(dropout)
 
