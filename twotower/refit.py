@@ -187,8 +187,7 @@ def _assess(
     train, validation = data.training_set("train"), data.splits["validation"]
     choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
     score_baselines(board, train.data(), choosing, config.refit, seed=config.seed, say=say)
-    user_tower = config.search_space.sections(search["best_params"])[0].user_tower
-    return assess(board, catalogue, test, search, user_tower=user_tower, seed=config.seed)
+    return assess(board, catalogue, test, search, seed=config.seed)
 
 
 def _score_models(

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twotower.assessment.advice import next_step
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import slices
-from twotower.assessment.verdict import BEATS, verdict
+from twotower.assessment.verdict import BEATS, TOO_LITTLE, verdict
 from twotower.baselines.baseline import BASELINES
 from twotower.common.files import write_json
 from twotower.common.scorers import MODEL
@@ -71,7 +70,6 @@ def assess(
     held_out: pd.DataFrame,
     search: Mapping[str, Any],
     *,
-    user_tower: str,
     seed: int,
 ) -> Assessment:
     """Assess the optimized model by its scores on the test split.
@@ -81,7 +79,6 @@ def assess(
         catalogue: with which the rows of the board are encoded.
         held_out: the test split.
         search: content of hpo_results.json.
-        user_tower: `model.user_tower` of the optimized model.
         seed: the seed of params.yaml.
     """
     counts = board.target.counts()
@@ -89,14 +86,14 @@ def assess(
     return Assessment(
         metrics={**board.sections(), "evaluated": {**counts, **digests}, "scored": True},
         intervals=intervals(board, seed),
-        verdict=_verdict(board, seed, user_tower) | {"gap": gap(board, search)},
+        verdict=_verdict(board, search, seed) | {"gap": gap(board, search)},
         slices=slices(board, seed),
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,
     )
 
 
-def _verdict(board: Scoreboard, seed: int, user_tower: str) -> dict[str, Any]:
+def _verdict(board: Scoreboard, search: Mapping[str, Any], seed: int) -> dict[str, Any]:
     values = board.objective_per_user()
     compared = {MODEL, *board.rivals()}
     strong = [name for name, row in BASELINES.items() if row.strong]
@@ -108,9 +105,10 @@ def _verdict(board: Scoreboard, seed: int, user_tower: str) -> dict[str, Any]:
     )
     skipped = ", ".join(sorted(board.failures)) if conclusion.text == BEATS else ""
     same = dict.fromkeys(values.keys() - compared, "same hyperparameters as the optimized model")
-    has_times = board.training.interactions.has_times
+    # Where it is the data that do not suffice, no search will do.
+    searchable = conclusion.baseline is not None and conclusion.text != TOO_LITTLE
     return {
-        "advice": next_step(conclusion, has_times=has_times, user_tower=user_tower),
+        "advice": list(search.get("advice", [])) if searchable else [],
         "alpha": ALPHA,
         "baseline": conclusion.baseline,
         "comparisons": {name: asdict(one) for name, one in conclusion.comparisons.items()},

@@ -22,7 +22,7 @@ def summary(assessment: Assessment) -> Iterator[str]:
     if advice := assessment.slices["advice"]:
         yield f"note: {advice}"
     yield f"verdict: {assessment.verdict['sentence']}"
-    if advice := assessment.verdict["advice"]:
+    for advice in assessment.verdict["advice"]:
         yield f"next: {advice}"
 
 
