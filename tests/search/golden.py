@@ -35,7 +35,12 @@ TRIED: tuple[dict[str, Any], ...] = (
     {"loss": "bpr", "similarity": "dot"},
     {"init": "ridge", "user_tower": "history", "ridge_penalty": 0.3, "history_decay": 0.2},
     {"user_tower": "sequence", "similarity": "dot", "dropout": 0.2, "sequence_length": 4},
-    {"loss": "sampled_softmax", "uniform_negatives": 8, "frequency_negatives": 8},
+    {
+        "loss": "sampled_softmax",
+        "uniform_negatives": 8,
+        "frequency_negatives": 8,
+        "ema_decay": 0.5,
+    },
 )
 
 

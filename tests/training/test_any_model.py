@@ -48,6 +48,7 @@ TRAIN = st.fixed_dictionaries(
         "uniform_negatives": st.sampled_from([0, 3]),
         "frequency_negatives": st.sampled_from([0, 3]),
         "schedule": st.sampled_from(list(SCHEDULES)),
+        "ema_decay": st.sampled_from([0.0, 0.5]),
     }
 )
 

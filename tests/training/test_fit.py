@@ -74,7 +74,7 @@ MODELS = [
             sequence_heads=2,
             popularity_weight=0.2,
         ),
-        TrainConfig(epochs=2, batch_size=16),
+        TrainConfig(epochs=2, batch_size=16, ema_decay=0.5),
     ),
 ]
 
@@ -103,6 +103,27 @@ def test_a_fresh_process_gives_the_same_bytes() -> None:
 
 def test_another_seed_gives_other_bytes() -> None:
     assert digest(*MODELS[0], seed=1) != digest(*MODELS[0], seed=2)
+
+
+def test_the_model_is_a_moving_average_of_its_epochs() -> None:
+    weights: dict[float, list[torch.Tensor]] = {0.0: [], 0.75: []}
+    for decay, kept in weights.items():
+        model = fit(
+            CATALOGUE,
+            ROWS,
+            ModelConfig(dim=8, dropout=0.1),
+            TrainConfig(epochs=6, batch_size=64, ema_decay=decay),
+            seed=1,
+            on_epoch=lambda _, __, model, kept=kept: kept.append(
+                model.item_tower.id_embedding.weight.detach().clone()
+            ),
+        )
+        assert torch.equal(model.item_tower.id_embedding.weight, kept[-1])
+    expected = weights[0.0][0]
+    for epoch, (plain, averaged) in enumerate(zip(weights[0.0], weights[0.75], strict=True), 1):
+        share = max(0.25, 1 / epoch)
+        expected = (1 - share) * expected + share * plain
+        assert torch.allclose(averaged, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("model_config", "train_config"), MODELS)

@@ -209,7 +209,15 @@ EFFECTS = Table(
     Effect("spectral_rank", "an `init` that decomposes", _decomposes),
     *(
         Effect(name, "epochs above 0", _trains)
-        for name in ("loss", "lr", "last_epoch", "schedule", "weight_decay", "patience")
+        for name in (
+            "loss",
+            "lr",
+            "last_epoch",
+            "schedule",
+            "weight_decay",
+            "ema_decay",
+            "patience",
+        )
     ),
     Effect("batch_size", "epochs above 0; values up to the number of rows", _trains, _batch_size),
     Effect(

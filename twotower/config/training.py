@@ -308,6 +308,9 @@ class TrainConfig(Section):
     """How the learning rate changes over the epochs, see `SCHEDULES`."""
     weight_decay: NonNegativeFloat = 0.0
     """Adds this factor times half the mean squared length of the batch's vectors to the loss."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share that an exponential moving average of the weights keeps at the end of each epoch; the
+    average is the model. 0: the model is the weights of its last epoch."""
     patience: PositiveInt | None = None
     """Epochs without a better validation score after which a trial of the search stops. Its result
     is that of its best epoch, and refit trains for as many. null: all epochs, scored at the end."""

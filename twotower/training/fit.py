@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from twotower.common.errors import TrainingError
 from twotower.common.seeds import derive_seed
@@ -83,15 +86,19 @@ def fit(
         else SequenceWindows(sequences, num_items, model_config.sequence_length, device)
     )
     step = _Step(model, source, model_config, train_config, derive_seed(seed, "negatives"))
-    _train(step, seed, on_epoch)
-    return model.eval()
+    return _train(step, seed, on_epoch).eval()
 
 
-def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
+def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
+    """The model after its last epoch; an average over epochs with `ema_decay`."""
     model, source, config = step.model, step.source, step.config
     shuffle = torch.Generator().manual_seed(derive_seed(seed, "shuffle"))
     optimizers, schedule = _optimizers(model, config.lr), SCHEDULES[config.schedule]
     batches = source.num_batches(config.batch_size)
+    trained, average = model, None
+    if config.ema_decay:
+        average = AveragedModel(model, avg_fn=partial(_moving_average, config.ema_decay))
+        trained = cast(TwoTower, average.module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "dropout"))  # dropout takes no generator
         for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
@@ -109,8 +116,20 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> None:
             if not np.isfinite(total):
                 msg = f"the loss is not finite in epoch {epoch} (lr {config.lr:g})"
                 raise TrainingError(msg)
+            if average is not None:
+                average.update_parameters(model)
             if on_epoch is not None:
-                on_epoch(epoch, total / len(source.item_idx), model.eval())
+                on_epoch(epoch, total / len(source.item_idx), trained.eval())
+    return trained
+
+
+def _moving_average(decay: float, average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+    """A plain mean of the first epochs' weights, until each new one has a share of 1 - decay.
+
+    Sources: Polyak and Juditsky, SIAM Journal on Control and Optimization 1992; over epochs:
+    Izmailov et al., UAI 2018.
+    """
+    return average.lerp(new, max(1 - decay, 1 / (int(count) + 1)))
 
 
 @dataclass

@@ -58,7 +58,7 @@ class TwoTower(nn.Module):
         )
         self.item_tower = Tower(
             len(items),
-            items.features if config.features else nothing,
+            items.features if config.features and config.item_tower != "id" else nothing,
             config,
             use_id=config.item_tower != "features",
         )
