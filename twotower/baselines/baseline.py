@@ -126,7 +126,7 @@ BASELINES = Table(
         tuple(
             {"dim": dim, "alpha": alpha, "penalty": penalty}
             for dim in (64, 256)
-            for alpha in (0.1, 0.3)
+            for alpha in (0.03, 0.3)
             for penalty in (0.003, 0.01)
         ),
         _ials,
