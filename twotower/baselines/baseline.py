@@ -16,7 +16,7 @@ from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
 from twotower.common.choices import Table
-from twotower.config.training import BaselineBudget
+from twotower.config.refit import BaselineBudget
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer
