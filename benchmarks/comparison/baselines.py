@@ -9,7 +9,7 @@ from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.ials import ials
 from twotower.baselines.item_knn import ItemKNN
 from twotower.baselines.popularity import Popularity
-from twotower.config.training import BaselineBudget
+from twotower.config.refit import BaselineBudget
 from twotower.evaluation.ranking import VectorScorer
 
 Linear = TypeVar("Linear", ItemKNN, EASE)

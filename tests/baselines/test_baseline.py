@@ -11,7 +11,7 @@ from twotower.baselines.baseline import (
     wanted_baselines,
 )
 from twotower.baselines.plan import TrainingData
-from twotower.config.training import EXTRA_BASELINES, BaselineBudget
+from twotower.config.refit import EXTRA_BASELINES, BaselineBudget
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set

@@ -10,7 +10,7 @@ from twotower.baselines.baseline import Setting, choose_setting, wanted_baseline
 from twotower.baselines.plan import TrainingData, sampled
 from twotower.common.arrays import Float64Array
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
-from twotower.config.training import RefitConfig
+from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import EvaluationSet

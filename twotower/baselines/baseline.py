@@ -16,7 +16,7 @@ from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
 from twotower.common.choices import Table
-from twotower.config.training import BaselineBudget
+from twotower.config.refit import BaselineBudget
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer
@@ -126,7 +126,7 @@ BASELINES = Table(
         tuple(
             {"dim": dim, "alpha": alpha, "penalty": penalty}
             for dim in (64, 256)
-            for alpha in (0.1, 0.3)
+            for alpha in (0.03, 0.3)
             for penalty in (0.003, 0.01)
         ),
         _ials,

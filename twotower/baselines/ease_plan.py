@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from twotower.baselines.ease import FLOAT64_SIZE
 from twotower.baselines.matrices import BLOCK, THREADS
 from twotower.baselines.plan import Plan
-from twotower.config.training import BaselineBudget
+from twotower.config.refit import BaselineBudget
 from twotower.evaluation.ranking import BLOCK_SCORES
 
 FLOAT32_RATE, FLOAT64_RATE, SPARSE_RATE = 60e9, 30e9, 1e9

@@ -12,13 +12,13 @@ from twotower.common.paths import PARAMS
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
 from twotower.config.hpo import TAGS, HpoConfig
+from twotower.config.refit import RefitConfig
 from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section, explain
 from twotower.config.training import (
     EvaluateConfig,
     ModelConfig,
-    RefitConfig,
     TrainConfig,
     check_start,
 )

@@ -1,4 +1,4 @@
-"""Sections `model`, `train`, `evaluate` and `refit`: what is computed from prepared data.
+"""Sections `model`, `train` and `evaluate`: what a trial computes from prepared data.
 
 Starts, losses and learning-rate schedules are tables: a new one is a new row and its function.
 """
@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.common.choices import Table, check_choice, lazy
+from twotower.common.choices import Table, lazy
 from twotower.config.section import Section
 
 Exponent = Annotated[float, Field(ge=0, le=2)]
@@ -353,38 +353,3 @@ class EvaluateConfig(Section):
             msg = f"must be one or more distinct numbers in ascending order, got {list(ks)}"
             raise ValueError(msg)
         return ks
-
-
-EXTRA_BASELINES = ("ials",)
-"""Baselines that take minutes rather than seconds; their rows are in `baselines/baseline.py`."""
-
-
-class BaselineBudget(Section):
-    """Section `refit.baseline_budget`: what a baseline may take; one that needs more is left out.
-
-    Both are estimated from the size of the data, for two cores, before it starts.
-    """
-
-    gigabytes: PositiveFloat = 8.0
-    """Memory beside that of the process."""
-    minutes: PositiveFloat = 5.0
-    """To choose its setting and fit it."""
-
-
-class RefitConfig(Section):
-    """Section `refit`: what the shipped model is trained on."""
-
-    final: Literal["train_validation", "all"] = "train_validation"
-    """`all`: the shipped model is also trained on the test rows; the test metrics are those of a
-    model trained without them."""
-    score_test: bool = True
-    """false: the test split is not scored, so that exploration cannot overfit it."""
-    index: Literal["usearch"] | None = None
-    """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
-    seeds: PositiveInt = 3
-    """Training runs with different seeds whose test scores are compared; the first is shipped."""
-    extra_baselines: tuple[
-        Annotated[str, AfterValidator(lambda name: check_choice(name, EXTRA_BASELINES))], ...
-    ] = ()
-    """Baselines to compare with besides those of every run."""
-    baseline_budget: BaselineBudget = BaselineBudget()

@@ -1,0 +1,42 @@
+"""Section `refit`: the final model, and what it is compared with."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, PositiveFloat, PositiveInt
+
+from twotower.common.choices import check_choice
+from twotower.config.section import Section
+
+EXTRA_BASELINES = ("ials",)
+"""Baselines that take minutes rather than seconds; their rows are in `baselines/baseline.py`."""
+
+
+class BaselineBudget(Section):
+    """Section `refit.baseline_budget`: what a baseline may take; one that needs more is left out.
+
+    Both are estimated from the size of the data, for two cores, before it starts.
+    """
+
+    gigabytes: PositiveFloat = 8.0
+    """Memory beside that of the process."""
+    minutes: PositiveFloat = 5.0
+    """To choose its setting and fit it."""
+
+
+class RefitConfig(Section):
+    """Section `refit`: what the shipped model is trained on."""
+
+    final: Literal["train_validation", "all"] = "train_validation"
+    """`all`: the shipped model is also trained on the test rows; the test metrics are those of a
+    model trained without them."""
+    score_test: bool = True
+    """false: the test split is not scored, so that exploration cannot overfit it."""
+    index: Literal["usearch"] | None = None
+    """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
+    seeds: PositiveInt = 3
+    """Training runs with different seeds whose test scores are compared; the first is shipped."""
+    extra_baselines: tuple[
+        Annotated[str, AfterValidator(lambda name: check_choice(name, EXTRA_BASELINES))], ...
+    ] = ()
+    """Baselines to compare with besides those of every run."""
+    baseline_budget: BaselineBudget = BaselineBudget()
