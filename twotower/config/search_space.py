@@ -27,9 +27,10 @@ Params = dict[str, Any]
 """Hyperparameters by name."""
 Conditions = dict[str, dict[str, tuple[Choice, ...]]]
 
+DECOMPOSED = ("user_exponent", "item_exponent", "weight_exponent")
 NOT_SEARCHABLE = {"threads", "device"}
 MAX_DECOMPOSITIONS = 4
-"""Pairs of exponents that a search may try: each pair costs a decomposition."""
+"""Combinations of these exponents that a search may try: each costs a decomposition."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _check_reachable(where: str, parent: str, values: Iterable[Any], space: Para
 
 def _check_decompositions(spaces: Spaces) -> None:
     pairs = 1
-    for name in ("user_exponent", "item_exponent"):
+    for name in DECOMPOSED:
         if (space := spaces.get(name)) is None:
             continue
         if not isinstance(space, CategoricalSpace):
@@ -253,7 +254,7 @@ def _check_decompositions(spaces: Spaces) -> None:
         pairs *= len(space.choices)
     if pairs > MAX_DECOMPOSITIONS:
         msg = (
-            f"hpo.search_space: user_exponent and item_exponent make {pairs} pairs, at most "
+            f"hpo.search_space: {', '.join(DECOMPOSED)} make {pairs} combinations, at most "
             f"{MAX_DECOMPOSITIONS} are allowed: each is a decomposition"
         )
         raise ValueError(msg)
