@@ -37,6 +37,9 @@ def objective(trial: Trial, _report: Report | None = None) -> Trial:
 def run_trial(number: int, config: Config, earlier: dict[int, Trial]) -> Trial:
     """A finished trial, proposed from the earlier ones."""
     trial = propose(number, earlier, config.search_space, config.hpo, config.seed)
+    if trial is None:
+        msg = f"the search space has fewer than {number + 1} combinations"
+        raise SystemExit(msg)
     return execute(replace(trial, provenance="p"), objective)
 
 

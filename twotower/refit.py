@@ -17,7 +17,7 @@ from twotower.common.files import canonical
 from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.search_space import hyperparameters
+from twotower.config.hyperparameters import hyperparameters
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
 from twotower.evaluation.holdout import evaluation_set

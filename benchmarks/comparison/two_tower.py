@@ -1,7 +1,7 @@
 """Our own model, by the same functions as the pipeline."""
 
 from benchmarks.comparison.problem import Method, OnPass, Problem, Setting
-from twotower.config.search_space import replace_values
+from twotower.config.hyperparameters import replace_values
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.fit import fit

@@ -7,8 +7,8 @@ import yaml
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config, parse_config
+from twotower.config.hyperparameters import hyperparameters
 from twotower.config.params import Config
-from twotower.config.search_space import hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 
 INT = {"type": "int", "low": 8, "high": 64, "step": 8}

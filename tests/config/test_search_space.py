@@ -195,3 +195,126 @@ def test_it_is_built_once_for_a_config_and_anew_for_a_changed_copy() -> None:
     changed = settings.model_copy(update={"hpo": pinned})
     assert list(changed.search_space.searched) == ["lr"]
     assert list(settings.search_space.searched) == ["loss", "lr"]
+
+
+INIT = {"type": "categorical", "choices": ["random", "ridge"]}
+BRANCHES: dict[str, Any] = {
+    "init": INIT,
+    "dim": {"type": "int", "low": 8, "high": 64, "step": 8, "only_if": {"init": "random"}},
+    "lr": LR | {"only_if": {"init": "random"}},
+    "closed_form_dim": {
+        "sets": "dim", "type": "categorical", "choices": [32, 128, 512],
+        "only_if": {"init": "ridge"},
+    },
+    "closed_form_epochs": {
+        "sets": "epochs", "type": "categorical", "choices": [0], "only_if": {"init": "ridge"}
+    },
+    "ridge_penalty": {
+        "type": "float", "low": 0.01, "high": 1, "log": True, "only_if": {"closed_form_epochs": 0}
+    },
+}  # fmt: skip
+
+
+def test_an_entry_may_set_another_hyperparameter() -> None:
+    found = space_of(BRANCHES)
+    assert list(found.searched) == ["init", "closed_form_dim", "dim", "lr", "ridge_penalty"]
+    ridge = {"init": "ridge", "closed_form_dim": 128, "ridge_penalty": 0.1}
+    assert found.complete(ridge) == {
+        "init": "ridge", "dim": 128, "epochs": 0, "ridge_penalty": 0.1, "spectral_rank": 512
+    }  # fmt: skip
+    trained = {"init": "random", "dim": 64, "lr": 0.01}
+    assert found.complete(trained) == trained
+    assert found.default_params == {"init": "random", "dim": 32, "lr": 0.003}
+    values = {**found.defaults, "init": "ridge", "dim": 128, "epochs": 0}
+    assert found.present(values) == {"closed_form_dim": 128, "init": "ridge", "ridge_penalty": 0.1}
+    assert found.outside(values) is None
+    assert found.outside(values | {"dim": 64}) == ("closed_form_dim", 64)
+    # What is found is a configuration by itself, as refit uses it.
+    model, train = found.sections(found.complete(ridge))
+    assert (model.dim, train.epochs, model.spectral_rank) == (128, 0, 512)
+
+
+def test_a_single_choice_is_no_parameter_of_a_trial() -> None:
+    found = space_of(BRANCHES)
+    assert found.settled == {"closed_form_epochs": 0}
+    # What depends on it depends on what it depends on.
+    assert found.conditions["ridge_penalty"] == {"init": ("ridge",)}
+    assert found.outside({**found.defaults, "init": "ridge", "dim": 128, "epochs": 5}) == (
+        "closed_form_epochs", 5,
+    )  # fmt: skip
+    alone = space_of({"dim": {"type": "int", "low": 32, "high": 32}})
+    assert (alone.searched, alone.complete({})) == ({}, {"dim": 32})
+    with pytest.raises(ConfigError, match="the default 32 lies outside"):
+        config({"dim": {"type": "int", "low": 8, "high": 8}})
+
+
+def test_a_pin_takes_the_place_of_all_entries_that_set_it() -> None:
+    found = space_of(BRANCHES, {"dim": 16})
+    assert found.searched.keys() == {"init", "lr", "ridge_penalty"}
+    assert found.complete({"init": "ridge", "ridge_penalty": 0.1})["dim"] == 16
+    assert found.sets == {"closed_form_epochs": "epochs"}
+
+
+def test_a_spectral_start_is_as_wide_as_the_branches_that_decompose() -> None:
+    wide = BRANCHES | {"dim": BRANCHES["dim"] | {"high": 1024}}
+    assert space_of(wide).complete({"init": "ridge", "closed_form_dim": 32})["spectral_rank"] == 512
+    nested = {
+        "wide": {
+            "sets": "similarity", "type": "categorical", "choices": ["dot", "cosine"],
+            "only_if": {"init": "random"},
+        },
+        "dim": BRANCHES["dim"] | {"high": 1024, "only_if": {"wide": "dot"}},
+    }  # fmt: skip
+    space = space_of(BRANCHES | nested, model={"similarity": "dot"})
+    assert space.complete({"init": "ridge", "closed_form_dim": 32})["spectral_rank"] == 512
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"closed_form_dim": {**BRANCHES["closed_form_dim"], "only_if": {}}},
+            ["closed_form_dim and dim both set dim", "never hold together"],
+        ),
+        (
+            {"closed_form_dim": {**BRANCHES["closed_form_dim"], "only_if": {"loss": "mse"}}},
+            ["closed_form_dim and dim both set dim"],
+        ),
+        (
+            {"batch_size": {**BRANCHES["closed_form_dim"], "sets": "dim"}},
+            ["hpo.search_space.batch_size: sets dim, but is the name of a hyperparameter"],
+        ),
+        ({"a": {**BRANCHES["lr"], "sets": "learning"}}, ["learning is not a hyperparameter"]),
+        ({"a b": {**BRANCHES["lr"], "sets": "lr"}}, ["a b: a name has letters"]),
+        ({"a": {**BRANCHES["lr"], "sets": "temperature", "low": -1, "log": False}}, ["greater"]),
+        (
+            {"logq": {**LOGQ, "only_if": {"epochs": 5}}},
+            ["logq.only_if.epochs: name the entry that sets epochs: closed_form_epochs"],
+        ),
+        (
+            {"logq": {**LOGQ, "only_if": {"closed_form_dim": 64}}},
+            ["the search space of closed_form_dim does not contain 64"],
+        ),
+        (
+            {
+                "item_exponent": {"type": "categorical", "choices": [0.3, 0.5],
+                                  "only_if": {"init": "random"}},
+                "b": {"sets": "item_exponent", "type": "categorical", "choices": [0.1, 0.2, 0.4],
+                      "only_if": {"init": "ridge"}},
+            },
+            ["make 5 pairs"],
+        ),
+    ],
+)  # fmt: skip
+def test_broken_rules_of_entries_with_another_name(changed: Any, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(BRANCHES | changed)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_conditions_of_conditions_may_exclude_entries_of_one_hyperparameter() -> None:
+    inner = {"loss": LOSS | {"only_if": {"init": "random"}}}
+    dim = {"dim": BRANCHES["dim"] | {"only_if": {"loss": ["softmax", "mse"]}}}
+    assert "closed_form_dim" in space_of(BRANCHES | inner | dim).searched

@@ -29,6 +29,22 @@ CONDITIONAL: dict[str, Any] = {
     },
 }  # fmt: skip
 
+BRANCHES: dict[str, Any] = {
+    "init": {"type": "categorical", "choices": ["random", "ridge"]},
+    "dim": {"type": "int", "low": 16, "high": 32, "step": 16, "only_if": {"init": "random"}},
+    "epochs": {"type": "int", "low": 4, "high": 5, "only_if": {"init": "random"}},
+    "closed_form_dim": {
+        "sets": "dim", "type": "categorical", "choices": [8, 16, 64], "only_if": {"init": "ridge"}
+    },
+    "closed_form_epochs": {
+        "sets": "epochs", "type": "categorical", "choices": [0], "only_if": {"init": "ridge"}
+    },
+    "ridge_penalty": {
+        "type": "categorical", "choices": [0.1, 1], "only_if": {"closed_form_epochs": 0}
+    },
+}  # fmt: skip
+"""Ten combinations."""
+
 
 def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
     """Settings of a study; the space is that of params.yaml or one with conditions."""
@@ -38,7 +54,7 @@ def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Co
 
 def value_of(params: Params) -> float:
     """A smooth function of the parameters that are there."""
-    value = params.get("dim", 32) / 64 - 20 * abs(params["lr"] - 0.01)
+    value = params.get("dim", 32) / 64 - 20 * abs(params.get("lr", 0.01) - 0.01)
     value += params.get("epochs", 5) / 100 - abs(params.get("temperature", 0.6) - 0.2)
     return float(canonical(value + 0.1 * params.get("logq", False)))
 
@@ -74,7 +90,9 @@ def extend(
 def proposed(
     number: int, earlier: Mapping[int, Trial], settings: Config, seed: int = 42, **options: Any
 ) -> Trial:
-    return propose(number, earlier, settings.search_space, settings.hpo, seed, **options)
+    trial = propose(number, earlier, settings.search_space, settings.hpo, seed, **options)
+    assert trial is not None
+    return trial
 
 
 def params_of(trials: dict[int, Trial]) -> list[Params]:

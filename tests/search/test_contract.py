@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.search.studies import BRANCHES
 from tests.search.test_run_search import Run
 from twotower.config import Config, parse_config
 from twotower.search.objective import Objective
@@ -83,6 +84,42 @@ def test_grown_and_resumed_equal_straight(
     resumed = Run(tmp_path / "clone", prepared, settings(sampler, pruner))
     assert resumed.new == [5, 6, 7]
     assert resumed.digests == straight.digests
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [
+        ("tpe", "none"),
+        pytest.param("gp", "median", marks=pytest.mark.slow),
+        pytest.param("cmaes", "hyperband", marks=pytest.mark.slow),
+    ],
+)
+def test_a_space_of_branches_that_ends_is_the_same_however_it_came_about(
+    sampler: str, pruner: str, tmp_path: Path, prepared: Path
+) -> None:
+    options = {"search_space": BRANCHES, "include_defaults": False}
+
+    def run(name: str, count: int, **hpo: Any) -> Run:
+        chosen = settings(sampler, pruner, count, **options, **hpo)
+        return Run(tmp_path / name, prepared, chosen)
+
+    straight = run("straight", 20)
+    assert (straight.results["n_trials"], straight.results["complete"]) == (10, True)
+    assert straight.results["exhausted"] is True
+    assert len({json.dumps(t["params"]) for t in straight.results["trials"]}) == 10
+    run("grown", 4)
+    grown = run("grown", 20)
+    assert grown.new == list(range(4, 10))
+    assert grown.digests == straight.digests
+    assert run("parallel", 20, workers=2).digests == straight.digests
+    again = run("grown", 30, workers=2)
+    assert again.new == []
+    assert "all 10 trials are done, none to run" in again.said
+    assert again.digests == straight.digests
+    if straight.results["best_trial"]["params"]["init"] == "ridge":
+        assert straight.results["best_params"]["dim"] in (8, 16, 64)
+        assert straight.results["best_params"]["epochs"] == 0
+    assert rows(straight)[0].keys() >= {"params_closed_form_dim", "params_dim"}
 
 
 @pytest.mark.slow

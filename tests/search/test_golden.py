@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.search import golden
 from twotower.common.files import canonical
 from twotower.search.identity import OBJECTIVE_VERSION, SEARCH_VERSION
@@ -30,9 +28,8 @@ def test_models_are_worth_what_they_were(prepared: Path) -> None:
     # that breaks the other way moves one user of 30.
     loss, metric = (1e-4, 1e-6) if SAME_MACHINE else (1e-3, 0.05)
     for ours, theirs in zip(found, KNOWN["outcomes"], strict=True):
-        hint = raise_version("OBJECTIVE_VERSION")
-        assert ours["losses"] == pytest.approx(theirs["losses"], rel=loss), hint
-        assert ours["metrics"] == pytest.approx(theirs["metrics"], abs=metric), hint
+        same = golden.agree(ours, theirs, loss=loss, metric=metric)
+        assert same, f"{ours} is not {theirs}: {raise_version('OBJECTIVE_VERSION')}"
 
 
 def test_proposals_are_what_they_were() -> None:

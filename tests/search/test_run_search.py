@@ -262,6 +262,24 @@ def test_a_search_that_is_cut_is_not_confirmed(tmp_path: Path, prepared: Path) -
     assert cut.results["best_trial"]["number"] == 0
 
 
+def test_what_does_nothing_on_the_data_is_left_out_and_said(tmp_path: Path) -> None:
+    frames = split_by_time(events(seed=0).assign(timestamp=0))
+    prepared = write_prepared(tmp_path / "prepared", frames)
+    decay = {"history_decay": {"type": "float", "low": 0.0, "high": 0.6, "step": 0.2}}
+    space = {"search_space": SMALL["hpo"]["search_space"] | decay, "n_trials": 2}
+    run = Run(tmp_path, prepared, config(**space))
+    reason = "no user has events of different times"
+    assert run.said[0] == f"history_decay is not searched: {reason}"
+    assert run.results["left_out"] == {"history_decay": reason}
+    assert "history_decay" not in run.results["search_space"]
+    assert (
+        run.results["identity"] == Run(tmp_path, prepared, config(n_trials=2)).results["identity"]
+    )
+    alone = Run(tmp_path / "alone", prepared, config(search_space=decay))
+    assert (alone.results["n_trials"], alone.results["exhausted"]) == (1, True)
+    assert alone.results["best_params"] == {}
+
+
 def test_a_failed_trial_is_recorded_and_the_study_goes_on(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from tests.search.test_run_search import Run, digests
 from tests.search.test_run_search import config as small
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.search_space import hyperparameters
+from twotower.config.hyperparameters import hyperparameters
 from twotower.search.identity import build_identity
 from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
 

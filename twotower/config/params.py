@@ -78,7 +78,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_search_space(self) -> "Config":
-        _ = self.search_space  # which checks itself
+        if not self.search_space.searched and not self.search_space.settled:
+            msg = "hpo.search_space: hpo.fixed and only_if leave nothing to search"
+            raise ValueError(msg)
         return self
 
 

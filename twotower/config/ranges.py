@@ -69,12 +69,16 @@ class _Space(Section):
     """What all kinds of parameters share."""
 
     only_if: dict[str, Condition] = Field(default_factory=dict)
-    """Searched only where each of these hyperparameters has that value, or one of those values."""
+    """Searched only where each of these entries of the space, or hyperparameters, has that value,
+    or one of those values."""
+    sets: str | None = None
+    """The hyperparameter that has this range, where the entry has a name of its own; null: that of
+    the entry's name."""
 
     @model_serializer(mode="wrap")
-    def _without_empty_condition(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        return {key: value for key, value in values.items() if key != "only_if" or value}
+        return {k: v for k, v in values.items() if k not in ("only_if", "sets") or v}
 
 
 class IntSpace(_Space):
@@ -166,11 +170,18 @@ def extremes(space: ParameterSpace) -> tuple[Any, ...]:
     return space.choices if isinstance(space, CategoricalSpace) else (space.low, space.high)
 
 
+def only_value(space: ParameterSpace) -> Any | None:
+    """The single value that there is to try; None if there are more."""
+    first, *others = extremes(space)
+    return None if any(other != first for other in others) else first
+
+
 def contains(space: ParameterSpace, value: Any) -> bool:
     """Whether a trial can try this value."""
     if isinstance(space, CategoricalSpace):
         return value in space.choices
-    if value is None or isinstance(value, bool | str) or not space.low <= value <= space.high:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not space.low <= value <= space.high:
         return False
     steps: float = (value - space.low) / space.step if space.step else 0.0
     return abs(steps - round(steps)) < 1e-8

@@ -41,6 +41,7 @@ class Start:
             of those of the item tower.
         decomposes: whether it takes its dimensions from a decomposition of the interactions, as
             wide as `model.spectral_rank`.
+        regresses: whether it fits its items by a regression, with `model.ridge_penalty`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Start:
     needs_id_embeddings: bool = False
     own_history_table: bool = False
     decomposes: bool = False
+    regresses: bool = False
 
 
 STARTS = Table(
@@ -75,6 +77,7 @@ STARTS = Table(
         needs_id_embeddings=True,
         own_history_table=True,
         decomposes=True,
+        regresses=True,
     ),
 )
 
@@ -178,6 +181,7 @@ class Loss:
         function: (losses.Batch) -> Tensor, the scalar that is minimised.
         negatives: items that it needs besides the positives.
         log_q: whether `train.logq` corrects it for how often each candidate is sampled.
+        temperature: whether it divides inner products by `model.temperature`.
     """
 
     name: str
@@ -185,6 +189,7 @@ class Loss:
     function: Callable[..., Any]
     negatives: Negatives
     log_q: bool = False
+    temperature: bool = True
 
 
 LOSSES = Table(
@@ -220,6 +225,7 @@ LOSSES = Table(
         "squared error of the inner products of observed pairs; no temperature",
         lazy("twotower.training.losses:squared_error"),
         Negatives.NONE,
+        temperature=False,
     ),
 )
 

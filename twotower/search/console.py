@@ -10,6 +10,8 @@ from twotower.search.trial import Trial, best
 
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
 
+EXHAUSTED = "every combination of the search space has been tried"
+
 
 class SearchConsole:
     """Shows one search: a line for each new best and each failed trial, a bar for the rest."""
@@ -76,6 +78,7 @@ class SearchConsole:
             states = results["states"]
             failed = f", {states['fail']} failed" if states["fail"] else ""
             cut = "" if results["complete"] else f"; {OUT_OF_TIME}"
+            cut = f"; {EXHAUSTED}" if results["exhausted"] else cut
             pruned = f", {states['pruned']} pruned" if states["pruned"] else ""
             plural = "" if results["n_trials"] == 1 else "s"
             self.say(f"\n{results['n_trials']} trial{plural}{pruned}{failed}{cut}")

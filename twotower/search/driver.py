@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from twotower.common.errors import SearchError
 from twotower.config import Config
+from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.search.confirmation_result import Confirmed
 from twotower.search.dispatcher import Dispatcher, Job
 from twotower.search.proposals.propose import propose
 from twotower.search.proposals.pruners import pruning_of
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.live_study import LiveStudy
 from twotower.search.trial import Params, Trial, best
 
@@ -19,12 +21,14 @@ class SearchResult:
 
     Attributes:
         trials: 0..n-1, by number.
-        complete: whether there are as many as the configuration requests.
+        complete: whether there are as many as the configuration requests, or as the space has.
+        exhausted: whether every combination of the space has been tried.
         confirmed: the best few on fresh seeds, if `hpo.confirm` requests it and it was done.
     """
 
     trials: list[Trial]
     complete: bool
+    exhausted: bool = False
     confirmed: Confirmed | None = None
 
     @property
@@ -49,6 +53,7 @@ class SearchDriver:
         on_trial: Callable[[Trial], None],
         *,
         warm_start: Sequence[Params] = (),
+        data: DataFacts = ANY_DATA,
     ) -> None:
         """Prepare a search.
 
@@ -58,9 +63,12 @@ class SearchDriver:
             dispatcher: runs the trials.
             provenance: digest that new trials carry.
             on_trial: called with each new trial once it is on disk.
-            warm_start: hyperparameters that are tried first, after the defaults.
+            warm_start: parameters that are tried first, after the defaults.
+            data: decides which trials are the same.
         """
         self._warm_start = warm_start
+        self._repeats = Repeats(config.search_space, data)
+        self._end = config.hpo.n_trials  # less, once every combination has been tried
         self._config = config
         self._hpo = config.hpo
         self._study = study
@@ -81,9 +89,7 @@ class SearchDriver:
         """The lowest trial that is neither finished nor handed out, if it may be proposed yet."""
         finished = self._study.trials
         running = {trial.number: trial for trial in self._dispatcher.handed_out}
-        number = next(
-            (n for n in range(self._hpo.n_trials) if n not in finished and n not in running), None
-        )
+        number = next((n for n in range(self._end) if n not in finished and n not in running), None)
         if number is None or not all(
             n in finished for n in range(number - self._hpo.lookahead + 1)
         ):
@@ -95,7 +101,11 @@ class SearchDriver:
             self._hpo,
             self._config.seed,
             warm_start=self._warm_start,
+            repeats=self._repeats,
         )
+        if trial is None:
+            self._end = number
+            return None
         pruning = pruning_of(number, finished, self._hpo, self._config.search_space)
         return replace(trial, provenance=self._provenance), pruning
 
@@ -105,10 +115,11 @@ class SearchDriver:
 
     def _result(self) -> SearchResult:
         trials: list[Trial] = []
-        while len(trials) < self._hpo.n_trials and len(trials) in self._study.trials:
+        while len(trials) < self._end and len(trials) in self._study.trials:
             trials.append(self._study.trials[len(trials)])
         if not any(trial.state == "COMPLETE" for trial in trials):
             reason = trials[0].failure if trials else "the time budget left none"
             msg = f"none of {len(trials)} trials completed; trial 0: {reason}"
             raise SearchError(msg)
-        return SearchResult(trials, complete=len(trials) == self._hpo.n_trials)
+        complete = len(trials) == self._end
+        return SearchResult(trials, complete, exhausted=complete and self._end < self._hpo.n_trials)

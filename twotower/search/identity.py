@@ -21,7 +21,7 @@ from twotower.training.device import resolve_device
 OBJECTIVE_VERSION = 3
 """Raise it when the same hyperparameters, data and seed give other metrics than before, or when the
 default of a parameter changes: an identity has only values that differ from the defaults."""
-SEARCH_VERSION = 1
+SEARCH_VERSION = 2
 """Raise it when the same earlier trials lead to another proposal than before."""
 
 LIBRARIES = ("numpy", "optuna", "scikit-learn", "scipy", "torch")
@@ -31,9 +31,11 @@ OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
     "common/units.py",
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
+    *("config/effects.py", "config/hyperparameters.py", "config/space_checks.py"),
     *("data/features.py", "data/interactions.py", "data/prepared.py", "data/vocabulary.py"),
     *("evaluation", "training"),
     *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
+    "search/data_facts.py",
 )
 """The part of the package that a trial runs."""
 
@@ -82,6 +84,8 @@ def build_identity(
             "space": space,
             "train": train,
             **({"warm_start": list(warm_start)} if warm_start else {}),
+            **({"settled": search_space.settled} if search_space.settled else {}),
+            **({"sets": search_space.sets} if search_space.sets else {}),
         }
     )
 

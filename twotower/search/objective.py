@@ -13,6 +13,7 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.evaluation.ranking import VectorScorer
+from twotower.search.data_facts import facts_of, useless_entries, without_entries
 from twotower.search.trial import Trial
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
@@ -31,6 +32,8 @@ class Objective:
     Attributes:
         target: held-out items of the validation split; empty if there is no such split.
         counts: rows and entities that the search sees.
+        facts: what decides which hyperparameters do anything.
+        left_out: entries of the space that do nothing on this data, and why.
     """
 
     def __init__(self, folder: Path, config: Config, decompositions: Path | None = None) -> None:
@@ -47,12 +50,15 @@ class Objective:
         self._decompositions = decompositions
         # Workers on other machines get a copy: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
-        self._config = config.model_copy(update={"hpo": hpo})
+        config = config.model_copy(update={"hpo": hpo})
         self._catalogue = read_catalogue(folder / "vocabulary")
         train, validation = (
             read_split(folder / f"{name}.parquet") for name in ("train", "validation")
         )
         self._interactions = self._catalogue.encode(train)
+        self.facts = facts_of(self._catalogue, self._interactions)
+        self.left_out = useless_entries(config, self.facts)
+        self._config = without_entries(config, self.left_out)
         self.target: EvaluationSet = evaluation_set(
             self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
         )

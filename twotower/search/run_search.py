@@ -7,14 +7,17 @@ from typing import Any
 from twotower.common.errors import SearchError
 from twotower.common.paths import decompositions_folder, live_folder
 from twotower.config import Config
+from twotower.config.effects import DataFacts
 from twotower.data.prepared import PREPARED, fingerprint
 from twotower.search.confirmation import Confirmation
 from twotower.search.console import SearchConsole
+from twotower.search.data_facts import without_entries
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Params, Trial
@@ -54,7 +57,10 @@ def run_search(
     """
     outputs = outputs or SearchOutputs()
     objective = Objective(prepared, config, decompositions_folder(root))
-    first = read_warm_start(warm_start, config)
+    config = without_entries(config, objective.left_out)
+    for name, reason in objective.left_out.items():
+        console.say(f"{name} is not searched: {reason}")
+    first = read_warm_start(warm_start, config, objective.facts)
     location = StudyLocation(
         live_folder(root),
         outputs.snapshot,
@@ -102,8 +108,11 @@ def _search(
     """Run and confirm the trials that are missing; without any, no worker is started."""
     digest = location.provenance.digest
     finished = [study.trials[n] for n in sorted(study.trials) if n < config.hpo.n_trials]
-    missing = config.hpo.n_trials - len(finished)
-    _announce(config, location, objective, finished, console)
+    total = config.hpo.n_trials
+    if _is_exhausted(config, finished, objective.facts, len(warm_start)):
+        total = len(finished)
+    missing = total - len(finished)
+    _announce(total, location, objective, finished, console)
     confirmation = None
     if config.hpo.confirm is not None:
         folder = location.folder / "confirm"
@@ -112,7 +121,13 @@ def _search(
     with open_workers(config, objective, missing, console.say, location.workers) as workers:
         dispatcher = Dispatcher(config.hpo, workers)
         search = SearchDriver(
-            config, study, dispatcher, digest, console.trial, warm_start=warm_start
+            config,
+            study,
+            dispatcher,
+            digest,
+            console.trial,
+            warm_start=warm_start,
+            data=objective.facts,
         )
         result = search.run()
         if confirmation and result.complete:
@@ -120,15 +135,26 @@ def _search(
     return result
 
 
+def _is_exhausted(
+    config: Config, finished: list[Trial], data: DataFacts, num_warm_starts: int
+) -> bool:
+    """Whether these trials are all that the space has; it saves starting workers for nothing."""
+    if len(finished) < config.hpo.include_defaults + num_warm_starts:
+        return False
+    repeats = Repeats(config.search_space, data)
+    tried = {repeats.key(trial.params) for trial in finished}
+    return repeats.untried(tried, config.seed) is None
+
+
 def _announce(
-    config: Config,
+    total: int,
     location: StudyLocation,
     objective: Objective,
     finished: list[Trial],
     console: SearchConsole,
 ) -> None:
     """Say how many trials are done, and start the progress bar."""
-    total, done = config.hpo.n_trials, len(finished)
+    done = len(finished)
     if done == total:
         console.say(f"all {total} trials are done, none to run")
     elif done:

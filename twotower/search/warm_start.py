@@ -6,7 +6,7 @@ the identity of the study: other trials in the file make another study.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 from twotower.common.errors import SearchError
 from twotower.common.files import canonical, write_json
 from twotower.config import Config
-from twotower.config.ranges import contains
-from twotower.config.search_space import SearchSpace, hyperparameters
+from twotower.config.effects import ANY_DATA, DataFacts
+from twotower.config.hyperparameters import hyperparameters
+from twotower.config.search_space import SearchSpace
 from twotower.config.training import ModelConfig, TrainConfig
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.trial import Params, Trial, complete_by_value
+from twotower.search.trial import Params, complete_by_value
 
 WARM_START = Path("data/warm_start.json")
 EMPTY: dict[str, Any] = {"trials": []}
@@ -39,41 +41,38 @@ class WarmStart:
     skipped: list[str]
 
 
-def read_warm_start(path: Path, config: Config) -> WarmStart:
+def read_warm_start(path: Path, config: Config, data: DataFacts = ANY_DATA) -> WarmStart:
     """The stored trials that are in the search space of `config`.
 
     Hyperparameters that the file does not name have the values of sections `model` and `train`;
-    those that are not searched are ignored. A trial outside the space, equal to an earlier one, or
-    equal to the defaults where those are tried anyway, is skipped.
+    those that are not searched are ignored. A trial outside the space, the same as an earlier one,
+    or the same as the defaults where those are tried anyway, is skipped.
 
     Args:
         path: written by `write_warm_start`, or by hand; without a file there are none.
         config: space, fixed values and defaults count.
+        data: decides which trials are the same.
 
     Raises:
         SearchError: if the file has another format.
     """
     space = config.search_space
-    tried = [canonical(space.default_params)] if space.include_defaults else []
+    repeats = Repeats(space, data)
+    tried = {repeats.key(space.default_params)} if space.include_defaults else set()
     warm_start = WarmStart([], [])
     for number, stored in enumerate(_read(path)):
-        params: Params = canonical(space.present({**space.defaults, **stored}))
-        reason = _outside(space, params)
-        if reason is None and params in [*tried, *warm_start.trials]:
+        values = {**space.defaults, **stored}
+        params: Params = canonical(space.present(values))
+        outside = space.outside(values)
+        reason = outside and "{} {!r} lies outside the search space".format(*outside)
+        if reason is None and repeats.key(params) in tried:
             reason = "already in the study"
         if reason is None:
             warm_start.trials.append(params)
+            tried.add(repeats.key(params))
         else:
             warm_start.skipped.append(f"{path}: trials[{number}] is skipped: {reason}")
     return warm_start
-
-
-def _outside(space: SearchSpace, params: Mapping[str, Any]) -> str | None:
-    for name, value in params.items():
-        scalar = isinstance(value, bool | int | float | str)
-        if not scalar or not contains(space.searched[name], value):
-            return f"{name} {value!r} lies outside the search space"
-    return None
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -114,22 +113,29 @@ def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
         msg = f"{snapshot}: no study to start from; run dvc repro or dvc pull first"
         raise SearchError(msg)
     identity = attributes["identity_values"]
+    space = _space_of(identity)
+    stored: list[dict[str, Any]] = []
+    for trial in complete_by_value(trials):
+        params = space.defaults | space.chosen(trial.params)
+        if params not in [other["params"] for other in stored]:
+            stored.append({"number": trial.number, "params": params, "value": trial.value})
+    content = {"objective": identity["objective"], "study": attributes["identity"]}
+    write_json(path, {**content, "trials": stored[:top]})
+    return len(stored[:top])
+
+
+def _space_of(identity: Mapping[str, Any]) -> SearchSpace:
+    """As much of a study's space as says what its trials trained with."""
     model = ModelConfig.model_validate(identity["model"])
     train = TrainConfig.model_validate(identity["train"])
-    constant = {**hyperparameters(model, train), **identity["fixed"]}
-    stored = [
-        {"number": t.number, "params": {**constant, **t.params}, "value": t.value}
-        for t in _best(trials, top)
-    ]
-    content = {"objective": identity["objective"], "study": attributes["identity"]}
-    write_json(path, {**content, "trials": stored})
-    return len(stored)
-
-
-def _best(trials: Iterable[Trial], top: int) -> list[Trial]:
-    """Complete trials with distinct hyperparameters, the best first; of equal ones the earlier."""
-    distinct: list[Trial] = []
-    for trial in complete_by_value(trials):
-        if trial.params not in [other.params for other in distinct]:
-            distinct.append(trial)
-    return distinct[:top]
+    return SearchSpace(
+        model,
+        train,
+        declared={},
+        fixed=identity["fixed"],
+        defaults=hyperparameters(model, train),
+        include_defaults=identity["include_defaults"],
+        settled=identity.get("settled", {}),
+        sets=identity.get("sets", {}),
+        conditions=identity["conditions"],
+    )

@@ -12,7 +12,7 @@ import pytest
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.hpo import HpoConfig
-from twotower.config.search_space import hyperparameters
+from twotower.config.hyperparameters import hyperparameters
 from twotower.search.store.database import open_database
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Trial, best, distributions

@@ -11,8 +11,12 @@ from twotower.common.files import canonical, round_float
 from twotower.common.seeds import derive_seed
 from twotower.config.hpo import HpoConfig
 from twotower.config.search_space import SearchSpace
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.proposals.samplers import make_sampler, same_arithmetic, suggest
 from twotower.search.trial import Distributions, Params, Trial, distributions
+
+MAX_ATTEMPTS = 10
+"""Proposals of the sampler, each with another seed, of which one must be no repetition."""
 
 
 def propose(
@@ -23,12 +27,14 @@ def propose(
     seed: int,
     *,
     warm_start: Sequence[Params] = (),
-) -> Trial:
-    """Trial `number`, RUNNING.
+    repeats: Repeats | None = None,
+) -> Trial | None:
+    """Trial `number`, RUNNING; None if every combination of the space has been tried.
 
     A fresh study sees trials 0..number - lookahead as finished and the later ones as running, and
     a fresh sampler is seeded by (seed, number). Neither the order in which trials finish nor an
-    interruption can change what is proposed.
+    interruption can change what is proposed. A proposal that would repeat an earlier trial,
+    finished or not, gives way to one of another seed, and in the end to one at random.
 
     Args:
         number: of the trial, from 0.
@@ -36,7 +42,8 @@ def propose(
         space: what is searched, and the defaults.
         config: sampler, lookahead, and whether trial 0 is the defaults.
         seed: the seed of params.yaml.
-        warm_start: searched hyperparameters of the trials that come first, after the defaults.
+        warm_start: parameters of the trials that come first, after the defaults.
+        repeats: compares trials; None: as on data on which everything has an effect.
 
     Raises:
         ValueError: if a trial up to number - lookahead is still running.
@@ -44,13 +51,28 @@ def propose(
     queued = number - int(config.include_defaults)
     if 0 <= queued < len(warm_start):
         return Trial(number, "RUNNING", dict(sorted(warm_start[queued].items())))
-    searched = distributions(space.searched)
-    sampler_seed = derive_seed(seed, "sampler", number)
-    sampler = make_sampler(config.sampler, sampler_seed, space, searched)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(_shadow(number, trials, config.lookahead, searched))
     if number == 0 and config.include_defaults:
-        study.enqueue_trial(space.default_params)
+        return Trial(number, "RUNNING", canonical(space.default_params))
+    repeats = repeats or Repeats(space)
+    tried = {repeats.key(trials[earlier].params) for earlier in range(number)}
+    shadow = list(_shadow(number, trials, config.lookahead, distributions(space.searched)))
+    for attempt in range(MAX_ATTEMPTS):
+        purpose = ("sampler", number, attempt) if attempt else ("sampler", number)
+        trial = _ask(number, shadow, space, config, derive_seed(seed, *purpose))
+        if repeats.key(trial.params) not in tried:
+            return trial
+    params = repeats.untried(tried, derive_seed(seed, "untried", number))
+    return None if params is None else Trial(number, "RUNNING", params)
+
+
+def _ask(
+    number: int, shadow: list[FrozenTrial], space: SearchSpace, config: HpoConfig, seed: int
+) -> Trial:
+    """What a fresh sampler proposes to a fresh study of these trials."""
+    searched = distributions(space.searched)
+    sampler = make_sampler(config.sampler, seed, space, searched)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(shadow)
     with same_arithmetic():
         params = _choose(study.ask(), space, searched)
     [*_, frozen] = study.get_trials(deepcopy=False)

@@ -15,7 +15,6 @@ from twotower.config.hpo import (
     NoPrunerConfig,
     PrunerConfig,
 )
-from twotower.config.ranges import extremes
 from twotower.config.search_space import SearchSpace
 from twotower.search.trial import Trial
 
@@ -51,11 +50,9 @@ def pruning_of(
     """
     if isinstance(config.pruner, NoPrunerConfig):
         return None
-    epochs = space.searched.get("epochs")
-    constant = (space.defaults | space.fixed)["epochs"]
     return Pruning(
         config.pruner,
-        max(*extremes(epochs), constant) if epochs else int(constant),
+        max(space.reach("epochs")),
         tuple(_as_pruners_see(trials[n]) for n in range(number - config.lookahead + 1)),
     )
 

@@ -1,0 +1,41 @@
+"""What the training split says about the search space."""
+
+from twotower.config import Config
+from twotower.config.effects import DataFacts, without_effect
+from twotower.data.interactions import Interactions
+from twotower.data.prepared import Catalogue
+
+
+def facts_of(catalogue: Catalogue, interactions: Interactions) -> DataFacts:
+    """What decides which hyperparameters do anything.
+
+    Args:
+        catalogue: users and items with their side features.
+        interactions: the training rows, all within the catalogue.
+    """
+    return DataFacts(
+        num_rows=len(interactions),
+        num_users=len(set(interactions.user_idx.tolist())),
+        num_items=len(set(interactions.item_idx.tolist())),
+        has_order=bool(interactions.later_rows(len(catalogue.users)).any()),
+        user_features=bool(catalogue.users.features.columns),
+        item_features=bool(catalogue.items.features.columns),
+    )
+
+
+def useless_entries(config: Config, data: DataFacts) -> dict[str, str]:
+    """The searched entries that have no effect on this data, and why.
+
+    An entry that the condition of another names is none of them.
+    """
+    space, reasons = config.search_space, without_effect(data)
+    named = {name for condition in space.conditions.values() for name in condition}
+    entries = sorted({*space.searched, *space.settled} - named)
+    return {name: reasons[space.target(name)] for name in entries if space.target(name) in reasons}
+
+
+def without_entries(config: Config, names: dict[str, str]) -> Config:
+    """The configuration with a search space that lacks these entries; it may be empty."""
+    space = {k: v for k, v in config.hpo.search_space.items() if k not in names}
+    hpo = config.hpo.model_copy(update={"search_space": space})
+    return config.model_copy(update={"hpo": hpo}) if names else config
