@@ -302,7 +302,7 @@ def test_a_spectral_start_is_as_wide_as_the_branches_that_decompose() -> None:
                 "b": {"sets": "item_exponent", "type": "categorical", "choices": [0.1, 0.2, 0.4],
                       "only_if": {"init": "ridge"}},
             },
-            ["make 5 pairs"],
+            ["make 5 combinations"],
         ),
     ],
 )  # fmt: skip
