@@ -17,6 +17,7 @@ from twotower.config import Config, parse_config
 from twotower.search.identity import Fingerprint
 from twotower.search.objective import Report
 from twotower.search.proposals.propose import propose
+from twotower.search.proposals.repeats import Repeats
 from twotower.search.run_trial import execute
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
@@ -34,9 +35,11 @@ def objective(trial: Trial, _report: Report | None = None) -> Trial:
     return replace(trial, state="COMPLETE", value=value, metrics=metrics, losses=[1.0])
 
 
-def run_trial(number: int, config: Config, earlier: dict[int, Trial]) -> Trial:
+def run_trial(
+    number: int, config: Config, earlier: dict[int, Trial], repeats: Repeats | None = None
+) -> Trial:
     """A finished trial, proposed from the earlier ones."""
-    trial = propose(number, earlier, config.search_space, config.hpo, config.seed)
+    trial = propose(number, earlier, config.search_space, config.hpo, config.seed, repeats=repeats)
     if trial is None:
         msg = f"the search space has fewer than {number + 1} combinations"
         raise SystemExit(msg)
@@ -61,13 +64,14 @@ def measure(config: Config, counts: list[int], folder: Path) -> None:
         folder / ".hpo", folder / "hpo_study.db", Fingerprint({}), Fingerprint({})
     )
     space = distributions(config.search_space.searched)
+    repeats = Repeats(config.search_space)  # a search makes it once
     with open_study(location, config.hpo, print) as study:
         for count in counts:
             keeping = fill(study, count)
             proposing = []
             for _ in range(PROPOSALS):
                 began = time.perf_counter()
-                run_trial(count, config, study.trials)
+                run_trial(count, config, study.trials, repeats)
                 proposing.append(time.perf_counter() - began)
             began = time.perf_counter()
             trials = [study.trials[number] for number in range(count)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from twotower.config.effects import EFFECTS
 from twotower.config.training import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
@@ -20,6 +21,7 @@ TABLES = {
         (loss.name, loss.summary, loss.negatives.value, YES_OR_NO[loss.log_q])
         for loss in LOSSES.values()
     ],
+    "hyperparameter": [(effect.name, effect.summary) for effect in EFFECTS.values()],
     "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
 }
 """Rows by the heading of a table's first column."""

@@ -56,6 +56,25 @@ def test_a_parameter_that_a_trial_lacks_has_a_place_of_its_own(search):
     assert worst.customdata[1][1] == MISSING
 
 
+def test_entries_that_set_one_hyperparameter_have_an_axis_each(search):
+    space = {
+        "init": {"type": "categorical", "choices": ["random", "ridge"]},
+        "dim": {"type": "int", "low": 8, "high": 64, "only_if": {"init": "random"}},
+        "wide": {
+            "sets": "dim", "type": "categorical", "choices": [64, 256], "only_if": {"init": "ridge"}
+        },
+    }  # fmt: skip
+    rows = [
+        trial(0.1, init="random", dim=8),
+        trial(0.2, init="ridge", wide=256),
+        trial(0.3, init="random", dim=64),
+    ]
+    drawn = draw_parallel(search(rows, space))
+    labels = list(drawn.figure.layout.xaxis.ticktext)
+    assert labels[1:] == ["<b>dim</b>", "<b>init</b>", "<b>wide</b>"]
+    assert list(ticks(drawn, 3)) == [MISSING, "64", "256"]
+
+
 def test_a_trial_that_fresh_seeds_chose_is_on_top(search):
     confirm = {"chosen": 1, "seeds": 3, "trials": [{"number": 1, "mean": 0.19}]}
     rows = [trial(0.3, lr=0.001), trial(0.2, lr=0.1)]

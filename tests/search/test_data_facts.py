@@ -7,7 +7,7 @@ import pandas as pd
 from tests.conftest import catalogue_of, events
 from twotower.config import Config, parse_config
 from twotower.config.effects import DataFacts
-from twotower.search.data_facts import facts_of, useless_entries, without_entries
+from twotower.search.data_facts import facts_of, without_entries
 
 DECAY = {"type": "float", "low": 0.0, "high": 0.6, "step": 0.2}
 LR = {"type": "float", "low": 1e-3, "high": 0.1, "log": True}
@@ -45,17 +45,19 @@ def test_what_does_nothing_leaves_the_space() -> None:
         "slow_decay": DECAY | {"sets": "history_decay", "only_if": {"init": "ridge"}},
     }
     settings = config(start | decays)
-    left_out = useless_entries(settings, bare)
+    left_out = settings.search_space.without_effect(bare)
     assert left_out == {"history_decay": NO_ORDER, "slow_decay": NO_ORDER}
     assert without_entries(settings, left_out).search_space.searched.keys() == {"init", "lr"}
-    assert useless_entries(settings, facts(events(seed=0))) == {}
+    assert settings.search_space.without_effect(facts(events(seed=0))) == {}
     # What another entry depends on stays, and what is pinned was not searched.
     named = {"temperature": LR | {"only_if": {"history_decay": 0.2}}, "history_decay": DECAY}
-    assert useless_entries(config(named), bare) == {}
-    assert useless_entries(config(start | decays, fixed={"history_decay": 0.2}), bare) == {}
+    assert config(named).search_space.without_effect(bare) == {}
+    pinned = config(start | decays, fixed={"history_decay": 0.2})
+    assert pinned.search_space.without_effect(bare) == {}
 
 
 def test_nothing_may_be_left() -> None:
     settings = config({"history_decay": DECAY})
     bare = facts(events(seed=0).assign(timestamp=0))
-    assert without_entries(settings, useless_entries(settings, bare)).search_space.searched == {}
+    left_out = settings.search_space.without_effect(bare)
+    assert without_entries(settings, left_out).search_space.searched == {}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.studies import SAMPLERS, config, extend, finished, proposed
+from tests.search.studies import BRANCHES, SAMPLERS, config, extend, finished, proposed
 from tests.search.test_run_search import Run, digests
 from tests.search.test_run_search import config as small
 from twotower.common.errors import SearchError
@@ -64,6 +64,38 @@ def test_conditions_hold(tmp_path: Path) -> None:
     path = stored(tmp_path / "warm.json", {**BEST, "loss": "mse", "temperature": 0.2})
     (params,) = read_warm_start(path, config(conditional=True)).trials
     assert params == {"dim": 16, "epochs": 7, "loss": "mse", "lr": 0.02}
+
+
+def test_a_stored_trial_names_hyperparameters_whatever_the_entries(
+    tmp_path: Path, prepared: Path
+) -> None:
+    settings = small(search_space=BRANCHES, n_trials=10, include_defaults=False)
+    last, path = Run(tmp_path / "last", prepared, settings), tmp_path / "warm.json"
+    assert write_warm_start(path, last.outputs.snapshot, top=10) == 10
+    trials = json.loads(path.read_text(encoding="utf-8"))["trials"]
+    assert all("closed_form_dim" not in trial["params"] for trial in trials)
+    closed = [trial["params"] for trial in trials if trial["params"]["init"] == "ridge"]
+    assert sorted({params["dim"] for params in closed}) == [8, 16, 64]
+    assert {params["epochs"] for params in closed} == {0}
+    # Read back, they are the same parameters.
+    again = [trial["params"] for trial in last.results["trials"]]
+    found = read_warm_start(path, settings).trials
+    assert sorted(map(str, found)) == sorted(map(str, again))
+
+
+def test_a_repetition_in_effect_is_skipped(tmp_path: Path) -> None:
+    dot = {"similarity": "dot", "dim": 16}
+    space = {
+        "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
+        "similarity": {"type": "categorical", "choices": ["cosine", "dot"]},
+        "temperature": {"type": "float", "low": 0.05, "high": 1, "log": True},
+    }
+    path = stored(
+        tmp_path / "warm.json", dot | {"temperature": 0.1}, dot | {"temperature": 0.2}, dot
+    )
+    found = read_warm_start(path, small(search_space=space))
+    assert [params["temperature"] for params in found.trials] == [0.1]
+    assert len(found.skipped) == 2
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"trials": [1]}', '{"trials": [{"dim": 8}]}'])

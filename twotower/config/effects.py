@@ -159,22 +159,28 @@ NO_ORDER = "no user has events of different times"
 WITH_HISTORIES = "a user tower with history, or an `init` that decomposes"
 EFFECTS = Table(
     "hyperparameter",
-    Effect("dim", "up to the number of users or items, where nothing is trained", value=_dim),
+    Effect(
+        "dim", "values up to the number of users or of items, where nothing is trained", value=_dim
+    ),
     Effect("dropout", "epochs above 0", _trains),
     Effect(
-        "temperature", "`cosine`: a loss that uses it, or a popularity term", _temperature_matters
+        "temperature",
+        "`similarity: cosine` and either training by a loss that uses it, or a popularity term",
+        _temperature_matters,
     ),
     Effect(
         "features",
-        "side features in the data; epochs above 0",
+        "side features in the data, and epochs above 0",
         _trains,
         can_matter=lambda data: data.user_features or data.item_features,
         reason="the data has no side features",
     ),
-    Effect("user_tower", "`both` is `history` where nothing is trained", value=_user_tower),
+    Effect(
+        "user_tower", "any values; where nothing is trained, `both` is `history`", value=_user_tower
+    ),
     Effect(
         "item_tower",
-        "side features of items; `both` is `id` without them, or where nothing is trained",
+        "side features of items; where nothing is trained, `both` is `id`",
         value=_item_tower,
         can_matter=lambda data: data.item_features,
         reason="items have no side features",
@@ -182,7 +188,7 @@ EFFECTS = Table(
     *(
         Effect(
             name,
-            f"events of different times; {WITH_HISTORIES}",
+            f"users with events of different times, and {WITH_HISTORIES}",
             _reads_histories,
             can_matter=_has_order,
             reason=NO_ORDER,
@@ -205,7 +211,7 @@ EFFECTS = Table(
         Effect(name, "epochs above 0", _trains)
         for name in ("loss", "lr", "last_epoch", "schedule", "weight_decay", "patience")
     ),
-    Effect("batch_size", "epochs above 0; up to the number of rows", _trains, _batch_size),
+    Effect("batch_size", "epochs above 0; values up to the number of rows", _trains, _batch_size),
     Effect(
         "logq",
         "epochs above 0 and a loss that it corrects",

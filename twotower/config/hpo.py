@@ -217,7 +217,8 @@ class HpoConfig(Section):
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )
-    """Hyperparameters of `model` and `train`, in Optuna's abbreviated form, and `only_if`."""
+    """Entries in Optuna's abbreviated form, with `only_if` and `sets`; an entry has the name of a
+    hyperparameter of `model` or `train`, or sets one."""
     fixed: dict[str, FixedValue] = Field(default_factory=dict)
     """Hyperparameters that every trial has; they come before the space and before `model`, …."""
     include_defaults: bool = True

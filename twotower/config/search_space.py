@@ -7,6 +7,7 @@ from typing import Any
 
 from twotower.common.errors import ConfigError
 from twotower.common.files import canonical
+from twotower.config.effects import DataFacts, effective, without_effect
 from twotower.config.hpo import HpoConfig
 from twotower.config.hyperparameters import Params, hyperparameters, replace_both
 from twotower.config.ranges import ParameterSpace, Spaces, contains, extremes, only_value
@@ -148,6 +149,24 @@ class SearchSpace:
             raise ConfigError(msg)
         return replace_both(self.model, self.train, {**self._derived(params), **params}, "hpo")
 
+    def effective(self, params: Mapping[str, Any], data: DataFacts) -> Params:
+        """What tells a trial's model from that of others, on such data; see `effective`."""
+        used = self.chosen(params)
+        try:
+            return effective(*self.sections(used), data)
+        except ConfigError:  # values that no model can have together: the trial will fail
+            return used
+
+    def without_effect(self, data: DataFacts) -> dict[str, str]:
+        """Entries that do nothing in any trial on such data, and why.
+
+        One that the condition of another names is none of them.
+        """
+        reasons = without_effect(data)
+        named = {name for condition in self.conditions.values() for name in condition}
+        entries = sorted({*self.searched, *self.settled} - named)
+        return {n: reasons[self.target(n)] for n in entries if self.target(n) in reasons}
+
     def reach(self, hyperparameter: str) -> list[Any]:
         """What trials can have of it: all choices, the ends of ranges, the value of the rest."""
         constant = (self.defaults | self.fixed)[hyperparameter]
@@ -170,11 +189,11 @@ class SearchSpace:
         model, _ = replace_both(self.model, self.train, params, "hpo")
         if not STARTS[model.init].decomposes or model.spectral_rank is not None:
             return {}
-        return {"spectral_rank": max(self.model.dim, model.dim, *self._widths)}
+        return {"spectral_rank": max(self.model.dim, model.dim, *self.start_widths)}
 
     @cached_property
-    def _widths(self) -> list[int]:
-        """Values of `dim` that a trial whose start decomposes can have."""
+    def start_widths(self) -> list[int]:
+        """Values of `dim` that entries give to trials whose start may decompose; and 0."""
         needs = requirements(self.declared)
 
         def may_decompose(name: str) -> bool:

@@ -92,6 +92,8 @@ class SearchConsole:
                 self.say(f"  {name:<{width}}  {value:.4f}{bracket}")
         if results.get("confirm"):
             self._confirmed(results["confirm"])
+        for line in results.get("advice", []):
+            self.say(f"next: {line}")
         self.say("files: " + ", ".join(files))
 
     def _confirmed(self, confirm: dict[str, Any]) -> None:

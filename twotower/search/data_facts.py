@@ -1,7 +1,7 @@
 """What the training split says about the search space."""
 
 from twotower.config import Config
-from twotower.config.effects import DataFacts, without_effect
+from twotower.config.effects import DataFacts
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 
@@ -21,17 +21,6 @@ def facts_of(catalogue: Catalogue, interactions: Interactions) -> DataFacts:
         user_features=bool(catalogue.users.features.columns),
         item_features=bool(catalogue.items.features.columns),
     )
-
-
-def useless_entries(config: Config, data: DataFacts) -> dict[str, str]:
-    """The searched entries that have no effect on this data, and why.
-
-    An entry that the condition of another names is none of them.
-    """
-    space, reasons = config.search_space, without_effect(data)
-    named = {name for condition in space.conditions.values() for name in condition}
-    entries = sorted({*space.searched, *space.settled} - named)
-    return {name: reasons[space.target(name)] for name in entries if space.target(name) in reasons}
 
 
 def without_entries(config: Config, names: dict[str, str]) -> Config:

@@ -13,7 +13,7 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.evaluation.ranking import VectorScorer
-from twotower.search.data_facts import facts_of, useless_entries, without_entries
+from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.trial import Trial
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
@@ -57,7 +57,7 @@ class Objective:
         )
         self._interactions = self._catalogue.encode(train)
         self.facts = facts_of(self._catalogue, self._interactions)
-        self.left_out = useless_entries(config, self.facts)
+        self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
         self.target: EvaluationSet = evaluation_set(
             self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen

@@ -9,6 +9,7 @@ from twotower.common.files import write_csv, write_json
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config import Config, SearchSpace
 from twotower.evaluation.metrics import random_expectation
+from twotower.search.advice import advise
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
 from twotower.search.store.location import StudyLocation
@@ -71,6 +72,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     space = config.search_space
     states = Counter(trial.state.lower() for trial in result.trials)
     results = {
+        "advice": advise(config, winner, objective.facts),
         "best_params": best_params(space, winner),
         "best_trial": winner and _fields(winner, *BEST_TRIAL),
         "complete": result.complete,

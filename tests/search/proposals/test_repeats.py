@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 
 from tests.search.studies import BRANCHES, SAMPLERS, config, extend, params_of, run
 from twotower.config import parse_config
@@ -108,6 +112,48 @@ def _all_of_branches() -> list[Params]:
         for penalty in (0.1, 1)
     ]
     return [*trained, *ridge]
+
+
+def test_what_a_trial_trains_with_leads_back_to_its_parameters() -> None:
+    space = config(search_space=BRANCHES).search_space
+    for params in _all_of_branches():
+        used = space.complete(params)
+        assert space.present(space.defaults | used) == params
+        assert space.outside(space.defaults | used) is None
+
+
+SOME_CHOICES: dict[str, list[Any]] = {
+    "init": ["random", "spectral", "ridge"],
+    "similarity": ["cosine", "dot"],
+    "epochs": [0, 3],
+    "loss": ["softmax", "mse", "bpr"],
+    "temperature": [0.1, 0.2],
+    "ridge_penalty": [0.1, 1.0],
+    "user_tower": ["id", "history", "both"],
+    "popularity_weight": [0.0, 0.2],
+}
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(SOME_CHOICES)), st.integers(1, 3), min_size=2),
+    st.integers(0, 5),
+)
+@limits(max_examples=30, deadline=None)
+def test_every_model_of_a_finite_space_is_tried_once(sizes: dict[str, int], seed: int) -> None:
+    space: dict[str, Any] = {
+        name: {"type": "categorical", "choices": SOME_CHOICES[name][:size]}
+        for name, size in sizes.items()
+    }
+    hpo = {"search_space": space, "include_defaults": False}
+    repeats = Repeats(parse_config({"hpo": hpo}).search_space)
+    models = {
+        repeats.key(dict(zip(space, values, strict=True)))
+        for values in product(*(entry["choices"] for entry in space.values()))
+    }
+    tried: list[str] = []
+    while (params := repeats.untried(tried, seed + len(tried))) is not None:
+        tried.append(repeats.key(params))
+    assert sorted(tried) == sorted(models)
 
 
 def test_a_range_that_does_nothing_is_no_way_on() -> None:

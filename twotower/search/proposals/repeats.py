@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from twotower.common.errors import ConfigError
 from twotower.common.files import json_text, round_float
-from twotower.config.effects import ANY_DATA, DataFacts, effective
+from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.config.ranges import CategoricalSpace, IntSpace, ParameterSpace
 from twotower.config.search_space import SearchSpace
 
@@ -41,7 +40,7 @@ class Repeats:
         """
         written = json_text(params, indent=None)
         if written not in self._keys:
-            self._keys[written] = json_text(self._effective(params), indent=None)
+            self._keys[written] = json_text(self._space.effective(params, self._data), indent=None)
         return self._keys[written]
 
     def untried(self, tried: Collection[str], seed: int) -> dict[str, Any] | None:
@@ -62,13 +61,6 @@ class Repeats:
         else:
             candidates = (self._drawn(random) for _ in range(MAX_DRAWN))
         return next((params for params in candidates if self.key(params) not in tried), None)
-
-    def _effective(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        used = self._space.chosen(params)
-        try:
-            return effective(*self._space.sections(used), self._data)
-        except ConfigError:  # values that no model can have together: the trial will fail
-            return used
 
     def _combinations(self, axes: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
         """All parameters that trials with these values can have."""
