@@ -1,6 +1,6 @@
 """Invented shops of different kinds, to measure the default search on data that nobody tuned on.
 
-    python -m benchmarks.shops NAME FOLDER     # writes interactions.csv and, with features, the others
+    python -m benchmarks.shops NAME FOLDER     # writes interactions.csv, and perhaps the others
 
 Every item is of a group and of a style, every user has a main and a second group and a favourite
 style. A visit looks for an item of one of these groups, of the style rather than of another, by

@@ -1,6 +1,6 @@
 """The rules that the entries of `hpo.search_space` follow, alone and together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
@@ -29,8 +29,17 @@ def target(name: str, spaces: Spaces) -> str:
     return (spaces[name].sets or name) if name in spaces else name
 
 
-def check_spaces(spaces: Spaces, model: ModelConfig, train: TrainConfig) -> None:
+def check_spaces(
+    spaces: Spaces, model: ModelConfig, train: TrainConfig, *, pinned: Collection[str]
+) -> None:
     """Check each entry, and that a trial never has two values of a hyperparameter.
+
+    Args:
+        spaces: `hpo.search_space`.
+        model: section `model`.
+        train: section `train`.
+        pinned: hyperparameters of `hpo.fixed`, of which no trial has another value: a start that
+            does not go with section `model` may stay in the space.
 
     Raises:
         ValueError: naming the key and the rule that it breaks.
@@ -38,7 +47,9 @@ def check_spaces(spaces: Spaces, model: ModelConfig, train: TrainConfig) -> None
     """
     for name, space in spaces.items():
         _check_name(name, space, model, train)
-        _check_values(name, space, spaces, model, train)
+        if target(name, spaces) not in pinned:
+            _check_values(name, space, spaces, model, train)
+        _check_conditions(name, spaces, model, train, pinned)
     _check_decompositions(spaces)
     _check_exclusion(spaces)
 
@@ -124,13 +135,18 @@ def _check_values(
         if isinstance(default, int):
             msg = f"{where}: takes integers only; use type int"
             raise ValueError(msg)
-    for parent, values in space.only_if.items():
-        _check_condition(f"{where}.only_if.{parent}", parent, spaces)
-        for value in values:
-            parent_of = target(parent, spaces)
-            check_value(f"{where}.only_if.{parent}", parent_of, value, model, train)
+
+
+def _check_conditions(
+    name: str, spaces: Spaces, model: ModelConfig, train: TrainConfig, pinned: Collection[str]
+) -> None:
+    for parent, values in spaces[name].only_if.items():
+        where, parent_of = f"hpo.search_space.{name}.only_if.{parent}", target(parent, spaces)
+        _check_condition(where, parent, spaces)
+        for value in values if parent_of not in pinned else ():
+            check_value(where, parent_of, value, model, train)
         if parent in spaces:
-            _check_reachable(f"{where}.only_if.{parent}", parent, values, spaces[parent])
+            _check_reachable(where, parent, values, spaces[parent])
 
 
 def _check_condition(where: str, parent: str, spaces: Spaces) -> None:
