@@ -108,7 +108,7 @@ def test_integral_floats_are_the_same_study() -> None:
                 user_exponent={"type": "categorical", "choices": [0.3, 0.5, 0.7]},
                 item_exponent={"type": "categorical", "choices": [0.3, 0.5]},
             ),
-            ["make 6 pairs, at most 4"],
+            ["make 6 combinations, at most 4"],
         ),
         (
             space(epochs=INT | {"low": -1, "step": 1}),

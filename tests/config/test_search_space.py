@@ -302,7 +302,7 @@ def test_a_spectral_start_is_as_wide_as_the_branches_that_decompose() -> None:
                 "b": {"sets": "item_exponent", "type": "categorical", "choices": [0.1, 0.2, 0.4],
                       "only_if": {"init": "ridge"}},
             },
-            ["make 5 pairs"],
+            ["make 5 combinations"],
         ),
     ],
 )  # fmt: skip
@@ -318,3 +318,11 @@ def test_conditions_of_conditions_may_exclude_entries_of_one_hyperparameter() ->
     inner = {"loss": LOSS | {"only_if": {"init": "random"}}}
     dim = {"dim": BRANCHES["dim"] | {"only_if": {"loss": ["softmax", "mse"]}}}
     assert "closed_form_dim" in space_of(BRANCHES | inner | dim).searched
+
+
+def test_a_start_that_does_not_go_with_the_model_may_be_pinned_away() -> None:
+    raw = {"model": {"hidden": [8]}, "hpo": {"fixed": {"init": "random"}}}
+    searched = parse_config(raw).search_space.searched
+    assert set(searched) == {"dim", "lr", "epochs", "batch_size", "user_tower"}
+    with pytest.raises(ConfigError, match=r"search_space.init: init: ridge sets .* hidden"):
+        parse_config({"model": {"hidden": [8]}})

@@ -17,12 +17,18 @@ EACH_SAMPLER = [
     pytest.param(name, marks=pytest.mark.slow if name == "gp" else ()) for name in SAMPLERS
 ]
 """For tests of many proposals: those of a Gaussian process take seconds."""
-CONDITIONAL: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
     "dim": {"type": "int", "low": 8, "high": 64, "step": 8},
     "epochs": {"type": "int", "low": 3, "high": 15},
+    "batch_size": {"type": "categorical", "choices": [128, 256, 512]},
+    "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+}
+CONDITIONAL: dict[str, Any] = {
+    "dim": PLAIN["dim"],
+    "epochs": PLAIN["epochs"],
     "loss": {"type": "categorical", "choices": ["softmax", "mse"]},
     "logq": {"type": "categorical", "choices": [True, False], "only_if": {"loss": "softmax"}},
-    "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+    "lr": PLAIN["lr"],
     "temperature": {
         "type": "float", "low": 0.05, "high": 1, "log": True,
         "only_if": {"loss": "softmax", "similarity": "cosine"},
@@ -47,8 +53,8 @@ BRANCHES: dict[str, Any] = {
 
 
 def config(sampler: Any = "tpe", *, conditional: bool = False, **hpo: Any) -> Config:
-    """Settings of a study; the space is that of params.yaml or one with conditions."""
-    space = {"search_space": CONDITIONAL} if conditional else {}
+    """Settings of a study; the space has four parameters, or also some with conditions."""
+    space = {"search_space": CONDITIONAL if conditional else PLAIN}
     return parse_config({"train": {"lr": DEFAULT_LR}, "hpo": {"sampler": sampler, **space, **hpo}})
 
 

@@ -51,6 +51,14 @@ def test_an_item_loses_weight_with_each_later_event() -> None:
     assert actual.weight.tolist() == [2, 4, 4]
 
 
+def test_a_pair_counts_at_a_power_of_its_weight() -> None:
+    # The pairs weigh 2, 1 + 3 and 4.
+    assert history(weight_exponent=0.5).weight.tolist() == pytest.approx([2**0.5, 2, 2])
+    once = history(weight_exponent=0, history_decay=0.5)
+    assert once.matrix().toarray().tolist() == [[0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert once.pooling == pytest.approx([1, (1 / 4 + 3 / 2) / 4, 1])  # the rows' mean recency
+
+
 def test_events_of_one_second_are_equally_late() -> None:
     rows = replace(ROWS, timestamp=np.zeros(4, dtype=np.int64))
     assert history(rows, history_decay=0.5).pooling.tolist() == history().pooling.tolist()

@@ -197,8 +197,10 @@ EFFECTS = Table(
         )
         for name in ("history_half_life", "history_decay")
     ),
-    Effect("user_exponent", WITH_HISTORIES, _reads_histories),
-    Effect("item_exponent", WITH_HISTORIES, _reads_histories),
+    *(
+        Effect(name, WITH_HISTORIES, _reads_histories)
+        for name in ("user_exponent", "item_exponent", "weight_exponent")
+    ),
     Effect("singular_exponent", "an `init` that decomposes", _decomposes),
     Effect(
         "popularity_exponent",

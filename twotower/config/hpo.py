@@ -169,13 +169,30 @@ class ConfirmConfig(Section):
     """Fresh seeds for each; the highest mean over them is chosen."""
 
 
-def default_search_space() -> dict[str, IntSpace | FloatSpace | CategoricalSpace]:
-    """The four hyperparameters that are searched when params.yaml names none."""
+def default_search_space() -> dict[str, ParameterSpace]:
+    """What is searched where params.yaml names nothing: trained towers, and ridge regressions."""
+    trained: dict[str, Any] = {"only_if": {"init": "random"}}
+    closed: dict[str, Any] = {"only_if": {"init": "ridge"}}
+
+    def one_of(*choices: Choice, **more: Any) -> CategoricalSpace:
+        return CategoricalSpace(type="categorical", choices=choices, **more)
+
     return {
-        "dim": IntSpace(type="int", low=8, high=64, step=8),
-        "lr": FloatSpace(type="float", low=1e-4, high=1e-1, log=True),
-        "epochs": IntSpace(type="int", low=3, high=15),
-        "batch_size": CategoricalSpace(type="categorical", choices=(128, 256, 512)),
+        "init": one_of("random", "ridge"),
+        "dim": IntSpace(type="int", low=8, high=64, step=8, **trained),
+        "lr": FloatSpace(type="float", low=1e-4, high=1e-1, log=True, **trained),
+        "epochs": IntSpace(type="int", low=3, high=15, **trained),
+        "batch_size": one_of(128, 256, 512, **trained),
+        "user_tower": one_of("id", "history", **trained),
+        "closed_form_dim": IntSpace(type="int", low=64, high=1024, log=True, sets="dim", **closed),
+        "ridge_penalty": FloatSpace(type="float", low=0.3, high=30, log=True, **closed),
+        "history_decay": FloatSpace(type="float", low=0, high=0.5, step=0.1, **closed),
+        "closed_form_epochs": one_of(0, sets="epochs", **closed),
+        "closed_form_similarity": one_of("dot", sets="similarity", **closed),
+        "closed_form_user_tower": one_of("history", sets="user_tower", **closed),
+        "user_exponent": one_of(0.25, **closed),
+        "item_exponent": one_of(0.25, **closed),
+        "weight_exponent": one_of(0.0, **closed),
     }
 
 

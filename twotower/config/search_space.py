@@ -65,7 +65,7 @@ class SearchSpace:
         defaults = hyperparameters(model, train)
         for name, value in hpo.fixed.items():
             check_value(f"hpo.fixed.{name}", name, value, model, train)
-        check_spaces(hpo.search_space, model, train)
+        check_spaces(hpo.search_space, model, train, pinned=hpo.fixed.keys())
         pinned = canonical(hyperparameters(*replace_both(model, train, hpo.fixed, "hpo.fixed")))
         fixed = {name: pinned[name] for name in sorted(hpo.fixed)}
         space = cls(model, train, hpo.search_space, fixed, defaults, hpo.include_defaults)

@@ -1,6 +1,6 @@
 """The rules that the entries of `hpo.search_space` follow, alone and together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
@@ -19,8 +19,9 @@ from twotower.config.training import ModelConfig, TrainConfig
 
 Condition = Mapping[str, tuple[Choice, ...]]
 
+DECOMPOSED = ("user_exponent", "item_exponent", "weight_exponent")
 MAX_DECOMPOSITIONS = 4
-"""Pairs of exponents that a search may try: each pair costs a decomposition."""
+"""Combinations of these exponents that a search may try: each costs a decomposition."""
 
 
 def target(name: str, spaces: Spaces) -> str:
@@ -28,8 +29,17 @@ def target(name: str, spaces: Spaces) -> str:
     return (spaces[name].sets or name) if name in spaces else name
 
 
-def check_spaces(spaces: Spaces, model: ModelConfig, train: TrainConfig) -> None:
+def check_spaces(
+    spaces: Spaces, model: ModelConfig, train: TrainConfig, *, pinned: Collection[str]
+) -> None:
     """Check each entry, and that a trial never has two values of a hyperparameter.
+
+    Args:
+        spaces: `hpo.search_space`.
+        model: section `model`.
+        train: section `train`.
+        pinned: hyperparameters of `hpo.fixed`, of which no trial has another value: a start that
+            does not go with section `model` may stay in the space.
 
     Raises:
         ValueError: naming the key and the rule that it breaks.
@@ -37,7 +47,9 @@ def check_spaces(spaces: Spaces, model: ModelConfig, train: TrainConfig) -> None
     """
     for name, space in spaces.items():
         _check_name(name, space, model, train)
-        _check_values(name, space, spaces, model, train)
+        if target(name, spaces) not in pinned:
+            _check_values(name, space, spaces, model, train)
+        _check_conditions(name, spaces, model, train, pinned)
     _check_decompositions(spaces)
     _check_exclusion(spaces)
 
@@ -123,13 +135,18 @@ def _check_values(
         if isinstance(default, int):
             msg = f"{where}: takes integers only; use type int"
             raise ValueError(msg)
-    for parent, values in space.only_if.items():
-        _check_condition(f"{where}.only_if.{parent}", parent, spaces)
-        for value in values:
-            parent_of = target(parent, spaces)
-            check_value(f"{where}.only_if.{parent}", parent_of, value, model, train)
+
+
+def _check_conditions(
+    name: str, spaces: Spaces, model: ModelConfig, train: TrainConfig, pinned: Collection[str]
+) -> None:
+    for parent, values in spaces[name].only_if.items():
+        where, parent_of = f"hpo.search_space.{name}.only_if.{parent}", target(parent, spaces)
+        _check_condition(where, parent, spaces)
+        for value in values if parent_of not in pinned else ():
+            check_value(where, parent_of, value, model, train)
         if parent in spaces:
-            _check_reachable(f"{where}.only_if.{parent}", parent, values, spaces[parent])
+            _check_reachable(where, parent, values, spaces[parent])
 
 
 def _check_condition(where: str, parent: str, spaces: Spaces) -> None:
@@ -152,8 +169,8 @@ def _check_reachable(where: str, parent: str, values: Iterable[Any], space: Para
 
 
 def _check_decompositions(spaces: Spaces) -> None:
-    pairs = 1
-    for exponent in ("user_exponent", "item_exponent"):
+    tried = 1
+    for exponent in DECOMPOSED:
         values: set[Any] = set()
         for name, space in spaces.items():
             if target(name, spaces) != exponent:
@@ -162,10 +179,10 @@ def _check_decompositions(spaces: Spaces) -> None:
                 msg = f"hpo.search_space.{name}: must be categorical: each value is a decomposition"
                 raise ValueError(msg)
             values |= set(space.choices)
-        pairs *= len(values) or 1
-    if pairs > MAX_DECOMPOSITIONS:
+        tried *= len(values) or 1
+    if tried > MAX_DECOMPOSITIONS:
         msg = (
-            f"hpo.search_space: user_exponent and item_exponent make {pairs} pairs, at most "
+            f"hpo.search_space: {', '.join(DECOMPOSED)} make {tried} combinations, at most "
             f"{MAX_DECOMPOSITIONS} are allowed: each is a decomposition"
         )
         raise ValueError(msg)

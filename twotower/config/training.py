@@ -116,6 +116,9 @@ class ModelConfig(Section):
     history_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of its weight that an item of a history loses with each later event of the user; 0:
     order does not matter. Events of the same second have the same weight."""
+    weight_exponent: Exponent = 1.0
+    """Power of the total event weight of a (user, item) pair at which it counts in histories and in
+    what is decomposed; 0: every pair counts once. The rows of training keep their weights."""
     init: Annotated[str, AfterValidator(STARTS.check)] = "random"
     """Where training starts; see `STARTS`."""
     user_exponent: Exponent = 0.5

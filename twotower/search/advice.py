@@ -23,7 +23,7 @@ CLOSE = 0.05
 """Share of a range without steps that counts as its end."""
 ONLY_MORE = {"dim", "epochs"}
 """Hyperparameters of which less costs less, and is no reason to search again."""
-WIDE = 1024
+WIDE = 2048
 """Dimensions of closed-form models from which a space is as wide as presets/quality.yaml."""
 
 

@@ -19,7 +19,7 @@ class History:
 
     Attributes:
         lists: items of each user.
-        weight: [num_pairs] float32 sum of the weights of a pair's rows.
+        weight: [num_pairs] float32 sum of the weights of a pair's rows ** weight_exponent.
         pooling: [num_pairs] float32 factor of the item's vector in the user's: weight · recency ·
             user's total ** -user_exponent · item's total ** -(item_exponent +
             popularity_exponent); it pools spectral item vectors to spectral user vectors.
@@ -45,7 +45,8 @@ class History:
             interactions: all within the catalogue.
             num_users: size of the catalogue.
             num_items: likewise.
-            config: section `model`, for exponents, half-life and decay.
+            config: section `model`, for exponents, half-life and decay. The recency of a pair of
+                several rows is the mean of theirs, by weight.
         """
         lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
         users, items = lists.rows(0, num_users)
@@ -54,6 +55,9 @@ class History:
         if config.history_decay:  # without it, no rows need to be sorted by time
             recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
         recent = _sums(pair_of_row, interactions.weight * recency, len(items))
+        if config.weight_exponent != 1:
+            recent *= power(weight, config.weight_exponent - 1)
+            weight = power(weight, config.weight_exponent)
         of_user = power(_sums(users, weight, num_users), -config.user_exponent)
         exponent = config.item_exponent + config.popularity_exponent
         of_item = power(_sums(items, weight, num_items), -exponent)
