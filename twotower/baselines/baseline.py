@@ -125,7 +125,7 @@ BASELINES = Table(
         "iALS: matrix factorisation by alternating least squares, regularised by frequency",
         tuple(
             {"dim": dim, "alpha": alpha, "penalty": penalty}
-            for dim in (64, 256)
+            for dim in (64, 128)
             for alpha in (0.03, 0.3)
             for penalty in (0.003, 0.01)
         ),

@@ -8,7 +8,7 @@ from twotower.common.choices import check_choice
 from twotower.config.section import Section
 
 EXTRA_BASELINES = ("ials",)
-"""Baselines that take minutes rather than seconds; their rows are in `baselines/baseline.py`."""
+"""Baselines that take longer than all others; their rows are in `baselines/baseline.py`."""
 
 
 class BaselineBudget(Section):
