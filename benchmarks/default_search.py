@@ -147,16 +147,15 @@ def _outcome(folder: Path, seconds: tuple[float, float]) -> Outcome:
         _read(folder / "metrics" / f"{name}.json") for name in ("verdict", "intervals", "test")
     )
     objective = verdict["objective"]
-    scores = {MODEL: test[MODEL][objective]}
-    scores |= {n: test[n][objective] for n in verdict["comparisons"] if n not in NOT_RIVALS}
-    rival = max(scores.keys() - {MODEL}, key=scores.__getitem__)
-    comparison = verdict["comparisons"][rival]
+    rivals = {n: c for n, c in verdict["comparisons"].items() if n not in NOT_RIVALS}
+    rival = max(rivals, key=lambda name: (test[name][objective], rivals[name]["p_value"]))
+    comparison = rivals[rival]
     low, high = intervals["intervals"][MODEL][objective]
     return Outcome(
-        model=scores[MODEL],
+        model=test[MODEL][objective],
         interval=(low, high),
         rival=rival,
-        rival_score=scores[rival],
+        rival_score=test[rival][objective],
         p_value=comparison["p_value"],
         is_worse=comparison["upper_bound"] < 0,
         best=", ".join(f"{key} {value}" for key, value in results["best_trial"]["params"].items()),

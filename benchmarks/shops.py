@@ -99,7 +99,7 @@ class Catalogue:
     def draw(cls, shop: Shop, rng: np.random.Generator) -> "Catalogue":
         """A catalogue of the shop."""
         group, style = (rng.integers(n, size=shop.items) for n in (shop.groups, shop.styles))
-        popularity = (rng.permutation(shop.items) + 10.0) ** -shop.skew
+        popularity = np.asarray((rng.permutation(shop.items) + 10.0) ** -shop.skew, np.float64)
         members = [np.flatnonzero(group == g) for g in range(shop.groups)]
         followers = np.stack([rng.choice(members[g], FOLLOWERS) for g in group])
         return cls(group, style, popularity, followers)
@@ -125,8 +125,8 @@ class Taste:
         size = np.maximum(np.bincount(items.group, fit, shop.groups), 1e-12)
         shares = np.full(shop.groups, any_ / shop.groups)
         shares[list(self.groups)] += main, second
-        demand: Float64Array = fit * (shares / size)[items.group]
-        return demand / demand.sum()
+        demand = fit * (shares / size)[items.group]
+        return np.asarray(demand / demand.sum(), np.float64)
 
 
 def write_shop(shop: Shop, folder: Path, seed: int = 7) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import events, split_by_time, write_prepared
-from tests.search.studies import BRANCHES, SAMPLERS, config, params_of, run
+from tests.search.studies import BRANCHES, PLAIN, SAMPLERS, config, params_of, run
 from twotower.common.files import canonical, write_json
 from twotower.config import parse_config
 from twotower.search.identity import OBJECTIVE_VERSION, SEARCH_VERSION, provenance
@@ -68,7 +68,7 @@ def outcomes(prepared: Path) -> list[dict[str, Any]]:
     sections = {
         "model": {"dim": 8},
         "train": {"epochs": 2, "batch_size": 64},
-        "hpo": {"include_defaults": False},
+        "hpo": {"include_defaults": False, "search_space": PLAIN},
     }
     objective = Objective(prepared, parse_config(sections))
     trials = [objective(Trial(0, "RUNNING", params)) for params in TRIED]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.search.studies import BRANCHES, SAMPLERS, config, extend, finished, proposed
+from tests.search.studies import BRANCHES, PLAIN, SAMPLERS, config, extend, finished, proposed
 from tests.search.test_run_search import Run, digests
 from tests.search.test_run_search import config as small
 from twotower.common.errors import SearchError
-from twotower.config import Config
+from twotower.config import Config, parse_config
 from twotower.config.hyperparameters import hyperparameters
 from twotower.search.identity import build_identity
 from twotower.search.warm_start import EMPTY, WARM_START, read_warm_start, write_warm_start
@@ -37,7 +37,8 @@ def test_no_file_is_no_trials(tmp_path: Path) -> None:
 
 
 def test_trials_fit_the_space_or_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    everything = hyperparameters(Config().model, Config().train)
+    settings = parse_config({"hpo": {"search_space": PLAIN}})
+    everything = hyperparameters(settings.model, settings.train)
     defaults = {name: everything[name] for name in BEST}
     path = stored(
         tmp_path / "warm.json",
@@ -49,7 +50,7 @@ def test_trials_fit_the_space_or_are_skipped_with_the_reason(tmp_path: Path) -> 
         BEST | {"dim": 17},
         BEST | {"dim": None},
     )
-    found = read_warm_start(path, Config())
+    found = read_warm_start(path, settings)
     assert found.trials == [BEST, defaults | {"dim": 24}]
     assert [line.split(": ", 1)[1] for line in found.skipped] == [
         "trials[1] is skipped: lr 0.2 lies outside the search space",

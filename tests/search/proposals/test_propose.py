@@ -3,7 +3,6 @@ import pytest
 
 from tests.search.studies import DEFAULT_LR, config, finished, params_of, proposed, run
 from twotower.common.files import canonical
-from twotower.config.hpo import HpoConfig
 from twotower.search.trial import distributions
 
 
@@ -59,7 +58,7 @@ def test_floats_are_as_reported_and_inside_the_space() -> None:
 
 
 def test_distributions_are_sorted_and_typed() -> None:
-    space = distributions(HpoConfig().search_space)
+    space = distributions(config().hpo.search_space)
     assert list(space) == ["batch_size", "dim", "epochs", "lr"]
     assert space["dim"] == optuna.distributions.IntDistribution(8, 64, step=8)
     assert space["lr"] == optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)
