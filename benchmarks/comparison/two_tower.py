@@ -24,6 +24,7 @@ def _exponents(user: float, item: float, popularity: float) -> Setting:
 LARGE = _exponents(0.4, 0.3, 0.1)
 NARROW = _exponents(0.4, 0.3, 0.3)
 WIDE = _exponents(0.4, 0.5, 0.5)
+EVEN = {"user_exponent": 0.25, "item_exponent": 0.25, "weight_exponent": 0.0}
 GRID: tuple[Setting, ...] = (
     *({**CLOSED, "dim": dim, **LARGE} for dim in (256, 640, 1024)),
     {**CLOSED, "dim": 1024, **WIDE},
@@ -39,8 +40,8 @@ TIMED_GRID: tuple[Setting, ...] = (
     {**RECENT, **SHORT, **NARROW, "ridge_penalty": 0.1, "history_decay": 0.1},
     {**RECENT, **SHORT, **NARROW, "ridge_penalty": 0.3, "history_decay": 0.2},
     {**RECENT, **SHORT, **NARROW, "item_exponent": 0.2, "ridge_penalty": 0.1, "history_decay": 0.1},
-    {**RECENT, **RIDGE, "dim": 256, **NARROW, "ridge_penalty": 0.5, "history_decay": 0.4},
-    {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.2},
+    {**RECENT, **RIDGE, "dim": 256, **EVEN, "ridge_penalty": 1.0, "history_decay": 0.3},
+    {**RECENT, **RIDGE, "dim": 1024, **EVEN, "ridge_penalty": 3.0, "history_decay": 0.3},
     {**RECENT, "dim": 1024, **WIDE, "history_decay": 0.5},
     {**TRAINED, **_exponents(0.4, 0.4, 0.5), "lr": 0.015, "temperature": 0.1,
      "popularity_weight": 0.3, "history_decay": 0.2},
