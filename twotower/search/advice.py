@@ -161,7 +161,7 @@ def _presets(space: SearchSpace, data: DataFacts) -> list[str]:
     decomposes = any(STARTS[init].decomposes for init in space.reach("init"))
     is_wide = decomposes and max(space.start_widths) >= WIDE
     presets = []
-    if not is_wide and not has_sequences:
+    if not is_wide:
         presets.append("a wider space, for more time: twotower preset presets/quality.yaml")
     if data.has_order and not has_sequences:
         presets.append("users as sequences: twotower preset presets/sequence.yaml")
