@@ -9,15 +9,15 @@ from pathlib import Path
 import optuna
 import pytest
 
+from tests.search.studies import config as plain
 from twotower.common.errors import SearchError
 from twotower.config import Config
-from twotower.config.hpo import HpoConfig
 from twotower.config.hyperparameters import hyperparameters
 from twotower.search.store.database import open_database
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Trial, best, distributions
 
-SPACE = distributions(HpoConfig().search_space)
+SPACE = distributions(plain().hpo.search_space)
 DEFAULTS = hyperparameters(Config().model, Config().train)
 
 

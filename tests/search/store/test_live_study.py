@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from tests.search.store.test_database import finished
+from tests.search.studies import config as plain
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text
 from twotower.config.hpo import HpoConfig
@@ -21,7 +22,7 @@ from twotower.search.store.snapshot import write_snapshot
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
 
-SPACE = distributions(HpoConfig().search_space)
+SPACE = distributions(plain().hpo.search_space)
 OLDER_FIELDS = (
     *("number", "state", "params", "provenance", "value", "metrics", "losses", "best_epoch"),
     *("intermediate", "system_attrs", "failure", "started", "finished"),
