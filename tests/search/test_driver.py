@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.search.studies import PLAIN
 from twotower.common.errors import SearchError
 from twotower.common.files import round_float
 from twotower.config import Config, parse_config
@@ -78,7 +79,8 @@ def finish_when_the_driver_waits(monkeypatch: pytest.MonkeyPatch) -> list[Script
 
 
 def config(**hpo: Any) -> Config:
-    return parse_config({"hpo": {"n_trials": 14, "lookahead": 4} | hpo})
+    given = {"n_trials": 14, "lookahead": 4, "search_space": PLAIN}
+    return parse_config({"hpo": given | hpo})
 
 
 def study_in(folder: Path, settings: Config) -> Any:

@@ -25,8 +25,7 @@ def reads_histories(artifacts: Artifacts) -> bool:
 
 
 def _reads_sequence(artifacts: Artifacts) -> bool:
-    tower: str = artifacts.meta["model"]["user_tower"]
-    return tower == "sequence"
+    return bool(artifacts.meta["model"].get("user_tower") == "sequence")
 
 
 def history_vectors(artifacts: Artifacts, histories: Sequence[Int64Array]) -> Float32Array:
