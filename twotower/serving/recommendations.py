@@ -15,7 +15,7 @@ Source = Literal["model", "history", "fold-in", "popularity", "unknown"]
 """What a row of recommendations was computed from.
 
 model: the vector that training gave the user or the item.
-history: a history pooled by the model's own user tower.
+history: a history read by the model's own user tower.
 fold-in: the mean of the vectors of the items of a history; the model has no such tower.
 popularity: the items' numbers of training rows, because nothing is known about the user.
 unknown: nothing, because nothing is known about the item; the row is empty.
