@@ -53,6 +53,7 @@ TIMED_GRID: tuple[Setting, ...] = (
 SEQUENCE: Setting = {
     "user_tower": "sequence", "similarity": "dot", "epochs": UNTIL_STOPPED, "lr": 0.001,
     "loss": "sampled_softmax", "uniform_negatives": 256, "frequency_negatives": 256,
+    "ema_decay": 0.85,
 }  # fmt: skip
 SEQUENCE_GRID: tuple[Setting, ...] = tuple(
     {**SEQUENCE, "dim": dim, "dropout": dropout, "sequence_length": length}

@@ -8,6 +8,7 @@ from tests.conftest import REPOSITORY
 from twotower.cli.preset import apply_preset
 from twotower.common.errors import ConfigError
 from twotower.config import load_config
+from twotower.config.effects import ANY_DATA
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 QUALITY = REPOSITORY / "presets" / "quality.yaml"
@@ -47,6 +48,23 @@ def test_data_and_quality_together(params: Path) -> None:
     config = load_config(params)
     assert (config.split.strategy, config.hpo.objective) == ("given", "ndcg_at_20")
     assert config.model.init == "spectral"
+
+
+SEARCHES = ("quality", "compact", "sequence")
+
+
+@pytest.mark.parametrize("last", SEARCHES)
+def test_a_preset_of_a_search_leaves_nothing_of_another(last: str, tmp_path: Path) -> None:
+    """What trials train with, whichever presets were applied before."""
+    found = []
+    for first in SEARCHES:
+        params = Path(shutil.copy(REPOSITORY / "params.yaml", tmp_path / f"{first}.yaml"))
+        for name in (first, last):
+            apply_preset(REPOSITORY / "presets" / f"{name}.yaml", params)
+        config = load_config(params)
+        space = config.search_space
+        found.append(space.effective(space.default_params, ANY_DATA))
+    assert found[0] == found[1] == found[2]
 
 
 def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> None:

@@ -1,6 +1,7 @@
 """What a training step learns from: rows by themselves, or windows of users' sequences."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,7 @@ from twotower.training.towers import TwoTower
 
 
 @dataclass(frozen=True)
-class Examples:
+class Examples(ABC):
     """Positives of a training step, and what their users' vectors are computed from.
 
     Attributes:
@@ -33,6 +34,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.item_idx)
 
+    @abstractmethod
     def vectors(self, model: TwoTower, item_idx: Tensor) -> tuple[Tensor, Tensor]:
         """[rows, dim] vectors of the users and [candidates, dim] of the items, before `finish`.
 
@@ -40,7 +42,6 @@ class Examples:
             model: that is trained.
             item_idx: [candidates] int64; `self.item_idx` comes first.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
