@@ -4,8 +4,8 @@
 
 For each data set, prepare, search and refit in a folder of their own, as a user runs them, with
 params.yaml and what the data needs. A line for each gives the test score of the model with its 95 %
-interval, the strongest baseline, the p-value that the model is above it, whether it is shown to be
-below (the upper bound of the difference is below 0), and the seconds of search and refit.
+interval, the strongest baseline besides the default model, the p-value that the model is above it,
+whether it is shown to be below, and the seconds of search and refit.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def _outcome(folder: Path, seconds: tuple[float, float]) -> Outcome:
         rival=rival,
         rival_score=test[rival][objective],
         p_value=comparison["p_value"],
-        is_worse=comparison["upper_bound"] < 0,
+        is_worse=comparison["worse"],
         best=", ".join(f"{key} {value}" for key, value in results["best_trial"]["params"].items()),
         verdict=verdict["verdict"],
         seconds=seconds,

@@ -7,12 +7,29 @@ import pytest
 
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.artifacts import load_artifacts, write_artifacts
+from twotower.common.errors import ArtifactError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.serving import Recommender
 from twotower.serving.query_vectors import history_vectors
 from twotower.training.fit import fit
 
 TRAIN = split_by_time(events(seed=0))["train"].drop_duplicates(["user_id", "item_id"])
+
+
+def test_a_folder_that_was_replaced_is_not_read_with_the_old_ids(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    config = ModelConfig(dim=8, user_tower="sequence")
+    for rows in (TRAIN, TRAIN[TRAIN["item_id"] != TRAIN["item_id"].iloc[0]]):
+        catalogue = catalogue_of(rows)
+        encoded = catalogue.encode(rows.assign(weight=np.float32(1)))
+        model = fit(catalogue, encoded, config, TrainConfig(epochs=1), seed=1)
+        write_artifacts(
+            folder, model, catalogue, encoded, {"model": config.model_dump(mode="json")}
+        )
+        if rows is TRAIN:
+            opened = Recommender.load(folder)
+    with pytest.raises(ArtifactError, match="another model than when it was opened"):
+        opened.recommend_from_history([TRAIN["item_id"].iloc[-1]])
 
 
 @pytest.mark.parametrize(

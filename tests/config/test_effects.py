@@ -78,9 +78,9 @@ def test_data_decide_too() -> None:
     assert without_effect(bare) == {
         "history_decay": "no user has events of different times",
         "history_half_life": "no user has events of different times",
-        "item_tower": "items have no side features",
     }
     assert "features" in without_effect(replace(bare, user_features=False))
+    assert found(bare, item_tower="both")["item_tower"] == "id"
     assert "history_decay" not in found(bare, user_tower="history", history_decay=0.2)
     assert found(bare, batch_size=256)["batch_size"] == 200
     assert found(bare, batch_size=256, uniform_negatives=8)["batch_size"] == 256

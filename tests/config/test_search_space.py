@@ -285,7 +285,7 @@ def test_a_spectral_start_is_as_wide_as_the_branches_that_decompose() -> None:
             ["hpo.search_space.batch_size: sets dim, but is the name of a hyperparameter"],
         ),
         ({"a": {**BRANCHES["lr"], "sets": "learning"}}, ["learning is not a hyperparameter"]),
-        ({"a b": {**BRANCHES["lr"], "sets": "lr"}}, ["a b: a name has letters"]),
+        ({"a b": {**BRANCHES["lr"], "sets": "lr"}}, ["a b: a name begins with a letter"]),
         ({"a": {**BRANCHES["lr"], "sets": "temperature", "low": -1, "log": False}}, ["greater"]),
         (
             {"logq": {**LOGQ, "only_if": {"epochs": 5}}},

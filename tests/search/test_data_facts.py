@@ -52,6 +52,15 @@ def test_what_does_nothing_leaves_the_space() -> None:
     # What another entry depends on stays, and what is pinned was not searched.
     named = {"temperature": LR | {"only_if": {"history_decay": 0.2}}, "history_decay": DECAY}
     assert config(named).search_space.without_effect(bare) == {}
+    depends = {"lr": LR | {"only_if": {"recent": 0.2}}, "init": start["init"]}
+    recent = {"type": "categorical", "choices": [0.2], "only_if": {"init": "ridge"}}
+    settled = config(depends | {"recent": recent | {"sets": "history_decay"}})
+    assert settled.search_space.without_effect(bare) == {}
+    chain = {"history_half_life": LR | {"only_if": {"history_decay": 0.2}}, "history_decay": DECAY}
+    assert config(start | chain).search_space.without_effect(bare) == {
+        "history_decay": NO_ORDER,
+        "history_half_life": NO_ORDER,
+    }
     pinned = config(start | decays, fixed={"history_decay": 0.2})
     assert pinned.search_space.without_effect(bare) == {}
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twotower.common.errors import TrainingError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.features import Features
 from twotower.data.interactions import Interactions, ItemLists
@@ -21,6 +24,10 @@ ROWS = Interactions(
     weight=np.array([1, 4, 2, 3, 5], dtype=np.float32),
     timestamp=np.array([0, 9, 4, 6, 6]),
 )
+
+
+def entities(count: int) -> Entities:
+    return Entities(Vocabulary(pd.Index(np.arange(count))), Features())
 
 
 def test_items_are_in_the_order_of_their_last_events() -> None:
@@ -92,6 +99,30 @@ def test_a_vector_depends_on_earlier_items_alone_and_not_on_padding() -> None:
     assert not torch.allclose(encoder(user, items[:, 1:], lengths - 1)[:, -1], states[:, -1])
 
 
+def test_a_cosine_has_a_gradient_before_the_first_item() -> None:
+    """A state of 0 would have one of 10^12."""
+    torch.manual_seed(0)
+    encoder = SequenceEncoder(dim=8, length=6, blocks=1, heads=1, dropout=0.0)
+    encoder.draw(0.02, torch.Generator().manual_seed(0))
+    state = encoder(torch.zeros(1, 8), torch.zeros(1, 0, 8), torch.tensor([0]))
+    torch.nn.functional.normalize(state[0], dim=1)[0, 0].backward()
+    assert all(p.grad is None or p.grad.abs().max() < 1e3 for p in encoder.parameters())
+
+
+def test_it_needs_times() -> None:
+    catalogue = Catalogue(entities(3), entities(4))
+    rows = replace(ROWS, timestamp=np.zeros(5, np.int64))
+    with pytest.raises(TrainingError, match="needs events of different times"):
+        fit(catalogue, rows, ModelConfig(dim=4, user_tower="sequence"), TrainConfig(), seed=1)
+
+
+def test_of_a_user_without_items_nothing_is_known() -> None:
+    catalogue = Catalogue(entities(3), entities(4))
+    config = ModelConfig(dim=4, user_tower="sequence", popularity_weight=0.1)
+    users, _ = fit(catalogue, ROWS, config, TrainConfig(epochs=1), seed=1).vectors()
+    assert users.any(axis=1).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_it_learns_what_follows_what(similarity) -> None:
     """Item i + 1 follows item i, whatever came before: pooled histories cannot tell which."""
@@ -104,9 +135,6 @@ def test_it_learns_what_follows_what(similarity) -> None:
         weight=np.ones(items.size, np.float32),
         timestamp=np.tile(np.arange(length), num_users),
     )
-
-    def entities(count: int) -> Entities:
-        return Entities(Vocabulary(pd.Index(np.arange(count))), Features())
 
     model = fit(
         Catalogue(entities(num_users), entities(num_items)),

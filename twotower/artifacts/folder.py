@@ -12,7 +12,8 @@ history_item_vecs.npy          only if the user tower pools a history: [num_item
                                (1 - history_decay)^(n - i) * row h_i, L2-normalised for the cosine
 index.usearch                  only if refit.index is set: an approximate index of item_vecs
 vocabulary/                    ids in the order of the vectors, and side features
-best_model.pth                 weights only; torch.load(..., weights_only=True) reads it
+best_model.pth                 weights only; torch.load(..., weights_only=True) reads it. A sequence
+                               tower's are used to answer for histories of new users
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
                                section `history` with these two, and `files`: SHA-256 of all
                                other files
@@ -100,12 +101,20 @@ class Artifacts:
 
     @cached_property
     def towers(self) -> "TwoTower":
-        """The towers with their weights, read from the folder on first use, on the CPU."""
+        """The towers with their weights, read from the folder on first use, on the CPU.
+
+        Raises:
+            ArtifactError: if the folder has been replaced since it was opened.
+        """
         import torch
 
         from twotower.config.training import ModelConfig
         from twotower.training.towers import load_towers
 
+        read = ("best_model.pth", *(name for name in self.meta["files"] if "/" in name))
+        if any(sha256_file(self.folder / name) != self.meta["files"][name] for name in read):
+            msg = f"{self.folder}: holds another model than when it was opened; open it again"
+            raise ArtifactError(msg)
         weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
         return load_towers(self.catalogue, ModelConfig.model_validate(self.meta["model"]), weights)
 

@@ -182,10 +182,8 @@ EFFECTS = Table(
     ),
     Effect(
         "item_tower",
-        "side features of items; where nothing is trained, `both` is `id`",
+        "any values; without side features of items, or where nothing is trained, `both` is `id`",
         value=_item_tower,
-        can_matter=lambda data: data.item_features,
-        reason="items have no side features",
     ),
     *(
         Effect(

@@ -160,12 +160,14 @@ class SearchSpace:
     def without_effect(self, data: DataFacts) -> dict[str, str]:
         """Entries that do nothing in any trial on such data, and why.
 
-        One that the condition of another names is none of them.
+        One that the condition of an entry that stays names is none of them.
         """
         reasons = without_effect(data)
-        named = {name for condition in self.conditions.values() for name in condition}
-        entries = sorted({*self.searched, *self.settled} - named)
-        return {n: reasons[self.target(n)] for n in entries if self.target(n) in reasons}
+        entries = {*self.searched, *self.settled}
+        gone = {name for name in entries if self.target(name) in reasons}
+        while kept := gone & {p for name in entries - gone for p in self.declared[name].only_if}:
+            gone -= kept
+        return {name: reasons[self.target(name)] for name in sorted(gone)}
 
     def reach(self, hyperparameter: str) -> list[Any]:
         """What trials can have of it: all choices, the ends of ranges, the value of the rest."""

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
 
+from twotower.common.errors import ConfigError
 from twotower.config.hyperparameters import hyperparameters, replace_both
 from twotower.config.ranges import (
     CategoricalSpace,
@@ -120,7 +121,7 @@ def _check_name(name: str, space: ParameterSpace, model: ModelConfig, train: Tra
         msg = f"{where}: sets {space.sets}, but is the name of a hyperparameter; rename the entry"
         raise ValueError(msg)
     if not name.isidentifier():
-        msg = f"{where}: a name has letters, digits and underscores only"
+        msg = f"{where}: a name begins with a letter and has letters, digits and underscores only"
         raise ValueError(msg)
 
 
@@ -129,7 +130,13 @@ def _check_values(
 ) -> None:
     where, hyperparameter = f"hpo.search_space.{name}", target(name, spaces)
     for value in extremes(space):
-        check_value(where, hyperparameter, value, model, train)
+        try:
+            check_value(where, hyperparameter, value, model, train)
+        except ConfigError as error:
+            if hyperparameter != "init":
+                raise
+            msg = f"{error}; or set hpo.fixed: {{init: {model.init}}}"
+            raise ConfigError(msg) from None
     if isinstance(space, FloatSpace):
         default = hyperparameters(model, train)[hyperparameter]
         if isinstance(default, int):

@@ -313,7 +313,8 @@ class TrainConfig(Section):
     """Adds this factor times half the mean squared length of the batch's vectors to the loss."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share that an exponential moving average of the weights keeps at the end of each epoch; the
-    average is the model. 0: the model is the weights of its last epoch."""
+    average is the model; the first 1 / (1 - decay) epochs count evenly. 0: the model is the weights
+    of its last epoch."""
     patience: PositiveInt | None = None
     """Epochs without a better validation score after which a trial of the search stops. Its result
     is that of its best epoch, and refit trains for as many. null: all epochs, scored at the end."""

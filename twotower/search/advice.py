@@ -70,6 +70,7 @@ class _Ends:
             entries = {**config.hpo.search_space, name: checked}
             hpo = config.hpo.model_copy(update={"search_space": entries})
             space = SearchSpace.of(config.model, config.train, hpo)
+            space.sections(space.complete({**params, name: beyond}))
         except (ValueError, ConfigError):
             return False
         further = space.effective({**params, name: beyond}, self.data)

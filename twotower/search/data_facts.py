@@ -27,4 +27,6 @@ def without_entries(config: Config, names: dict[str, str]) -> Config:
     """The configuration with a search space that lacks these entries; it may be empty."""
     space = {k: v for k, v in config.hpo.search_space.items() if k not in names}
     hpo = config.hpo.model_copy(update={"search_space": space})
+    if "search_space" not in config.hpo.model_fields_set:  # params.yaml still lacks the section
+        hpo.model_fields_set.discard("search_space")
     return config.model_copy(update={"hpo": hpo}) if names else config

@@ -17,6 +17,7 @@ from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
+from twotower.search.proposals.propose import propose
 from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
@@ -109,7 +110,7 @@ def _search(
     digest = location.provenance.digest
     finished = [study.trials[n] for n in sorted(study.trials) if n < config.hpo.n_trials]
     total = config.hpo.n_trials
-    if _is_exhausted(config, finished, objective.facts, len(warm_start)):
+    if _is_exhausted(config, finished, objective.facts, warm_start):
         total = len(finished)
     missing = total - len(finished)
     _announce(total, location, objective, finished, console)
@@ -136,14 +137,19 @@ def _search(
 
 
 def _is_exhausted(
-    config: Config, finished: list[Trial], data: DataFacts, num_warm_starts: int
+    config: Config, finished: list[Trial], data: DataFacts, warm_start: Sequence[Params]
 ) -> bool:
     """Whether these trials are all that the space has; it saves starting workers for nothing."""
-    if len(finished) < config.hpo.include_defaults + num_warm_starts:
+    trials = dict(enumerate(finished))
+    if any(trial.number != number for number, trial in trials.items()):
         return False
-    repeats = Repeats(config.search_space, data)
-    tried = {repeats.key(trial.params) for trial in finished}
-    return repeats.untried(tried, config.seed) is None
+    space = config.search_space
+    repeats = Repeats(space, data)
+    number = len(finished)
+    proposed = propose(
+        number, trials, space, config.hpo, config.seed, warm_start=warm_start, repeats=repeats
+    )
+    return proposed is None
 
 
 def _announce(

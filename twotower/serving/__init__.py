@@ -1,4 +1,7 @@
-"""Recommendations from a model folder; needs numpy, pandas and pyarrow, and no torch."""
+"""Recommendations from a model folder; needs numpy, pandas and pyarrow.
+
+Torch only reads the histories of new users for a sequence tower.
+"""
 
 from twotower.serving.filters import ItemFilter
 from twotower.serving.recommendations import Recommendations, Source

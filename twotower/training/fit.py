@@ -59,8 +59,9 @@ def fit(
         decompositions: folder that caches decompositions; None: no cache.
 
     Raises:
-        TrainingError: if the loss is not finite, the data is too small to be decomposed, or there
-            are no epochs and the start is not a model by itself.
+        TrainingError: if the loss is not finite, the data is too small to be decomposed, a sequence
+            tower has no times to go by, or there are no epochs and the start is not a model by
+            itself.
     """
     try:
         check_start(model_config, train_config)
@@ -74,9 +75,12 @@ def fit(
     )
     history = inputs.history if model_config.pools_history else None
     popularity = popularity_addend(interactions, num_items, model_config)
-    sequences = (
-        Sequences.of(interactions, num_users, num_items) if model_config.reads_sequence else None
-    )
+    sequences = None
+    if model_config.reads_sequence:
+        if not interactions.has_times:
+            msg = "model.user_tower: sequence needs events of different times, which the data lacks"
+            raise TrainingError(msg)
+        sequences = Sequences.of(interactions, num_users, num_items)
     model = TwoTower(catalogue, model_config, history, popularity, sequences)
     STARTS[model_config.init].function(model, inputs)
     model.to(device)

@@ -6,6 +6,7 @@ each layer: Xiong et al., ICML 2020; its training by sampled softmax: Klenitskiy
 """
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +40,14 @@ class SequenceEncoder(nn.Module):
         """Draw all weights.
 
         Args:
-            std: standard deviation of the elements of every matrix.
+            std: standard deviation of the elements of every matrix and of the first token.
             generator: the only source of randomness.
         """
         for name, parameter in self.named_parameters():
-            if parameter.dim() > 1:
+            # The first token too: a state of 0 would stay 0, and a cosine has no gradient there.
+            if parameter.dim() > 1 or name == "first":
                 nn.init.normal_(parameter, 0.0, std, generator=generator)
-            elif name.endswith("bias") or name == "first":
+            elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
     def forward(self, user: Tensor, items: Tensor, lengths: Tensor) -> Tensor:
@@ -97,7 +99,8 @@ class Block(nn.Module):
         batch, length, dim = state.shape
         parts = self.query_key_value(state).view(batch, length, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        with sdpa_kernel(KERNELS):
+        # Not where nothing is trained: it sets flags of the process, which threads share.
+        with sdpa_kernel(KERNELS) if self.training else nullcontext():
             mixed = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         attended: Tensor = self.attended(mixed.transpose(1, 2).reshape(batch, length, dim))
         return attended

@@ -19,6 +19,8 @@ from twotower.training.tower import Tower
 
 VECTOR_BLOCK = 4096
 """Entities encoded at a time. Constant, because the shape of a product can change its bits."""
+SEQUENCE_BLOCK = 2**16
+"""Positions of sequences encoded at a time, likewise: about 200 MB of 128 dimensions."""
 
 
 class TwoTower(nn.Module):
@@ -195,7 +197,10 @@ class TwoTower(nn.Module):
             pooled = pool(in_history, *self._bags_of(user_idx)) if self.pools_history else 0.0
             return self.finish(own + pooled)
 
-        users, items = _encode_all(queries, self.user_tower), self.finish(items)
+        block = VECTOR_BLOCK
+        if self.encoder is not None:
+            block = max(1, min(block, SEQUENCE_BLOCK // (self.sequence_length + 1)))
+        users, items = _encode_all(queries, self.user_tower, block), self.finish(items)
         if self.adds_popularity:
             nonzero = users.any(dim=1, keepdim=True).to(users.dtype)
             users = torch.cat([users, nonzero], dim=1)
@@ -220,7 +225,10 @@ class TwoTower(nn.Module):
             lengths: [batch] int64.
         """
         states = self._encode(user, items[inputs], lengths)
-        return states[torch.arange(len(lengths), device=lengths.device), lengths]
+        last = states[torch.arange(len(lengths), device=lengths.device), lengths]
+        # Of a user without items or side features nothing is known.
+        known = (lengths > 0) | self.user_tower.has_features
+        return last * known.unsqueeze(1)
 
     @torch.no_grad()
     def sequence_vector(self, items: Int64Array) -> Float32Array:
@@ -300,7 +308,9 @@ def _distinct(idx: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return distinct, position[idx]
 
 
-def _encode_all(encode: Callable[[Tensor], Tensor], tower: Tower) -> Tensor:
+def _encode_all(
+    encode: Callable[[Tensor], Tensor], tower: Tower, block: int = VECTOR_BLOCK
+) -> Tensor:
     device = tower.get_buffer("origin").device
-    blocks = torch.split(torch.arange(tower.num_entities, device=device), VECTOR_BLOCK)
+    blocks = torch.split(torch.arange(tower.num_entities, device=device), block)
     return torch.cat([encode(block) for block in blocks])
