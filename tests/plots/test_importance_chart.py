@@ -48,3 +48,14 @@ def test_parameters_that_never_varied_weigh_nothing(search):
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_trials(search, count):
     assert draw_importance(search(random_trials(count))).figure is None
+
+
+def test_parameters_of_one_importance_are_in_alphabetical_order(search):
+    rows = random_trials(12)
+    for row in rows:
+        row["params"] |= {"dim": 8, "batch_size": 128}
+    (bars,) = draw_importance(search(rows)).figure.data
+
+    assert bars.x[0] == bars.x[1]
+    equal = [name for name, share in zip(bars.y, bars.x, strict=True) if share == bars.x[0]]
+    assert equal == sorted(equal, reverse=True)  # from the bottom up

@@ -1,6 +1,7 @@
 """Which parameters distinguish the best trials from the rest."""
 
 import warnings
+from typing import Any
 
 from optuna.visualization import plot_param_importances
 
@@ -23,6 +24,7 @@ def draw_importance(search: DrawnSearch) -> Chart:
         # Optuna warns of few trials on standard error; our subtitle says so on the page.
         warnings.simplefilter("ignore", UserWarning)
         figure = plot_param_importances(search.study)
+    _order(figure.data[0])
     shares = figure.data[0].x
     if len(set(shares)) == 1:
         return Chart(NAME, title, None, _nothing_stands_out(search))
@@ -44,6 +46,14 @@ def draw_importance(search: DrawnSearch) -> Chart:
     )
     figure.update_yaxes(title=None, automargin=True, ticksuffix="  ", tickfont={"size": 14})
     return Chart(NAME, title, figure)
+
+
+def _order(bars: Any) -> None:
+    """Equal bars by name: Optuna's order of them changes from process to process."""
+    places = sorted(range(len(bars.y)), key=lambda place: bars.y[place], reverse=True)
+    places.sort(key=lambda place: bars.x[place])
+    for name in ("x", "y", "text"):
+        bars[name] = [bars[name][place] for place in places]
 
 
 def _why_no_shares(search: DrawnSearch) -> str:
