@@ -53,7 +53,7 @@ def test_too_few_trials(search, count):
 def test_parameters_of_one_importance_are_in_alphabetical_order(search):
     rows = random_trials(12)
     for row in rows:
-        row["params"] = {name: row["params"]["lr"] for name in ("second", "third", "first")}
+        row["params"] = dict.fromkeys(("second", "third", "first"), row["params"]["lr"])
     space = dict.fromkeys(("second", "third", "first"), SPACE["lr"])
     rows[0]["params"] |= {"lr": 0.1}  # of which one trial says nothing
     (bars,) = draw_importance(search(rows, space | {"lr": SPACE["lr"]})).figure.data
