@@ -81,6 +81,3 @@ class Windows:
             users, begin, stop = users[more], begin[more], counted[more]
         columns = zip(*parts, strict=True) if parts else ([np.empty(0, np.int64)],) * 4
         return cls(*(np.concatenate(list(column)) for column in columns))
-
-    def __len__(self) -> int:
-        return len(self.user)
