@@ -46,8 +46,39 @@ FORMATS = Table(
     FileFormat("tsv", lazy("twotower.ingest.sources.text:open_tsv"), (".tsv",)),
     FileFormat("parquet", lazy("twotower.ingest.sources.parquet:open_parquet"), (".parquet",)),
     FileFormat(
+        "jsonl", lazy("twotower.ingest.sources.json_lines:open_json_lines"), (".jsonl", ".ndjson")
+    ),
+    FileFormat(
         "adjacency", lazy("twotower.ingest.sources.adjacency:open_adjacency"), side_tables=False
     ),
+)
+
+
+@dataclass(frozen=True)
+class TimeUnit:
+    """What times that are numbers count.
+
+    Attributes:
+        name: its value of `time_unit`.
+        plural: in words.
+        per_second: units in a second.
+        origin: seconds from 1970 to its zero, UTC.
+    """
+
+    name: str
+    plural: str
+    per_second: float
+    origin: int = 0
+
+
+TIME_UNITS = Table(
+    "data.interactions.time_unit",
+    TimeUnit("s", "seconds", 1),
+    TimeUnit("ms", "milliseconds", 1e3),
+    TimeUnit("us", "microseconds", 1e6),
+    TimeUnit("ns", "nanoseconds", 1e9),
+    # A spreadsheet counts days from the end of 1899.
+    TimeUnit("excel", "spreadsheet days", 1 / 86_400, -2_209_161_600),
 )
 
 
@@ -60,10 +91,15 @@ def _unescape_tab(value: Any) -> Any:
 
 
 def _check_separator(value: str) -> str:
-    if len(value) != 1 or not value.isascii() or value in '"\r\n':
-        msg = f'must be one ASCII character other than " and line breaks, got {value!r}'
+    if not value or not value.isascii() or set(value) & set('"\r\n'):
+        msg = f'must be ASCII characters other than " and line breaks, got {value!r}'
         raise ValueError(msg)
     return value
+
+
+def _by_position(value: Any) -> Any:
+    """Columns without a header are named by their position."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _false_is_absent(value: Any) -> Any:
@@ -73,7 +109,10 @@ def _false_is_absent(value: Any) -> Any:
 Separator = Annotated[str, BeforeValidator(_unescape_tab), AfterValidator(_check_separator)]
 
 OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
-"""null: recognised by its usual English or Spanish names; false (or ""): not used."""
+"""null: recognised by its usual names; false (or ""): not used."""
+Column = Annotated[Text, BeforeValidator(_by_position)]
+OptionalColumn = Annotated[OptionalName, BeforeValidator(_by_position)]
+IdType = Literal["auto", "integer", "text"]
 
 
 def _check_kind(name: str) -> str:
@@ -101,18 +140,19 @@ Features = dict[Text, Annotated[FeatureConfig, BeforeValidator(_expand_feature)]
 
 
 class InteractionColumns(Section):
-    """Column names; null: recognised by their usual English or Spanish names.
+    """Column names; null: recognised by their usual names.
 
     timestamp, event and weight are optional; false: do not use such a column, even if there is one.
+    Without a header (`data.header: false`), positions from 1.
     """
 
-    user: Text | None = None
-    item: Text | None = None
-    timestamp: OptionalName = None
-    """Seconds since 1970 (UTC) or ISO dates; without it, the order of the rows is time order."""
-    event: OptionalName = None
+    user: Column | None = None
+    item: Column | None = None
+    timestamp: OptionalColumn = None
+    """Times; without it, the order of the rows is time order. docs/data.md lists what is read."""
+    event: OptionalColumn = None
     """Type of event, see `event_weights`."""
-    weight: OptionalName = None
+    weight: OptionalColumn = None
     """Weight or rating, at least 0; multiplied by the weight of the event type if both exist."""
 
 
@@ -120,28 +160,43 @@ class InteractionsConfig(Section):
     """The interactions file."""
 
     file: Text | None = None
-    """Name inside `data.root`; null: recognised by its usual English or Spanish name."""
+    """Inside `data.root`: a file, a folder of part files, or a pattern such as `part-*.csv`.
+
+    null: recognised by its usual name.
+    """
     format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
-    """csv, tsv, parquet or adjacency; null: by extension (.csv, .tsv, .parquet, or those + .gz).
+    """csv, tsv, parquet, jsonl or adjacency; null: by extension, each also with .gz.
 
     adjacency: one line per user, the user's id and then item ids, separated by white space (or by
     `data.separator`), without a header; a user may have no items.
     """
     columns: InteractionColumns = InteractionColumns()
+    time_format: Text | None = None
+    """Of times that are text, as strptime has it (`%d/%m/%Y %H:%M`); null: recognised."""
+    time_unit: Annotated[str, AfterValidator(TIME_UNITS.check)] | None = None
+    """Of times that are numbers, since 1970 in UTC: s, ms, us or ns; excel: days of a spreadsheet.
+
+    null: recognised by size; 20251231 and 20251231140500 are dates.
+    """
 
 
 class TableConfig(Section):
     """The users or the items table; only its id and its declared features are read."""
 
     file: OptionalName = None
-    """Name inside `data.root`; null: recognised, and required only if features are declared.
+    """As that of the interactions; null: recognised, and required only if features are declared.
 
     false: do not use a table, even if the folder has one.
     """
     format: Annotated[str, AfterValidator(_check_table_format)] | None = None
-    """csv, tsv or parquet; null: by extension."""
-    id: Text | None = None
-    """Column of the ids; null: recognised by its usual English or Spanish name."""
+    """csv, tsv, parquet or jsonl; null: by extension."""
+    id: Column | None = None
+    """Column of the ids; null: recognised by its usual name."""
+    id_type: IdType = "auto"
+    """auto: integers if all ids are, in table and interactions, else text.
+
+    integer: any other id is an invalid row; text: 7 and 7.0 are two ids.
+    """
     features: Features = Field(default_factory=dict)
     """Columns to use as side features, and their kinds."""
 
@@ -156,8 +211,20 @@ class DataConfig(Section):
 
     If it is set, files with any other extension are read as text too.
     """
+    header: bool = True
+    """Whether text files begin with column names; false: columns are named 1, 2, …"""
     encoding: Text = "utf-8"
-    """Encoding of text files; a UTF-8 byte-order mark is always accepted."""
+    """Encoding of text files; a byte-order mark of UTF-8 or UTF-16 is always accepted."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark of numbers in text; the other one may then group thousands.
+
+    null: a point, and a comma is an error.
+    """
+    unicode: Literal["as_is", "nfc"] = "as_is"
+    """nfc: ids that look alike are one, whether an accent is a character of its own or not.
+
+    Recommendation requests are treated like the data. Blanks around ids never count.
+    """
     on_invalid: Literal["error", "drop"] = "error"
     """What to do with rows that break a rule: stop with an error, or drop, count and report them.
 
