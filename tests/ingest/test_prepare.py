@@ -45,7 +45,10 @@ def test_a_shop_by_hand(shop):
                 "items": "items.csv",
             },
             "order": "timestamp",
+            "times": "ISO dates",
+            "times_near_1970": False,
             "ids": {"user": "integer", "item": "integer"},
+            "why_text": {"user": None, "item": None},
         },
         "read": {
             "interactions": {"rows": 6, "dropped": {"total": 0}},

@@ -87,7 +87,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     _check_times(config, log)
     splits = _split(in_time_order(frame), config)
     if last_run is not None:
-        check_data(splits, last_run, config.guard)
+        check_data(splits, last_run, config.guard, log.why_text)
     catalogue = Catalogue(
         users=build_entities(users, splits["train"]["user_id"]),
         items=build_entities(tables["items"], splits["train"]["item_id"]),
@@ -115,7 +115,9 @@ def sample_users(
     """
     if share == 1:
         return users, frame, 0
-    ids = pd.Index(frame["user_id"].unique() if users is None else users.ids.to_numpy())
+    ids = pd.Index(
+        frame["user_id"].unique() if users is None else users.column.to_numpy(zero_copy_only=False)
+    )
     kept = np.array(
         [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
     )
@@ -147,7 +149,10 @@ def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _check_root(root: Path, output: Path) -> Path:
     if not root.is_dir():
-        msg = f"{root}: no such folder (data.root)"
+        home = (
+            f"; DVC does not know ~, so write {root.expanduser()}" if root.parts[0] == "~" else ""
+        )
+        msg = f"{root}: no such folder (data.root){home}"
         raise DataError(msg)
     if output.resolve().is_relative_to(root.resolve()):
         msg = f"{root}: data.root must not contain the outputs ({output})"
@@ -169,7 +174,7 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
 
 def _check_times(config: Config, log: EventLog) -> None:
     strategy = SPLIT_STRATEGIES[config.split.strategy]
-    if strategy.needs_times and not log.has_timestamps:
+    if strategy.needs_times and log.times is None:
         msg = (
             f"{', '.join(log.files)}: split.strategy: {strategy.name} needs the time of each "
             "event; set data.interactions.columns.timestamp or choose another strategy"

@@ -1,14 +1,15 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.config.data import DataConfig, TableConfig
+from twotower.config.data import TIME_UNITS, DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
+from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
 
@@ -35,7 +36,7 @@ def data_report(
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
     before_test = pd.concat([train["pair"], validation["pair"]])
-    timed = log.has_timestamps
+    timed = log.times is not None
     num_users, num_items, num_pairs = (
         {name: rows[column].nunique() for name, rows in coded.items()}
         for column in ("user", "item", "pair")
@@ -81,9 +82,23 @@ def summary(report: Mapping[str, Any]) -> str:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:
         lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
-    if report["source"]["order"] == "file":
-        lines.append("  no timestamps: the order of the rows is used as time order")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
+
+
+def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
+    """How ids and times were read, where a reader may have meant something else."""
+    for side, why in source["why_text"].items():
+        if why is not None:
+            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    if source["order"] == "file":
+        yield "no timestamps: the order of the rows is used as time order"
+    elif source["times_near_1970"]:
+        yield (
+            "times are within days of 1970-01-01: unless they are places in an order, set "
+            "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
+        )
+    elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
+        yield f"times are read as {source['times']}"
 
 
 def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -109,7 +124,10 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
     files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
-        "order": "timestamp" if log.has_timestamps else "file",
+        "order": "file" if log.times is None else "timestamp",
+        "times": None if log.times is None else log.times.form,
+        "times_near_1970": log.times is not None and log.times.near_1970,
+        "why_text": dict(log.why_text),
         "ids": {
             name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
             for name, dtype in ids.items()
