@@ -72,7 +72,7 @@ def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
 
 
 def id_kind(ids: pd.Series) -> str:
-    """ "integer" or "text"."""
+    """What ids of this type are called: integer or text."""
     return "integer" if pd.api.types.is_integer_dtype(ids.dtype) else "text"
 
 

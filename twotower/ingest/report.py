@@ -35,7 +35,7 @@ def data_report(
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    before_test = pd.concat([train["pair"], validation["pair"]])
+    before_test = pd.concat([train, validation])
     timed = log.times is not None
     num_users, num_items, num_pairs = (
         {name: rows[column].nunique() for name, rows in coded.items()}
@@ -52,7 +52,7 @@ def data_report(
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": {
-            "validation": _hidden(train, train["pair"], validation, timed=timed),
+            "validation": _hidden(train, train, validation, timed=timed),
             "test": _hidden(train, before_test, test, timed=timed),
         },
         "features": {
@@ -82,6 +82,7 @@ def summary(report: Mapping[str, Any]) -> str:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:
         lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
+    lines.extend(_tied(report["hidden"]))
     return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
 
 
@@ -101,18 +102,35 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
         yield f"times are read as {source['times']}"
 
 
+def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    tied = {name: held_out["tied_rows"] for name, held_out in hidden.items()}
+    counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
+    if counts:
+        yield (
+            f"  {counts} rows share user and second with training rows; split.strategy: cutoff, "
+            "or temporal with split.ties: together, keeps such rows together"
+        )
+
+
 def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Each split, and "total" for all, as numbers that are comparable between splits.
 
     Returns:
-        Data frames with the int64 columns user, item, pair (of user and item) and timestamp.
+        Data frames with the int64 columns user, item, timestamp, pair (of user and item) and
+        moment (of user and timestamp).
     """
     rows = pd.concat([splits[name] for name in SPLITS], ignore_index=True)
     users, _ = pd.factorize(rows["user_id"])
     items, distinct_items = pd.factorize(rows["item_id"])
-    pairs = pair_keys(users, items, len(distinct_items))
+    seconds, distinct_seconds = pd.factorize(rows["timestamp"])
     total = pd.DataFrame(
-        {"user": users, "item": items, "pair": pairs, "timestamp": rows["timestamp"]}
+        {
+            "user": users,
+            "item": items,
+            "timestamp": rows["timestamp"],
+            "pair": pair_keys(users, items, len(distinct_items)),
+            "moment": pair_keys(users, seconds, len(distinct_seconds)),
+        }
     )
     stops = np.cumsum([len(splits[name]) for name in SPLITS]).tolist()
     bounds = zip(SPLITS, [0, *stops[:-1]], stops, strict=True)
@@ -174,21 +192,23 @@ def _cold(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
 
 
 def _hidden(
-    train: pd.DataFrame, seen_pairs: pd.Series, held_out: pd.DataFrame, *, timed: bool
+    train: pd.DataFrame, seen: pd.DataFrame, held_out: pd.DataFrame, *, timed: bool
 ) -> dict[str, float | None]:
     """How far a held-out split is from a future that the model has not seen.
 
     Args:
         train: rows that are compared with the mean time of the held-out split.
-        seen_pairs: pairs that count as seen before.
+        seen: rows whose pairs count as seen before, and whose moments as known.
         held_out: rows of the split.
         timed: whether the data has times.
     """
+    tied = int(held_out["moment"].isin(seen["moment"]).sum()) if timed else None
     if held_out.empty:
-        return {"repeated_pair_share": None, "train_rows_later_share": None}
-    repeated = held_out["pair"].isin(seen_pairs)
+        return {"repeated_pair_share": None, "tied_rows": tied, "train_rows_later_share": None}
+    repeated = held_out["pair"].isin(seen["pair"])
     later = train["timestamp"] > held_out["timestamp"].to_numpy().mean()
     return {
         "repeated_pair_share": float(repeated.mean()),
+        "tied_rows": tied,
         "train_rows_later_share": float(later.mean()) if timed else None,
     }
