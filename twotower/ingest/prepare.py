@@ -14,6 +14,7 @@ from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.data import SplitConfig
+from twotower.data.id_text import IdText
 from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
 from twotower.data.splits import SPLIT_STRATEGIES, SplitInput
 from twotower.data.time_order import time_order
@@ -90,9 +91,10 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     splits = _split(in_time_order(frame), config)
     if last_run is not None:
         check_data(splits, last_run, config.guard, log.why_text)
+    text = IdText.of(config.data.unicode)
     catalogue = Catalogue(
-        users=build_entities(users, splits["train"]["user_id"]),
-        items=build_entities(tables["items"], splits["train"]["item_id"]),
+        users=build_entities(users, splits["train"]["user_id"], text),
+        items=build_entities(tables["items"], splits["train"]["item_id"], text),
     )
     num_merged = len(frame) - sum(len(rows) for rows in splits.values())
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}

@@ -106,8 +106,9 @@ def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     tied = {name: held_out["tied_rows"] for name, held_out in hidden.items()}
     counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
     if counts:
+        rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
         yield (
-            f"  {counts} rows share user and second with training rows; split.strategy: cutoff, "
+            f"  {counts} {rows} user and second with training rows; split.strategy: cutoff, "
             "or temporal with split.ties: together, keeps such rows together"
         )
 
