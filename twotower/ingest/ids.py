@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
 from twotower.data.id_text import IdText
+from twotower.ingest.codes import Codes
+from twotower.ingest.convert import as_ids
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
@@ -34,6 +36,25 @@ class RawIds:
     typed: bool
     where: str
     headers: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, source: str, name: str, *, typed: bool) -> "RawIds":
+        """The ids of a whole column.
+
+        Args:
+            column: [num_rows] of any type.
+            source: name of the source.
+            name: of the column.
+            typed: whether the source itself says whether ids are text.
+
+        Raises:
+            DataError: if the type is not one of ids.
+        """
+        codes = Codes()
+        where = f"{source}: column {name!r}"
+        for chunk in column.chunks:
+            codes.add(as_ids(chunk, where))
+        return cls(*codes.finish(), typed, where, [name])
 
     @property
     def are_integers(self) -> bool:
@@ -58,19 +79,20 @@ class RawIds:
             return None
         return int(np.argmax(is_text))
 
-    def settle(self, *, integers: bool, text: IdText) -> "Ids":
+    def settle(self, *, integers: bool, text: IdText | None) -> "Ids":
         """The ids, all of one type.
 
         Args:
             integers: whether they are to be integers; otherwise text.
-            text: how text is written.
+            text: how text is written; None: as it is.
         """
         values = self.values
         if pa.types.is_integer(values.type):
             return Ids(values if integers else values.cast(pa.string()), self)
-        values = text.column(values)
-        values = pc.if_else(pc.equal(values, ""), None, values)
-        return Ids(_as_integers(values) if integers else values, self)
+        if integers:
+            return Ids(_as_integers(IdText().column(values)), self)
+        values = text.column(values) if text else values
+        return Ids(pc.if_else(pc.equal(values, ""), None, values), self)
 
 
 @dataclass(frozen=True)

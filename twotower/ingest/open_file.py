@@ -51,21 +51,25 @@ def part_files(path: Path) -> Sequence[Path]:
     )
 
 
+def format_of(path: Path) -> FileFormat | None:
+    """The format that a file's extension says; None: that of none."""
+    extension = _extension(path)
+    return next((row for row in FORMATS.values() if extension in row.extensions), None)
+
+
+def _extension(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
 def _open(path: Path, config: DataConfig, format_name: str | None) -> Source:
-    file_format = FORMATS[format_name] if format_name else _format_of(path, config)
+    file_format = FORMATS[format_name] if format_name else format_of(path)
+    if file_format is None and config.separator is not None:
+        file_format = FORMATS["csv"]
+    if file_format is None:
+        msg = (
+            f"{path}: cannot tell the format from the extension {_extension(path)!r}; set `format` "
+            "beside the file's name in params.yaml, or data.separator"
+        )
+        raise DataError(msg)
     source: Source = file_format.open(path, config)
     return source
-
-
-def _format_of(path: Path, config: DataConfig) -> FileFormat:
-    extension = Path(path.name.lower().removesuffix(".gz")).suffix
-    for file_format in FORMATS.values():
-        if extension in file_format.extensions:
-            return file_format
-    if config.separator is not None:
-        return FORMATS["csv"]
-    msg = (
-        f"{path}: cannot tell the format from the extension {extension!r}; set `format` beside "
-        "the file's name in params.yaml, or data.separator"
-    )
-    raise DataError(msg)

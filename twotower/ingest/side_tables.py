@@ -15,8 +15,6 @@ from twotower.data.features import Features
 from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
-from twotower.ingest.codes import Codes
-from twotower.ingest.convert import as_ids
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
 from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.open_file import open_source
@@ -175,11 +173,7 @@ def _id_column(source: Source, role: str, configured: str | None) -> str:
 def _read_ids(
     source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
 ) -> Ids:
-    codes = Codes()
-    where = f"{source.name}: column {name!r}"
-    for chunk in column.chunks:
-        codes.add(as_ids(chunk, where))
-    raw = RawIds(*codes.finish(), source.typed, where, [name])
+    raw = RawIds.of(column, source.name, name, typed=source.typed)
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))
