@@ -8,7 +8,6 @@ from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.recognised_names import (
-    FILES,
     find_column,
     find_file,
     listing,
@@ -17,6 +16,7 @@ from twotower.ingest.recognised_names import (
     require_column,
 )
 from twotower.ingest.sources.source import Source
+from twotower.ingest.usual_names import FILES
 
 
 def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[tuple[int, Path]]:
