@@ -1,6 +1,6 @@
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import REPOSITORY
+from tests.data.split_inputs import EVENTS, FRACTIONS, TOGETHER, events_of, moments_of
 from twotower.common.errors import DataError
 from twotower.common.seeds import derive_seed
 from twotower.data.splits import (
@@ -23,30 +24,6 @@ from twotower.data.splits import (
     random_split,
     temporal_split,
 )
-
-FRACTIONS = st.sampled_from([0.0, 0.1, 0.2, 0.29, 1 / 3, 0.5, 0.9, 0.999])
-EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(-2, 2)), max_size=60)
-
-
-def events_of(
-    events: list[tuple[int, int]], validation: float, test: float, seed: int = 0
-) -> SplitInput:
-    """(user, time) pairs; a user's id is its code."""
-    users = np.array([user for user, _ in events], dtype=np.int64)
-    return SplitInput(
-        users=users,
-        user_ids=list(range(int(users.max(initial=-1)) + 1)),
-        timestamps=np.array([time for _, time in events], dtype=np.int64),
-        given=np.full(len(users), UNSPLIT, dtype=np.int8),
-        validation=validation,
-        test=test,
-        seed=seed,
-    )
-
-
-def moments_of(times: Iterable[int], validation: float, test: float) -> SplitInput:
-    """Events of one user."""
-    return events_of([(0, time) for time in times], validation, test)
 
 
 def naive_cutoff(times: list[int], validation: float, test: float) -> list[int] | None:
@@ -69,31 +46,37 @@ def naive_cutoff(times: list[int], validation: float, test: float) -> list[int] 
     return [labels[time] for time in times]
 
 
-def naive_temporal(events: list[tuple[int, int]], validation: float, test: float) -> list[int]:
+def naive_temporal(
+    events: list[tuple[int, int]], validation: float, test: float, *, together: bool
+) -> list[int]:
     labels = [TRAIN] * len(events)
     for user in {user for user, _ in events}:
         rows = sorted(
             (row for row, event in enumerate(events) if event[0] == user),
             key=lambda row: (events[row][1], row),
         )
-        left = list(rows)
+        key = (lambda row: events[row][1]) if together else None
+        left = [list(unit) for _, unit in groupby(rows, key)]
         for label, fraction in ((TEST, test), (VALIDATION, validation)):
             share = max(1, len(rows) * Fraction(repr(fraction)) // 1) if fraction else 0
-            for _ in range(share):
-                if len(left) > 1:
-                    labels[left.pop()] = label
+            taken = 0
+            while taken < share and len(left) > 1:
+                unit = left.pop()
+                taken += len(unit)
+                for row in unit:
+                    labels[row] = label
     return labels
 
 
-@given(EVENTS, FRACTIONS, FRACTIONS)
-def test_temporal_equals_the_rule_applied_event_by_event(events, validation, test):
-    labels = temporal_split(events_of(events, validation, test))
-    assert labels.tolist() == naive_temporal(events, validation, test)
+@given(EVENTS, FRACTIONS, FRACTIONS, TOGETHER)
+def test_temporal_equals_the_rule_applied_unit_by_unit(events, validation, test, together):
+    labels = temporal_split(events_of(events, validation, test, together=together))
+    assert labels.tolist() == naive_temporal(events, validation, test, together=together)
 
 
-@given(EVENTS, FRACTIONS, FRACTIONS)
-def test_temporal_keeps_a_training_event_and_the_order_of_time(events, validation, test):
-    given = events_of(events, validation, test)
+@given(EVENTS, FRACTIONS, FRACTIONS, TOGETHER)
+def test_temporal_keeps_a_training_event_and_the_order_of_time(events, validation, test, together):
+    given = events_of(events, validation, test, together=together)
     users, times, labels = given.users, given.timestamps, temporal_split(given)
     assert len(labels) == len(events)
     assert set(labels.tolist()) <= {TRAIN, VALIDATION, TEST}
@@ -104,17 +87,17 @@ def test_temporal_keeps_a_training_event_and_the_order_of_time(events, validatio
         assert (np.diff(labels[own][order]) >= 0).all()
 
 
-@given(EVENTS, FRACTIONS, FRACTIONS, st.randoms(use_true_random=False))
-def test_other_users_and_their_order_change_nothing(events, validation, test, random):
+@given(EVENTS, FRACTIONS, FRACTIONS, TOGETHER, st.randoms(use_true_random=False))
+def test_other_users_and_their_order_change_nothing(events, validation, test, together, random):
     mine = [event for event in events if event[0] == 0]
     others = [event for event in events if event[0] != 0]
     random.shuffle(others)
     mixed = list(mine)
     for other in others:
         mixed.insert(random.randint(0, len(mixed)), other)
-    given = events_of(mixed, validation, test)
-    together = temporal_split(given)[given.users == 0]
-    assert together.tolist() == temporal_split(events_of(mine, validation, test)).tolist()
+    given = events_of(mixed, validation, test, together=together)
+    alone = events_of(mine, validation, test, together=together)
+    assert temporal_split(given)[given.users == 0].tolist() == temporal_split(alone).tolist()
 
 
 @given(EVENTS, FRACTIONS, FRACTIONS)
@@ -143,15 +126,18 @@ def test_random_counts_are_those_of_temporal(events, validation, test):
         assert sorted(at_random[own]) == sorted(by_time[own])
 
 
-@given(EVENTS, FRACTIONS, FRACTIONS)
-def test_random_does_not_depend_on_other_users(events, validation, test):
-    given = events_of(events, validation, test)
-    together = random_split(given)
+@given(EVENTS, FRACTIONS, FRACTIONS, TOGETHER)
+def test_random_does_not_depend_on_other_users(events, validation, test, together):
+    given = events_of(events, validation, test, together=together)
+    of_all = random_split(given)
     for user in np.unique(given.users).tolist():
         own = given.users == user
-        mine = events_of([(0, time) for time in given.timestamps[own].tolist()], validation, test)
-        alone = random_split(replace(mine, user_ids=[user]))
-        assert alone.tolist() == together[own].tolist()
+        mine = replace(
+            moments_of(given.timestamps[own].tolist(), validation, test),
+            user_ids=[user],
+            together=together,
+        )
+        assert random_split(mine).tolist() == of_all[own].tolist()
 
 
 def test_random_holds_out_every_place_equally_often():

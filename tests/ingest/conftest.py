@@ -44,6 +44,7 @@ class Shop:
 
     def write(self, name: str, content: str | bytes) -> None:
         data = content if isinstance(content, bytes) else content.encode()
+        (self.root / name).parent.mkdir(exist_ok=True)
         (self.root / name).write_bytes(data)
 
     def bare(self, content: str | bytes, name: str = "interactions.csv") -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from tests.ingest.conftest import INTERACTIONS
 from twotower.common.errors import TwoTowerError
 
 STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
@@ -196,11 +197,21 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "bad timestamp": (
         edit(LOG, "2024-01-02", "yesterday"),
-        [LOG, "'timestamp' must be seconds since 1970", "1 invalid row: line 3 ('yesterday')"],
+        [LOG, "'timestamp' must be a time", "time_format", "1 invalid row: line 3 ('yesterday')"],
     ),
-    "milliseconds": (
-        write(LOG, HEADER + "1,10,1704067200000,view\n2,11,1704067200000,view\n"),
-        [LOG, "divide milliseconds by 1000", "2 invalid rows: line 2 ('1704067200000'), line 3"],
+    "seconds among milliseconds": (
+        write(LOG, HEADER + "1,10,1704067200000,view\n2,11,1704067200000,view\n1,11,5,view\n"),
+        [LOG, "(milliseconds)", "time_unit", "1 invalid row: line 4 ('5')"],
+    ),
+    "milliseconds among seconds": (
+        write(
+            LOG, HEADER + "1,10,1704067200,view\n2,11,1704067200,view\n1,11,1704067200000,view\n"
+        ),
+        [LOG, "(seconds)", "1 invalid row: line 4 ('1704067200000')"],
+    ),
+    "day or month": (
+        write(LOG, HEADER + "1,10,01/02/2024,view\n2,11,03/04/2024,view\n"),
+        [LOG, "nothing tells the day from the month", "data.interactions.time_format"],
     ),
     "time beyond the calendar": (
         parquet_instead(PAIRS, timestamp=pa.array([0, 2**62, 0], pa.timestamp("us"))),
@@ -232,8 +243,69 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         [LOG, "items.csv (text such as '012')", "line 5 ('12')"],
     ),
     "integers here, text there": (
-        write("items.csv", "item_id,category,price\n10,a,1\n11,a,1\n12,a,1\nx,a,1\n"),
-        [LOG, "ids are integers such as 10", "items.csv are text such as 'x'"],
+        lambda shop: (
+            parquet_instead(PAIRS)(shop),
+            shop.write("items.csv", "item_id,category,price\n10,a,1\n11,a,1\n12,a,1\nx,a,1\n"),
+        ),
+        [
+            "interactions.parquet: column 'item_id': ids are integers such as 10",
+            "items.csv: column 'item_id' are text such as 'x'",
+            "data.items.id_type",
+        ],
+    ),
+    "an id that is not the declared integer": (
+        lambda shop: (
+            edit(LOG, "1,11", "x,11")(shop),
+            shop.data["users"].update(id_type="integer"),
+        ),
+        [LOG, "'user_id' must be an integer (data.users.id_type: integer)", "line 3 ('x')"],
+    ),
+    "header in mid-file": (
+        lambda shop: shop.write(LOG, INTERACTIONS + INTERACTIONS),
+        [LOG, "'user_id' must not be the header again", "1 invalid row: line 8 ('user_id')"],
+    ),
+    "first row named as header": (
+        lambda shop: (
+            shop.bare("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "interactions.tsv"),
+            shop.data.update(interactions={"columns": {"user": "196", "item": "242"}}),
+        ),
+        ["interactions.tsv: is there a header?", "196, 242, 3, 881250949", "data.header: false"],
+    ),
+    "parts that differ": (
+        lambda shop: (
+            shop.write("parts/a.csv", "user,item\n1,10\n"),
+            shop.write("parts/b.csv", "user,item,rating\n1,10,3\n"),
+            shop.data.update(interactions={"file": "parts"}),
+        ),
+        ["b.csv: has other columns than", "a.csv: rating"],
+    ),
+    "invalid row of a part": (
+        lambda shop: (
+            shop.write("parts/a.csv", "user,item\n1,10\n"),
+            shop.write("parts/b.csv", "item,user\n10,1\n,1\n"),
+            shop.data.update(interactions={"file": "parts/*.csv"}),
+        ),
+        ["column 'item' must not be blank", "1 invalid row: b.csv: line 3 ('')"],
+    ),
+    "folder without data": (
+        lambda shop: (
+            shop.write("parts/_SUCCESS", "ok"),
+            shop.data.update(interactions={"file": "parts"}),
+        ),
+        ["parts: no such file", "data.interactions.file"],
+    ),
+    "a spreadsheet": (write(LOG, b"PK\x03\x04abc"), [LOG, "a spreadsheet or a zip archive", "CSV"]),
+    "an array of JSON": (
+        lambda shop: (shop.bare('[{"user": 1, "item": 2}]\n', "interactions.jsonl"),),
+        ["interactions.jsonl: line 1", "JSON object of its own", "jq -c '.[]'"],
+    ),
+    "half a JSON object": (
+        lambda shop: shop.bare('{"user": 1, "item": 2}\n{"user": 1\n', "interactions.jsonl"),
+        ["interactions.jsonl: line 2", "JSON object of its own"],
+    ),
+    "a decimal comma": (
+        edit("items.csv", "1.5", '"1,5"'),
+        ["items.csv", "'price' is a numeric feature", "line 2 ('1,5')", "data.decimal"],
     ),
     "float ids": (
         parquet_instead(PAIRS.assign(item_id=[10.5, 11, 12])),

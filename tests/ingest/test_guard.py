@@ -57,6 +57,24 @@ def test_the_hashes_of_ids_are_those_of_earlier_versions() -> None:
     assert profile(data(range(7, 10))).user_hashes == digests
 
 
+def test_a_change_of_the_type_of_ids_stops_whatever_the_limits(last_run: Path) -> None:
+    new = {name: rows.astype({"user_id": str}) for name, rows in data().items()}
+    why = {"user": "'guest' (log.csv, line 7)", "item": None}
+    changed = r"user ids were integer and are text because of 'guest' \(log\.csv, line 7\) \(data"
+    with pytest.raises(DataError, match=changed):
+        check_data(new, last_run, OFF, why)
+    check_data(data(), last_run, OFF, why)
+
+
+def test_a_profile_without_types_of_ids_is_compared_without_them(last_run: Path) -> None:
+    stored = json.loads(last_run.read_text(encoding="utf-8"))
+    del stored["user_ids"], stored["item_ids"]
+    last_run.write_text(json.dumps(stored), encoding="utf-8")
+    check_data(
+        {name: rows.astype({"user_id": str}) for name, rows in data().items()}, last_run, OFF
+    )
+
+
 @pytest.mark.parametrize("content", [None, "{}"])
 def test_without_a_last_run_nothing_is_checked(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "last_run.json"

@@ -45,7 +45,10 @@ def test_a_shop_by_hand(shop):
                 "items": "items.csv",
             },
             "order": "timestamp",
+            "times": "ISO dates",
+            "times_near_1970": False,
             "ids": {"user": "integer", "item": "integer"},
+            "why_text": {"user": None, "item": None},
         },
         "read": {
             "interactions": {"rows": 6, "dropped": {"total": 0}},
@@ -69,8 +72,12 @@ def test_a_shop_by_hand(shop):
         },
         "hidden": {
             # (1, 10) is a train pair; no train row is later than the mean held-out time.
-            "validation": {"repeated_pair_share": 0.0, "train_rows_later_share": 0.0},
-            "test": {"repeated_pair_share": 0.5, "train_rows_later_share": 0.0},
+            "validation": {
+                "repeated_pair_share": 0.0,
+                "tied_rows": 0,
+                "train_rows_later_share": 0.0,
+            },
+            "test": {"repeated_pair_share": 0.5, "tied_rows": 0, "train_rows_later_share": 0.0},
         },
         "features": {
             "users": {"used": ["city"], "left_out": []},
@@ -269,6 +276,7 @@ def test_file_order_is_time_order_without_timestamps(shop):
     report = shop.run()
     assert report["source"]["order"] == "file"
     assert report["hidden"]["test"]["train_rows_later_share"] is None
+    assert report["hidden"]["test"]["tied_rows"] is None
     assert rows(shop.read("train")) == [[1, 13, 1], [2, 11, 1]]
     assert rows(shop.read("validation")) == [[1, 12, 1]]
     assert rows(shop.read("test")) == [[1, 11, 1], [2, 10, 1]]

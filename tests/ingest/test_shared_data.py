@@ -70,36 +70,19 @@ def test_tienda_gzipped(tmp_path):
     assert (tmp_path / "gzipped" / train).read_bytes() == (tmp_path / "plain" / train).read_bytes()
 
 
-def ml_100k() -> dict[str, Any]:
-    """params.yaml with the columns of MovieLens 100K."""
-    params = committed("ml-100k")
-    params["data"] |= {
-        "separator": "\t",
-        "interactions": {
-            "file": "ml-100k.inter",
-            "columns": {
-                "user": "user_id:token",
-                "item": "item_id:token",
-                "weight": "rating:float",
-                "timestamp": "timestamp:float",
-            },
-        },
-        "users": {
-            "file": "ml-100k.user",
-            "id": "user_id:token",
-            "features": {"age:token": "numeric", "gender:token": "categorical"},
-        },
-        "items": {
-            "file": "ml-100k.item",
-            "id": "item_id:token",
-            "features": {"class:token_seq": {"kind": "multi_valued", "separator": " "}},
-        },
-    }
+def of_preset(name: str) -> dict[str, Any]:
+    """params.yaml with the preset of a data set."""
+    params = committed(name)
+    root = params["data"]["root"]
+    preset = yaml.safe_load((REPOSITORY / "presets" / f"{name}.yaml").read_text())
+    for section, keys in preset.items():
+        params[section] |= keys
+    params["data"]["root"] = root
     return params
 
 
-def test_ml_100k_by_naming_its_columns(tmp_path):
-    report = run(ml_100k(), tmp_path)
+def test_ml_100k_by_its_preset(tmp_path):
+    report = run(of_preset("ml-100k"), tmp_path)
     assert report["rows"]["total"] == report["pairs"]["total"] == 100_000
     assert (report["users"]["total"], report["items"]["total"]) == (943, 1682)
     assert report["hidden"]["validation"]["train_rows_later_share"] == pytest.approx(0.4, abs=0.05)
@@ -110,7 +93,7 @@ def test_ml_100k_by_naming_its_columns(tmp_path):
 
 
 def test_ml_100k_by_a_cutoff_and_at_random(tmp_path):
-    params = ml_100k()
+    params = of_preset("ml-100k")
     params["split"] |= {"strategy": "cutoff", "validation": 0.1, "test": 0.1}
     report = run(params, tmp_path)
     # Ratings are entered in bursts, and events of one second stay together: at least the share.
@@ -129,11 +112,7 @@ def test_ml_100k_by_a_cutoff_and_at_random(tmp_path):
 
 
 def test_gowalla_as_given(tmp_path):
-    params = committed("gowalla")
-    params["data"]["interactions"]["format"] = "adjacency"
-    params["data"]["users"]["features"] = params["data"]["items"]["features"] = {}
-    files = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
-    params["split"] |= {"strategy": "given", "files": files}
+    params = of_preset("gowalla")
     start = time.perf_counter()
     report = run(params, tmp_path)
     assert time.perf_counter() - start < 60  # about 3 s on two quiet cores

@@ -47,7 +47,11 @@ def test_cutoff_by_hand(shop):
         "test": {"first": "2024-01-06T00:00:00Z", "last": "2024-01-06T00:00:00Z"},
     }
     assert report["cold"]["validation"] == {"users": 0, "items": 1, "rows": 1}  # item 12
-    assert report["hidden"]["test"] == {"repeated_pair_share": 1.0, "train_rows_later_share": 0.0}
+    assert report["hidden"]["test"] == {
+        "repeated_pair_share": 1.0,
+        "tied_rows": 0,
+        "train_rows_later_share": 0.0,
+    }
 
 
 def test_cutoff_counts_the_users_who_begin_later(shop):

@@ -46,5 +46,5 @@ def histories(
     weights = np.ones(len(lists.items), dtype=np.float32)
     if decay:
         weights[:] = 0.0
-        np.maximum.at(weights, pair_of_row, (1 - decay) ** interactions.later_rows(num_users))
+        np.maximum.at(weights, pair_of_row, (1 - decay) ** interactions.later_rows())
     return csr_array((weights, lists.items, lists.offsets), shape=(num_users, num_items))

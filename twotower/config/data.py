@@ -300,6 +300,14 @@ class SplitConfig(Section):
     """
     test: Fraction = 0.1
     """Likewise; 0: no test split."""
+    ties: Literal["file_order", "together"] = "file_order"
+    """Events of one user in one second, such as a basket whose times are dates.
+
+    file_order: one after the other, as in the file. together: never parted, by `temporal`,
+    `leave_last_out` and `random`, which then hold out whole baskets until they have at least the
+    share; a user's last training basket stays, so that users with one have nothing held out.
+    `cutoff` never parts them, and `given` stays as it is.
+    """
     files: GivenFiles = GivenFiles()
     """For `given`: one file per split ..."""
     column: Text | None = None

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from twotower.common.arrays import Float32Array, Int64Array
+from twotower.data.time_order import later_rows
 
 
 def pair_keys(users: Int64Array, items: Int64Array, num_items: int) -> Int64Array:
@@ -98,17 +99,9 @@ class Interactions:
         """
         return _distinct(self.user_idx, self.item_idx, num_users, num_items)
 
-    def later_rows(self, num_users: int) -> Int64Array:
+    def later_rows(self) -> Int64Array:
         """[num_rows] number of the same user's rows of a later second; no user may be -1."""
-        order = np.lexsort((self.timestamp, self.user_idx))
-        users, seconds = self.user_idx[order], self.timestamp[order]
-        # A group is what a user did within one second.
-        begins = np.append(True, (np.diff(users) != 0) | (np.diff(seconds) != 0))[: len(order)]
-        group_ends = np.append(np.flatnonzero(begins)[1:], len(order))
-        user_ends = np.cumsum(np.bincount(users, minlength=num_users))
-        later = np.empty(len(order), dtype=np.int64)
-        later[order] = user_ends[users] - group_ends[np.cumsum(begins) - 1]
-        return later
+        return later_rows(self.user_idx, self.timestamp)
 
 
 def _distinct(

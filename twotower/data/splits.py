@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.common.arrays import Int8Array, Int64Array, UInt64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.hashing import splitmix64
 from twotower.common.seeds import derive_seed
+from twotower.data.time_order import later_rows, time_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,7 @@ class SplitInput:
         validation: share of the events to hold out as validation, in [0, 1).
         test: likewise, as test.
         seed: of params.yaml.
+        together: whether rows of one user and one moment, a basket, are never parted.
     """
 
     users: Int64Array
@@ -53,10 +54,17 @@ class SplitInput:
     validation: float
     test: float
     seed: int
+    together: bool = False
 
     @classmethod
     def from_frame(
-        cls, frame: "pd.DataFrame", *, validation: float, test: float, seed: int
+        cls,
+        frame: "pd.DataFrame",
+        *,
+        validation: float,
+        test: float,
+        seed: int,
+        together: bool = False,
     ) -> "SplitInput":
         """Of interactions with user_id, timestamp and split (the given label)."""
         codes, ids = frame["user_id"].factorize()
@@ -68,6 +76,7 @@ class SplitInput:
             validation=validation,
             test=test,
             seed=seed,
+            together=together,
         )
 
     @cached_property
@@ -80,6 +89,16 @@ class SplitInput:
         """[num_users] seed of each user, below 2**32; it depends on the user's id alone."""
         seeds = [derive_seed(self.seed, "split", user) for user in self.user_ids]
         return np.array(seeds, dtype=np.uint64)
+
+    @cached_property
+    def later(self) -> Int64Array:
+        """[num_rows] number of the same user's rows after each row, or, `together`, its moment."""
+        if self.together:
+            return later_rows(self.users, self.timestamps)
+        order = time_order(self.users, self.timestamps)
+        later = np.empty_like(order)
+        later[order] = np.cumsum(self.counts)[self.users[order]] - 1 - np.arange(len(order))
+        return later
 
 
 @dataclass(frozen=True)
@@ -106,19 +125,23 @@ def temporal_split(events: SplitInput) -> Int8Array:
 
     Each takes max(1, floor(n · fraction)) of the user's n events while at least one training
     event remains; a fraction of 0 takes none. The arithmetic is exact: 0.29 of 100 is 29.
+
+    Together, each takes the user's latest baskets until it has at least as many events, while at
+    least one training basket remains: a user with one basket has nothing held out.
     """
-    return _cut_tails(events, events.timestamps, *_shares_of_users(events))
+    return _cut_tails(events, events.later, *_shares_of_users(events))
 
 
 def leave_last_out(events: SplitInput) -> Int8Array:
     """Hold out each user's last event as test and the one before as validation.
 
     A training event remains for every user: a user with one event has none held out, and a user
-    with two has no validation event if one is held out as test. A share of 0 takes none.
+    with two has no validation event if one is held out as test. A share of 0 takes none. Together,
+    the same holds of baskets.
     """
     one = np.ones_like(events.counts)
     num_validation, num_test = one * (events.validation > 0), one * (events.test > 0)
-    return _cut_tails(events, events.timestamps, num_validation, num_test)
+    return _cut_tails(events, events.later, num_validation, num_test)
 
 
 def random_split(events: SplitInput) -> Int8Array:
@@ -126,15 +149,14 @@ def random_split(events: SplitInput) -> Int8Array:
 
     It holds out as many of each user as `temporal_split`, so that every user with two events can
     be scored, and only the choice of events differs. The choice depends on the user's seed and
-    number of events alone: new data of other users does not change it.
+    number of events alone: new data of other users does not change it. Together, it takes baskets
+    at random until it has at least as many events, while at least one training basket remains.
     """
-    users, counts = events.users, events.counts
-    order = np.argsort(users, kind="stable")
-    place = np.empty(len(users), dtype=np.int64)
-    place[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
+    users = events.users
+    place = events.counts[users] - 1 - events.later
     keys = (events.user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)
     draws = splitmix64(keys).view(np.int64)
-    return _cut_tails(events, draws, *_shares_of_users(events))
+    return _cut_tails(events, later_rows(users, draws), *_shares_of_users(events))
 
 
 def cutoff_split(events: SplitInput) -> Int8Array:
@@ -190,11 +212,6 @@ SPLIT_STRATEGIES = Table(
 )
 
 
-def time_order(users: Int64Array, timestamps: NDArray[Any]) -> Int64Array:
-    """[num_rows] row numbers by user, then time, then row number."""
-    return np.lexsort((timestamps, users)).astype(np.int64)
-
-
 def _shares(counts: Int64Array, fraction: float) -> Int64Array:
     """[len(counts)] int64: max(1, floor(count · fraction)), or 0 for a fraction of 0."""
     if fraction == 0:
@@ -211,19 +228,19 @@ def _shares_of_users(events: SplitInput) -> tuple[Int64Array, Int64Array]:
 
 
 def _cut_tails(
-    events: SplitInput, keys: Int64Array, num_validation: Int64Array, num_test: Int64Array
+    events: SplitInput, later: Int64Array, num_validation: Int64Array, num_test: Int64Array
 ) -> Int8Array:
-    """Label rows by their place from the end of their user's events in ascending order of `keys`.
+    """Hold out the end of each user's rows; rows with the same number of later ones stay together.
 
-    A training event remains for every user.
+    Test takes rows until it has `num_test` of the user, then validation likewise, as long as
+    earlier rows remain for training.
     """
-    users, counts = events.users, events.counts
-    num_test = np.minimum(num_test, np.maximum(counts - 1, 0))
-    num_validation = np.minimum(num_validation, np.maximum(counts - num_test - 1, 0))
-    order = time_order(users, keys)
-    ordered = users[order]
-    from_end = np.cumsum(counts)[ordered] - 1 - np.arange(len(users))
-    held_out = np.where(from_end < (num_test + num_validation)[ordered], VALIDATION, TRAIN)
-    labels = np.empty(len(users), dtype=np.int8)
-    labels[order] = np.where(from_end < num_test[ordered], TEST, held_out)
+    users, num_users = events.users, len(events.counts)
+    of_first = np.zeros(num_users, dtype=np.int64)
+    np.maximum.at(of_first, users, later)
+    may_go = later < of_first[users]
+    test = may_go & (later < num_test[users])
+    taken = np.bincount(users[test], minlength=num_users)
+    labels = (may_go & (later < (taken + num_validation)[users])).astype(np.int8)
+    labels[test] = TEST
     return labels

@@ -5,17 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, SplitConfig
-from twotower.ingest.convert import describe_ids, settle_ids
-from twotower.ingest.event_rows import Tables, read_rows
+from twotower.ingest.event_rows import (
+    SIDES,
+    EventRows,
+    Input,
+    Tables,
+    check_rows,
+    convert,
+    read_rows,
+)
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
-from twotower.ingest.side_tables import SideTable
-from twotower.ingest.sources.source import Source
+from twotower.ingest.times import EventTimes
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,18 @@ class EventLog:
         frame: user_id, item_id (int64 or string), timestamp (float64 seconds UTC, 0 without),
             weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT); file order.
         files: names of the raw files, in the order of their rows.
-        has_timestamps: whether there is a time column.
+        times: how times were written, row by row; None without a time column.
         num_read: rows in the files.
         dropped: rows dropped per rule.
+        why_text: for "user" and "item", what makes the ids text where most of them are integers.
     """
 
     frame: pd.DataFrame
     files: tuple[str, ...]
-    has_timestamps: bool
+    times: EventTimes | None
     num_read: int
     dropped: Mapping[str, int]
+    why_text: Mapping[str, str | None]
 
 
 def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: Tables) -> EventLog:
@@ -51,63 +60,57 @@ def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: 
         DataError: if a file is missing or breaks a rule.
         ConfigError: if the strategy is `given` and the split is not, or twice.
     """
-    files = interaction_files(root, data, split)
-    sources = [open_source(path, data, data.interactions.format) for _, path in files]
-    roles = [interaction_roles(source, data, split) for source in sources]
-    _check_same_roles(sources, roles)
-    read = [
-        read_rows(source, names, label, data, tables)
-        for source, names, (label, _) in zip(sources, roles, files, strict=True)
-    ]
-    parts, checks = [rows for rows, _ in read], [check for _, check in read]
-    ids = {
-        f"{role}_id": _settle(sources, parts, role, roles[0][role], tables[f"{role}s"])
-        for role in ("user", "item")
-    }
-    rest = pa.concat_tables([rows.drop_columns(["user", "item"]) for rows in parts])
+    inputs = []
+    for label, path in interaction_files(root, data, split):
+        source = open_source(path, data, data.interactions.format)
+        roles = interaction_roles(source, data, split)
+        inputs.append(Input(source, path.name, roles, label))
+    _check_same_roles(inputs)
+    rows = read_rows(inputs, data, tables)
+    columns, rules = convert(rows, data, tables)
+    checks = check_rows(rows, rules, data)
+    valid = np.concatenate([check.valid for check in checks])
+    mask = pa.array(valid)
     return EventLog(
-        frame=pd.DataFrame(ids | {name: rest[name].to_numpy() for name in rest.column_names}),
-        files=tuple(path.name for _, path in files),
-        has_timestamps="timestamp" in roles[0],
+        frame=pd.DataFrame(
+            {
+                "user_id": columns["user"].filter(mask).to_pandas(),
+                "item_id": columns["item"].filter(mask).to_pandas(),
+                **{name: columns[name][valid] for name in ("timestamp", "weight", "split")},
+            }
+        ),
+        files=tuple(part.file for part in inputs),
+        times=rows.times,
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
+        why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
 
 
-def _check_same_roles(sources: Sequence[Source], roles: Sequence[Mapping[str, str]]) -> None:
+def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:
+    """What makes ids text where most are integers: "'guest' (log.csv, line 7)"; else None."""
+    table, raw = tables[f"{side}s"], rows.ids[side].raw
+    if table is not None:
+        return table.why_text
+    position = raw.odd_text() if getattr(data, f"{side}s").id_type == "auto" else None
+    if position is None:
+        return None
+    row = int(np.argmax(raw.codes == position))
+    ends = np.cumsum(rows.num_rows)
+    number = int(np.searchsorted(ends, row, side="right"))
+    part = rows.inputs[number]
+    place = part.source.place(row - int(ends[number]) + rows.num_rows[number])
+    return f"{raw.values[position].as_py()!r} ({part.file}, {place})"
+
+
+def _check_same_roles(inputs: Sequence[Input]) -> None:
     """Refuse files of a given split of which one has a role that another lacks."""
-    for source, names in zip(sources[1:], roles[1:], strict=True):
-        for role in sorted(set(roles[0]) ^ set(names)):
-            has, lacks = (sources[0], source) if role in roles[0] else (source, sources[0])
-            column = roles[0].get(role) or names[role]
+    first, *others = inputs
+    for other in others:
+        for role in sorted(set(first.roles) ^ set(other.roles)):
+            has, lacks = (first, other) if role in first.roles else (other, first)
             msg = (
-                f"{lacks.name}: no {role} column, but {has.name} has {column!r}; "
-                f"set data.interactions.columns.{role}"
+                f"{lacks.source.name}: no {role} column, but {has.source.name} has "
+                f"{has.roles[role]!r}; set data.interactions.columns.{role}"
             )
             raise DataError(msg)
-
-
-def _settle(
-    sources: Sequence[Source],
-    parts: Sequence[pa.Table],
-    role: str,
-    column: str,
-    table: SideTable | None,
-) -> pd.Series:
-    """The ids of all files, as integers if all of them are, as text otherwise."""
-    where = f"{sources[0].name}: column {column!r}"
-    columns = [rows[role] for rows in parts]
-    typed = {source.typed for source in sources}
-    if len(typed) > 1 or len({ids.type for ids in columns}) > 1:
-        msg = f"{where}: ids must have the same type in all files of the split"
-        raise DataError(msg)
-    chunks = [chunk for ids in columns for chunk in ids.chunks]
-    ids = settle_ids(pa.chunked_array(chunks, columns[0].type), typed=sources[0].typed)
-    if table is not None and len(ids) and ids.type != table.ids.type:
-        msg = (
-            f"{where}: ids are {describe_ids(ids)}, but those in {table.file} are "
-            f"{describe_ids(table.ids)}; make both integers or both text"
-        )
-        raise DataError(msg)
-    series: pd.Series = ids.to_pandas()
-    return series

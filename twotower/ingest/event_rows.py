@@ -1,139 +1,267 @@
-"""The interactions of one source, checked and converted."""
+"""The interactions of one or several sources: read in batches, then checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int8Array
+from twotower.common.errors import DataError
 from twotower.config.data import LARGEST_WEIGHT, DataConfig
+from twotower.data.id_text import IdText
 from twotower.data.splits import GIVEN_NAMES, UNSPLIT
-from twotower.ingest.convert import (
-    SECONDS_RULE,
-    as_ids,
-    as_numbers,
-    as_seconds,
-    as_text,
-    blank,
-    describe_ids,
-)
+from twotower.ingest.codes import Codes
+from twotower.ingest.convert import as_ids, as_numbers, as_text, number_rule
+from twotower.ingest.ids import Ids, RawIds, choose_integers, describe_ids
 from twotower.ingest.recognised_names import event_weights
-from twotower.ingest.row_check import RowCheck, load_columns
+from twotower.ingest.row_check import RowCheck
 from twotower.ingest.side_tables import SideTable
 from twotower.ingest.sources.source import Source
+from twotower.ingest.times import RULE, EventTimes, Times
 
 Tables = Mapping[str, SideTable | None]
 """The "users" and "items" tables; None: there is none."""
+SIDES = ("user", "item")
 
 
-def read_rows(
-    source: Source, roles: Mapping[str, str], label: int, data: DataConfig, tables: Tables
-) -> tuple[pa.Table, RowCheck]:
-    """Read and check one source of interactions.
+@dataclass(frozen=True)
+class Input:
+    """A source of interactions.
 
-    Args:
+    Attributes:
         source: of the rows.
+        file: its name, without the folder.
         roles: column of each role that it has: user, item, timestamp, event, weight, split.
         label: split of the rows, unless a column gives it; a position in SPLITS, or UNSPLIT.
+    """
+
+    source: Source
+    file: str
+    roles: Mapping[str, str]
+    label: int
+
+    def where(self, role: str) -> str:
+        """Source and column, for messages."""
+        return f"{self.source.name}: column {self.roles[role]!r}"
+
+
+@dataclass(frozen=True)
+class EventRows:
+    """Rows as read, of all inputs in their order.
+
+    Attributes:
+        inputs: the sources.
+        num_rows: of each of them.
+        ids: of "user" and "item".
+        times: None without a time column.
+        weight: [num_rows] float64 own weight, NaN where it is not a number; None without a column.
+        texts: (distinct texts, [num_rows] position of each row's) of "event" and "split", where
+            there is such a column.
+    """
+
+    inputs: Sequence[Input]
+    num_rows: Sequence[int]
+    ids: Mapping[str, Ids]
+    times: EventTimes | None
+    weight: Float64Array | None
+    texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
+
+
+def read_rows(inputs: Sequence[Input], data: DataConfig, tables: Tables) -> EventRows:
+    """Read all sources; what ids and times are is decided over all of them.
+
+    Args:
+        inputs: with the same roles.
+        data: section `data`.
+        tables: ids have the types of the tables'.
+
+    Raises:
+        DataError: if a source is damaged, or a column has a type that does not fit.
+    """
+    columns = _Columns(data)
+    num_rows = [columns.read(source) for source in inputs]
+    first = inputs[0]
+    ids = {side: _settle(columns.codes[side], inputs, side, data, tables) for side in SIDES}
+    has = first.roles.keys()
+    return EventRows(
+        inputs,
+        num_rows,
+        ids,
+        times=columns.times.finish(first.where("timestamp")) if "timestamp" in has else None,
+        weight=np.concatenate(columns.weights) if "weight" in has else None,
+        texts={role: columns.codes[role].finish() for role in ("event", "split") if role in has},
+    )
+
+
+class _Columns:
+    """What is kept of each column, some rows at a time."""
+
+    def __init__(self, data: DataConfig) -> None:
+        self.codes = {role: Codes() for role in (*SIDES, "event", "split")}
+        self.times = Times(data.interactions, data.decimal)
+        self.weights: list[Float64Array] = [np.empty(0)]
+        self._decimal = data.decimal
+
+    def read(self, part: Input) -> int:
+        """Read a whole source; the number of its rows."""
+        num_rows = 0
+        for batch in part.source.batches(list(dict.fromkeys(part.roles.values()))):
+            num_rows += len(batch)
+            for role, name in part.roles.items():
+                self._add(role, batch[name], part.where(role))
+        return num_rows
+
+    def _add(self, role: str, column: pa.Array, where: str) -> None:
+        match role:
+            case "user" | "item":
+                self.codes[role].add(as_ids(column, where))
+            case "timestamp":
+                self.times.add(column, where)
+            case "weight":
+                self.weights.append(as_numbers(column, where, self._decimal))
+            case _:
+                self.codes[role].add(pc.fill_null(as_text(column, where), ""))
+
+
+def _settle(
+    codes: Codes, inputs: Sequence[Input], side: str, data: DataConfig, tables: Tables
+) -> Ids:
+    where, key = inputs[0].where(side), f"data.{side}s.id_type"
+    values, positions = codes.finish()
+    typed = {part.source.typed for part in inputs}
+    headers = [part.roles[side] for part in inputs]
+    raw = RawIds(values, positions, all(typed), where, headers)
+    id_type = getattr(data, f"{side}s").id_type
+    if id_type == "auto" and (len(typed) > 1 or codes.mixed):
+        msg = f"{where}: ids have different types in the files; set {key} to integer or text"
+        raise DataError(msg)
+    table = tables[f"{side}s"]
+    integers = choose_integers(raw, id_type, key, table.ids if table else None)
+    return raw.settle(integers=integers, text=IdText(nfc=data.unicode == "nfc"))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What every row must follow.
+
+    Attributes:
+        name: under which dropped rows are counted.
+        role: of the column.
+        expected: the rule as a phrase that continues "column x": "must not be blank".
+        ok: [num_rows] whether a row follows it.
+    """
+
+    name: str
+    role: str
+    expected: str
+    ok: BoolArray
+
+
+def check_rows(rows: EventRows, rules: Sequence[Rule], data: DataConfig) -> list[RowCheck]:
+    """Apply the rules to each source, in their order.
+
+    Raises:
+        DataError: if a source is empty, or a row breaks a rule and the policy is "error".
+    """
+    checks = []
+    stop = 0
+    for part, length in zip(rows.inputs, rows.num_rows, strict=True):
+        start, stop = stop, stop + length
+        check = RowCheck(part.source, length, data)
+        for rule in rules:
+            column = part.roles[rule.role]
+            ok = rule.ok[start:stop]
+            check.require(ok, rule=rule.name, column=column, expected=rule.expected)
+        checks.append(check)
+    return checks
+
+
+def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str, Any], list[Rule]]:
+    """What the rows mean, and the rules that they must follow.
+
+    Args:
+        rows: as read.
         data: section `data`.
         tables: a row with an id that a table lacks is invalid.
 
     Returns:
-        The valid rows in their order, and how many were read and dropped. Columns: user and item
-        (int64 or string, not yet settled as integers or text), timestamp (float64 seconds since
-        1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event and weight
-        columns), split (int8 position in SPLITS, or UNSPLIT).
-
-    Raises:
-        DataError: if the source is damaged or empty, or a row breaks a rule and the policy is
-            "error".
+        Columns of all rows, valid or not: user and item (int64 or string), timestamp (float64
+        seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
+        and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    table, check = load_columns(source, roles.values(), data)
-    columns = {role: table[name] for role, name in roles.items()}
-    reader = _Reader(source.name, roles, columns, check)
-    rows = pa.table(
-        {
-            "user": reader.ids("user", tables["users"]),
-            "item": reader.ids("item", tables["items"]),
-            "timestamp": reader.timestamps(),
-            "weight": reader.weights(data.event_weights),
-            "split": reader.splits(label),
-        }
-    )
-    return rows.filter(pa.array(check.valid)), check
+    rules = [_no_header(rows)] if not rows.inputs[0].source.typed else []
+    columns: dict[str, Any] = {}
+    for side in SIDES:
+        columns[side] = rows.ids[side].column
+        id_type = getattr(data, f"{side}s").id_type
+        rules += _id_rules(rows.ids[side], side, id_type, tables[f"{side}s"])
+    total = sum(rows.num_rows)
+    columns["timestamp"] = np.zeros(total) if rows.times is None else rows.times.seconds
+    if rows.times is not None:
+        expected = RULE.format(form=rows.times.form)
+        rules.append(Rule("bad_timestamp", "timestamp", expected, rows.times.valid))
+    columns["weight"], of_weights = _weights(rows, data)
+    columns["split"], of_splits = _splits(rows)
+    return columns, [*rules, *of_weights, *of_splits]
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Converts the columns of one source and marks invalid rows in `check`."""
+def _no_header(rows: EventRows) -> Rule:
+    """Files that were put together with their headers have one among their rows."""
+    repeated = np.ones(sum(rows.num_rows), dtype=bool)
+    for side in SIDES:
+        ids = rows.ids[side].raw
+        names = pa.array([part.roles[side] for part in rows.inputs], pa.string())
+        values = IdText().column(ids.values.cast(pa.string()))
+        is_name = pc.is_in(values, value_set=names).to_numpy(zero_copy_only=False)
+        repeated &= rows.ids[side].each(is_name, null=False)
+    return Rule("repeated_header", "user", "must not be the header again", ~repeated)
 
-    source: str
-    roles: Mapping[str, str]
-    columns: Mapping[str, pa.ChunkedArray]
-    check: RowCheck
 
-    def _where(self, role: str) -> str:
-        return f"{self.source}: column {self.roles[role]!r}"
+def _id_rules(ids: Ids, side: str, id_type: str, table: SideTable | None) -> list[Rule]:
+    rules = [Rule(f"blank_{side}", side, "must not be blank", ~ids.blank)]
+    if table is None or id_type == "integer":
+        expected = f"must be an integer (data.{side}s.id_type: {id_type})"
+        rules.append(Rule(f"bad_{side}", side, expected, ids.present | ids.blank))
+    if table is not None:
+        known = pc.is_in(ids.values, value_set=table.column.drop_null())
+        known = np.asarray(known.to_numpy(zero_copy_only=False), dtype=bool)
+        expected = f"must be an id in {table.file} ({describe_ids(table.column)})"
+        rules.append(Rule(f"unknown_{side}", side, expected, ids.each(known, null=False)))
+    return rules
 
-    def _require(self, ok: BoolArray, role: str, rule: str, expected: str) -> None:
-        self.check.require(
-            ok, rule=rule, column=self.roles[role], expected=expected, values=self.columns[role]
-        )
 
-    def ids(self, role: str, table: SideTable | None) -> pa.ChunkedArray:
-        column = self.columns[role]
-        ids = as_ids(column, self._where(role))
-        self._require(~blank(column), role, f"blank_{role}", "must not be blank")
-        if table is not None:
-            table_ids = table.ids.cast(pa.string()).combine_chunks()
-            in_table = pc.is_in(ids.cast(pa.string()), value_set=table_ids)
-            expected = f"must be an id in {table.file} ({describe_ids(table.ids)})"
-            self._require(np.asarray(in_table.to_numpy()), role, f"unknown_{role}", expected)
-        return ids
-
-    def timestamps(self) -> Float64Array:
-        if "timestamp" not in self.roles:
-            return np.zeros(len(self.check.valid))
-        seconds, valid = as_seconds(self.columns["timestamp"], self._where("timestamp"))
-        self._require(valid, "timestamp", "bad_timestamp", SECONDS_RULE)
-        return seconds
-
-    def weights(self, by_event: Mapping[str, float]) -> Float64Array:
-        weight = np.ones(len(self.check.valid))
-        if "event" in self.roles:
-            weight = self._event_weights(by_event)
-        if "weight" in self.roles:
-            own = as_numbers(self.columns["weight"], self._where("weight"))
-            with np.errstate(over="ignore"):
-                weight = weight * own
-            ok = (own >= 0) & (weight <= LARGEST_WEIGHT)
-            expected = f"must be a number from 0 to {LARGEST_WEIGHT:g}"
-            self._require(ok, "weight", "bad_weight", expected)
-        return weight
-
-    def _event_weights(self, by_event: Mapping[str, float]) -> Float64Array:
-        text = as_text(self.columns["event"], self._where("event"))
-        events = pc.dictionary_encode(pc.fill_null(text, "")).combine_chunks()
-        weights = event_weights(events.dictionary.to_pylist(), by_event)
-        table = np.array([np.nan if value is None else value for value in weights] or [1.0])
-        weight: Float64Array = table[events.indices.to_numpy()]
+def _weights(rows: EventRows, data: DataConfig) -> tuple[Float64Array, list[Rule]]:
+    weight = np.ones(sum(rows.num_rows))
+    rules = []
+    if "event" in rows.texts:
+        texts, codes = rows.texts["event"]
+        by_text = event_weights(texts.to_pylist(), data.event_weights)
+        weight = np.array([np.nan if value is None else value for value in by_text])[codes]
         expected = (
-            f"must be an event type in data.event_weights ({', '.join(by_event)}; add others "
-            "there, or set data.interactions.columns.event: false to ignore the column)"
+            f"must be an event type in data.event_weights ({', '.join(data.event_weights)}; add "
+            "others there, or set data.interactions.columns.event: false to ignore the column)"
         )
-        self._require(np.isfinite(weight), "event", "unknown_event", expected)
-        return weight
+        rules.append(Rule("unknown_event", "event", expected, np.isfinite(weight)))
+    if rows.weight is not None:
+        with np.errstate(over="ignore"):
+            weight = weight * rows.weight
+        ok = (rows.weight >= 0) & ~(weight > LARGEST_WEIGHT)
+        expected = f"must be a number from 0 to {LARGEST_WEIGHT:g}{number_rule(data.decimal)}"
+        rules.append(Rule("bad_weight", "weight", expected, ok))
+    return weight, rules
 
-    def splits(self, label: int) -> Int8Array:
-        if "split" not in self.roles:
-            return np.full(len(self.check.valid), label, dtype=np.int8)
-        text = as_text(self.columns["split"], self._where("split"))
-        names = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(text, "")))
-        index = pc.index_in(names, value_set=pa.array(list(GIVEN_NAMES)))
-        position = np.asarray(pc.fill_null(index, -1).to_numpy())
-        expected = f"must be one of {', '.join(GIVEN_NAMES)}"
-        self._require(position >= 0, "split", "unknown_split", expected)
-        labels: Int8Array = np.array([*GIVEN_NAMES.values(), UNSPLIT], dtype=np.int8)[position]
-        return labels
+
+def _splits(rows: EventRows) -> tuple[Int8Array, list[Rule]]:
+    if "split" not in rows.texts:
+        labels = np.array([part.label for part in rows.inputs], dtype=np.int8)
+        return np.repeat(labels, rows.num_rows), []
+    texts, codes = rows.texts["split"]
+    names = [text.strip().lower() for text in texts.to_pylist()]
+    by_text = np.array([GIVEN_NAMES.get(name, UNSPLIT) for name in names], dtype=np.int8)
+    labels = by_text[codes]
+    expected = f"must be one of {', '.join(GIVEN_NAMES)}"
+    return labels, [Rule("unknown_split", "split", expected, labels != UNSPLIT)]

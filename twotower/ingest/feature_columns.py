@@ -11,7 +11,7 @@ from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import FeatureConfig
 from twotower.data.features import KINDS, Cells, Features
-from twotower.ingest.convert import as_numbers, as_text, blank
+from twotower.ingest.convert import as_numbers, as_text, blank, number_rule
 from twotower.ingest.row_check import RowCheck
 
 LARGEST = 1e30
@@ -36,7 +36,13 @@ class RawFeature:
 
 
 def read_feature(
-    column: pa.ChunkedArray, name: str, config: FeatureConfig, check: RowCheck, where: str
+    column: pa.ChunkedArray,
+    name: str,
+    config: FeatureConfig,
+    check: RowCheck,
+    *,
+    where: str,
+    decimal: str | None,
 ) -> RawFeature:
     """Convert a column of a table; a blank or null cell is a missing value.
 
@@ -47,6 +53,7 @@ def read_feature(
         check: judges the cells that should be numbers and are not; those that it lets pass are
             missing values.
         where: file and column, for messages.
+        decimal: mark of numbers in text.
 
     Raises:
         DataError: if the column's type does not fit.
@@ -58,7 +65,7 @@ def read_feature(
         case Cells.LISTS:
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:
-            values = _numbers(column, name, config.kind, check, where)
+            values = _numbers(column, name, config.kind, check, where=where, decimal=decimal)
     return RawFeature(config.kind, values)
 
 
@@ -98,15 +105,21 @@ def _lists(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArr
 
 
 def _numbers(
-    column: pa.ChunkedArray, name: str, kind: str, check: RowCheck, where: str
+    column: pa.ChunkedArray,
+    name: str,
+    kind: str,
+    check: RowCheck,
+    *,
+    where: str,
+    decimal: str | None,
 ) -> pa.ChunkedArray:
-    numbers = as_numbers(column, where)
+    numbers = as_numbers(column, where, decimal)
     usable = np.abs(numbers) <= LARGEST
     check.require_cells(
         usable | blank(column),
         rule="bad_number",
         column=name,
-        expected=f"is a {kind} feature: a cell must be a number up to {LARGEST:g}, or blank",
-        values=column,
+        expected=f"is a {kind} feature: a cell must be a number up to {LARGEST:g}, or blank"
+        f"{number_rule(decimal)}",
     )
     return pa.chunked_array([np.where(usable, numbers, np.nan)])

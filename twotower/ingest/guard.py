@@ -38,6 +38,8 @@ class DataProfile:
         last: likewise, of the last event.
         user_hashes: the SKETCH smallest hashes of user ids, ascending.
         item_hashes: likewise.
+        user_ids: "integer" or "text"; None in a profile that an earlier version wrote.
+        item_ids: likewise.
     """
 
     rows: PositiveInt
@@ -47,6 +49,8 @@ class DataProfile:
     last: int | None
     user_hashes: list[str]
     item_hashes: list[str]
+    user_ids: str | None = None
+    item_ids: str | None = None
 
 
 def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
@@ -62,7 +66,14 @@ def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
         last=int(rows["timestamp"].max()) if timed else None,
         user_hashes=_sketch(users),
         item_hashes=_sketch(items),
+        user_ids=id_kind(users),
+        item_ids=id_kind(items),
     )
+
+
+def id_kind(ids: pd.Series) -> str:
+    """What ids of this type are called: integer or text."""
+    return "integer" if pd.api.types.is_integer_dtype(ids.dtype) else "text"
 
 
 def _sketch(ids: pd.Series) -> list[str]:
@@ -91,13 +102,19 @@ def read_last_run(path: Path) -> DataProfile | None:
         raise DataError(msg) from None
 
 
-def check_data(splits: Mapping[str, pd.DataFrame], last_run: Path, config: GuardConfig) -> None:
+def check_data(
+    splits: Mapping[str, pd.DataFrame],
+    last_run: Path,
+    config: GuardConfig,
+    why_text: Mapping[str, str | None] | None = None,
+) -> None:
     """Compare new data with the last run's.
 
     Args:
         splits: of the new data.
         last_run: file of the last run's profile.
         config: limits of change.
+        why_text: what makes the ids text, for "user" and "item"; None: unknown.
 
     Raises:
         DataError: naming every limit that is exceeded, the values, and what to do.
@@ -105,11 +122,24 @@ def check_data(splits: Mapping[str, pd.DataFrame], last_run: Path, config: Guard
     last = read_last_run(last_run)
     if last is None:
         return
-    exceeded = list(_exceeded(last, profile(splits), config))
+    new = profile(splits)
+    exceeded = [*_changed_ids(last, new, why_text or {}), *_exceeded(last, new, config)]
     if exceeded:
         advice = f"if this is intended, change the limit in params.yaml or run: {RESET}"
         msg = f"the data differs too much from the last run's: {'; '.join(exceeded)}; {advice}"
         raise DataError(msg)
+
+
+def _changed_ids(
+    last: DataProfile, new: DataProfile, why_text: Mapping[str, str | None]
+) -> Iterator[str]:
+    """Clients that ask with ids of the other type would be refused, whatever the limits."""
+    for side in ("user", "item"):
+        before, now = (getattr(data, f"{side}_ids") for data in (last, new))
+        if before is not None and before != now:
+            why = why_text.get(side)
+            because = f" because of {why}" if why else ""
+            yield f"{side} ids were {before} and are {now}{because} (data.{side}s.id_type)"
 
 
 def _exceeded(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:

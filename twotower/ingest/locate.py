@@ -7,6 +7,7 @@ from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig, SplitConfig
 from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
+from twotower.ingest.open_file import part_files
 from twotower.ingest.recognised_names import (
     find_column,
     find_file,
@@ -55,7 +56,7 @@ def _given_files(root: Path, named: Mapping[str, str | None]) -> list[tuple[int,
             continue
         path = named_file(root, file, f"split.files.{name}")
         for other, earlier in files:
-            if path.samefile(earlier):
+            if set(part_files(path)) & set(part_files(earlier)):
                 msg = f"split.files: {file} is used for both {SPLITS[other]} and {name}"
                 raise ConfigError(msg)
         files.append((SPLITS.index(name), path))

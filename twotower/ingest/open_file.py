@@ -1,23 +1,57 @@
-"""Opens raw data: from the path of a file to a Source."""
+"""Opens raw data: from the path of a file, a folder of parts or a pattern to a Source."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from twotower.common.errors import DataError
 from twotower.config.data import FORMATS, DataConfig, FileFormat
+from twotower.ingest.sources.parts import Parts
 from twotower.ingest.sources.source import Source
 
 
 def open_source(path: Path, config: DataConfig, format_name: str | None) -> Source:
-    """Open one raw file and read its header.
+    """Open one raw file, or all part files of a folder or pattern, and read the header.
 
     Args:
-        path: of the file.
-        config: gives the separator and the encoding of text files.
-        format_name: a row of FORMATS; None: by the file's extension.
+        path: of the file; of a folder; or a pattern such as `part-*.csv`.
+        config: says how text files are written.
+        format_name: a row of FORMATS; None: by each file's extension.
 
     Raises:
-        DataError: if the file is missing, empty or damaged, or its format is unknown.
+        DataError: if a file is missing, empty or damaged, its format is unknown, or parts differ.
     """
+    files = part_files(path)
+    if files == [path]:
+        return _open(path, config, format_name)
+    if not files:
+        msg = f"{path}: no files (names that begin with _ or . do not count)"
+        raise DataError(msg)
+    return Parts(str(path), [_open(file, config, format_name) for file in files])
+
+
+def part_files(path: Path) -> Sequence[Path]:
+    """The files of a path, in the order of their names: itself, those below a folder, or matches.
+
+    Neither empty files count nor names that begin with _ or .: Spark writes `_SUCCESS`, checksums
+    and parts without rows.
+    """
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        base, pattern = path, "**/*"
+    else:
+        base = next(folder for folder in path.parents if folder.is_dir())
+        pattern = path.relative_to(base).as_posix()
+    return sorted(
+        file
+        for file in base.glob(pattern)
+        if file.is_file()
+        and file.stat().st_size
+        and not any(part.startswith(("_", ".")) for part in file.relative_to(base).parts)
+    )
+
+
+def _open(path: Path, config: DataConfig, format_name: str | None) -> Source:
     file_format = FORMATS[format_name] if format_name else _format_of(path, config)
     source: Source = file_format.open(path, config)
     return source

@@ -13,8 +13,10 @@ from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
+from twotower.config.data import SplitConfig
 from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
-from twotower.data.splits import SPLIT_STRATEGIES, SplitInput, time_order
+from twotower.data.splits import SPLIT_STRATEGIES, SplitInput
+from twotower.data.time_order import time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
 from twotower.ingest.report import data_report
@@ -87,7 +89,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     _check_times(config, log)
     splits = _split(in_time_order(frame), config)
     if last_run is not None:
-        check_data(splits, last_run, config.guard)
+        check_data(splits, last_run, config.guard, log.why_text)
     catalogue = Catalogue(
         users=build_entities(users, splits["train"]["user_id"]),
         items=build_entities(tables["items"], splits["train"]["item_id"]),
@@ -115,7 +117,9 @@ def sample_users(
     """
     if share == 1:
         return users, frame, 0
-    ids = pd.Index(frame["user_id"].unique() if users is None else users.ids.to_numpy())
+    ids = pd.Index(
+        frame["user_id"].unique() if users is None else users.column.to_numpy(zero_copy_only=False)
+    )
     kept = np.array(
         [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
     )
@@ -147,7 +151,10 @@ def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _check_root(root: Path, output: Path) -> Path:
     if not root.is_dir():
-        msg = f"{root}: no such folder (data.root)"
+        home = (
+            f"; DVC does not know ~, so write {root.expanduser()}" if root.parts[0] == "~" else ""
+        )
+        msg = f"{root}: no such folder (data.root){home}"
         raise DataError(msg)
     if output.resolve().is_relative_to(root.resolve()):
         msg = f"{root}: data.root must not contain the outputs ({output})"
@@ -169,10 +176,16 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
 
 def _check_times(config: Config, log: EventLog) -> None:
     strategy = SPLIT_STRATEGIES[config.split.strategy]
-    if strategy.needs_times and not log.has_timestamps:
+    if strategy.needs_times:
+        key, value = "split.strategy", strategy.name
+    elif config.split.ties == "together" and not strategy.is_given:
+        key, value = "split.ties", "together"
+    else:
+        return
+    if log.times is None:
         msg = (
-            f"{', '.join(log.files)}: split.strategy: {strategy.name} needs the time of each "
-            "event; set data.interactions.columns.timestamp or choose another strategy"
+            f"{', '.join(log.files)}: {key}: {value} needs the time of each event; "
+            f"set data.interactions.columns.timestamp or choose another {key}"
         )
         raise DataError(msg)
 
@@ -181,26 +194,44 @@ def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
     """Train, validation and test of a frame in time order, with repeats merged if that is set.
 
     Raises:
-        DataError: if nothing can be learnt from the training split.
+        DataError: if nothing can be learnt from the training split, or nothing can be held out.
     """
     split = config.split
     events = SplitInput.from_frame(
-        frame, validation=split.validation, test=split.test, seed=config.seed
+        frame,
+        validation=split.validation,
+        test=split.test,
+        seed=config.seed,
+        together=split.ties == "together",
     )
     frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
     splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
-    if splits["train"].empty:
+    _check_split(splits, split)
+    return splits
+
+
+def _check_split(splits: Mapping[str, pd.DataFrame], split: SplitConfig) -> None:
+    train = splits["train"]
+    if train.empty:
         msg = "split: the training split has no valid rows"
         raise DataError(msg)
-    if not splits["train"]["weight"].astype(np.float32).any():
+    if not train["weight"].astype(np.float32).any():
         msg = (
             "data.interactions.columns.weight: every training row has weight 0, so there is "
             "nothing to learn; set another column, or false to give every row weight 1"
         )
         raise DataError(msg)
-    return splits
+    if split.ties == "together" and not SPLIT_STRATEGIES[split.strategy].is_given:
+        for name in ("test", "validation"):
+            if getattr(split, name) and splits[name].empty:
+                msg = (
+                    f"split.{name}: no rows are left for it, as split.ties: together never parts "
+                    "a user's events of one second, and no user has enough different times; "
+                    "set it to 0, or choose split.ties: file_order"
+                )
+                raise DataError(msg)
 
 
 def _write(output: Path, metrics: Path, prepared: Prepared) -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from twotower.common.errors import DataError
 from twotower.config.data import FORMATS
+from twotower.ingest.open_file import part_files
 from twotower.ingest.sources.source import Source
 from twotower.ingest.usual_names import (
     COLUMNS,
@@ -84,7 +85,7 @@ def stem_of(path: Path) -> str:
 
 
 def named_file(root: Path, name: str, parameter: str) -> Path:
-    """Path of a file that params.yaml names.
+    """Path of a file that params.yaml names, of a folder of part files, or a pattern.
 
     Raises:
         DataError: if it is missing, or lies outside `root`, where DVC would not see it change.
@@ -92,7 +93,7 @@ def named_file(root: Path, name: str, parameter: str) -> Path:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         msg = f"{parameter}: must be inside data.root ({root}), got {name!r}"
         raise DataError(msg)
-    if not (root / name).is_file():
+    if not part_files(root / name):
         msg = f"{root / name}: no such file ({parameter}); {root} contains: {listing(root)}"
         raise DataError(msg)
     return root / name

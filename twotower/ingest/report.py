@@ -1,14 +1,15 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.config.data import DataConfig, TableConfig
+from twotower.config.data import TIME_UNITS, DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
+from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
 
@@ -34,8 +35,8 @@ def data_report(
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    before_test = pd.concat([train["pair"], validation["pair"]])
-    timed = log.has_timestamps
+    before_test = pd.concat([train, validation])
+    timed = log.times is not None
     num_users, num_items, num_pairs = (
         {name: rows[column].nunique() for name, rows in coded.items()}
         for column in ("user", "item", "pair")
@@ -51,7 +52,7 @@ def data_report(
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": {
-            "validation": _hidden(train, train["pair"], validation, timed=timed),
+            "validation": _hidden(train, train, validation, timed=timed),
             "test": _hidden(train, before_test, test, timed=timed),
         },
         "features": {
@@ -81,23 +82,55 @@ def summary(report: Mapping[str, Any]) -> str:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:
         lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
-    if report["source"]["order"] == "file":
-        lines.append("  no timestamps: the order of the rows is used as time order")
-    return "\n".join(lines)
+    lines.extend(_tied(report["hidden"]))
+    return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
+
+
+def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
+    """How ids and times were read, where a reader may have meant something else."""
+    for side, why in source["why_text"].items():
+        if why is not None:
+            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    if source["order"] == "file":
+        yield "no timestamps: the order of the rows is used as time order"
+    elif source["times_near_1970"]:
+        yield (
+            "times are within days of 1970-01-01: unless they are places in an order, set "
+            "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
+        )
+    elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
+        yield f"times are read as {source['times']}"
+
+
+def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    tied = {name: held_out["tied_rows"] for name, held_out in hidden.items()}
+    counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
+    if counts:
+        yield (
+            f"  {counts} rows share user and second with training rows; split.strategy: cutoff, "
+            "or temporal with split.ties: together, keeps such rows together"
+        )
 
 
 def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Each split, and "total" for all, as numbers that are comparable between splits.
 
     Returns:
-        Data frames with the int64 columns user, item, pair (of user and item) and timestamp.
+        Data frames with the int64 columns user, item, timestamp, pair (of user and item) and
+        moment (of user and timestamp).
     """
     rows = pd.concat([splits[name] for name in SPLITS], ignore_index=True)
     users, _ = pd.factorize(rows["user_id"])
     items, distinct_items = pd.factorize(rows["item_id"])
-    pairs = pair_keys(users, items, len(distinct_items))
+    seconds, distinct_seconds = pd.factorize(rows["timestamp"])
     total = pd.DataFrame(
-        {"user": users, "item": items, "pair": pairs, "timestamp": rows["timestamp"]}
+        {
+            "user": users,
+            "item": items,
+            "timestamp": rows["timestamp"],
+            "pair": pair_keys(users, items, len(distinct_items)),
+            "moment": pair_keys(users, seconds, len(distinct_seconds)),
+        }
     )
     stops = np.cumsum([len(splits[name]) for name in SPLITS]).tolist()
     bounds = zip(SPLITS, [0, *stops[:-1]], stops, strict=True)
@@ -109,7 +142,10 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
     files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
-        "order": "timestamp" if log.has_timestamps else "file",
+        "order": "file" if log.times is None else "timestamp",
+        "times": None if log.times is None else log.times.form,
+        "times_near_1970": log.times is not None and log.times.near_1970,
+        "why_text": dict(log.why_text),
         "ids": {
             name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
             for name, dtype in ids.items()
@@ -156,21 +192,23 @@ def _cold(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
 
 
 def _hidden(
-    train: pd.DataFrame, seen_pairs: pd.Series, held_out: pd.DataFrame, *, timed: bool
+    train: pd.DataFrame, seen: pd.DataFrame, held_out: pd.DataFrame, *, timed: bool
 ) -> dict[str, float | None]:
     """How far a held-out split is from a future that the model has not seen.
 
     Args:
         train: rows that are compared with the mean time of the held-out split.
-        seen_pairs: pairs that count as seen before.
+        seen: rows whose pairs count as seen before, and whose moments as known.
         held_out: rows of the split.
         timed: whether the data has times.
     """
+    tied = int(held_out["moment"].isin(seen["moment"]).sum()) if timed else None
     if held_out.empty:
-        return {"repeated_pair_share": None, "train_rows_later_share": None}
-    repeated = held_out["pair"].isin(seen_pairs)
+        return {"repeated_pair_share": None, "tied_rows": tied, "train_rows_later_share": None}
+    repeated = held_out["pair"].isin(seen["pair"])
     later = train["timestamp"] > held_out["timestamp"].to_numpy().mean()
     return {
         "repeated_pair_share": float(repeated.mean()),
+        "tied_rows": tied,
         "train_rows_later_share": float(later.mean()) if timed else None,
     }

@@ -1,11 +1,10 @@
 """Rules that every row must follow, and the policy for rows that do not."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-import pyarrow as pa
 
 from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
@@ -18,19 +17,6 @@ SHOWN_CHARACTERS = 40
 ADVICE = "fix the file or set data.on_invalid: drop"
 
 
-def load_columns(
-    source: Source, columns: Iterable[str], config: DataConfig
-) -> tuple[pa.Table, "RowCheck"]:
-    """Read columns, which may be named repeatedly, and begin to check their rows.
-
-    Raises:
-        DataError: if the source is damaged or has no rows, or has ragged ones and the policy is
-            "error".
-    """
-    table, num_ragged = source.load(list(dict.fromkeys(columns)))
-    return table, RowCheck(source, table.num_rows, num_ragged, config)
-
-
 class RowCheck:
     """Which of the loaded rows of a source are valid.
 
@@ -41,19 +27,18 @@ class RowCheck:
         blanked: cells made missing per rule.
     """
 
-    def __init__(self, source: Source, num_rows: int, num_ragged: int, config: DataConfig) -> None:
+    def __init__(self, source: Source, num_rows: int, config: DataConfig) -> None:
         """Start with every row valid.
 
         Args:
-            source: of the rows, for messages.
-            num_rows: rows that were loaded.
-            num_ragged: rows that were left out for their number of fields.
+            source: of the rows, after a whole pass.
+            num_rows: rows that the pass had.
             config: gives the policy, `on_invalid`.
 
         Raises:
             DataError: if there are no rows, or ragged ones and the policy is "error".
         """
-        self.num_read = num_rows + num_ragged
+        self.num_read = num_rows + source.num_ragged
         self.valid: BoolArray = np.ones(num_rows, dtype=bool)
         self.dropped: Counter[str] = Counter()
         self.blanked: Counter[str] = Counter()
@@ -62,12 +47,10 @@ class RowCheck:
         if not self.num_read:
             msg = f"{source.name}: the file has no data rows"
             raise DataError(msg)
-        if num_ragged:
-            self._drop_ragged(num_ragged)
+        if source.num_ragged:
+            self._drop_ragged(source.num_ragged)
 
-    def require(
-        self, ok: BoolArray, *, rule: str, column: str, expected: str, values: pa.ChunkedArray
-    ) -> None:
+    def require(self, ok: BoolArray, *, rule: str, column: str, expected: str) -> None:
         """Apply one rule to the rows that are still valid.
 
         Args:
@@ -75,23 +58,20 @@ class RowCheck:
             rule: short name, under which dropped rows are counted.
             column: name in the source.
             expected: the rule as a phrase that continues "column x": "must not be blank".
-            values: [num_rows] the column's values in the source.
 
         Raises:
             DataError: if a row breaks the rule and the policy is "error".
         """
-        if count := self._count_invalid(ok, column, expected, values):
+        if count := self._count_invalid(ok, column, expected):
             self.dropped[rule] += count
             self.valid &= ok
 
-    def require_cells(
-        self, ok: BoolArray, *, rule: str, column: str, expected: str, values: pa.ChunkedArray
-    ) -> None:
+    def require_cells(self, ok: BoolArray, *, rule: str, column: str, expected: str) -> None:
         """As `require`, for an optional value: the policy "drop" drops the cell, not the row.
 
         The caller makes the cell a missing value where `ok` is false.
         """
-        self.blanked[rule] += self._count_invalid(ok, column, expected, values)
+        self.blanked[rule] += self._count_invalid(ok, column, expected)
 
     def require_rows(self) -> None:
         """Require that a valid row is left.
@@ -106,16 +86,15 @@ class RowCheck:
     def _drop_ragged(self, count: int) -> None:
         if not self._drop:
             shown = [
-                f"{self._source.place} {line} ({fields} fields)"
-                for line, fields in islice(self._source.ragged(), SHOWN)
+                f"{place} ({fields} fields)"
+                for place, fields in islice(self._source.ragged(), SHOWN)
             ]
-            rule = f"every row must have {len(self._source.header)} fields, like the header"
+            fields = len(self._source.header)
+            rule = f"every row must have {fields} fields, like the first"
             raise self._error(rule, count, shown)
         self.dropped["wrong_number_of_fields"] += count
 
-    def _count_invalid(
-        self, ok: BoolArray, column: str, expected: str, values: pa.ChunkedArray
-    ) -> int:
+    def _count_invalid(self, ok: BoolArray, column: str, expected: str) -> int:
         """Number of valid rows that break a rule.
 
         Raises:
@@ -123,19 +102,15 @@ class RowCheck:
         """
         rows = np.flatnonzero(self.valid & ~ok)
         if len(rows) and not self._drop:
-            shown = self._show(rows[:SHOWN], values)
+            shown = self._show(column, rows[:SHOWN])
             raise self._error(f"column {column!r} {expected}", len(rows), shown)
         return len(rows)
 
-    def _show(self, rows: Int64Array, values: pa.ChunkedArray) -> list[str]:
+    def _show(self, column: str, rows: Int64Array) -> list[str]:
         """Place and value of each of `rows`."""
-        cells = values.take(pa.array(rows))
-        if pa.types.is_timestamp(cells.type):  # Python's own end in the year 9999
-            cells = cells.cast(pa.string())
-        return [
-            f"{self._source.place} {place} ({_shorten(cell)})"
-            for place, cell in zip(self._source.places(rows), cells.to_pylist(), strict=True)
-        ]
+        cells = self._source.cells(column, rows)
+        places = self._source.places(rows)
+        return [f"{place} ({_shorten(cell)})" for place, cell in zip(places, cells, strict=True)]
 
     def _error(self, rule: str, count: int, shown: Sequence[str]) -> DataError:
         rows = "1 invalid row" if count == 1 else f"{count:,} invalid rows"

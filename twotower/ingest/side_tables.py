@@ -12,17 +12,20 @@ from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, TableConfig
 from twotower.data.features import Features
+from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
-from twotower.ingest.convert import as_ids, blank, settle_ids
+from twotower.ingest.codes import Codes
+from twotower.ingest.convert import as_ids
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
+from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.open_file import open_source
 from twotower.ingest.recognised_names import (
     find_feature,
     find_file,
     require_id,
 )
-from twotower.ingest.row_check import RowCheck, load_columns
+from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
 from twotower.ingest.usual_names import FILES
 
@@ -33,24 +36,28 @@ class SideTable:
 
     Attributes:
         file: name of the raw file.
-        ids: [num_rows] distinct int64 or string ids.
+        ids: as the file holds them, all rows.
+        column: [num_rows] distinct int64 or string ids of the valid rows.
         features: by declared name, each with num_rows values.
         num_read: rows in the file.
         dropped: rows dropped per rule.
         blanked: cells made missing per rule.
+        why_text: what makes the ids text where most of them are integers; None: nothing.
     """
 
     file: str
-    ids: pa.ChunkedArray
+    ids: Ids
+    column: pa.Array
     features: Mapping[str, RawFeature]
     num_read: int
     dropped: Mapping[str, int]
     blanked: Mapping[str, int]
+    why_text: str | None
 
     def filter(self, rows: BoolArray) -> "SideTable":
         """The rows where `rows` is true."""
         features = {name: feature.filter(rows) for name, feature in self.features.items()}
-        return replace(self, ids=self.ids.filter(pa.array(rows)), features=features)
+        return replace(self, column=self.column.filter(pa.array(rows)), features=features)
 
 
 def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
@@ -72,19 +79,34 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     source = open_source(path, config, table_config.format)
     id_name = require_id(source, role, table_config.id)
     names = _feature_columns(source, role, table_config)
-    table, check = load_columns(source, [id_name, *names.values()], config)
+    table = source.read(list(dict.fromkeys([id_name, *names.values()])))
+    check = RowCheck(source, table.num_rows, config)
     where = f"{source.name}: column"
-    ids = _check_ids(table[id_name], id_name, check, f"{where} {id_name!r}")
+    ids = _read_ids(source, table[id_name], id_name, config, role)
+    _check_ids(ids, id_name, check, table_config.id_type)
     features = {
         feature: read_feature(
-            table[name], name, table_config.features[feature], check, f"{where} {name!r}"
+            table[name],
+            name,
+            table_config.features[feature],
+            check,
+            where=f"{where} {name!r}",
+            decimal=config.decimal,
         )
         for feature, name in names.items()
     }
     check.require_rows()
-    loaded = SideTable(path.name, ids, features, check.num_read, check.dropped, check.blanked)
-    valid = loaded.filter(check.valid)
-    return replace(valid, ids=settle_ids(valid.ids, typed=source.typed))
+    loaded = SideTable(
+        path.name,
+        ids,
+        ids.column,
+        features,
+        check.num_read,
+        check.dropped,
+        check.blanked,
+        why_text=_why_text(source, ids.raw, path.name) if table_config.id_type == "auto" else None,
+    )
+    return loaded.filter(check.valid)
 
 
 def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
@@ -100,7 +122,7 @@ def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
     train = pd.Index(train_ids.unique())
     if table is None:
         return Entities(Vocabulary(train.sort_values()), Features())
-    ids = pd.Index(table.ids.to_pandas())
+    ids = pd.Index(table.column.to_pandas())
     rows = ids.argsort().astype(np.int64)
     vocabulary = ids[rows]
     in_train = np.asarray(vocabulary.isin(train))
@@ -129,19 +151,37 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
     return {feature: column for feature, column in columns.items() if column is not None}
 
 
-def _check_ids(column: pa.ChunkedArray, name: str, check: RowCheck, where: str) -> pa.ChunkedArray:
-    ids = as_ids(column, where)
+def _read_ids(
+    source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
+) -> Ids:
+    codes = Codes()
+    where = f"{source.name}: column {name!r}"
+    for chunk in column.chunks:
+        codes.add(as_ids(chunk, where))
+    raw = RawIds(*codes.finish(), source.typed, where, [name])
+    key = f"data.{role}.id_type"
+    integers = choose_integers(raw, getattr(config, role).id_type, key)
+    return raw.settle(integers=integers, text=IdText(nfc=config.unicode == "nfc"))
+
+
+def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
+    position = ids.odd_text()
+    if position is None:
+        return None
+    row = int(np.argmax(ids.codes == position))
+    return f"{ids.values[position].as_py()!r} ({file}, {source.place(row)})"
+
+
+def _check_ids(ids: Ids, name: str, check: RowCheck, id_type: str) -> None:
+    check.require(~ids.blank, rule="blank_id", column=name, expected="must not be blank")
     check.require(
-        ~blank(column), rule="blank_id", column=name, expected="must not be blank", values=column
+        ids.present,
+        rule="bad_id",
+        column=name,
+        expected=f"must be an integer (id_type: {id_type})",
     )
     # Of the rows with one id, the first that is valid so far is kept.
-    repeated = np.zeros(len(ids), dtype=bool)
-    repeated[check.valid] = ids.filter(pa.array(check.valid)).to_pandas().duplicated().to_numpy()
-    check.require(
-        ~repeated,
-        rule="duplicate_id",
-        column=name,
-        expected="must not repeat an id",
-        values=column,
-    )
-    return ids
+    repeated = np.zeros(len(check.valid), dtype=bool)
+    valid = ids.column.filter(pa.array(check.valid))
+    repeated[check.valid] = valid.to_pandas().duplicated().to_numpy()
+    check.require(~repeated, rule="duplicate_id", column=name, expected="must not repeat an id")

@@ -17,7 +17,7 @@ def facts_of(catalogue: Catalogue, interactions: Interactions) -> DataFacts:
         num_rows=len(interactions),
         num_users=len(set(interactions.user_idx.tolist())),
         num_items=len(set(interactions.item_idx.tolist())),
-        has_order=bool(interactions.later_rows(len(catalogue.users)).any()),
+        has_order=bool(interactions.later_rows().any()),
         user_features=bool(catalogue.users.features.columns),
         item_features=bool(catalogue.items.features.columns),
     )

@@ -53,7 +53,7 @@ class History:
         weight = _sums(pair_of_row, interactions.weight, len(items))
         recency = _recency(interactions, num_users, config.history_half_life)
         if config.history_decay:  # without it, no rows need to be sorted by time
-            recency *= (1 - config.history_decay) ** interactions.later_rows(num_users)
+            recency *= (1 - config.history_decay) ** interactions.later_rows()
         recent = _sums(pair_of_row, interactions.weight * recency, len(items))
         if config.weight_exponent != 1:
             recent *= power(weight, config.weight_exponent - 1)

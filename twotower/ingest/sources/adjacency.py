@@ -1,6 +1,6 @@
 """Adjacency lists: one line per user, the user's id and then item ids, without a header."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +9,18 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import Int64Array
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.raw_bytes import read_text
+from twotower.ingest.sources.raw_text import RawText, blank
 from twotower.ingest.sources.source import Source
 
 
 def open_adjacency(path: Path, config: DataConfig) -> Source:
     """Open adjacency lists with ids between white space, or between `data.separator`."""
-    return AdjacencySource(str(path), read_text(path, config.encoding), config.separator)
+    with RawText(path, config.encoding).open() as text:
+        return AdjacencySource(str(path), text.read(), config.separator)
 
 
 class AdjacencySource(Source):
     """Adjacency lists as a table of pairs with the columns `user` and `item`."""
-
-    place = "line"
 
     def __init__(self, name: str, data: bytes, separator: str | None) -> None:
         """Split the lines.
@@ -30,10 +29,15 @@ class AdjacencySource(Source):
             name: for messages.
             data: UTF-8 without byte-order mark.
             separator: between ids; None: any white space.
+
+        Raises:
+            DataError: if all lines are blank.
         """
         super().__init__(name, ("user", "item"))
         lines = pc.split_pattern(pa.array([data], pa.large_string()), "\n").flatten()
         lines = pc.utf8_trim_whitespace(lines)
+        if not len(lines) or not pc.any(pc.not_equal(lines, "")).as_py():
+            raise blank(name)
         filled = np.flatnonzero(pc.not_equal(lines, "").to_numpy(zero_copy_only=False))
         fields = _split(lines.take(pa.array(filled)), separator)
         num_items = pc.list_value_length(fields).to_numpy() - 1
@@ -45,13 +49,13 @@ class AdjacencySource(Source):
         self._columns = {"user": users, "item": tokens.filter(pa.array(is_item))}
         self._lines = np.repeat(filled + 1, num_items)
 
-    def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """See Source.load; a line may have any number of items."""
-        return pa.table({name: self._columns[name] for name in columns}), 0
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Source.batches; a line may have any number of items."""
+        yield pa.record_batch({name: self._columns[name] for name in columns})
 
-    def places(self, rows: Int64Array) -> list[int]:
+    def places(self, rows: Int64Array) -> list[str]:
         """See Source.places."""
-        return [int(line) for line in self._lines[rows]]
+        return [f"line {line}" for line in self._lines[rows]]
 
 
 def _split(lines: pa.Array, separator: str | None) -> pa.Array:

@@ -1,6 +1,7 @@
 """Parquet files, whose columns have types."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,13 +9,15 @@ import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.raw_bytes import read_bytes
+from twotower.ingest.sources.raw_text import is_gzip, read_bytes
 from twotower.ingest.sources.source import Source
+
+BATCH_ROWS = 1 << 17
 
 
 def open_parquet(path: Path, config: DataConfig) -> Source:  # noqa: ARG001 - as in every row
     """Open a Parquet file."""
-    return ParquetSource(str(path), read_bytes(path))
+    return ParquetSource(path)
 
 
 class ParquetSource(Source):
@@ -22,38 +25,43 @@ class ParquetSource(Source):
 
     typed = True
 
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, path: Path) -> None:
         """Read the schema.
-
-        Args:
-            name: for messages.
-            data: content of the file.
 
         Raises:
             DataError: if this is not a Parquet file, or a column name occurs twice.
         """
+        self._path = path
+        # In a gzip file no column can be found without undoing all of it.
+        self._data = read_bytes(path) if is_gzip(path) else None
+        with self._open() as file:
+            super().__init__(str(path), file.schema_arrow.names)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Source.batches; columns keep their types."""
+        with self._open() as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+                yield _plain_text(batch)
+
+    @contextmanager
+    def _open(self) -> Iterator[pq.ParquetFile]:
+        """The file, closed afterwards: Windows cannot replace an open one."""
         try:
-            self._file = pq.ParquetFile(pa.BufferReader(data))
+            source = self._path if self._data is None else pa.BufferReader(self._data)
+            with pq.ParquetFile(source) as file:
+                yield file
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(name, error) from None
-        super().__init__(name, self._file.schema_arrow.names)
-
-    def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """See Source.load; columns keep their types."""
-        try:
-            return _plain_text(self._file.read(columns=list(columns))), 0
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(self.name, error) from None
+            if not self._path.is_file():
+                read_bytes(self._path)  # says why
+            reason = " ".join(str(error).split())
+            msg = f"{self._path}: damaged or not a Parquet file: {reason}"
+            raise DataError(msg) from None
 
 
-def _damaged(name: str, error: Exception) -> DataError:
-    return DataError(f"{name}: damaged or not a Parquet file: {' '.join(str(error).split())}")
-
-
-def _plain_text(table: pa.Table) -> pa.Table:
+def _plain_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Views, as Polars writes text, as plain strings or bytes, on which every kernel works."""
-    fields = [field.with_type(_without_views(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields))
+    fields = [field.with_type(_without_views(field.type)) for field in batch.schema]
+    return batch.cast(pa.schema(fields))
 
 
 def _without_views(kind: pa.DataType) -> pa.DataType:

@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from twotower.common.arrays import Int64Array
@@ -16,11 +18,10 @@ class Source(ABC):
         name: what messages call it; for a file, its path as the user wrote it.
         header: distinct column names.
         typed: whether the source itself says what is a number and what is text (Parquet does).
-        place: what a position in it is called: "line" or "row".
+        num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
-    place = "row"
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
         """Check the header.
@@ -30,6 +31,7 @@ class Source(ABC):
         """
         self.name = name
         self.header = tuple(header)
+        self.num_ragged = 0
         repeated = sorted({column for column in header if header.count(column) > 1})
         if repeated:
             names = ", ".join(repr(column) for column in repeated)
@@ -37,17 +39,43 @@ class Source(ABC):
             raise DataError(msg)
 
     @abstractmethod
-    def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """The named columns, and how many rows were left out for their number of fields.
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """One pass over the named columns (distinct), some rows at a time, in order.
 
         Raises:
             DataError: if the data is damaged.
         """
 
-    def places(self, rows: Int64Array) -> list[int]:
-        """Line (or row) of each of the loaded rows `rows` (ascending), from 1, as editors count."""
-        return [int(row) + 1 for row in rows]
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """The named columns (distinct), whole."""
+        batches = list(self.batches(columns))
+        if not batches:
+            return pa.table({name: pa.array([], pa.string()) for name in columns})
+        return pa.Table.from_batches(batches)
 
-    def ragged(self) -> Iterator[tuple[int, int]]:
-        """(line, number of fields) of each row that `load` left out."""
+    def cells(self, column: str, rows: Int64Array) -> list[Any]:
+        """Values of a column in the rows `rows` (ascending), from another pass."""
+        found: list[Any] = []
+        start = 0
+        for batch in self.batches([column]):
+            inside = rows[(rows >= start) & (rows < start + len(batch))]
+            cells = batch[column].take(pa.array(inside - start))
+            if pa.types.is_timestamp(cells.type):  # Python's own end in the year 9999
+                cells = cells.cast(pa.string())
+            found += cells.to_pylist()
+            start += len(batch)
+            if len(found) == len(rows):
+                break
+        return found
+
+    def places(self, rows: Int64Array) -> list[str]:
+        """Where each of the rows `rows` (ascending) is: "line 3", as editors count, or "row 2"."""
+        return [f"row {row + 1}" for row in rows.tolist()]
+
+    def place(self, row: int) -> str:
+        """Where one row is."""
+        return self.places(np.array([row], dtype=np.int64))[0]
+
+    def ragged(self) -> Iterator[tuple[str, int]]:
+        """(place, number of fields) of each row that a pass leaves out."""
         return iter(())

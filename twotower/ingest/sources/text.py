@@ -2,104 +2,129 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
-from twotower.ingest.sources.raw_bytes import read_text
+from twotower.ingest.sources.raw_text import UNIT, RawText, blank
 from twotower.ingest.sources.source import Source
 
 BLOCK_BYTES = 1 << 24
 """Bytes parsed at once; no row may be longer."""
+VALUE = re.compile(r"\s*[+-]?[0-9][0-9.,:/T Z+-]*\s*")
+"""A number or a date: no column has such a name."""
 csv.field_size_limit(BLOCK_BYTES)  # Python's own limit is 128 KiB
 
 
 def open_csv(path: Path, config: DataConfig) -> Source:
     """Open comma-separated text, or text with the separator of `data.separator`."""
-    return _open(path, config, ",")
+    return TextSource(path, config, ",")
 
 
 def open_tsv(path: Path, config: DataConfig) -> Source:
     """Open tab-separated text, or text with the separator of `data.separator`."""
-    return _open(path, config, "\t")
-
-
-def _open(path: Path, config: DataConfig, separator: str) -> Source:
-    text = read_text(path, config.encoding)
-    return TextSource(str(path), text, config.separator or separator)
+    return TextSource(path, config, "\t")
 
 
 class TextSource(Source):
-    """Delimited text with a header; quoted fields may contain line breaks."""
+    """Delimited text; quoted fields may contain line breaks."""
 
-    place = "line"
-
-    def __init__(self, name: str, data: bytes, separator: str) -> None:
+    def __init__(self, path: Path, config: DataConfig, separator: str) -> None:
         """Read the header.
 
         Args:
-            name: for messages.
-            data: UTF-8 without byte-order mark, not blank.
-            separator: one ASCII character.
+            path: of the file.
+            config: separator, encoding, and whether there is a header.
+            separator: unless `config` has one.
 
         Raises:
-            DataError: if a column name occurs twice, or the header has a stray quotation mark.
+            DataError: if a column name occurs twice, the header has a stray quotation mark, or
+                looks like a row of data.
         """
-        self.name = name
-        self._data = data
-        self._separator = separator
+        self.name = str(path)
+        self._separator = config.separator or separator
+        self._delimiter = self._separator if len(self._separator) == 1 else UNIT.decode()
+        self._text = RawText(path, config.encoding, self._separator)
+        if all(not cell.strip() for _, row in self._rows() for cell in row):  # ends at the first
+            raise blank(self.name)
         rows = self._rows()
-        super().__init__(name, next(rows)[1])
-        self._first_line = next(rows, (None, []))[0]
+        line, header = next(rows)
+        self._header_line = line if config.header else 0
+        first = next(rows, (None, []))[0] if config.header else line
+        rows.close()
+        if config.header:
+            self._check_header(header)
+        else:
+            header = [str(number + 1) for number in range(len(header))]
+        super().__init__(self.name, header)
+        self._first_line = first
+        self._num_lines = 0
+        self._has_quotes = False
 
-    def load(self, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """See Source.load; cells are strings, an empty cell is an empty string."""
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Source.batches; cells are strings, an empty cell is an empty string."""
         if self._first_line is None:
-            return pa.table({name: pa.array([], pa.string()) for name in columns}), 0
-        start = 0
-        for _ in range(self._first_line - 1):
-            start = self._data.index(b"\n", start) + 1
-        body = self._data[start:]
-        table, num_ragged = self._parse(body, columns)
-        num_lines = body.count(b"\n") + (not body.endswith(b"\n"))
-        if b'"' in body and table.num_rows + num_ragged < num_lines:
+            self.num_ragged = 0
+            return
+        ragged: list[None] = []
+        num_rows = 0
+        with self._text.open() as text:
+            for _ in range(self._first_line - 1):
+                text.readline()
+            counted = _Counted(text)
+            for batch in self._parse(counted, columns, ragged):
+                num_rows += len(batch)
+                yield batch
+        self.num_ragged = len(ragged)
+        if counted.has_quotes and num_rows + len(ragged) < counted.num_lines:
             self._check_quotes()
-        return table, num_ragged
 
-    def places(self, rows: Int64Array) -> list[int]:
+    def places(self, rows: Int64Array) -> list[str]:
         """See Source.places; a row of several lines has its first line."""
         if not len(rows):
             return []
         targets = set(rows.tolist())
         regular = (line for line, row in self._body_rows() if len(row) == len(self.header))
         lines = islice(regular, int(rows[-1]) + 1)
-        return [line for index, line in enumerate(lines) if index in targets]
+        return [f"line {line}" for index, line in enumerate(lines) if index in targets]
 
-    def ragged(self) -> Iterator[tuple[int, int]]:
+    def ragged(self) -> Iterator[tuple[str, int]]:
         """See Source.ragged."""
         for line, row in self._body_rows():
             if len(row) != len(self.header):
-                yield line, len(row)
+                yield f"line {line}", len(row)
 
-    def _parse(self, body: bytes, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        ragged: list[None] = []
+    def _check_header(self, header: Sequence[str]) -> None:
+        if all(VALUE.fullmatch(cell) for cell in header):
+            shown = ", ".join(cell.strip() for cell in header[:5])
+            msg = (
+                f"{self.name}: is there a header? The first row looks like data ({shown}); if so, "
+                "set data.header: false, and give the columns by their position, from 1"
+            )
+            raise DataError(msg)
 
+    def _parse(
+        self, text: "_Counted", columns: Sequence[str], ragged: list[None]
+    ) -> Iterator[pa.RecordBatch]:
         def skip(_row: object) -> str:
             ragged.append(None)
             return "skip"
 
         try:
-            table = arrow_csv.read_csv(
-                pa.BufferReader(body),
+            batches = arrow_csv.open_csv(
+                pa.PythonFile(text, mode="r"),
                 arrow_csv.ReadOptions(column_names=self.header, block_size=BLOCK_BYTES),
                 arrow_csv.ParseOptions(
-                    delimiter=self._separator, newlines_in_values=True, invalid_row_handler=skip
+                    delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=skip
                 ),
                 arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(columns, pa.string()),
@@ -107,10 +132,21 @@ class TextSource(Source):
                     strings_can_be_null=False,
                 ),
             )
+            for batch in batches:
+                yield self._unreplaced(batch)
         except pa.ArrowInvalid as error:
             msg = f"{self.name}: cannot parse the file as a table: {error}"
             raise DataError(msg) from None
-        return table, len(ragged)
+
+    def _unreplaced(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """With the separator itself in quoted cells."""
+        if self._delimiter == self._separator:
+            return batch
+        cells = [
+            pc.replace_substring(column, self._delimiter, self._separator)
+            for column in batch.columns
+        ]
+        return pa.RecordBatch.from_arrays(cells, schema=batch.schema)
 
     def _check_quotes(self) -> None:
         """Refuse a stray quote, which would hide rows inside a field.
@@ -121,24 +157,49 @@ class TextSource(Source):
         for _ in self._rows(strict=True):
             pass
 
-    def _rows(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    def _rows(self, *, strict: bool = False) -> Generator[tuple[int, list[str]]]:
         """(line where it starts, fields) of every row that is not an empty line."""
-        lines = io.TextIOWrapper(io.BytesIO(self._data), encoding="utf-8", newline="\n")
-        reader = csv.reader(lines, delimiter=self._separator, strict=strict)
-        start = 1
-        try:
-            for row in reader:
-                if row:
-                    yield start, row
-                start = reader.line_num + 1
-        except csv.Error as error:
-            msg = (
-                f"{self.name}: line {start}: stray or unclosed quotation mark ({error}); "
-                "enclose the field in quotation marks and double the one inside"
-            )
-            raise DataError(msg) from None
+        with self._text.open() as text:
+            lines = io.TextIOWrapper(text, encoding="utf-8", newline="\n")
+            reader = csv.reader(lines, delimiter=self._delimiter, strict=strict)
+            start = 1
+            try:
+                for row in reader:
+                    if row:
+                        yield start, row
+                    start = reader.line_num + 1
+            except csv.Error as error:
+                msg = (
+                    f"{self.name}: line {start}: stray or unclosed quotation mark ({error}); "
+                    "enclose the field in quotation marks and double the one inside"
+                )
+                raise DataError(msg) from None
 
     def _body_rows(self) -> Iterator[tuple[int, list[str]]]:
         rows = self._rows()
-        next(rows)
+        if self._header_line:
+            next(rows)
         return rows
+
+
+class _Counted(io.RawIOBase):
+    """Passes a stream on and counts its lines."""
+
+    def __init__(self, text: IO[bytes]) -> None:
+        self._text = text
+        self.num_lines = 0
+        self.has_quotes = False
+        self._last = b"\n"
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._text.read(size)
+        if data:
+            self.num_lines += data.count(b"\n")
+            self.has_quotes = self.has_quotes or b'"' in data
+            self._last = data[-1:]
+        elif self._last != b"\n":
+            self.num_lines, self._last = self.num_lines + 1, b"\n"
+        return data

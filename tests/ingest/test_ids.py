@@ -1,0 +1,124 @@
+"""Ids: what they were, one type for all, and no other id for a blank."""
+
+import datetime as dt
+import unicodedata
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from twotower.common.errors import DataError
+from twotower.data.id_text import IdText
+from twotower.ingest.codes import Codes
+from twotower.ingest.convert import as_ids
+from twotower.ingest.ids import RawIds, choose_integers, describe_ids
+
+
+def raw_ids(values, kind=None, *, typed=False, headers=()) -> RawIds:
+    codes = Codes()
+    for value in values:  # batches of one row
+        codes.add(as_ids(pa.array([value], kind), "f: column 'u'"))
+    return RawIds(*codes.finish(), typed, "f: column 'u'", headers)
+
+
+def settled(values, *, typed=False, id_type="auto", nfc=False):
+    raw = raw_ids(values, typed=typed)
+    integers = choose_integers(raw, id_type, "data.users.id_type")
+    return raw.settle(integers=integers, text=IdText(nfc)).column.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "typed", "expected"),
+    [
+        (["1", "20", "-3", "0"], False, [1, 20, -3, 0]),
+        (["1", "007"], False, ["1", "007"]),
+        (["1", "NA"], False, ["1", "NA"]),
+        (["1", "-0"], False, ["1", "-0"]),
+        (["1.0", "2.00", "1"], False, [1, 2, 1]),
+        (["1.0", "1.5"], False, ["1.0", "1.5"]),
+        (["1", " 2", "2 ", "\u00a02"], False, [1, 2, 2, 2]),
+        ([" a", "a", "\ufeffa\t"], False, ["a", "a", "a"]),
+        (["1", "", " "], False, [1, None, None]),
+        (["9223372036854775807"], False, [9223372036854775807]),
+        (["9223372036854775808"], False, ["9223372036854775808"]),
+        (["1", "2"], True, ["1", "2"]),
+        ([1, 2], True, [1, 2]),
+    ],
+)
+def test_the_type_is_decided_over_the_column(values, typed, expected):
+    assert settled(values, typed=typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "typed", "id_type", "expected"),
+    [
+        (["1", "1.0"], False, "text", ["1", "1.0"]),
+        (["1", "guest", "007"], False, "integer", [1, None, None]),
+        (["1", "2"], True, "integer", [1, 2]),
+        ([1, 2], True, "text", ["1", "2"]),
+    ],
+)
+def test_a_declared_type(values, typed, id_type, expected):
+    assert settled(values, typed=typed, id_type=id_type) == expected
+
+
+def test_letters_and_their_accents_are_composed_on_request():
+    cafe = ["caf\u00e9", "cafe\u0301", "한국", unicodedata.normalize("NFD", "한국")]
+    assert len(set(settled(cafe))) == 4
+    assert settled(cafe, nfc=True) == [cafe[0], cafe[0], cafe[2], cafe[2]]
+
+
+@pytest.mark.parametrize("nfc", [False, True])
+def test_one_id_is_written_as_a_column_of_them(nfc):
+    texts = [f"{space}a{space}\u0301{space}" for space in map(chr, range(0x3100))]
+    text = IdText(nfc)
+    assert text.column(pa.array(texts)).to_pylist() == [text.one(one) for one in texts]
+
+
+def test_what_makes_ids_text():
+    assert raw_ids(["1", "2", "guest", "3"]).odd_text() == 2
+    assert raw_ids(["1", "user_id", "2"], headers=["user_id"]).are_integers
+    assert raw_ids(["a1", "7", "b2", "c3"]).odd_text() is None
+    assert raw_ids(["1", "2"]).odd_text() is None
+
+
+def test_parquet_ids():
+    ints = [[1, None], [1.0, float("nan")]]
+    assert as_ids(pa.array(ints[0], pa.uint32()), "f").to_pylist() == [1, None]
+    assert as_ids(pa.array(ints[1]), "f").to_pylist() == [1, None]
+    decimals = pa.array(["12", None]).cast(pa.decimal128(20, 3))
+    assert as_ids(decimals, "f").to_pylist() == [12, None]
+    assert as_ids(pa.array(["a", "b"]).dictionary_encode(), "f").to_pylist() == ["a", "b"]
+    assert as_ids(pa.array([b"a"]), "f").to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.5],
+        [True],
+        [dt.date(2024, 1, 1)],
+        np.array([2**64 - 1], dtype=np.uint64),
+        [b"\xff"],
+        [[1]],
+    ],
+    ids=str,
+)
+def test_other_types_are_not_ids(values):
+    with pytest.raises(DataError, match=r"f\.parquet: column 'u': ids must be text or 64-bit"):
+        as_ids(pa.array(values), "f.parquet: column 'u'")
+
+
+def test_describe_ids_shows_what_makes_them_text():
+    assert describe_ids(pa.array(["1", "007"])) == "text such as '007'"
+    assert describe_ids(pa.array(["1"])) == "text such as '1'"
+    assert describe_ids(pa.array([5, 7])) == "integers such as 5"
+
+
+def test_batches_of_text_and_of_integers_are_text():
+    codes = Codes()
+    for batch in (pa.array([7, None]), pa.array(["7", "a"])):
+        codes.add(batch)
+    assert codes.mixed
+    values, positions = codes.finish()
+    assert (values.to_pylist(), positions.tolist()) == (["7", "a"], [0, -1, 0, 1])

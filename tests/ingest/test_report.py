@@ -1,0 +1,97 @@
+"""What metrics/data.json and the terminal say of held-out rows tied with training rows."""
+
+import pytest
+
+from twotower.common.errors import DataError
+from twotower.ingest.report import summary
+
+NOTE = (
+    "rows share user and second with training rows; split.strategy: cutoff, "
+    "or temporal with split.ties: together, keeps such rows together"
+)
+
+
+def baskets(num_users: int, dates: list[str]) -> str:
+    """Six items a date, in the order of the items."""
+    lines = [
+        f"{user},{item},{date}"
+        for user in range(num_users)
+        for place, date in enumerate(dates)
+        for item in range(6 * place, 6 * place + 6)
+    ]
+    return "\n".join(["user,item,date", *lines]) + "\n"
+
+
+TWO_DATES = baskets(40, ["2025-03-01", "2025-03-08"])
+
+
+def tied(report):
+    return {name: hidden["tied_rows"] for name, hidden in report["hidden"].items()}
+
+
+def test_parts_of_baskets_are_counted(shop):
+    shop.bare(TWO_DATES)
+    report = shop.run()
+    assert report["rows"] == {"train": 360, "validation": 80, "test": 40, "total": 480}
+    assert report["hidden"]["test"]["train_rows_later_share"] == 0
+    # Of the six items of the second date, three are in training, two in validation, one in test.
+    assert tied(report) == {"validation": 80, "test": 40}
+    assert summary(report).splitlines()[-1] == f"  80 validation and 40 test {NOTE}"
+
+
+def test_test_rows_tied_with_validation_rows_alone_are_counted(shop):
+    shop.bare("user,item,timestamp\n1,10,1\n1,11,2\n1,12,3\n1,13,3\n2,10,3\n2,11,4\n")
+    report = shop.run()
+    assert tied(report) == {"validation": 0, "test": 1}
+    assert summary(report).splitlines()[-1] == f"  1 test {NOTE}"
+
+
+def test_a_moment_is_a_second_as_in_the_prepared_files(shop):
+    shop.bare("user,item,timestamp\n1,10,1\n1,11,2.2\n1,12,2.7\n2,10,1\n2,11,2\n")
+    shop.split = {"validation": 0, "test": 0.1}
+    assert tied(shop.run()) == {"validation": 0, "test": 1}
+    assert shop.read("test")["item_id"].tolist() == [12, 11]
+    shop.split["ties"] = "together"
+    assert tied(shop.run()) == {"validation": 0, "test": 0}
+    assert shop.read("test")["item_id"].tolist() == [11, 12, 11]
+
+
+@pytest.mark.parametrize("strategy", ["temporal", "leave_last_out", "random"])
+def test_together_holds_out_whole_baskets(shop, strategy):
+    shop.bare(baskets(40, ["2025-03-01", "2025-03-08", "2025-03-09"]))
+    shop.split |= {"strategy": strategy, "ties": "together"}
+    report = shop.run()
+    assert report["rows"] == {"train": 240, "validation": 240, "test": 240, "total": 720}
+    assert tied(report) == {"validation": 0, "test": 0}
+    assert "share user and second" not in summary(report)
+
+
+def test_cutoff_ties_no_rows(shop):
+    shop.bare(baskets(40, ["2025-03-01", "2025-03-08", "2025-03-09"]))
+    shop.split["strategy"] = "cutoff"
+    assert tied(shop.run()) == {"validation": 0, "test": 0}
+
+
+def test_a_split_that_no_basket_is_left_for_is_an_error(shop):
+    shop.bare(TWO_DATES)
+    shop.split["ties"] = "together"
+    with pytest.raises(DataError, match=r"^split\.validation: no rows are left .* set it to 0"):
+        shop.run()
+    shop.split["validation"] = 0
+    assert shop.run()["rows"] == {"train": 240, "validation": 0, "test": 240, "total": 480}
+    shop.bare(baskets(40, ["2025-03-01"]))
+    with pytest.raises(DataError, match=r"^split\.test: no rows .* split\.ties: file_order$"):
+        shop.run()
+
+
+def test_together_needs_times(shop):
+    shop.bare("user,item\n1,13\n2,11\n1,12\n2,10\n")
+    shop.split["ties"] = "together"
+    with pytest.raises(DataError, match=r"csv: split\.ties: together needs the time of each event"):
+        shop.run()
+
+
+def test_a_given_split_stays_as_it_is(shop):
+    shop.bare("user,item,part\n1,13,train\n2,11,train\n1,12,test\n2,10,test\n")
+    shop.split |= {"strategy": "given", "column": "part", "ties": "together"}
+    assert shop.run()["rows"] == {"train": 2, "validation": 0, "test": 2, "total": 4}

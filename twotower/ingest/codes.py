@@ -1,0 +1,41 @@
+"""A column that is read in batches: each distinct value once, and which of them a row has."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+class Codes:
+    """Distinct values of a column in the order in which they come, and each row's code.
+
+    Text of any length becomes four bytes a row.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: list[pa.DictionaryArray] = []
+
+    def add(self, column: pa.Array) -> None:
+        """Take the next rows, string or int64."""
+        self._chunks.append(column.dictionary_encode())
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some batches had strings and some integers."""
+        return len({chunk.type for chunk in self._chunks}) > 1
+
+    def finish(self) -> tuple[pa.Array, NDArray[np.int32]]:
+        """[num_values] distinct values, without null, and [num_rows] the position of each row's.
+
+        The position of null is -1. Values are strings if only some batches had integers.
+        """
+        if not self._chunks:
+            return pa.array([], pa.string()), np.empty(0, dtype=np.int32)
+        chunks = self._chunks
+        if self.mixed:
+            chunks = [
+                pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string()))
+                for c in chunks
+            ]
+        unified = pa.chunked_array(chunks).unify_dictionaries().chunks
+        codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in unified]
+        return unified[0].dictionary, np.concatenate(codes)

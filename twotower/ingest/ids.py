@@ -1,0 +1,171 @@
+"""Ids of users or items: integers or text, decided once for table and interactions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from twotower.common.arrays import BoolArray
+from twotower.common.errors import DataError
+from twotower.data.id_text import IdText
+
+INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
+"""Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
+
+
+@dataclass(frozen=True)
+class RawIds:
+    """A column of ids as the source holds it.
+
+    Attributes:
+        values: [num_values] distinct values, string or int64.
+        codes: [num_rows] position in `values`; -1 for null.
+        typed: whether the source itself says whether ids are text.
+        where: source and column, for messages.
+        headers: names that the column has; a repeated header does not make ids text.
+    """
+
+    values: pa.Array
+    codes: NDArray[np.int32]
+    typed: bool
+    where: str
+    headers: Sequence[str] = ()
+
+    @property
+    def are_integers(self) -> bool:
+        """Whether all are integers, by their type or, in a source without types, their form."""
+        if self.typed:
+            return bool(pa.types.is_integer(self.values.type))
+        return not self._is_text.any()
+
+    @cached_property
+    def _is_text(self) -> BoolArray:
+        """[num_values] whether a value is neither blank nor an integer nor the header."""
+        if pa.types.is_integer(self.values.type):
+            return np.zeros(len(self.values), dtype=bool)
+        texts = IdText().column(self.values)
+        other = pc.is_in(texts, value_set=pa.array(["", *self.headers], pa.string()))
+        return _mask(pc.and_(_as_integers(texts).is_null(), pc.invert(other)))
+
+    def odd_text(self) -> int | None:
+        """Position of the first value that is text where most are integers; None: there is none."""
+        is_text = self._is_text
+        if self.typed or not is_text.any() or is_text.mean() > 0.5:
+            return None
+        return int(np.argmax(is_text))
+
+    def settle(self, *, integers: bool, text: IdText) -> "Ids":
+        """The ids, all of one type.
+
+        Args:
+            integers: whether they are to be integers; otherwise text.
+            text: how text is written.
+        """
+        values = self.values
+        if pa.types.is_integer(values.type):
+            return Ids(values if integers else values.cast(pa.string()), self)
+        values = text.column(values)
+        values = pc.if_else(pc.equal(values, ""), None, values)
+        return Ids(_as_integers(values) if integers else values, self)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """A column of ids of one type.
+
+    Attributes:
+        values: [num_values] int64 or string for each of `raw.values`; null where it is blank or not
+            of the type. Several may be equal.
+        raw: as the source holds them.
+    """
+
+    values: pa.Array
+    raw: RawIds
+
+    @property
+    def column(self) -> pa.Array:
+        """[num_rows] the id of each row; null where there is none."""
+        return self.values.take(_nullable(self.raw.codes))
+
+    @property
+    def blank(self) -> BoolArray:
+        """[num_rows] whether the source has nothing there."""
+        texts = self.raw.values
+        if pa.types.is_integer(texts.type):
+            return self.raw.codes < 0
+        empty = pc.equal(IdText().column(texts), "")
+        return self.each(_mask(empty), null=True)
+
+    @property
+    def present(self) -> BoolArray:
+        """[num_rows] whether the row has an id."""
+        return self.each(_mask(self.values.is_valid()), null=False)
+
+    def each(self, of_values: BoolArray, *, null: bool) -> BoolArray:
+        """[num_rows] what is said of each row's value, and of null."""
+        return np.append(of_values, null)[self.raw.codes]
+
+
+def describe_ids(ids: pa.Array) -> str:
+    """What the ids are, for a message: "integers such as 7", or "text such as '007'".
+
+    Args:
+        ids: [num_ids > 0] int64 or string, without null.
+    """
+    if pa.types.is_integer(ids.type):
+        return f"integers such as {ids[0].as_py()}"
+    not_integers = ids.filter(_as_integers(ids).is_null())
+    return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
+
+
+def choose_integers(raw: RawIds, id_type: str, key: str, table: Ids | None = None) -> bool:
+    """Whether ids are to be integers.
+
+    Args:
+        raw: the ids.
+        id_type: auto, integer or text.
+        key: the parameter that says so, for the message.
+        table: ids of the users or items table, whose type the interactions follow.
+
+    Raises:
+        DataError: if table and interactions have types of their own, and not the same one.
+    """
+    if id_type != "auto":
+        return id_type == "integer"
+    if table is None:
+        return raw.are_integers
+    integers: bool = pa.types.is_integer(table.values.type)
+    if raw.typed and len(raw.values) and raw.are_integers != integers:
+        msg = (
+            f"{raw.where}: ids are {describe_ids(raw.values)}, but those in {table.raw.where} are "
+            f"{describe_ids(table.values.drop_null())}; set {key} to integer or text"
+        )
+        raise DataError(msg)
+    return integers
+
+
+def _as_integers(texts: pa.Array) -> pa.Array:
+    """[num_ids] int64; null where a text is not an integer of 64 bits."""
+    integers = pc.if_else(pc.match_substring_regex(texts, INTEGER), texts, None)
+    integers = pc.replace_substring_regex(integers, r"\.0+$", "")
+    try:
+        return integers.cast(pa.int64())
+    except pa.ArrowInvalid:  # some of those with 19 digits
+        return pa.array([_fitting(text) for text in integers.to_pylist()], pa.int64())
+
+
+def _fitting(text: str | None) -> int | None:
+    value = None if text is None else int(text)
+    return value if value is not None and -(2**63) <= value < 2**63 else None
+
+
+def _nullable(codes: NDArray[np.int32]) -> pa.Array:
+    return pa.array(codes, mask=codes < 0)
+
+
+def _mask(values: pa.Array) -> BoolArray:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=bool)

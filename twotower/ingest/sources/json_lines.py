@@ -1,0 +1,94 @@
+"""JSON lines: one object per line."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from twotower.common.arrays import Int64Array
+from twotower.common.errors import DataError
+from twotower.config.data import DataConfig
+from twotower.ingest.sources.raw_text import RawText, blank
+from twotower.ingest.sources.source import Source
+
+BATCH_ROWS = 1 << 16
+HEADER_ROWS = 1000
+"""Objects whose keys are the columns."""
+
+
+def open_json_lines(path: Path, config: DataConfig) -> Source:
+    """Open JSON lines."""
+    return JsonLines(path, config)
+
+
+class JsonLines(Source):
+    """One JSON object per line, each with some of the columns as its keys.
+
+    Numbers become text as they are written, as in CSV, so that 7 and "7" are one id. A list stays a
+    list where the column has lists.
+    """
+
+    def __init__(self, path: Path, config: DataConfig) -> None:
+        """Collect the keys of the first objects.
+
+        Raises:
+            DataError: if the file is damaged, blank or no JSON lines.
+        """
+        self.name = str(path)
+        self._text = RawText(path, config.encoding)
+        keys: dict[str, None] = {}
+        self._lists: set[str] = set()
+        for _, row in islice(self._rows(), HEADER_ROWS):
+            keys |= dict.fromkeys(row)
+            self._lists |= {key for key, value in row.items() if isinstance(value, list)}
+        if not keys:
+            raise blank(self.name)
+        super().__init__(self.name, list(keys))
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Source.batches; a key that an object lacks is null."""
+        rows = (row for _, row in self._rows())
+        while chunk := list(islice(rows, BATCH_ROWS)):
+            yield pa.record_batch({name: self._column(name, chunk) for name in columns})
+
+    def places(self, rows: Int64Array) -> list[str]:
+        """See Source.places."""
+        targets = set(rows.tolist())
+        numbered = enumerate(line for line, _ in self._rows())
+        return [f"line {line}" for row, line in numbered if row in targets]
+
+    def _column(self, name: str, rows: Sequence[dict[str, Any]]) -> pa.Array:
+        values = [row.get(name) for row in rows]
+        if name not in self._lists:
+            return pa.array([_text(value) for value in values], pa.string())
+        lists = [value if isinstance(value, list | None) else [value] for value in values]
+        texts = [value and [_text(part) for part in value] for value in lists]
+        return pa.array(texts, pa.list_(pa.string()))
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(line, object) of every line that is not blank."""
+        with self._text.open() as text:
+            for line, content in enumerate(text, start=1):
+                if not content.strip():
+                    continue
+                try:
+                    # Numbers stay as they are written: an id may have twenty digits.
+                    row = json.loads(content, parse_int=str, parse_float=str)
+                except ValueError as error:
+                    raise self._damaged(line, str(error)) from None
+                if not isinstance(row, dict):
+                    raise self._damaged(line, "not an object")
+                yield line, row
+
+    def _damaged(self, line: int, reason: str) -> DataError:
+        return DataError(
+            f"{self.name}: line {line}: must be a JSON object of its own ({reason}); "
+            "an array of objects can be converted with: jq -c '.[]'"
+        )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,192 @@
+"""Times of events, in whatever form a file has them, as seconds since 1970 in UTC."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from twotower.common.arrays import BoolArray, Float64Array
+from twotower.common.choices import Table
+from twotower.common.errors import DataError
+from twotower.common.units import DAY
+from twotower.config.data import TIME_UNITS, InteractionsConfig, TimeUnit
+from twotower.ingest.convert import as_numbers, as_text
+from twotower.ingest.dates import (
+    DAY_FIRST,
+    FIRST_SECOND,
+    ISO_FORM,
+    LAST_SECOND,
+    MONTH_FIRST,
+    by_format,
+    dates_in_text,
+    stamps,
+)
+
+RECENT = (315_532_800, 4_102_444_800)
+"""1980 and 2100: times of events in seconds; in milliseconds and so on they are as far apart as
+the units, so that the size of a number tells its unit."""
+NEAR_1970 = 7 * DAY
+KEYS = "data.interactions.time_format and time_unit settle how times are written"
+RULE = f"must be a time between 1900 and 2199, written as in most rows ({{form}}); {KEYS}"
+DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Dates without punctuation, by their number of digits."""
+
+
+NUMBERS, DECLARED = "numbers", "time_format"
+"""The forms that are not dates in text."""
+
+
+@dataclass(frozen=True)
+class TimeForm:
+    """A way to write times that is recognised.
+
+    Attributes:
+        name: of the form, for messages and metrics/data.json.
+        examples: all of them 2025-12-31 at five past two in the afternoon, or that day.
+    """
+
+    name: str
+    examples: tuple[str, ...]
+
+
+TIME_FORMS = Table(
+    "data.interactions.time_format",
+    TimeForm(
+        ISO_FORM,
+        ("2025-12-31", "2025-12-31 14:05", "2025-12-31T14:05:00.250Z", "2025-12-31 14:05:00 UTC",
+         "2025-12-31T16:05:00+02:00", "2025/12/31 14:05", "2025-12-31 2:05 PM"),
+    ),
+    TimeForm(DAY_FIRST, ("31/12/2025 14:05", "31.12.2025", "31-12-2025 2:05 p.m.")),
+    TimeForm(MONTH_FIRST, ("12/31/2025 14:05", "12/31/2025 2:05:00 PM")),
+    TimeForm(NUMBERS, ("1767189900", "1767189900.25", "1767189900250", "20251231", "202512311405",
+                         "20251231140500")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EventTimes:
+    """The times of a column.
+
+    Attributes:
+        seconds: [num_rows] since 1970, UTC, to the microsecond; 0 where invalid.
+        valid: [num_rows] whether the value is a time between 1900 and 2199 and written as most are.
+        form: how most are written, in words.
+        near_1970: whether numbers were taken for seconds and all lie within days of 1970, as places
+            in an order do, and years, and days of a spreadsheet.
+    """
+
+    seconds: Float64Array
+    valid: BoolArray
+    form: str
+    near_1970: bool = False
+
+
+class Times:
+    """A column of times that is read in batches; how they are written is decided over all rows."""
+
+    def __init__(self, config: InteractionsConfig, decimal: str | None = None) -> None:
+        """Begin without rows.
+
+        Args:
+            config: the format and the unit, unless they are to be recognised.
+            decimal: mark of numbers in text.
+        """
+        self._format = config.time_format
+        self._unit = TIME_UNITS[config.time_unit] if config.time_unit else None
+        self._decimal = decimal
+        self._lengths: list[int] = []
+        self._read: list[dict[str, Float64Array]] = []
+
+    def add(self, column: pa.Array, where: str) -> None:
+        """Take the next rows: seconds, or a number, by each form that any of them has.
+
+        Raises:
+            DataError: if the type is neither numeric, nor text, nor a time.
+        """
+        self._lengths.append(len(column))
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            self._read.append({ISO_FORM: stamps(column)})
+        elif self._format:
+            self._read.append({DECLARED: by_format(as_text(column, where), self._format)})
+        else:
+            numbers = as_numbers(column, where, self._decimal)
+            read = {NUMBERS: numbers}
+            if self._unit is None and not np.isfinite(numbers).all():
+                read |= dates_in_text(pc.utf8_trim_whitespace(as_text(column, where)))
+            self._read.append(read)
+
+    def finish(self, where: str) -> EventTimes:
+        """Decide how the times are written.
+
+        Raises:
+            DataError: if nothing tells the day from the month.
+        """
+        order = (NUMBERS, DECLARED, ISO_FORM, DAY_FIRST, MONTH_FIRST)
+        forms = [form for form in order if any(form in read for read in self._read)]
+        columns = {form: self._column(form) for form in forms or order[:1]}
+        counts = {form: int(np.isfinite(column).sum()) for form, column in columns.items()}
+        form = max(counts, key=lambda name: counts[name])
+        seconds = columns[form]
+        if form in (DAY_FIRST, MONTH_FIRST):
+            _check_order(columns, counts, where)
+        if form != NUMBERS:
+            return _checked(seconds, f"{self._format} (time_format)" if form == DECLARED else form)
+        return _checked(*_from_numbers(seconds, self._unit), declared=self._unit is not None)
+
+    def _column(self, form: str) -> Float64Array:
+        parts = [
+            read.get(form, np.full(length, np.nan))
+            for read, length in zip(self._read, self._lengths, strict=True)
+        ]
+        return np.concatenate([np.empty(0), *parts])
+
+
+def _checked(seconds: Float64Array, form: str, *, declared: bool = True) -> EventTimes:
+    valid = (seconds >= FIRST_SECOND) & (seconds < LAST_SECOND + 1)
+    near = not declared and valid.any() and np.abs(seconds[valid]).max() <= NEAR_1970
+    return EventTimes(np.where(valid, seconds, 0.0), valid, form, bool(near))
+
+
+def _check_order(columns: dict[str, Float64Array], counts: dict[str, int], where: str) -> None:
+    """Refuse dates such as 01/02/2025 where no row has a day beyond the twelfth."""
+    day, month = columns[DAY_FIRST], columns[MONTH_FIRST]
+    if counts[DAY_FIRST] == counts[MONTH_FIRST] and not np.array_equal(day, month, equal_nan=True):
+        msg = (
+            f"{where}: nothing tells the day from the month; set data.interactions.time_format, "
+            "e.g. '%d/%m/%Y' or '%m/%d/%Y', with ' %H:%M' or ' %H:%M:%S' after it"
+        )
+        raise DataError(msg)
+
+
+def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64Array, str]:
+    """Seconds, and what the numbers are: of the declared unit, or by their size."""
+    finite = numbers[np.isfinite(numbers)]
+    if unit is None and (days := _digits(numbers, finite)) is not None:
+        return days, "dates without punctuation"
+    if unit is not None or not len(finite):
+        unit = unit or TIME_UNITS["s"]
+        return numbers / unit.per_second + unit.origin, unit.plural
+    median = float(np.median(finite))
+    for unit in (TIME_UNITS[name] for name in ("ms", "us", "ns")):
+        if RECENT[0] <= median / unit.per_second <= RECENT[1]:
+            seconds = numbers / unit.per_second
+            recent = (seconds >= RECENT[0]) & (seconds <= RECENT[1])
+            return np.where(recent, seconds, np.nan), unit.plural
+    return numbers, TIME_UNITS["s"].plural
+
+
+def _digits(numbers: Float64Array, finite: Float64Array) -> Float64Array | None:
+    """Seconds if all numbers are dates such as 20240131 or 20240131235959; else None."""
+    if not len(finite) or (finite % 1).any() or finite.min() <= 0:
+        return None
+    length = len(str(int(finite.min())))
+    if length not in DIGITS or len(str(int(finite.max()))) != length:
+        return None
+    text = pd.Series(finite.astype(np.int64).astype(str))
+    dates = pd.to_datetime(text, format=DIGITS[length], errors="coerce")
+    seconds = numbers.copy()
+    seconds[np.isfinite(numbers)] = dates.to_numpy("datetime64[s]").astype(np.int64)
+    valid = dates.notna().all() and finite.min() // 10 ** (length - 4) >= 1900
+    return seconds if valid and seconds[np.isfinite(seconds)].max() <= LAST_SECOND else None
