@@ -33,9 +33,9 @@ def inspect(
 
     proposal = propose(folder, load_config(params).data)
     content = read_commented(params)
-    apply_settings(content.setdefault("data", {}), proposal.settings)
+    section = apply_settings(content, "data", proposal.settings)
     if show:
-        typer.echo(commented_text({"data": content["data"]}).rstrip())
+        typer.echo(commented_text({"data": section}).rstrip())
         return
     typer.echo(report(proposal))
     write_params(params, content, str(params))

@@ -52,7 +52,7 @@ def _letters(name: str) -> str:
 
 
 def find_file(root: Path, role: str, configured: str | None) -> Path | None:
-    """Path of the interactions, users or items file; None if there is none.
+    """Path of the interactions, users or items file, or folder of part files; None if none.
 
     Args:
         root: folder of the raw files.
@@ -66,8 +66,9 @@ def find_file(root: Path, role: str, configured: str | None) -> Path | None:
         return named_file(root, configured, f"data.{role}.file") if configured else None
     paths = sorted(root.iterdir())
     matches = _first_tier(
-        (path for path in paths if is_named(stem_of(path), names))
+        (path for path in paths if is_folder == path.is_dir() and is_named(stem_of(path), names))
         for names in (FILES[role], WIDER_FILES[role])
+        for is_folder in (False, True)
     )
     if len(matches) > 1:
         candidates = ", ".join(path.name for path in matches)
@@ -77,7 +78,13 @@ def find_file(root: Path, role: str, configured: str | None) -> Path | None:
 
 
 def stem_of(path: Path) -> str:
-    """The name of a file without the extension of its format and .gz; "" for other extensions."""
+    """The name of a file without the extension of its format and .gz; "" for other extensions.
+
+    A folder has its own name if its files have such extensions: then they are part files.
+    """
+    if path.is_dir():
+        parts = part_files(path)
+        return path.name if parts and all(map(stem_of, parts)) else ""
     name = path.name.removesuffix(".gz").removesuffix(".GZ")
     extension = Path(name).suffix
     known = {extension for row in FORMATS.values() for extension in row.extensions}

@@ -18,8 +18,10 @@ POINT = r"^[+-]?[0-9]+\.([0-9]{1,2}|[0-9]{4,})$"
 COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})$"
 GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
 """Numbers with a decimal point, with a decimal comma, and with commas between thousands."""
-PERSONAL = r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$|^\+?[0-9]{1,4}[ .()-][0-9 .()-]{6,}$"
-"""An e-mail address or a telephone number."""
+EMAIL = r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"
+PHONE = r"(\+[0-9]|[0-9]+[ .()/-])([ .()/-]{0,2}[0-9]){7,}"
+PERSONAL = f"^({EMAIL}|{PHONE})$"
+"""E-mail addresses and telephone numbers, which have more digits than dates."""
 ADDRESS = r"^(https?://|www\.|/)\S+$"
 """A link, or a path to a picture."""
 
@@ -39,17 +41,21 @@ class Column:
     @cached_property
     def is_list(self) -> bool:
         """Whether each cell is a list."""
-        return pa.types.is_list(self.values.type) or pa.types.is_large_list(self.values.type)
+        return any(
+            is_kind(self.values.type) for is_kind in (pa.types.is_list, pa.types.is_large_list)
+        )
 
     @cached_property
     def is_time(self) -> bool:
         """Whether the file itself says that these are times."""
-        return pa.types.is_timestamp(self.values.type) or pa.types.is_date(self.values.type)
+        return any(
+            is_kind(self.values.type) for is_kind in (pa.types.is_timestamp, pa.types.is_date)
+        )
 
     @cached_property
     def is_nested(self) -> bool:
         """Whether a cell is a table of its own, or bytes."""
-        return pa.types.is_struct(self.values.type) or pa.types.is_map(self.values.type)
+        return any(is_kind(self.values.type) for is_kind in (pa.types.is_struct, pa.types.is_map))
 
     @cached_property
     def filled(self) -> pa.ChunkedArray:

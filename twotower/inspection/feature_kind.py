@@ -52,8 +52,7 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
         role: "users" or "items".
         decimal: the mark in numbers of the file.
     """
-    reason = _no_feature(column, role)
-    if reason:
+    if reason := next(_reasons(column, role), ""):
         return FeatureKind(reason=reason)
     if column.is_list:
         return FeatureKind(MultiValued.name)
@@ -67,23 +66,22 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
     return _of_text(column, role)
 
 
-def _no_feature(column: Column, role: str) -> str:
-    """Why a column cannot be a feature; "" if it may be one."""
-    if column.is_nested or not len(column.filled):
-        return "nested" if column.is_nested else "blank"
+def _reasons(column: Column, role: str) -> Iterator[str]:
+    """Why a column cannot be a feature."""
+    if column.is_nested:
+        yield "nested"
     if (role == "users" and has_word(column.name, PERSONAL)) or column.is_personal:
-        return PERSONAL_DATA
-    if len(column.counts) == 1:
-        return "the same everywhere"
+        yield PERSONAL_DATA
+    if len(column.counts) < 2:
+        yield "the same in all rows" if column.counts else "blank"
     if column.share_filled < 1 - MOST_BLANK:
-        return f"{1 - column.share_filled:.0%} blank"
+        yield f"{1 - column.share_filled:.0%} blank"
     if column.share(ADDRESS) > MOST_BLANK:
-        return "links"
+        yield "links"
     if column.share_distinct == 1 and has_word(column.name, IDS):
-        return "ids"
+        yield "ids"
     if time_form(column, named=False) is not None:
-        return "times"
-    return ""
+        yield "times"
 
 
 def _of_text(column: Column, role: str) -> FeatureKind:

@@ -5,8 +5,16 @@ from collections.abc import Iterator, Mapping
 from twotower.ingest.recognised_names import event_weights, is_named
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt, of_column
-from twotower.inspection.names import AMOUNTS, SPLITS, UNSURE_COLUMNS, role_tiers
-from twotower.inspection.roles import MOST_EVENTS, Roles, fits
+from twotower.inspection.names import (
+    AMOUNTS,
+    SPLITS,
+    TAKEN_BACK,
+    TITLES,
+    UNSURE_COLUMNS,
+    has_word,
+    role_tiers,
+)
+from twotower.inspection.roles import MOST_EVENTS, MOSTLY_BLANK, ROLES, Roles, fits
 from twotower.inspection.sample import TableSample
 from twotower.inspection.time_forms import TimeForm, time_form
 
@@ -35,11 +43,17 @@ def find_roles(sample: TableSample) -> Roles:
 def other_uses(sample: TableSample, roles: Roles) -> Iterator[Doubt]:
     """Columns without a role that somebody may want to give one."""
     for column in roles.free(sample.columns):
-        if "weight" not in roles.columns and is_named(column.name, AMOUNTS):
+        is_amount = is_named(column.name, AMOUNTS) and len(column.counts) > 1
+        if "weight" not in roles.columns and is_amount:
             yield of_column("weight", f"{column.name} may be one, if more of it is more interest")
         if is_named(column.name, SPLITS) and 2 <= len(column.counts) <= 3:
             text = f"{column.name} may name a given split: see split.strategy and split.column"
             yield Doubt(("interactions", "file"), text)
+
+
+def takes_back(event: str) -> bool:
+    """Whether a type of event is called like one that takes interest back, as `refund` is."""
+    return has_word(event, TAKEN_BACK)
 
 
 def known_weight(event: str, weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> float | None:
@@ -62,7 +76,8 @@ def _by_name(sample: TableSample, role: str, roles: Roles) -> None:
                 roles.doubt(role, _weakness(best))
             return
         for column in [] if is_weak else named:
-            roles.doubt(role, f"{column.name} is called like it, but its values are not")
+            text = "mostly blank" if column.share_filled < MOSTLY_BLANK else "of another kind"
+            roles.doubt(role, f"{column.name} is called like it, but {text}")
 
 
 def _weakness(column: Column) -> str:
@@ -93,7 +108,9 @@ def _find_order(columns: list[Column], roles: Roles) -> None:
     """A column called like times with other numbers, which give the order at least."""
     for column in columns:
         if fits(column, "weight"):
-            roles.time = TimeForm("numbers", None, None, column.numbers(None))
+            roles.time = TimeForm(
+                "numbers", None, None, str(column.filled[0]), column.numbers(None)
+            )
             roles.take("timestamp", column, by_name=True, others=())
             text = "has no times but small numbers: their order, or counted in another time_unit"
             roles.doubt("timestamp", f"{column.name} {text}")
@@ -106,7 +123,8 @@ def _ids_by_values(sample: TableSample, roles: Roles) -> None:
     candidates = [
         column
         for column in roles.free(sample.columns)
-        if fits(column, "user") and column.share_filled == 1 and column.share_distinct < REPEATED
+        if fits(column, "user") and not column.decimal and not _is_called_otherwise(column)
+        if column.share_filled == 1 and column.share_distinct < REPEATED
     ]
     largest = sorted(candidates, key=lambda column: -len(column.counts))[: len(missing)]
     chosen = [column for column in candidates if column in largest]
@@ -115,11 +133,17 @@ def _ids_by_values(sample: TableSample, roles: Roles) -> None:
             roles.take(role, column, by_name=False, others=())
 
 
+def _is_called_otherwise(column: Column) -> bool:
+    """Whether the name tells that these are not ids."""
+    tiers = [AMOUNTS, TITLES, *(names for role in ROLES for names in role_tiers(role))]
+    return any(is_named(column.name, names) for names in tiers)
+
+
 def _events_by_values(sample: TableSample, roles: Roles) -> None:
     for column in roles.free(sample.columns):
-        if "event" not in roles.columns and fits(column, "event"):
-            if _share_known(column) >= KNOWN_EVENTS:
-                roles.take("event", column, by_name=False, others=())
+        may_be = "event" not in roles.columns and fits(column, "event")
+        if may_be and _share_known(column) >= KNOWN_EVENTS:
+            roles.take("event", column, by_name=False, others=())
 
 
 def _share_known(column: Column) -> float:

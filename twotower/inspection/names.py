@@ -32,6 +32,15 @@ AMOUNTS = words(
 )
 """Could be a weight, if somebody says so."""
 SPLITS = words("split fold subset partition particion conjunto")
+TAKEN_BACK = frozenset(
+    words(
+        "remove removed return returned refund refunded cancel cancelled canceled dislike unlike "
+        "quitar quitado eliminar eliminado devolucion devuelto cancelado cancelar remover removido "
+        "devolucao retirer retire retour remboursement annule annulation entfernt entfernen "
+        "ruckgabe storno storniert retoure"
+    )
+)
+"""Words in types of events that say that somebody did not want an item."""
 TITLES = words(
     "title name product_name item_name product_title movie_title book_title track_name "
     "song_name nombre nombre_producto nombre_articulo titulo nome nome_produto titre nom "

@@ -9,12 +9,12 @@ from twotower.config.data import DataConfig
 from twotower.ingest.recognised_names import is_named
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.feature_kind import FeatureKind, feature_kind
-from twotower.inspection.interaction_roles import known_weight, other_uses
+from twotower.inspection.interaction_roles import known_weight, other_uses, takes_back
 from twotower.inspection.listing import tables_of
 from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
-from twotower.inspection.settings import UNKNOWN_EVENT, Setting, decimal_of, settings_of
+from twotower.inspection.settings import Setting, decimal_of, settings_of
 from twotower.inspection.tables import Tables, assign
 
 SHOWN_COLUMNS = 8
@@ -124,5 +124,7 @@ def _doubts(tables: Tables) -> Iterator[Doubt]:
     event = tables.roles.columns.get("event")
     for name in event.counts if event else ():
         if known_weight(name) is None:
-            text = f"{name!r} is no usual type of event; its weight {UNKNOWN_EVENT} is a guess"
+            text = f"{name!r} is no usual type of event; the weight is a guess"
+            if takes_back(name):
+                text = f"{name!r} takes interest back; leave such rows out if you can"
             yield Doubt(("event_weights", name), text)

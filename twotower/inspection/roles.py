@@ -13,6 +13,9 @@ ROLES = ("user", "item", "timestamp", "event", "weight")
 MOST_EVENTS = 50
 """Types of events in a column of them."""
 
+MOSTLY_BLANK = 0.5
+"""Share of the cells that a column of ids must have."""
+
 
 @dataclass
 class Roles:
@@ -60,13 +63,14 @@ class Roles:
 
     def doubt(self, role: str, text: str) -> None:
         """Note what is not sure about a role."""
-        self.doubts.append(of_column(role, text))
+        doubt = of_column(role, text)
+        self.doubts += [] if doubt in self.doubts else [doubt]
 
 
 def fits(column: Column, role: str) -> bool:
     """Whether the values of a column may be of that role; timestamps are told by `time_form`."""
     if role in ("user", "item"):
-        return _may_be_id(column)
+        return may_be_id(column)
     if column.is_list or column.is_nested or column.share_filled < 1:
         return False
     return len(column.counts) <= MOST_EVENTS if role == "event" else _may_be_weight(column)
@@ -77,10 +81,9 @@ def _may_be_weight(column: Column) -> bool:
     return bool(np.isfinite(numbers).all() and (numbers >= 0).all())
 
 
-def _may_be_id(column: Column) -> bool:
-    """Neither mostly blank, nor always the same, nor a fraction or a date."""
-    if column.is_list or column.is_nested or column.is_time or column.share_filled < 0.5:
+def may_be_id(column: Column) -> bool:
+    """Whether the values are neither mostly blank, nor all the same, nor dates."""
+    if column.is_list or column.is_nested or column.is_time or column.share_filled < MOSTLY_BLANK:
         return False
-    if len(column.counts) < 2 or column.decimal:
-        return False
-    return column.share_integer > 0.5 or time_form(column, named=False) is None
+    is_date = column.share_integer < 0.5 and time_form(column, named=False) is not None
+    return len(column.counts) > 1 and not is_date

@@ -147,7 +147,7 @@ def _pieces(path: Path) -> Sequence[bytes]:
 def _estimate(paths: Sequence[Path], name: str) -> int | None:
     """Rows of all parts, from the size of the first lines; exact for Parquet."""
     if name == "parquet":
-        return sum(pq.read_metadata(path).num_rows for path in paths)
+        return sum(int(pq.read_metadata(path).num_rows) for path in paths)
     if any(map(is_gzip, paths)):
         return None
     head = _pieces(paths[0])[0]

@@ -10,13 +10,13 @@ from twotower.config.data import FORMATS
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.feature_kind import FeatureKind
-from twotower.inspection.interaction_roles import known_weight
+from twotower.inspection.interaction_roles import known_weight, takes_back
 from twotower.inspection.roles import ROLES
 from twotower.inspection.sample import TableSample
 from twotower.inspection.tables import Tables
 
-UNKNOWN_EVENT = 1
-"""Weight of a type of event without a usual name."""
+UNKNOWN_EVENT, TAKEN_BACK_EVENT = 1.0, 0.01
+"""Weights of types of events without a usual name: of interest, and of the opposite."""
 LONGEST = 30
 """Characters of an example."""
 
@@ -90,7 +90,7 @@ def rows_of(sample: TableSample) -> str:
 
 def describe(column: Column) -> str:
     """What the values are, in a few words; no example of personal ones."""
-    kind = "whole numbers" if column.share_integer == 1 else "values"
+    kind = "whole numbers" if column.share_canonical == 1 else "values"
     example = "" if column.is_personal else f", such as {next(iter(column.counts), '')[:LONGEST]}"
     return f"{len(column.counts):,} different {kind}{example}"
 
@@ -129,9 +129,14 @@ def _events(column: Column | None, weights: Mapping[str, float]) -> Iterator[Set
         return
     yield Setting(("event_weights",), {})
     for event, count in column.counts.items():
-        usual = known_weight(event, weights) or known_weight(event) or UNKNOWN_EVENT
+        usual = known_weight(event, weights) or known_weight(event) or guessed_weight(event)
         weight = int(usual) if usual == int(usual) else usual
         yield Setting(("event_weights", event), weight, f"{count:,} times")
+
+
+def guessed_weight(event: str) -> float:
+    """Weight of a type of event without a usual name."""
+    return TAKEN_BACK_EVENT if takes_back(event) else UNKNOWN_EVENT
 
 
 def _interactions(tables: Tables) -> Iterator[Setting]:
@@ -144,7 +149,8 @@ def _interactions(tables: Tables) -> Iterator[Setting]:
         value = sample.key_of(column) if column else False
         yield Setting((*key, "columns", role), value, describe(column) if column else "")
     time = roles.time
-    yield Setting((*key, "time_format"), time and time.format, time.name if time else "no times")
+    form = "" if time is None else time.name if time.format is None else f"such as {time.example}"
+    yield Setting((*key, "time_format"), time and time.format, form)
     yield Setting((*key, "time_unit"), time and time.unit)
 
 

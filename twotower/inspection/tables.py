@@ -16,6 +16,8 @@ from twotower.inspection.sample import TableSample
 
 UNIQUE = 0.98
 """Share of distinct ids from which on a file is a table of them."""
+NEARLY = 0.9
+"""The same where a name tells that it is one."""
 JOINED = 0.5
 """Share of the ids of the interactions that a table must have."""
 EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
@@ -140,7 +142,7 @@ def _fit(sample: TableSample, role: str, tables: Tables) -> tuple[float, SideTab
     if by_file not in (None, role):
         return 0.0, None
     named, column = _id_column(sample, singular, events)
-    if column is None or (column.share_distinct < UNIQUE and not named):
+    if column is None or column.share_distinct < (NEARLY if named else UNIQUE):
         return 0.0, None
     share, missing = _join(events, column)
     if share < (JOINED if sample.is_whole else 0) or share == 0:

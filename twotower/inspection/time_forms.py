@@ -10,7 +10,8 @@ from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
 from twotower.common.units import DAY
 from twotower.config.data import TIME_UNITS, InteractionsConfig
-from twotower.ingest.times import ISO_FORM, Times
+from twotower.ingest.dates import ISO_FORM
+from twotower.ingest.times import Times
 from twotower.inspection.column import Column
 
 VALID = 0.98
@@ -44,6 +45,7 @@ class TimeForm:
         name: in words.
         format: of strptime; None: needs none.
         unit: a value of data.interactions.time_unit; None: needs none.
+        example: one of the values.
         seconds: [num_times] of the values that are times, since 1970 in UTC.
         doubts: sentences about what is not sure.
     """
@@ -51,6 +53,7 @@ class TimeForm:
     name: str
     format: str | None
     unit: str | None
+    example: str
     seconds: Float64Array
     doubts: tuple[str, ...] = ()
 
@@ -72,8 +75,10 @@ def time_form(column: Column, *, named: bool) -> TimeForm | None:
         return None
     if column.is_time or column.share(NUMBER) > VALID:
         return _of_numbers(column, named=named)
-    if column.share(DIGIT) < VALID:
-        return None
+    return _of_text(column) if column.share(DIGIT) >= VALID else None
+
+
+def _of_text(column: Column) -> TimeForm | None:
     try:
         form = _read(column)
     except DataError:  # nothing tells the day from the month
@@ -134,6 +139,7 @@ def _read(
         time_format or read.form,
         time_format,
         None if unit == "s" else unit,
+        str(column.filled[0]),
         read.seconds[read.valid],
         doubts,
     )
