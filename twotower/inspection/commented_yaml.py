@@ -58,9 +58,8 @@ def _set(node: Any, setting: Setting) -> None:
 def _last(section: Any) -> tuple[Any, str]:
     """(Mapping, key) of the last line of a section."""
     key = next(reversed(section))
-    value: Any = section[key]
-    is_block = isinstance(value, Mapping) and value and not value.fa.flow_style()
-    return _last(value) if is_block else (section, key)
+    inner: Any = section[key] if isinstance(section[key], Mapping) else {}
+    return _last(inner) if inner and not inner.fa.flow_style() else (section, key)
 
 
 def _below(node: Any, key: str) -> str:
