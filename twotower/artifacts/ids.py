@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import RequestError
+from twotower.data.id_text import IdText
 from twotower.data.vocabulary import Vocabulary
 
 Id = int | str
@@ -44,7 +45,9 @@ class IdColumn:
         if self._key not in self._file.schema_arrow.names:
             msg = f"{path.name} has no column {self._key}"
             raise ValueError(msg)
-        self.integers = pa.types.is_integer(self._file.schema_arrow.field(self._key).type)
+        schema = self._file.schema_arrow
+        self.integers = pa.types.is_integer(schema.field(self._key).type)
+        self._text = IdText.read(schema.metadata)
         self._reading = threading.Lock()
         self._read: Vocabulary | None = None
 
@@ -91,6 +94,9 @@ class IdColumn:
     def check(self, ids: Iterable[Any]) -> list[Id]:
         """The ids as plain values, if they have the type of this model's ids: "7" is not 7.
 
+        Text is written as in the data of the model: without blanks around it, accents composed if
+        `data.unicode` said so.
+
         Raises:
             RequestError: naming the first one of another type.
         """
@@ -109,9 +115,10 @@ class IdColumn:
             if isinstance(value, int) and not INT64.min <= value <= INT64.max:
                 msg = f"{self.name} ids must be 64-bit integers, got {value}"
                 raise RequestError(msg)
-        if not self.integers:
-            self._check_unicode(values)
-        return values
+        if self.integers:
+            return values
+        self._check_unicode(values)
+        return values if self._text is None else [self._text.one(value) for value in values]
 
     def _check_unicode(self, values: list[str]) -> None:
         try:

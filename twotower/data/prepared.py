@@ -5,7 +5,8 @@
         timestamp: int64 seconds since 1970, UTC; 0 where the data has no times
         weight: float32
     vocabulary/users.parquet, vocabulary/items.parquet
-        user_id or item_id, in index order, then a column for each declared feature
+        user_id or item_id, in index order, then a column for each declared feature;
+        the schema of ids that are text says how they are written, see `IdText`
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
 
@@ -27,6 +28,7 @@ import pyarrow.parquet as pq
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_folder, atomic_write, json_text, sha256_file
 from twotower.data.features import KINDS, Features
+from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions
 from twotower.data.vocabulary import Vocabulary
 
@@ -106,7 +108,10 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
             columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
             for feature, column in entities.features.columns.items():
                 columns[f"feature:{feature}"] = column.to_arrow()
-            _write_parquet(target / f"{name}.parquet", pa.table(columns))
+            text = entities.vocabulary.text
+            is_text = pa.types.is_string(columns[key].type)
+            metadata = text.metadata if text and is_text else None
+            _write_parquet(target / f"{name}.parquet", pa.table(columns), metadata)
         schema = {
             "users": catalogue.users.features.schema(),
             "items": catalogue.items.features.schema(),
@@ -130,7 +135,8 @@ def read_catalogue(folder: Path) -> Catalogue:
             for feature, spec in sorted(schema[name].items())
         }
         ids = pd.Index(table[key].to_pandas())
-        entities.append(Entities(Vocabulary(ids), Features(columns)))
+        text = IdText.read(table.schema.metadata)
+        entities.append(Entities(Vocabulary(ids, text), Features(columns)))
     return Catalogue(*entities)
 
 
@@ -146,10 +152,10 @@ def _id_array(ids: pd.Series) -> Any:
     return pa.array(ids, type=kind)
 
 
-def _write_parquet(path: Path, table: Any) -> None:
+def _write_parquet(path: Path, table: Any, metadata: dict[bytes, bytes] | None = None) -> None:
     # Pandas metadata holds versions of libraries, which would change the bytes of the file.
     with atomic_write(path) as handle:
-        pq.write_table(table.replace_schema_metadata(None), handle, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(metadata), handle, compression="zstd")
 
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.common.arrays import Int64Array
+from twotower.data.id_text import IdText
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,11 @@ class Vocabulary:
 
     Attributes:
         ids: distinct int64 or string ids, without nulls.
+        text: how ids that are text are written; None: as they are.
     """
 
     ids: pd.Index
+    text: IdText | None = None
 
     def __post_init__(self) -> None:
         if not self.ids.is_unique or self.ids.hasnans:
@@ -33,4 +36,4 @@ class Vocabulary:
     def extend(self, ids: "pd.Series | pd.Index") -> "Vocabulary":
         """This vocabulary followed by the new ids, sorted; existing ids keep their index."""
         new = pd.Index(ids).unique().difference(self.ids, sort=True)
-        return Vocabulary(self.ids.append(new)) if len(new) else self
+        return Vocabulary(self.ids.append(new), self.text) if len(new) else self

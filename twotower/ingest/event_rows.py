@@ -141,7 +141,7 @@ def _settle(
         raise DataError(msg)
     table = tables[f"{side}s"]
     integers = choose_integers(raw, id_type, key, table.ids if table else None)
-    return raw.settle(integers=integers, text=IdText(nfc=data.unicode == "nfc"))
+    return raw.settle(integers=integers, text=IdText.of(data.unicode))
 
 
 @dataclass(frozen=True)

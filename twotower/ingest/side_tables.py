@@ -109,7 +109,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     return loaded.filter(check.valid)
 
 
-def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
+def build_entities(table: SideTable | None, train_ids: pd.Series, text: IdText) -> Entities:
     """The vocabulary that the search knows, with its features.
 
     Held-out rows are not among the arguments, so they cannot leak.
@@ -118,16 +118,17 @@ def build_entities(table: SideTable | None, train_ids: pd.Series) -> Entities:
         table: it has every id in `train_ids`, because interactions with other ids are invalid;
             None: there is no table, and the entities have no features.
         train_ids: [num_rows] ids of the training split.
+        text: how ids that are text are written.
     """
     train = pd.Index(train_ids.unique())
     if table is None:
-        return Entities(Vocabulary(train.sort_values()), Features())
+        return Entities(Vocabulary(train.sort_values(), text), Features())
     ids = pd.Index(table.column.to_pandas())
     rows = ids.argsort().astype(np.int64)
     vocabulary = ids[rows]
     in_train = np.asarray(vocabulary.isin(train))
     features = encode_features(table.features, rows, in_train, table.file)
-    return Entities(Vocabulary(vocabulary), features)
+    return Entities(Vocabulary(vocabulary, text), features)
 
 
 def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
@@ -161,7 +162,7 @@ def _read_ids(
     raw = RawIds(*codes.finish(), source.typed, where, [name])
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
-    return raw.settle(integers=integers, text=IdText(nfc=config.unicode == "nfc"))
+    return raw.settle(integers=integers, text=IdText.of(config.unicode))
 
 
 def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
