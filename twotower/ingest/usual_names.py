@@ -84,7 +84,8 @@ WIDER_COLUMNS = {
         "ereignis ereignistyp aktion interaktion"
     ),
     "weight": words(
-        "stars star_rating overall calificacion estrellas pontuacao avaliacao estrelas "
+        "stars star_rating book_rating movie_rating product_rating user_rating overall "
+        "calificacion estrellas pontuacao avaliacao estrelas "
         "evaluation etoiles bewertung sterne gewicht poids"
     ),
 }
@@ -100,7 +101,7 @@ FEATURES = (
 )
 EVENTS = (
     words(
-        "view visto vista ver viewed page_view view_item visita visualizacion visualizado "
+        "view pv visto vista ver viewed page_view view_item visita visualizacion visualizado "
         "visualizacao visualizou vue vu consultation ansicht angesehen gesehen aufruf"
     ),
     words("click clic clicked select_item clique clicou cliquer klick geklickt"),

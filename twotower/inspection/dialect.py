@@ -34,12 +34,14 @@ class Dialect:
         separator: between fields; None: there is one field only.
         header: whether the first line names the columns.
         doubts: (key of the `data` section, sentence) of what is not sure.
+        is_adjacency: whether it is adjacency lists.
     """
 
     encoding: str
     separator: str | None
     header: bool
     doubts: tuple[tuple[str, str], ...] = ()
+    is_adjacency: bool = False
 
 
 def dialect_of(pieces: Sequence[bytes]) -> Dialect:
@@ -52,6 +54,8 @@ def dialect_of(pieces: Sequence[bytes]) -> Dialect:
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(pieces[0])
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     lines = [line for line in lines[: LINES + 1] if line.strip()][:LINES]
+    if is_adjacency(lines):
+        return Dialect(encoding, None, header=True, is_adjacency=True)
     separator = separator_of(lines)
     header, header_doubt = has_header(rows_of(lines, separator or ","))
     doubts = (("encoding", encoding_doubt), ("header", header_doubt))
@@ -93,6 +97,19 @@ def separator_of(lines: Sequence[str]) -> str | None:
         if counts and counts[0] > most and regular >= REGULAR * len(counts):
             best, most = separator, counts[0]
     return best
+
+
+def is_adjacency(lines: Sequence[str]) -> bool:
+    """Whether each line is a user and then any number of items, as graphs are written.
+
+    Between white space there are whole numbers only, no two lines begin with the same, and they
+    differ in length.
+    """
+    rows = [line.split() for line in lines]
+    if not all(cell.isdigit() for row in rows for cell in row):
+        return False
+    lengths = {len(row) for row in rows}
+    return len(lengths) > 2 and len({row[0] for row in rows}) == len(rows)
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:

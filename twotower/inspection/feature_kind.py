@@ -73,7 +73,7 @@ def _reasons(column: Column, role: str) -> Iterator[str]:
     if (role == "users" and has_word(column.name, PERSONAL)) or column.is_personal:
         yield PERSONAL_DATA
     if len(column.counts) < 2:
-        yield "the same in all rows" if column.counts else "blank"
+        yield "all the same" if column.counts else "blank"
     if column.share_filled < 1 - MOST_BLANK:
         yield f"{1 - column.share_filled:.0%} blank"
     if column.share(ADDRESS) > MOST_BLANK:

@@ -19,10 +19,12 @@ from twotower.inspection.sample import TableSample
 from twotower.inspection.time_forms import TimeForm, time_form
 
 KNOWN_EVENTS = 0.5
-"""Share of the rows whose type of event must have a usual name, where the column has none."""
+"""Share of the rows or types that must be usual events, where the column has no usual name."""
 DEFAULT_WEIGHTS = {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
 MOST_STARS = 20
 """Distinct values of ratings in a column without a name."""
+HIGHEST = 10
+"""Of such ratings."""
 REPEATED = 0.9
 """Distinct values as a share of the rows, beyond which a column without a name has no ids."""
 
@@ -100,6 +102,9 @@ def _find_time(sample: TableSample, roles: Roles) -> None:
             roles.take("timestamp", best, by_name=by_name, others=others)
             for text in form.doubts:
                 roles.doubt("timestamp", text)
+            for column in columns if by_name else ():
+                if column not in others:
+                    roles.doubt("timestamp", f"{column.name} is called like it too, and not read")
             return
     _find_order(next(filter(None, named), []), roles)
 
@@ -126,8 +131,11 @@ def _ids_by_values(sample: TableSample, roles: Roles) -> None:
         if fits(column, "user") and not column.decimal and not _is_called_otherwise(column)
         if column.share_filled == 1 and column.share_distinct < REPEATED
     ]
-    largest = sorted(candidates, key=lambda column: -len(column.counts))[: len(missing)]
-    chosen = [column for column in candidates if column in largest]
+    surer = [column for column in candidates if len(column.counts) > MOST_STARS]
+    fewer = [column for column in candidates if column not in surer]
+    fewer.sort(key=lambda column: -len(column.counts))
+    taken = [*surer, *fewer][: len(missing)]
+    chosen = [column for column in candidates if column in taken]
     if len(chosen) == len(missing):
         for role, column in zip(missing, chosen, strict=True):
             roles.take(role, column, by_name=False, others=())
@@ -147,15 +155,18 @@ def _events_by_values(sample: TableSample, roles: Roles) -> None:
 
 
 def _share_known(column: Column) -> float:
-    """Share of the rows whose value is a usual name of an event."""
+    """Share of the rows, or of the different values, that are usual names of events."""
     if len(column.counts) > MOST_EVENTS:
         return 0.0
-    known = sum(count for value, count in column.counts.items() if known_weight(value) is not None)
-    return known / max(len(column.filled), 1)
+    known = [value for value in column.counts if known_weight(value) is not None]
+    rows = sum(column.counts[value] for value in known)
+    return max(rows / max(len(column.filled), 1), len(known) / max(len(column.counts), 1))
 
 
 def _stars_by_values(sample: TableSample, roles: Roles) -> None:
     for column in roles.free(sample.columns):
-        is_few = 2 < len(column.counts) <= MOST_STARS
-        if "weight" not in roles.columns and is_few and fits(column, "weight"):
+        if "weight" in roles.columns or not 2 < len(column.counts) <= MOST_STARS:
+            continue
+        numbers = column.numbers(None)
+        if column.share_filled == 1 and (numbers > 0).all() and (numbers <= HIGHEST).all():
             roles.take("weight", column, by_name=False, others=())

@@ -3,6 +3,7 @@
 As in twotower/ingest/usual_names.py: five languages, without accents.
 """
 
+import re
 from collections.abc import Iterator
 
 from twotower.ingest.recognised_names import normalise
@@ -31,6 +32,8 @@ AMOUNTS = words(
     "quantite montant prix menge anzahl betrag preis stuck plays listening_count"
 )
 """Could be a weight, if somebody says so."""
+TRAINING = frozenset(words("train training base"))
+"""Words in the name of the first file of a given split."""
 SPLITS = words("split fold subset partition particion conjunto")
 TAKEN_BACK = frozenset(
     words(
@@ -86,5 +89,5 @@ def id_tiers(role: str) -> Iterator[tuple[str, ...]]:
 
 
 def has_word(name: str, vocabulary: frozenset[str]) -> bool:
-    """Whether a word of a column's name is in the vocabulary."""
-    return not vocabulary.isdisjoint(normalise(name).split("_"))
+    """Whether a word of the name of a column or file is in the vocabulary."""
+    return not vocabulary.isdisjoint(re.split("[_.]", normalise(name)))

@@ -9,13 +9,13 @@ from twotower.config.data import DataConfig
 from twotower.ingest.recognised_names import is_named
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.feature_kind import FeatureKind, feature_kind
-from twotower.inspection.interaction_roles import known_weight, other_uses, takes_back
+from twotower.inspection.interaction_roles import find_roles, known_weight, other_uses, takes_back
 from twotower.inspection.listing import tables_of
 from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
 from twotower.inspection.settings import Setting, decimal_of, settings_of
-from twotower.inspection.tables import Tables, assign
+from twotower.inspection.tables import Tables, assign, to_be_joined
 
 SHOWN_COLUMNS = 8
 
@@ -52,7 +52,11 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         DataError: if there is no such folder, or no file of interactions in it.
     """
     samples, unused = _read_all(root)
-    tables = assign(samples)
+    found = [(sample, find_roles(sample)) for sample in samples]
+    if joined := to_be_joined(found):
+        msg = "{}: users are in {} and items in {}: join them by {} into one file of events"
+        raise DataError(msg.format(root, *joined))
+    tables = assign(found)
     if tables is None:
         raise DataError(_nothing(root, samples, unused))
     doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")

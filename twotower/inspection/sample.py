@@ -123,6 +123,8 @@ def _format_of(path: Path) -> tuple[str, Dialect | None]:
     dialect = dialect_of(pieces)
     if pieces[0].lstrip().startswith(b"{"):
         return "jsonl", Dialect(dialect.encoding, None, header=True)
+    if dialect.is_adjacency:
+        return "adjacency", dialect
     return "tsv" if dialect.separator == "\t" else "csv", dialect
 
 

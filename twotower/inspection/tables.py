@@ -9,8 +9,7 @@ from twotower.ingest.recognised_names import is_named, normalise
 from twotower.ingest.usual_names import FILES, WIDER_FILES
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
-from twotower.inspection.interaction_roles import find_roles
-from twotower.inspection.names import id_tiers
+from twotower.inspection.names import TRAINING, has_word, id_tiers
 from twotower.inspection.roles import Roles
 from twotower.inspection.sample import TableSample
 
@@ -62,9 +61,12 @@ class Tables:
         return [self.interactions, *(side.sample for side in self.sides.values())]
 
 
-def assign(samples: Sequence[TableSample]) -> Tables | None:
+Found = Sequence[tuple[TableSample, Roles]]
+"""All files, and the roles that their columns would have if they held the interactions."""
+
+
+def assign(found: Found) -> Tables | None:
     """Which file is what; None if none has both users and items in its rows."""
-    found = [(sample, find_roles(sample)) for sample in samples]
     events = [(sample, roles) for sample, roles in found if _may_be_events(roles)]
     if not events:
         return None
@@ -74,10 +76,29 @@ def assign(samples: Sequence[TableSample]) -> Tables | None:
     others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:-1] == best]
     if others:
         text = f"the interactions may also be {', '.join(others)}"
+        if has_word(tables.interactions.file, TRAINING):
+            text += "; if these are the parts of a given split, see split.files"
         tables.doubts.append(Doubt(("interactions", "file"), text))
-    rest = [sample for sample in samples if sample is not tables.interactions]
-    _find_sides(tables, rest)
+    _find_sides(tables, [each for each, _ in found if each is not tables.interactions])
     return tables
+
+
+def to_be_joined(found: Found) -> tuple[str, str, str] | None:
+    """(File of users, file of items, column of both) of an export whose events are in two files.
+
+    As orders, which have the customer, and lines of orders, which have the product. None if names
+    tell users and items in one file.
+    """
+    if any({"user", "item"} <= roles.by_name for _, roles in found):
+        return None
+    users = [sample for sample, roles in found if "user" in roles.by_name]
+    items = [sample for sample, roles in found if "item" in roles.by_name]
+    pairs = ((one, other, column) for one in users for other in items for column in one.columns)
+    for one, other, column in pairs:
+        twin = next((each for each in other.columns if each.name == column.name), None)
+        if twin and column.share_distinct == 1 and _join(twin, column)[0] >= JOINED:
+            return one.file, other.file, column.name
+    return None
 
 
 def file_role(file: str) -> str | None:

@@ -20,7 +20,7 @@ SPREADSHEET = (20_000, 80_000)
 """Days of a spreadsheet, 1954 to 2119."""
 LIKELY = (788_918_400, 2_051_222_400)
 """1995 and 2035 in seconds: numbers in a column that no name tells to be of times."""
-NUMBER = r"^[0-9]+(\.[0-9]+)?$"
+NUMBER = r"^[0-9]+([.,][0-9]+)?$"
 DIGIT = r"[0-9]"
 CLOCK = re.compile(
     r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<part>\.\d+)?"
@@ -98,7 +98,7 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
         middle = float(np.median(form.seconds))
         form = form if LIKELY[0] <= middle <= LIKELY[1] else None
     if form is None and named:
-        numbers = column.numbers(None)
+        numbers = column.numbers(column.decimal)
         if SPREADSHEET[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= SPREADSHEET[1]:
             return _read(column, time_unit="excel")
     return form
@@ -125,7 +125,8 @@ def _read(
     Raises:
         DataError: if nothing tells the day from the month.
     """
-    times = Times(InteractionsConfig(time_format=time_format, time_unit=time_unit))
+    config = InteractionsConfig(time_format=time_format, time_unit=time_unit)
+    times = Times(config, column.decimal)
     values = column.values if column.is_time else column.filled
     for chunk in values.chunks:
         times.add(chunk, column.name)
