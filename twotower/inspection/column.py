@@ -18,10 +18,10 @@ POINT = r"^[+-]?[0-9]+\.([0-9]{1,2}|[0-9]{4,})$"
 COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})$"
 GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
 """Numbers with a decimal point, with a decimal comma, and with commas between thousands."""
-EMAIL = r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"
-PHONE = r"(\+[0-9]|[0-9]+[ .()/-])([ .()/-]{0,2}[0-9]){7,}"
-PERSONAL = f"^({EMAIL}|{PHONE})$"
-"""E-mail addresses and telephone numbers, which have more digits than dates."""
+EMAIL = r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$"
+PHONE = r"^[+(]?[0-9]([ ()/-]{0,2}[0-9]){8,}$"
+"""More digits than a date has, and something between them."""
+ONLY_DIGITS = r"^[0-9]+$"
 ADDRESS = r"^(https?://|www\.|/)\S+$"
 """A link, or a path to a picture."""
 
@@ -144,4 +144,5 @@ class Column:
     @cached_property
     def is_personal(self) -> bool:
         """Whether values look like e-mail addresses or telephone numbers."""
-        return self.share(PERSONAL) > 0.5
+        phones = self.share(PHONE) - self.share(ONLY_DIGITS)
+        return max(phones, self.share(EMAIL)) > 0.5

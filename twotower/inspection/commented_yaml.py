@@ -78,14 +78,12 @@ def _put(node: Any, key: str, text: str) -> None:
 
 
 def _commented(value: Any) -> Any:
-    """A mapping as the round trip has them: the outer one over lines, inner ones on one line."""
+    """A mapping as the round trip has them, on one line; an empty one may yet be filled."""
     from ruamel.yaml.comments import CommentedMap
 
     if not isinstance(value, Mapping):
         return value
-    block = CommentedMap(value)
-    for key, inner in value.items():
-        if isinstance(inner, Mapping):
-            block[key] = CommentedMap(inner)
-            block[key].fa.set_flow_style()
-    return block
+    mapping = CommentedMap(value)
+    if value:
+        mapping.fa.set_flow_style()
+    return mapping

@@ -21,6 +21,8 @@ LETTERS = frozenset(
     "\u2018\u2019\u2013\u2014"  # quotation marks and dashes
 )
 """What text of the five languages has beside ASCII."""
+FITTING, MOST_ACCENTS = 0.95, 0.4
+"""Share of the characters beside ASCII that must be such; their share of all letters."""
 VALUE = re.compile(r"[+-]?[0-9][0-9.,:/TZ +-]*")
 """A number or a date."""
 
@@ -161,7 +163,9 @@ def _old_encoding(data: bytes) -> tuple[str, str]:
         text = high.decode(encoding, errors="replace")
         shares[encoding] = sum(letter in LETTERS for letter in text) / len(text)
     best = max(shares, key=lambda encoding: shares[encoding])
-    doubt = "" if shares[best] > 0.95 else f"text in no encoding that fits well; {best} fits best"
+    letters = len(re.findall(rb"[A-Za-z\x80-\xff]", data))
+    fits = shares[best] > FITTING and len(high) < MOST_ACCENTS * letters
+    doubt = "" if fits else f"no encoding of Western Europe fits well; {best} was taken"
     if best == "cp1252" and not _decodes(data, best):
         return "latin-1", doubt
     return best, doubt
