@@ -179,7 +179,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             "data.interactions.columns.timestamp",
         ],
     ),
-    "no id column": (edit("items.csv", "item_id", "sku"), ["items.csv", "data.items.id"]),
+    "no id column": (edit("items.csv", "item_id", "thing"), ["items.csv", "data.items.id"]),
     "no feature column": (
         edit("items.csv", "price", "cost"),
         ["items.csv", "'price'", "item_id, name, category, cost"],

@@ -193,7 +193,8 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    rules = [_no_header(rows)] if not rows.inputs[0].source.typed else []
+    may_repeat = data.header and not rows.inputs[0].source.typed
+    rules = [_no_header(rows)] if may_repeat else []
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column

@@ -9,7 +9,6 @@ from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.open_file import part_files
 from twotower.ingest.recognised_names import (
-    FILES,
     find_column,
     find_file,
     listing,
@@ -18,6 +17,7 @@ from twotower.ingest.recognised_names import (
     require_column,
 )
 from twotower.ingest.sources.source import Source
+from twotower.ingest.usual_names import FILES
 
 
 def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[tuple[int, Path]]:

@@ -139,18 +139,14 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
-    ids = {name: log.frame[f"{name}_id"].dtype for name in ("user", "item")}
     files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
         "order": "file" if log.times is None else "timestamp",
-        "times": None if log.times is None else log.times.form,
-        "times_near_1970": log.times is not None and log.times.near_1970,
+        "times": log.times,
+        "times_near_1970": log.near_1970,
+        "ids": dict(log.ids),
         "why_text": dict(log.why_text),
-        "ids": {
-            name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
-            for name, dtype in ids.items()
-        },
     }
 
 

@@ -19,17 +19,13 @@ from twotower.ingest.feature_columns import RawFeature, encode_features, read_fe
 from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.open_file import open_source
 from twotower.ingest.recognised_names import (
-    COLUMNS,
-    FILES,
-    columns_of,
-    find_column,
     find_feature,
     find_file,
-    named_column,
-    normalise,
+    require_id,
 )
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
+from twotower.ingest.usual_names import FILES
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         _require_no_features(root, role, table_config)
         return None
     source = open_source(path, config, table_config.format)
-    id_name = _id_column(source, role, table_config.id)
+    id_name = require_id(source, role, table_config.id)
     names = _feature_columns(source, role, table_config)
     table = source.read(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, config)
@@ -152,22 +148,6 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
         for feature, spec in config.features.items()
     }
     return {feature: column for feature, column in columns.items() if column is not None}
-
-
-def _id_column(source: Source, role: str, configured: str | None) -> str:
-    parameter = f"data.{role}.id"
-    if configured is not None:
-        return named_column(source, configured, parameter)
-    column = find_column(source, role.removesuffix("s"), None, parameter)
-    column = column or next((name for name in source.header if normalise(name) == "id"), None)
-    if column is None:
-        usual = ", ".join(COLUMNS[role.removesuffix("s")][:3])
-        msg = (
-            f"{source.name}: cannot find the id column ({usual}, …); set {parameter}; "
-            f"{columns_of(source)}"
-        )
-        raise DataError(msg)
-    return column
 
 
 def _read_ids(

@@ -1,0 +1,42 @@
+"""`twotower inspect`: looks at a folder of exports and writes the section that reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+from twotower.cli.params_file import commented_text, read_commented, write_params
+from twotower.common.paths import PARAMS
+
+
+@app.command(
+    epilog=examples("twotower inspect my/exports", "twotower inspect my/exports --print"),
+)
+def inspect(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of raw files.")],
+    show: Annotated[
+        bool, typer.Option("--print", help="Only show the section; change no file.")
+    ] = False,
+    params: Annotated[Path, typer.Option(help="File to change.")] = PARAMS,
+) -> None:
+    """Find out what a folder of exports holds, and write that into params.yaml.
+
+    Which file is what, how text and times are written, which column is what, types of events and
+    side features, and what is not sure. All keys of `data` that concern files are replaced;
+    comments and all other keys stay. Only the beginning of large files is read.
+    """
+    from twotower.config import load_config
+    from twotower.inspection.commented_yaml import apply_settings
+    from twotower.inspection.proposal import propose
+    from twotower.inspection.report import report
+
+    proposal = propose(folder, load_config(params).data)
+    content = read_commented(params)
+    section = apply_settings(content, "data", proposal.settings)
+    if show:
+        typer.echo(commented_text({"data": section}).rstrip())
+        return
+    typer.echo(report(proposal))
+    write_params(params, content, str(params))
+    typer.echo(f"\n{params}: the section data is written; next: twotower check")

@@ -1,0 +1,157 @@
+"""The beginning of each table of a folder, read as the pipeline would read it."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from twotower.common.errors import DataError
+from twotower.config.data import DataConfig
+from twotower.ingest.open_file import open_source, part_files
+from twotower.ingest.sources.raw_text import is_gzip
+from twotower.inspection.column import Column
+from twotower.inspection.dialect import Dialect, dialect_of
+
+HEAD_BYTES = 1 << 20
+PIECES, PIECE_BYTES = 16, 1 << 16
+"""Of a large file, pieces from further on are looked at too: the first accent may come late."""
+USUAL = {".csv": ",", ".tsv": "\t"}
+"""The separator where none is given."""
+ROWS = 200_000
+"""Rows that are looked at; a file of any size takes seconds."""
+
+
+@dataclass(frozen=True)
+class TableSample:
+    """The first rows of a table.
+
+    Attributes:
+        file: what params.yaml calls it: a file, folder or pattern inside the folder.
+        format: a row of FORMATS.
+        dialect: of a text file; None for other formats.
+        columns: in file order.
+        num_rows: rows that were read.
+        estimate: rows in all; None: unknown, and more than were read.
+        num_ragged: rows with another number of fields than the header, which were left out.
+    """
+
+    file: str
+    format: str
+    dialect: Dialect | None
+    columns: tuple[Column, ...]
+    num_rows: int
+    estimate: int | None
+    num_ragged: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all rows were read."""
+        return self.estimate == self.num_rows
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether it is text with separators."""
+        return self.format in ("csv", "tsv")
+
+    @property
+    def has_usual_separator(self) -> bool:
+        """Whether the extension tells the separator."""
+        extension = PurePath(self.file.lower().removesuffix(".gz")).suffix
+        return self.dialect is not None and USUAL.get(extension) == self.dialect.separator
+
+    def key_of(self, column: Column) -> str | int:
+        """What params.yaml calls a column: its name, or its position if there is no header."""
+        has_header = self.dialect is None or self.dialect.header
+        return column.name if has_header else int(column.name)
+
+
+def read_sample(root: Path, file: str) -> TableSample:
+    """Read the beginning of a table.
+
+    Args:
+        root: the folder.
+        file: a file, a folder or a pattern inside it.
+
+    Raises:
+        DataError: if the file cannot be read, or has not at least two columns.
+    """
+    path = root / file
+    parts = part_files(path)
+    if not parts:
+        msg = f"{path}: no files"
+        raise DataError(msg)
+    name, dialect = _format_of(parts[0])
+    source = open_source(path, config_of(dialect), name)
+    if len(source.header) < 2:
+        msg = f"{path}: only one column"
+        raise DataError(msg)
+    batches, num_rows, more = [], 0, False
+    for batch in source.batches(source.header):
+        if more := num_rows >= ROWS:
+            break
+        batches.append(batch)
+        num_rows += len(batch)
+    if not num_rows:
+        msg = f"{path}: no rows"
+        raise DataError(msg)
+    table = pa.Table.from_batches(batches).slice(0, ROWS)
+    columns = tuple(Column(each, table[each]) for each in table.column_names)
+    is_whole = not more and num_rows <= ROWS
+    estimate = num_rows if is_whole else _estimate(parts, name)
+    ragged = source.num_ragged if is_whole else 0
+    return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged)
+
+
+def config_of(dialect: Dialect | None) -> DataConfig:
+    """A `data` section with which the pipeline reads a text file."""
+    if dialect is None:
+        return DataConfig()
+    return DataConfig(separator=dialect.separator, header=dialect.header, encoding=dialect.encoding)
+
+
+def _format_of(path: Path) -> tuple[str, Dialect | None]:
+    pieces = _pieces(path)
+    if not pieces or not pieces[0].strip():
+        msg = f"{path}: the file is empty"
+        raise DataError(msg)
+    if pieces[0].startswith(b"PAR1"):
+        return "parquet", None
+    dialect = dialect_of(pieces)
+    if pieces[0].lstrip().startswith(b"{"):
+        return "jsonl", Dialect(dialect.encoding, None, header=True)
+    if dialect.is_adjacency:
+        return "adjacency", dialect
+    return "tsv" if dialect.separator == "\t" else "csv", dialect
+
+
+def _pieces(path: Path) -> Sequence[bytes]:
+    """The beginning of a file and, unless it is compressed, whole lines from further on."""
+    compressed = is_gzip(path)
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            pieces = [file.read(HEAD_BYTES)]
+            size = path.stat().st_size
+            if compressed or size <= HEAD_BYTES:
+                return pieces
+            for number in range(1, PIECES + 1):
+                file.seek(HEAD_BYTES + (size - HEAD_BYTES) * number // (PIECES + 1))
+                pieces.append(file.read(PIECE_BYTES).partition(b"\n")[2])
+            return pieces
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"{path}: cannot read the file: {error}"
+        raise DataError(msg) from None
+
+
+def _estimate(paths: Sequence[Path], name: str) -> int | None:
+    """Rows of all parts, from the size of the first lines; exact for Parquet."""
+    if name == "parquet":
+        return sum(int(pq.read_metadata(path).num_rows) for path in paths)
+    if any(map(is_gzip, paths)):
+        return None
+    head = _pieces(paths[0])[0]
+    lines = max(head.count(b"\n"), 1)
+    return round(sum(path.stat().st_size for path in paths) * lines / len(head))

@@ -1,0 +1,197 @@
+"""Which file of a folder is what: the interactions, the users, the items."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from twotower.ingest.recognised_names import is_named, normalise
+from twotower.ingest.usual_names import FILES, WIDER_FILES
+from twotower.inspection.column import Column
+from twotower.inspection.doubt import Doubt
+from twotower.inspection.names import TRAINING, has_word, id_tiers
+from twotower.inspection.roles import Roles
+from twotower.inspection.sample import TableSample
+
+UNIQUE = 0.98
+"""Share of distinct ids from which on a file is a table of them."""
+NEARLY = 0.9
+"""The same where a name tells that it is one."""
+JOINED = 0.5
+"""Share of the ids of the interactions that a table must have."""
+EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
+
+
+@dataclass
+class SideTable:
+    """A users or items table.
+
+    Attributes:
+        sample: of the file.
+        id: its column of ids.
+        missing: ids of the interactions' rows that it lacks.
+        repeated: ids that it has several times.
+    """
+
+    sample: TableSample
+    id: Column
+    missing: list[str]
+    repeated: list[str]
+
+
+@dataclass
+class Tables:
+    """What the files of a folder are.
+
+    Attributes:
+        interactions: the file of events.
+        roles: its columns.
+        sides: "users" and "items", where there is such a table.
+        doubts: what is not sure.
+    """
+
+    interactions: TableSample
+    roles: Roles
+    sides: dict[str, SideTable] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def samples(self) -> list[TableSample]:
+        """The files that are used."""
+        return [self.interactions, *(side.sample for side in self.sides.values())]
+
+
+Found = Sequence[tuple[TableSample, Roles]]
+"""All files, and the roles that their columns would have if they held the interactions."""
+
+
+def assign(found: Found) -> Tables | None:
+    """Which file is what; None if none has both users and items in its rows."""
+    events = [(sample, roles) for sample, roles in found if _may_be_events(roles)]
+    if not events:
+        return None
+    ranked = sorted(events, key=lambda pair: _rank(*pair), reverse=True)
+    tables = Tables(*ranked[0])
+    best = _rank(*ranked[0])[:-1]
+    others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:-1] == best]
+    if others:
+        text = f"the interactions may also be {', '.join(others)}"
+        if has_word(tables.interactions.file, TRAINING):
+            text += "; if these are the parts of a given split, see split.files"
+        tables.doubts.append(Doubt(("interactions", "file"), text))
+    _find_sides(tables, [each for each, _ in found if each is not tables.interactions])
+    return tables
+
+
+def to_be_joined(found: Found) -> tuple[str, str, str] | None:
+    """(File of users, file of items, column of both) of an export whose events are in two files.
+
+    As orders, which have the customer, and lines of orders, which have the product. None if names
+    tell users and items in one file.
+    """
+    if any({"user", "item"} <= roles.by_name for _, roles in found):
+        return None
+    users = [sample for sample, roles in found if "user" in roles.by_name]
+    items = [sample for sample, roles in found if "item" in roles.by_name]
+    pairs = ((one, other, column) for one in users for other in items for column in one.columns)
+    for one, other, column in pairs:
+        twin = next((each for each in other.columns if each.name == column.name), None)
+        if twin and column.share_distinct == 1 and _join(twin, column)[0] >= JOINED:
+            return one.file, other.file, column.name
+    return None
+
+
+def file_role(file: str) -> str | None:
+    """interactions, users or items, if the name of a file says so; plain names before wider ones.
+
+    One word of it is enough: `export_ventas_2025.csv` has interactions.
+    """
+    name = normalise(EXTENSIONS.sub("", PurePath(file).name).replace(".", "_"))
+    for vocabulary in (FILES, WIDER_FILES):
+        for role, names in vocabulary.items():
+            if is_named(name, names):
+                return role
+    words = re.split(r"[^a-z]+", name)
+    plurals = {word + suffix for word in words for suffix in ("", "s", "es")} - {""}
+    roles = [
+        role
+        for role in FILES
+        if any(is_named(word, FILES[role] + WIDER_FILES[role]) for word in plurals)
+    ]
+    if len(roles) > 1:  # `order_items`, `customer_orders`: events of the others
+        return "interactions"
+    return roles[0] if roles else None
+
+
+def _may_be_events(roles: Roles) -> bool:
+    """Whether there are users and items, and neither has but one row each."""
+    if not roles.is_complete:
+        return False
+    user, item = roles.columns["user"], roles.columns["item"]
+    return user.share_distinct < UNIQUE or item.share_distinct < UNIQUE
+
+
+def _rank(sample: TableSample, roles: Roles) -> tuple[int, int, int, int]:
+    """By name of the file, roles that names tell, roles in all; then by rows."""
+    role = file_role(sample.file)
+    by_file = 1 if role == "interactions" else 0 if role is None else -1
+    named = len(roles.by_name & {"user", "item"})
+    return by_file + named, len(roles.by_name), len(roles.columns), sample.estimate or 0
+
+
+def _find_sides(tables: Tables, samples: Sequence[TableSample]) -> None:
+    """The tables that fit best, each used once."""
+    fits = [
+        (score, role, side)
+        for role in ("users", "items")
+        for sample in samples
+        for score, side in [_fit(sample, role, tables)]
+        if side is not None
+    ]
+    used: set[str] = set()
+    for _, role, side in sorted(fits, key=lambda fit: -fit[0]):
+        if role not in tables.sides and side.sample.file not in used:
+            tables.sides[role] = side
+            used.add(side.sample.file)
+
+
+def _fit(sample: TableSample, role: str, tables: Tables) -> tuple[float, SideTable | None]:
+    """(How well, as what) a file is the table of that role; None if it is not."""
+    singular = role.removesuffix("s")
+    events = tables.roles.columns[singular]
+    by_file = file_role(sample.file)
+    if by_file not in (None, role):
+        return 0.0, None
+    named, column = _id_column(sample, singular, events)
+    if column is None or column.share_distinct < (NEARLY if named else UNIQUE):
+        return 0.0, None
+    share, missing = _join(events, column)
+    if share < (JOINED if sample.is_whole else 0) or share == 0:
+        return 0.0, None
+    if by_file is None and not named:
+        return 0.0, None
+    repeated = [value for value, count in column.counts.items() if count > 1]
+    side = SideTable(sample, column, missing if sample.is_whole else [], repeated)
+    return share + 2 * (by_file == role) + named, side
+
+
+def _id_column(sample: TableSample, singular: str, events: Column) -> tuple[bool, Column | None]:
+    """(Whether a name tells it, the column of ids): called like one, or distinct and joining."""
+    named = [column for column in sample.columns if column.name == events.name]
+    if sample.dialect is None or sample.dialect.header:
+        for names in id_tiers(singular):
+            named += [column for column in sample.columns if is_named(column.name, names)]
+    for column in named:
+        if column.share_distinct >= UNIQUE and _join(events, column)[0] > 0:
+            return True, column
+    for column in sample.columns:
+        if column.share_distinct >= UNIQUE and _join(events, column)[0] >= JOINED:
+            return False, column
+    return bool(named), named[0] if named else None
+
+
+def _join(events: Column, ids: Column) -> tuple[float, list[str]]:
+    """(Share of the events' distinct ids that are in the table, those that are not)."""
+    known: Mapping[str, int] = ids.counts
+    missing = [value for value in events.counts if value not in known]
+    return 1 - len(missing) / max(len(events.counts), 1), missing
