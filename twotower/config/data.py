@@ -1,8 +1,9 @@
 """Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +12,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
+    model_validator,
 )
 
 from twotower.common.choices import Table, check_choice, lazy
@@ -102,6 +104,20 @@ def _by_position(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _check_time_format(form: str) -> str:
+    import pandas as pd  # takes a moment to import
+
+    try:
+        pd.to_datetime([""], format=form, errors="coerce")
+    except ValueError as error:
+        msg = f"must be a strptime format such as '%d/%m/%Y %H:%M' ({error})"
+        raise ValueError(msg) from None
+    if not re.search("%[YyGcx]", form):
+        msg = f"must have the year (%Y, or %y for two digits), got {form!r}"
+        raise ValueError(msg)
+    return form
+
+
 def _false_is_absent(value: Any) -> Any:
     return "" if value is False else value
 
@@ -171,13 +187,20 @@ class InteractionsConfig(Section):
     `data.separator`), without a header; a user may have no items.
     """
     columns: InteractionColumns = InteractionColumns()
-    time_format: Text | None = None
+    time_format: Annotated[Text, AfterValidator(_check_time_format)] | None = None
     """Of times that are text, as strptime has it (`%d/%m/%Y %H:%M`); null: recognised."""
     time_unit: Annotated[str, AfterValidator(TIME_UNITS.check)] | None = None
     """Of times that are numbers, since 1970 in UTC: s, ms, us or ns; excel: days of a spreadsheet.
 
     null: recognised by size; 20251231 and 20251231140500 are dates.
     """
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        if self.time_format and self.time_unit:
+            msg = "time_format and time_unit exclude each other: times are text or numbers"
+            raise ValueError(msg)
+        return self
 
 
 class TableConfig(Section):
