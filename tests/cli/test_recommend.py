@@ -132,7 +132,7 @@ def test_nobody_is_an_empty_file_with_columns(run: Run, folder: Path) -> None:
     [
         ("u.csv", None, "no such file"),
         ("u.txt", None, "no such file"),
-        ("u.csv", "name\n1\n", "cannot find the user column; set data."),
+        ("u.csv", "name\n1\n", "cannot find the id column (user_id, "),
         (
             "u.csv",
             "user_id\n1\nx\n",

@@ -15,7 +15,7 @@ from twotower.config.data import DataConfig
 from twotower.data.id_text import IdText
 from twotower.ingest.ids import RawIds
 from twotower.ingest.open_file import format_of, open_source, part_files
-from twotower.ingest.recognised_names import find_column, require_column
+from twotower.ingest.recognised_names import find_column, require_column, require_id
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.raw_text import UNIT
 from twotower.ingest.sources.source import Source
@@ -173,7 +173,7 @@ def _columns(source: Source, config: DataConfig, roles: Sequence[str]) -> Iterat
     """(role, column): as params.yaml names it, if the file has such a column, else recognised.
 
     Raises:
-        DataError: if there is none of users or items, or several are recognised.
+        DataError: if there is none of users or of items, or several are recognised.
     """
     columns = config.interactions.columns
     configured = {
@@ -190,5 +190,7 @@ def _columns(source: Source, config: DataConfig, roles: Sequence[str]) -> Iterat
             named = "" if columns.timestamp == "" else named
             if column := find_column(source, role, named, key):
                 yield role, column
+        elif len(roles) == 1:  # a table of users
+            yield role, require_id(source, "users", named)
         else:
             yield role, require_column(source, role, named, key)
