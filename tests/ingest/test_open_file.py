@@ -157,7 +157,7 @@ def open_pairs(path, config):  # noqa: ARG001 - as in every row
 
 
 def test_a_format_is_one_row(shop, monkeypatch):
-    made_up = FileFormat("pairs", open_pairs, (".pairs",), side_tables=False)
+    made_up = FileFormat("pairs", "made up", open_pairs, (".pairs",), side_tables=False)
     monkeypatch.setitem(FORMATS, "pairs", made_up)
     content = "".join(f"{user}>{item}>2\n" for user, item in PAIRS)
     shop.bare(content, name="interactions.pairs")

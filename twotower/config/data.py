@@ -31,12 +31,14 @@ class FileFormat:
 
     Attributes:
         name: its value of `format`.
+        summary: one line for the docs.
         open: makes a twotower.ingest.sources.source.Source of a path and the `data` section.
         extensions: file extensions by which it is recognised, each also with .gz.
         side_tables: whether a users or items table may have it.
     """
 
     name: str
+    summary: str
     open: Callable[..., Any]
     extensions: tuple[str, ...] = ()
     side_tables: bool = True
@@ -44,14 +46,35 @@ class FileFormat:
 
 FORMATS = Table(
     "data.interactions.format",
-    FileFormat("csv", lazy("twotower.ingest.sources.text:open_csv"), (".csv",)),
-    FileFormat("tsv", lazy("twotower.ingest.sources.text:open_tsv"), (".tsv",)),
-    FileFormat("parquet", lazy("twotower.ingest.sources.parquet:open_parquet"), (".parquet",)),
     FileFormat(
-        "jsonl", lazy("twotower.ingest.sources.json_lines:open_json_lines"), (".jsonl", ".ndjson")
+        "csv",
+        "text with a separator, a comma unless `data.separator` says otherwise",
+        lazy("twotower.ingest.sources.text:open_csv"),
+        (".csv",),
     ),
     FileFormat(
-        "adjacency", lazy("twotower.ingest.sources.adjacency:open_adjacency"), side_tables=False
+        "tsv",
+        "the same with a tab",
+        lazy("twotower.ingest.sources.text:open_tsv"),
+        (".tsv",),
+    ),
+    FileFormat(
+        "parquet",
+        "columns with types",
+        lazy("twotower.ingest.sources.parquet:open_parquet"),
+        (".parquet",),
+    ),
+    FileFormat(
+        "jsonl",
+        "one JSON object per line, whose keys are the columns",
+        lazy("twotower.ingest.sources.json_lines:open_json_lines"),
+        (".jsonl", ".ndjson"),
+    ),
+    FileFormat(
+        "adjacency",
+        "interactions only: each line a user, then the user's items",
+        lazy("twotower.ingest.sources.adjacency:open_adjacency"),
+        side_tables=False,
     ),
 )
 

@@ -264,5 +264,5 @@ def _splits(rows: EventRows) -> tuple[Int8Array, list[Rule]]:
     names = [text.strip().lower() for text in texts.to_pylist()]
     by_text = np.array([GIVEN_NAMES.get(name, UNSPLIT) for name in names], dtype=np.int8)
     labels = by_text[codes]
-    expected = f"must be one of {', '.join(GIVEN_NAMES)}"
+    expected = f"must be one of {', '.join(GIVEN_NAMES)} (split.column)"
     return labels, [Rule("unknown_split", "split", expected, labels != UNSPLIT)]

@@ -81,7 +81,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     check = RowCheck(source, table.num_rows, config)
     where = f"{source.name}: column"
     ids = _read_ids(source, table[id_name], id_name, config, role)
-    _check_ids(ids, id_name, check, table_config.id_type)
+    _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
     features = {
         feature: read_feature(
             table[name],
@@ -167,13 +167,13 @@ def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
     return f"{ids.values[position].as_py()!r} ({file}, {source.place(row)})"
 
 
-def _check_ids(ids: Ids, name: str, check: RowCheck, id_type: str) -> None:
+def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:
     check.require(~ids.blank, rule="blank_id", column=name, expected="must not be blank")
     check.require(
         ids.present,
         rule="bad_id",
         column=name,
-        expected=f"must be an integer (id_type: {id_type})",
+        expected=f"must be an integer ({key})",
     )
     # Of the rows with one id, the first that is valid so far is kept.
     repeated = np.zeros(len(check.valid), dtype=bool)
