@@ -1,5 +1,6 @@
 """The tables of docs/data.md: what the code says that it reads, and examples, which tests read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,10 +38,10 @@ PAIRS = {
 """By format, the lines of a file in which user 7 has items 10 and 11; Parquet has none."""
 
 SEPARATORS = {
-    ",": "no key in `.csv`",
-    "\t": "no key in `.tsv`",
+    ",": "nothing, in `.csv`",
+    "\t": "nothing, in `.tsv`",
     ";": '`separator: ";"`',
-    "|": '`separator: "|"`',
+    "|": r'`separator: "\|"`',
     "::": '`separator: "::"`',
     " ": '`separator: " "`',
 }
@@ -106,16 +107,17 @@ MISFITS = (
 
 def code(*texts: str) -> str:
     """Texts as code in a cell of a table, which ends at a bar."""
-    return "<br>".join(f"`{text}`" for text in texts).replace("|", "\\|")
+    return "<br>".join(f"`{visible(text)}`" for text in texts).replace("|", "\\|")
 
 
-def shown(text: str) -> str:
-    """A cell of a raw file; blanks around it would not be seen."""
-    return repr(text).replace("\\t", "\t") if text != text.strip() else text
+def visible(text: str) -> str:
+    """A cell of a raw file, with its tabs, and blanks around it."""
+    text = text.replace("\t", r"\t")
+    return text if text == text.strip() else f"'{text}'"
 
 
-def words(names: Any) -> str:
-    return ", ".join(f"`{name}`" for name in names) or NOTHING
+def words(names: Iterable[str]) -> str:
+    return ", ".join(names) or NOTHING
 
 
 def time_examples(unit: str) -> str:
@@ -147,7 +149,7 @@ def ids(text: str) -> tuple[str, str, str]:
 
 
 def extensions(name: str) -> str:
-    return words(FORMATS[name].extensions) if FORMATS[name].extensions else f"`format: {name}`"
+    return ", ".join(code(each) for each in FORMATS[name].extensions) or code(f"format: {name}")
 
 
 Rows = list[tuple[str, ...]]
@@ -158,7 +160,7 @@ ROWS: dict[str, Rows] = {
     ],
     "table": [(role, words(names), words(WIDER_FILES[role])) for role, names in FILES.items()],
     "separator": [
-        (shown(mark), said, code(f"7{mark}10")) for mark, said in SEPARATORS.items()
+        (visible(mark), said, code(f"7{mark}10")) for mark, said in SEPARATORS.items()
     ],
     "first bytes": [
         *(
@@ -175,7 +177,7 @@ ROWS: dict[str, Rows] = {
         for role, names in COLUMNS.items()
     ],
     "whose id": [(role, words(nouns)) for role, nouns in NOUNS.items()],
-    "id": [(shown(text), *ids(text)) for text in IDS],
+    "id": [(visible(text), *ids(text)) for text in IDS],
     "times": [(row.name, code(*row.examples)) for row in TIME_FORMS.values()],
     "`time_unit`": [
         (name, row.plural, code(time_examples(name)), "yes" if is_recognised(name) else "no")
@@ -187,6 +189,9 @@ ROWS: dict[str, Rows] = {
         for names in EVENTS
     ],
     "feature": [(names[0], words(names[1:])) for names in FEATURES],
-    "rule": [(row.rule, row.file, code(row.row), code(row.settles) if row.settles else NOTHING) for row in MISFITS],
+    "rule": [
+        (row.rule, row.file, code(row.row), code(row.settles) if row.settles else NOTHING)
+        for row in MISFITS
+    ],
 }  # fmt: skip
 """Rows by the heading of a table's first column."""
