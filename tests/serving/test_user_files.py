@@ -203,6 +203,25 @@ def test_unusable_users_of_histories(tmp_path: Path, integers: IdColumn, users: 
         histories(path, integers)
 
 
+def test_one_column_is_no_history(tmp_path: Path, integers: IdColumn) -> None:
+    path = write(tmp_path / "h.csv", "7;8\n9;10\n")
+    columns = {"columns": {"user": 1, "item": 2}}
+    assert histories(path, integers, header=False, separator=";", interactions=columns) == {
+        "7": [8],
+        "9": [10],
+    }
+    with pytest.raises(DataError, match=r"cannot find the item column; .* available columns: 1 "):
+        histories(path, integers, header=False, separator="|", interactions=columns)
+
+
+def test_a_format_that_no_extension_says(tmp_path: Path, integers: IdColumn) -> None:
+    path = write(tmp_path / "h.txt", "a 1 2\nb 3\n")
+    adjacency = {"format": "adjacency"}
+    assert histories(path, integers, interactions=adjacency) == {"a": [1, 2], "b": [3]}
+    path = write(tmp_path / "u.txt", "4\n5\n")
+    assert read(path, integers, interactions=adjacency) == [4, 5]
+
+
 def test_a_history_of_nobody(tmp_path: Path, integers: IdColumn) -> None:
     assert histories(write(tmp_path / "h.csv", "user_id,item_id\n"), integers) == {}
 

@@ -147,7 +147,8 @@ def _open(path: Path, config: DataConfig, roles: Sequence[str]) -> tuple[Source,
         msg = f"{path}: no such file"
         raise DataError(msg)
     is_known = not files or format_of(files[0]) is not None
-    format_name = None if is_known else "csv"
+    declared = config.interactions.format if "item" in roles else None
+    format_name = None if is_known else declared or "csv"
     errors = []
     for reading in _readings(config):
         try:
@@ -181,11 +182,11 @@ def _columns(source: Source, config: DataConfig, roles: Sequence[str]) -> Iterat
         "item": (config.items.id, columns.item),
         "timestamp": (columns.timestamp,),
     }
+    only = source.header if len(source.header) == len(roles) == 1 and not config.header else ()
     for role in roles:
         key = f"data.interactions.columns.{role}"
-        named = next((name for name in configured[role] if name in source.header), None)
-        if named is None and not config.header and len(source.header) == 1:
-            named = source.header[0]
+        names = (*configured[role], *only)
+        named = next((name for name in names if name in source.header), None)
         if role == "timestamp":
             named = "" if columns.timestamp == "" else named
             if column := find_column(source, role, named, key):
