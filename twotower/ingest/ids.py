@@ -26,7 +26,7 @@ class RawIds:
         codes: [num_rows] position in `values`; -1 for null.
         typed: whether the source itself says whether ids are text.
         where: source and column, for messages.
-        headers: names that the column has; a repeated header does not make ids text.
+        headers: names in the header; one that is repeated further down does not make ids text.
     """
 
     values: pa.Array

@@ -159,7 +159,7 @@ def _read_ids(
     where = f"{source.name}: column {name!r}"
     for chunk in column.chunks:
         codes.add(as_ids(chunk, where))
-    raw = RawIds(*codes.finish(), source.typed, where, [name])
+    raw = RawIds(*codes.finish(), source.typed, where, [name] if source.has_header else [])
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))
