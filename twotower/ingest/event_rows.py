@@ -193,7 +193,7 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    rules = [_no_header(rows)] if data.header else []
+    rules = [_no_header(rows)]
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column
