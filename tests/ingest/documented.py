@@ -141,7 +141,7 @@ def number(text: str, decimal: str | None) -> str:
 
 def ids(text: str) -> tuple[str, str, str]:
     """What a text is as an id: by itself, as an integer, as text."""
-    raw = RawIds.of(pa.chunked_array([[text]]), "", "", typed=False)
+    raw = RawIds(pa.array([text]), np.zeros(1, np.int32), False, "")
     (integer,) = raw.settle(integers=True, text=IdText()).column.to_pylist()
     (as_text,) = raw.settle(integers=False, text=IdText()).column.to_pylist()
     by_itself = "integer" if raw.are_integers else "text"

@@ -74,7 +74,9 @@ def test_separator(lines: list[str], separator: str | None) -> None:
         ([["ann", "pen"], ["bo", "cup"]], True),  # nothing tells
         ([["", "user"], ["0", "7"]], True),  # of pandas
         ([["u", "i"], ["1", "2"], ["u", "i"]], True),
+        ([["u", "i", ""], ["1", "2", ""]], True),  # a separator at the end of each line
         ([["a", "a"], ["b", "c"]], False),
+        ([["ann", "pen"], ["bo", "pen"], ["ann", "pen"]], False),  # an event of every day
         ([], True),
     ],
 )

@@ -27,11 +27,13 @@ def inspect(
     comments and all other keys stay. Only the beginning of large files is read.
     """
     from twotower.config import load_config
+    from twotower.data.splits import SPLIT_STRATEGIES
     from twotower.inspection.commented_yaml import apply_settings
     from twotower.inspection.proposal import propose
     from twotower.inspection.report import report
 
-    proposal = propose(folder, load_config(params).data)
+    config = load_config(params)
+    proposal = propose(folder.expanduser(), config.data)
     content = read_commented(params)
     section = apply_settings(content, "data", proposal.settings)
     if show:
@@ -40,3 +42,5 @@ def inspect(
     typer.echo(report(proposal))
     write_params(params, content, str(params))
     typer.echo(f"\n{params}: the section data is written; next: twotower check")
+    if SPLIT_STRATEGIES[config.split.strategy].is_given:
+        typer.echo("split.strategy: given is as it was: it must name a split of this folder")

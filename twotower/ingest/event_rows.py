@@ -133,7 +133,7 @@ def _settle(
     where, key = inputs[0].where(side), f"data.{side}s.id_type"
     values, positions = codes.finish()
     typed = {part.source.typed for part in inputs}
-    headers = [part.roles[side] for part in inputs]
+    headers = [part.roles[side] for part in inputs if part.source.has_header]
     raw = RawIds(values, positions, all(typed), where, headers)
     id_type = getattr(data, f"{side}s").id_type
     if id_type == "auto" and (len(typed) > 1 or codes.mixed):
@@ -193,8 +193,7 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    may_repeat = data.header and not rows.inputs[0].source.typed
-    rules = [_no_header(rows)] if may_repeat else []
+    rules = [_no_header(rows)]
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column
@@ -215,7 +214,7 @@ def _no_header(rows: EventRows) -> Rule:
     repeated = np.ones(sum(rows.num_rows), dtype=bool)
     for side in SIDES:
         ids = rows.ids[side].raw
-        names = pa.array([part.roles[side] for part in rows.inputs], pa.string())
+        names = pa.array(ids.headers, pa.string())
         values = IdText().column(ids.values.cast(pa.string()))
         is_name = pc.is_in(values, value_set=names).to_numpy(zero_copy_only=False)
         repeated &= rows.ids[side].each(is_name, null=False)

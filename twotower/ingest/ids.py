@@ -14,6 +14,7 @@ from twotower.common.errors import DataError
 from twotower.data.id_text import IdText
 from twotower.ingest.codes import Codes
 from twotower.ingest.convert import as_ids
+from twotower.ingest.sources.source import Source
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
@@ -28,7 +29,7 @@ class RawIds:
         codes: [num_rows] position in `values`; -1 for null.
         typed: whether the source itself says whether ids are text.
         where: source and column, for messages.
-        headers: names that the column has; a repeated header does not make ids text.
+        headers: names in the header; one that is repeated further down does not make ids text.
     """
 
     values: pa.Array
@@ -38,23 +39,23 @@ class RawIds:
     headers: Sequence[str] = ()
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray, source: str, name: str, *, typed: bool) -> "RawIds":
+    def of(cls, column: pa.ChunkedArray, source: Source, name: str) -> "RawIds":
         """The ids of a whole column.
 
         Args:
             column: [num_rows] of any type.
-            source: name of the source.
+            source: of the column.
             name: of the column.
-            typed: whether the source itself says whether ids are text.
 
         Raises:
             DataError: if the type is not one of ids.
         """
         codes = Codes()
-        where = f"{source}: column {name!r}"
+        where = f"{source.name}: column {name!r}"
         for chunk in column.chunks:
             codes.add(as_ids(chunk, where))
-        return cls(*codes.finish(), typed, where, [name])
+        headers = [name] if source.has_header else []
+        return cls(*codes.finish(), source.typed, where, headers)
 
     @property
     def are_integers(self) -> bool:

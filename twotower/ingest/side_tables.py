@@ -153,7 +153,7 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
 def _read_ids(
     source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
 ) -> Ids:
-    raw = RawIds.of(column, source.name, name, typed=source.typed)
+    raw = RawIds.of(column, source, name)
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))

@@ -122,18 +122,18 @@ def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     """
     if not rows:
         return True, ""
-    first, rest = rows[0], rows[1:]
+    first, rest = rows[0], [row for row in rows if row != rows[0]]
     if any(VALUE.fullmatch(cell.strip()) for cell in first):
         return False, ""
-    if first in rest:
-        return True, "the header comes again further down: delete it there"
     filled = [cell for cell in first if cell.strip()]
     if len(set(filled)) < len(filled):
         return False, "two cells of the first row are equal, so it was taken for data"
     columns = [{row[i] for row in rest if len(row) > i} for i in range(len(first))]
-    if any(cell in values for cell, values in zip(first, columns, strict=True)):
+    pairs = zip(first, columns, strict=True)
+    if any(cell.strip() and cell in values for cell, values in pairs):
         return False, "a cell of the first row comes again further down, so it was taken for data"
-    return True, ""
+    repeated = len(rows) - len(rest) > 1
+    return True, "the header comes again further down: delete it there" if repeated else ""
 
 
 def rows_of(lines: Sequence[str], separator: str) -> list[list[str]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
 from twotower.ingest.recognised_names import is_named
-from twotower.inspection.doubt import Doubt
+from twotower.inspection.column import Column
+from twotower.inspection.doubt import Doubt, of_column
 from twotower.inspection.feature_kind import FeatureKind, feature_kind
 from twotower.inspection.interaction_roles import find_roles, known_weight, other_uses, takes_back
 from twotower.inspection.listing import tables_of
@@ -68,7 +69,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         tables=tables,
         features=features,
         titles={role: list(_titles(kinds)) for role, kinds in features.items()},
-        settings=settings_of(str(root), tables, features, config.event_weights, doubts),
+        settings=settings_of(root.as_posix(), tables, features, config.event_weights, doubts),
         doubts=doubts,
         unused=[(each.file, "") for each in samples if each.file not in used] + unused,
     )
@@ -111,7 +112,7 @@ def _titles(kinds: Mapping[str, FeatureKind]) -> Iterator[str]:
 
 
 def _doubts(tables: Tables) -> Iterator[Doubt]:
-    """About how files are written, types of ids, and events."""
+    """About how files are written, ids, rows without one, and events."""
     for sample in tables.samples:
         if sample.dialect:
             yield from (
@@ -120,13 +121,18 @@ def _doubts(tables: Tables) -> Iterator[Doubt]:
         if sample.num_ragged:
             text = f"{sample.num_ragged:,} lines of {sample.file} have more or fewer fields"
             yield Doubt(("separator",), text)
-    for role in ("user", "item"):
-        ids = tables.roles.columns[role]
-        if 0 < ids.share_canonical < 1:
-            text = f"{ids.first_other!r} is among whole numbers, so {role} ids were taken for text"
-            yield Doubt((f"{role}s", "id_type"), text)
-    event = tables.roles.columns.get("event")
-    for name in event.counts if event else ():
+    for role, column in tables.roles.columns.items():
+        yield from _column_doubts(role, column)
+
+
+def _column_doubts(role: str, column: Column) -> Iterator[Doubt]:
+    if column.share_filled < 1:
+        rows = f"{1 - column.share_filled:.2%} of the rows lack it"
+        yield of_column(role, f"{rows}; on_invalid: drop leaves them out")
+    if role in ("user", "item") and 0 < column.share_canonical < 1:
+        text = f"{column.first_other!r} is among integers, so {role} ids were taken for text"
+        yield Doubt((f"{role}s", "id_type"), text)
+    for name in column.counts if role == "event" else ():
         if known_weight(name) is None:
             text = f"{name!r} is no usual type of event; the weight is a guess"
             if takes_back(name):

@@ -8,6 +8,8 @@ from twotower.inspection.sample import TableSample
 from twotower.inspection.settings import describe, rows_of
 
 INDENT = "  "
+MOST_EVENTS = 8
+"""Types that are shown; params.yaml has them all."""
 
 
 def report(proposal: Proposal) -> str:
@@ -42,9 +44,13 @@ def _how(sample: TableSample) -> str:
 
 
 def _roles(proposal: Proposal) -> Iterator[tuple[str, str]]:
-    time = proposal.tables.roles.time
-    for role, column in proposal.tables.roles.columns.items():
-        yield column.name, f"{role}, {time.name}" if role == "timestamp" and time else role
+    roles = proposal.tables.roles
+    for role, column in roles.columns.items():
+        use = f"{role}, {roles.time.name}" if role == "timestamp" and roles.time else role
+        if role == "event":
+            counts = [f"{name} {count:,}" for name, count in column.counts.items()]
+            use = f"event, {', '.join(counts[:MOST_EVENTS])}{', …' * (len(counts) > MOST_EVENTS)}"
+        yield column.name, use
 
 
 def _uses(proposal: Proposal, role: str) -> dict[str, str]:

@@ -21,8 +21,8 @@ PIECES, PIECE_BYTES = 16, 1 << 16
 """Of a large file, pieces from further on are looked at too: the first accent may come late."""
 USUAL = {".csv": ",", ".tsv": "\t"}
 """The separator where none is given."""
-ROWS = 200_000
-"""Rows that are looked at; a file of any size takes seconds."""
+ROWS, BYTES = 200_000, 1 << 26
+"""Most rows that are looked at, and so many of wide tables: a file of any size takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,13 @@ def read_sample(root: Path, file: str) -> TableSample:
     if len(source.header) < 2:
         msg = f"{path}: only one column"
         raise DataError(msg)
-    batches, num_rows, more = [], 0, False
+    batches, num_rows, num_bytes, more = [], 0, 0, False
     for batch in source.batches(source.header):
-        if more := num_rows >= ROWS:
+        if more := num_rows >= ROWS or num_bytes >= BYTES:
             break
         batches.append(batch)
         num_rows += len(batch)
+        num_bytes += batch.nbytes
     if not num_rows:
         msg = f"{path}: no rows"
         raise DataError(msg)

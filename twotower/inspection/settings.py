@@ -90,7 +90,7 @@ def rows_of(sample: TableSample) -> str:
 
 def describe(column: Column) -> str:
     """What the values are, in a few words; no example of personal ones."""
-    kind = "whole numbers" if column.share_canonical == 1 else "values"
+    kind = "integers" if column.share_canonical == 1 else "values"
     example = "" if column.is_personal else f", such as {next(iter(column.counts), '')[:LONGEST]}"
     return f"{len(column.counts):,} different {kind}{example}"
 

@@ -18,10 +18,12 @@ class Source(ABC):
         name: what messages call it; for a file, its path as the user wrote it.
         header: distinct column names.
         typed: whether the source itself says what is a number and what is text (Parquet does).
+        has_header: whether the names are a row of the data, which may be repeated further down.
         num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
+    has_header = False
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
         """Check the header.
