@@ -51,16 +51,6 @@ def part_files(path: Path) -> Sequence[Path]:
     )
 
 
-def format_of(path: Path) -> FileFormat | None:
-    """The format that a file's extension says; None: that of none."""
-    extension = _extension(path)
-    return next((row for row in FORMATS.values() if extension in row.extensions), None)
-
-
-def _extension(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
-
-
 def _open(path: Path, config: DataConfig, format_name: str | None) -> Source:
     file_format = FORMATS[format_name] if format_name else format_of(path)
     if file_format is None and config.separator is not None:
@@ -73,3 +63,13 @@ def _open(path: Path, config: DataConfig, format_name: str | None) -> Source:
         raise DataError(msg)
     source: Source = file_format.open(path, config)
     return source
+
+
+def format_of(path: Path) -> FileFormat | None:
+    """The format that a file's extension says; None: that of none."""
+    extension = _extension(path)
+    return next((row for row in FORMATS.values() if extension in row.extensions), None)
+
+
+def _extension(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
