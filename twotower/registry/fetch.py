@@ -6,7 +6,8 @@ from pathlib import Path
 
 from twotower.artifacts import META, verify_artifacts
 from twotower.common.errors import RegistryError, TwoTowerError
-from twotower.common.files import atomic_folder, sha256_file
+from twotower.common.files import sha256_file
+from twotower.common.folders import atomic_folder, is_replaceable
 from twotower.common.paths import check_place
 from twotower.registry.versions import CHAMPION, MODEL_TAG, Registry
 
@@ -16,7 +17,8 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
 
     Args:
         registry: of the models.
-        out: a model folder, which is replaced as a whole; or a path at which nothing exists.
+        out: a model folder, which is replaced as a whole (see `atomic_folder`); an empty folder, or
+            a path at which nothing exists.
 
     Returns:
         The number of the champion's version, and whether it was downloaded.
@@ -32,12 +34,12 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
         raise RegistryError(msg)
     if _holds(out, champion.tags.get(MODEL_TAG)):
         return int(champion.version), False
-    if out.exists() and not (out / META).is_file():
+    if not is_replaceable(out, META):
         msg = f"{out} is not a model folder, so it is not replaced"
         raise RegistryError(msg)
     with tempfile.TemporaryDirectory(prefix="twotower-") as temporary:
         artifacts, _ = registry.download(champion, Path(temporary))
-        with atomic_folder(out) as target:
+        with atomic_folder(out, META) as target:
             shutil.copytree(artifacts.folder, target, dirs_exist_ok=True)
     return int(champion.version), True
 
