@@ -1,15 +1,18 @@
 """The champion's folder is put where it is served: a folder, a link, a volume."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.common.mounts import KINDS, Killed, mounted, stop_renaming
-from tests.registry.conftest import GOOD, POOR, Shop
+from tests.conftest import ODD_NAME
+from tests.registry.conftest import GOOD, MLFLOW, POOR, Shop, Workspace
 from twotower.artifacts import META, load_artifacts, verify_artifacts
 from twotower.common.errors import ArtifactError, ConfigError, RegistryError
 from twotower.registry.fetch import fetch
+from twotower.registry.versions import Registry
 from twotower.serving.live_model import LiveModel
 
 
@@ -31,6 +34,19 @@ def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
     shop.promote(force=True)
     assert fetch(shop.registry, out) == (2, True)
     assert live.refresh()
+
+
+def test_a_shop_in_a_folder_of_any_name(tmp_path: Path, empty_registry: Path) -> None:
+    root = tmp_path / ODD_NAME
+    root.mkdir()
+    shutil.copy(empty_registry, root)
+    odd = Shop(Workspace(root), Registry(MLFLOW, root))
+    for number, quality in ((1, POOR), (2, GOOD)):
+        odd.register(odd.workspace.model(str(quality), quality))
+        assert odd.promote().promoted
+        assert fetch(odd.registry, root / "served") == (number, True)
+        assert load_artifacts(root / "served").meta["quality"] == quality
+    assert list(tmp_path.iterdir()) == [root]
 
 
 def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) -> None:

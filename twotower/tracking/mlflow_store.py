@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.engine import make_url
+
 from twotower.config.reporting import MlflowConfig
 
 if TYPE_CHECKING:
@@ -52,10 +54,16 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
         root: folder that the relative path of a SQLite file starts from.
     """
     uri = tracking_uri or os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
-    prefix, separator, path = uri.partition("sqlite:///")
-    if prefix or not separator:
+    if not uri.startswith("sqlite:///"):
         return uri
-    return f"sqlite:///{(root.absolute() / path).as_posix()}"
+    url = make_url(uri)
+    path = (root.absolute() / (url.database or "")).as_posix()
+    plain = f"sqlite:///{path}"
+    if make_url(plain).database == path and not url.query:
+        return plain
+    # Under the bare name, MLflow makes a folder of the path as it is escaped.
+    url = url.set(drivername="sqlite+pysqlite", database=path)
+    return url.render_as_string(hide_password=False)
 
 
 def import_store(config: MlflowConfig, root: Path) -> None:
@@ -89,7 +97,7 @@ def open_experiment(
     if experiment is not None:
         return client, str(experiment.experiment_id)
     # A server decides where artifacts go; those of a SQLite store are kept beside it.
-    artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite:") else None
+    artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite") else None
     return client, str(client.create_experiment(config.experiment, artifacts))
 
 
