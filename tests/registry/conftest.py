@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from tests.conftest import events, split_by_time, write_prepared
 from twotower.artifacts import write_artifacts
@@ -21,6 +22,7 @@ from twotower.data.prepared import read_catalogue
 from twotower.registry.promote import PROMOTION_TAG, Decision, promote
 from twotower.registry.register import register
 from twotower.registry.versions import Registry
+from twotower.tracking.mlflow_store import configure_environment, store_uri
 from twotower.training.towers import TwoTower
 
 MLFLOW = MlflowConfig(experiment="tests", model="shop")
@@ -100,7 +102,8 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with its tables, which take seconds to create."""
     root = tmp_path_factory.mktemp("store")
     with mock.patch.dict(os.environ):
-        Registry(MLFLOW, root).versions()
+        configure_environment()
+        MlflowClient(store_uri(None, root), store_uri(None, root)).search_registered_models()
     return root / "mlflow.db"
 
 

@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from sqlalchemy.engine import make_url
 
 from tests.conftest import ODD_NAME
+from twotower.common.errors import TrackingError
 from twotower.common.paths import repository_root
 from twotower.config.reporting import MlflowConfig
 from twotower.tracking.mlflow_store import explain, mask_credentials, open_experiment, store_uri
@@ -65,8 +66,10 @@ def test_credentials_are_masked(text: str, masked: str) -> None:
     assert mask_credentials(text) == masked
 
 
-def test_an_error_is_one_short_line() -> None:
-    reason = explain(ValueError("no\n  answer " + "x" * 300))
+def test_an_error_is_one_short_line_with_its_beginning_and_its_end() -> None:
+    reason = explain(ValueError("no\n  answer " + "x" * 600 + " because of this"))
     assert reason.startswith("ValueError: no answer xxx")
-    assert len(reason) == 201
-    assert reason.endswith("x…")
+    assert reason.endswith("xxx because of this")
+    assert len(reason) == 303
+    ours = "x" * 600 + "; run this"
+    assert explain(TrackingError(ours)) == ours
