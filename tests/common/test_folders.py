@@ -146,6 +146,21 @@ def test_after_a_kill_on_the_way_nothing_looks_complete_and_the_next_one_repairs
     assert content_of(folder) == NEW
 
 
+def test_a_full_disk_is_what_a_copy_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    folder = fill(tmp_path / "folder", OLD)
+    refuse_to_rename_folders(monkeypatch)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write(folder, NEW)
+    assert raised.value.errno == errno.ENOSPC
+    assert content_of(folder) == OLD
+
+
 def test_what_may_be_replaced(tmp_path: Path) -> None:
     def may(content: Any) -> bool:
         shutil.rmtree(tmp_path / "f", ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,31 @@ def test_fetch_repairs_what_a_kill_has_left_in_a_volume(
     assert live.refresh()
     assert live.served.recommender.artifacts.meta["quality"] == GOOD
     assert not list(out.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("is_mount", [False, True])
+def test_two_fetches_at_a_time_leave_a_whole_model(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, is_mount: bool
+) -> None:
+    """The other comes when this one is about to move its first file or folder."""
+    out = shop.workspace.model("served", POOR)
+    shop.register(shop.workspace.model("champion", GOOD))
+    shop.promote()
+    monkeypatch.setattr(os.path, "ismount", lambda path: is_mount and Path(path) == out)
+    name = "rename" if is_mount else "replace"
+    move, others = getattr(Path, name), []
+
+    def interrupted(self: Path, target: Path) -> None:
+        if not others and self.is_relative_to(out):
+            others.append(None)
+            fetch(shop.registry, out)
+        move(self, target)
+
+    monkeypatch.setattr(Path, name, interrupted)
+    told = pytest.raises(RegistryError, match="served is replaced by another program at the same")
+    with told if is_mount else nullcontext():
+        fetch(shop.registry, out)
+    assert fetch(shop.registry, out)[0] == 1
+    verify_artifacts(out)
+    assert load_artifacts(out).meta["quality"] == GOOD
+    assert not list(out.parent.glob(".tmp-*")) + list(out.glob(".tmp-*"))

@@ -58,6 +58,17 @@ def is_replaceable(path: Path, last: str) -> bool:
     return len(unfinished) == len(content)
 
 
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files below a folder to another; the first error ends it, and is that of the disk.
+
+    `shutil.copytree` goes on, and raises a list of messages.
+    """
+    for file in _files(source):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
 def _replace_folder(path: Path, new: Path, last: str) -> None:
     """Rename the folders; files one by one where the system refuses that."""
     old = new.with_name(new.name + "-old")
@@ -70,7 +81,7 @@ def _replace_folder(path: Path, new: Path, last: str) -> None:
             raise
         inside = Path(tempfile.mkdtemp(dir=path, prefix=TEMPORARY))
         try:
-            shutil.copytree(new, inside, dirs_exist_ok=True)
+            copy_files(new, inside)
             _replace_files(path, inside, last)
         finally:
             shutil.rmtree(inside, ignore_errors=True)

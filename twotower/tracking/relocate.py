@@ -4,7 +4,6 @@ MLflow keeps absolute locations: it makes relative ones absolute when an experim
 those that are written into its database it counts from wherever a program happens to run.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -16,7 +15,7 @@ from urllib.request import url2pathname
 from sqlalchemy.engine import make_url
 
 from twotower.common.errors import TrackingError
-from twotower.common.folders import atomic_folder
+from twotower.common.folders import atomic_folder, copy_files
 
 MLRUNS = "mlruns"
 """Folder of the artifacts, in the checkout."""
@@ -117,7 +116,7 @@ def _relocate(connection: sqlite3.Connection, database: Path, root: Path) -> Rel
             done.changed += 1
             if table != "experiments" and before.is_dir() and not after.exists():
                 with atomic_folder(after) as target:
-                    shutil.copytree(before, target, dirs_exist_ok=True)
+                    copy_files(before, target)
                 done.copied += 1
     return done
 
