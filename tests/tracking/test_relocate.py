@@ -153,7 +153,22 @@ def test_all_or_nothing(old: Path) -> None:
     assert all(location.startswith(old.as_uri()) for (location,) in locations)
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////abs/mlflow.db"])
+def test_a_place_of_another_user_is_as_good_as_gone(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = copied(old)
+    exists = Path.exists
+
+    def refuse(self: Path) -> bool:
+        if self.is_relative_to(old):
+            raise PermissionError(13, "Permission denied", str(self))
+        return exists(self)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert relocated(new).places == [old / "mlruns"]
+
+
+@pytest.mark.parametrize("uri", ["postgresql://me:secret@host/db", "sqlite:////abs/mlflow.db"])
 def test_other_stores_are_not_ours_to_change(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="no SQLite store in this checkout to relocate"):
+    with pytest.raises(TrackingError, match="^the MLflow store is not a SQLite file in this check"):
         relocate(uri, tmp_path)

@@ -82,7 +82,7 @@ def relocate(uri: str, root: Path) -> Relocation:
     """
     database = database_of(uri, root)
     if database is None or not database.is_file():
-        msg = f"there is no SQLite store in this checkout to relocate; the store is {uri}"
+        msg = "the MLflow store is not a SQLite file in this checkout: nothing to relocate"
         raise TrackingError(msg)
     try:
         with closing(sqlite3.connect(database)) as connection, connection:
@@ -114,7 +114,7 @@ def _relocate(connection: sqlite3.Connection, database: Path, root: Path) -> Rel
             statement = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"  # noqa: S608
             connection.execute(statement, (after.as_uri(), row))
             done.changed += 1
-            if table != "experiments" and before.is_dir() and not after.exists():
+            if table != "experiments" and _is_there(before) and not after.exists():
                 with atomic_folder(after) as target:
                     copy_files(before, target)
                 done.copied += 1
@@ -140,11 +140,19 @@ def _is_earlier(place: Path, database: Path, root: Path) -> bool:
     """
     if place.name != MLRUNS or place.parent == root:
         return False
-    if not place.parent.exists():
+    if not _is_there(place.parent):
         return True
     if place.parent.samefile(root):
         return False
-    return not place.exists() or (place.parent / database.relative_to(root)).is_file()
+    return not _is_there(place) or _is_there(place.parent / database.relative_to(root))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the path exists, for this user."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _local_path(location: str) -> Path | None:
