@@ -170,5 +170,7 @@ def test_a_place_of_another_user_is_as_good_as_gone(
 
 @pytest.mark.parametrize("uri", ["postgresql://me:secret@host/db", "sqlite:////abs/mlflow.db"])
 def test_other_stores_are_not_ours_to_change(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="^the MLflow store is not a SQLite file in this check"):
+    with pytest.raises(
+        TrackingError, match=r"^the MLflow store is not a SQLite file in this check"
+    ):
         relocate(uri, tmp_path)
