@@ -152,7 +152,7 @@ def _further(space: IntSpace | FloatSpace, end: End) -> list[float]:
 
 
 def _number(value: Any) -> str:
-    """Without an exponent: YAML reads 1e-05 as text."""
+    """Without an exponent: readers of YAML 1.1 take 1e-05 for text."""
     return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 
