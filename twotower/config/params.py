@@ -17,12 +17,7 @@ from twotower.config.refit import RefitConfig
 from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section
-from twotower.config.training import (
-    EvaluateConfig,
-    ModelConfig,
-    TrainConfig,
-    check_start,
-)
+from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig, check_start
 from twotower.evaluation.metrics import objectives
 
 FORMAT_VERSION = 1

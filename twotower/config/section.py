@@ -73,7 +73,7 @@ def _truths_as_numbers(
         if type(used) in (int, float):
             yield place, given
     elif isinstance(given, list | tuple) and isinstance(used, tuple):
-        for number, (one, read) in enumerate(zip(given, used, strict=True)):
+        for number, (one, read) in enumerate(zip(given, used, strict=False)):
             yield from _truths_as_numbers(one, read, (*place, number))
     elif isinstance(given, dict) and isinstance(used, dict):
         for key in given.keys() & used.keys():

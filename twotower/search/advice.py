@@ -12,7 +12,7 @@ from twotower.common.files import round_float
 from twotower.config import Config, SearchSpace
 from twotower.config.effects import DataFacts
 from twotower.config.ranges import CategoricalSpace, FloatSpace, IntSpace, ParameterSpace
-from twotower.config.training import STARTS
+from twotower.config.training_choices import STARTS
 from twotower.search.trial import Trial
 
 End = Literal["low", "high"]
