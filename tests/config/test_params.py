@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,9 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"hpo": {"n_trials": "2.5"}}, ["hpo.n_trials: must be a whole number, such as 10"]),
         ({"train": {"logq": "maybe"}}, ["train.logq: must be true or false, got 'maybe'"]),
         ({"split": {"column": 3}}, ["split.column: must be text: write '3', in quotes, got 3"]),
+        ({"data": {"root": date(2024, 1, 5)}}, ["data.root: must be text: write '2024-01-05', in"]),
+        ({"mlflow": {"model": True}}, ["mlflow.model: must be text: write 'true', in quotes"]),
+        ({"data": {"root": ["a"]}}, ["data.root: must be text, got ['a']"]),
         ({"data": {"event_weights": {1: 2}}}, ["event_weights.1: must be text: write '1', in"]),
         ({"hpo": {"sampler": 5}}, ["hpo.sampler: must be one of tpe, random, gp, cmaes, got 5"]),
         *(

@@ -34,8 +34,10 @@ def _number(given: Any, _key: str) -> str:
 
 
 def _text(given: Any, _key: str) -> str:
-    plain = isinstance(given, bool | int | float)
-    return "must be text" + (f": write '{json.dumps(given)}', in quotes" if plain else "")
+    if given is None or isinstance(given, list | dict):
+        return "must be text"
+    shown = json.dumps(given) if isinstance(given, bool | int | float) else str(given)
+    return f"must be text: write '{shown}', in quotes"
 
 
 def _list(given: Any, key: str) -> str:
