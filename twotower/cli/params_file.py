@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.errors import ConfigError
-from twotower.common.files import write_text
+from twotower.common.files import followed, write_text
 
 WIDTH = 100
 """Columns after which a line is broken."""
@@ -74,7 +74,7 @@ def write_sections(path: Path, content: Any, names: Iterable[str], source: str) 
         lines[start:end] = section_text(content, name).splitlines(keepends=True)
     text = "".join(lines)
     parse_config(parse_yaml(text, source), source=source)
-    write_text(path, text)
+    write_text(followed(path), text)
 
 
 def _end(lines: Sequence[str]) -> int:
