@@ -1,13 +1,10 @@
 from pathlib import Path
 
-from twotower.cli.params_file import commented_text, read_commented
+from twotower.cli.params_file import read_commented, section_text
 from twotower.inspection.commented_yaml import apply_settings
 from twotower.inspection.settings import Setting
 
 BEFORE = """\
-# Knobs.
-seed: 1
-
 data:
   root: here                 # a folder
   file: null                 # a name
@@ -15,14 +12,8 @@ data:
   map: {a: 1, b: 2}
   features:                  # of a sample
     old: categorical         # gone
-
-guard:                       # limits
-  rows: 1
 """
 AFTER = """\
-# Knobs.
-seed: 1
-
 data:
   root: there                # a folder
   file: x.csv                # 9 rows
@@ -33,9 +24,6 @@ data:
   features:
     new: numeric
     tags: {kind: multi_valued, separator: ;}
-
-guard:                       # limits
-  rows: 1
 """
 SETTINGS = [
     Setting(("root",), "there"),
@@ -52,7 +40,7 @@ def applied(text: str, path: Path) -> str:
     path.write_text(text, encoding="utf-8")
     content = read_commented(path)
     apply_settings(content, "data", SETTINGS)
-    return commented_text(content)
+    return section_text(content, "data")
 
 
 def test_values_and_comments_change_and_the_rest_stays(tmp_path: Path) -> None:
@@ -65,5 +53,5 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_section_that_is_not_there(tmp_path: Path) -> None:
     text = applied("seed: 1\n", tmp_path / "params.yaml")
-    assert text.startswith("seed: 1\ndata:\n  root: there\n  file: x.csv ")
+    assert text.startswith("data:\n  root: there\n  file: x.csv ")
     assert "format" not in text

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples
-from twotower.cli.params_file import commented_text, read_commented, write_params
+from twotower.cli.params_file import read_commented, section_text, write_sections
 from twotower.common.paths import PARAMS
 
 
@@ -35,12 +35,12 @@ def inspect(
     config = load_config(params)
     proposal = propose(folder.expanduser(), config.data)
     content = read_commented(params)
-    section = apply_settings(content, "data", proposal.settings)
+    apply_settings(content, "data", proposal.settings)
     if show:
-        typer.echo(commented_text({"data": section}).rstrip())
+        typer.echo(section_text(content, "data"), nl=False)
         return
     typer.echo(report(proposal))
-    write_params(params, content, str(params))
+    write_sections(params, content, ["data"], str(params))
     typer.echo(f"\n{params}: the section data is written; next: twotower check")
     if SPLIT_STRATEGIES[config.split.strategy].is_given:
         typer.echo("split.strategy: given is as it was: it must name a split of this folder")

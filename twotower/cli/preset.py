@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twotower.cli.app import app, examples
-from twotower.cli.params_file import read_commented, write_params
+from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 
@@ -51,7 +51,7 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     load_config(params)
     written, wanted = read_commented(params), read_commented(preset)
     changes = list(_merge(written, wanted, preset))
-    write_params(params, written, str(preset))
+    write_sections(params, written, wanted, str(preset))
     return changes
 
 

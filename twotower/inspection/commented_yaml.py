@@ -9,31 +9,21 @@ COLUMN = 29
 """Where comments begin, if the line is short enough."""
 
 
-def apply_settings(content: Any, name: str, settings: Sequence[Setting]) -> Any:
+def apply_settings(content: Any, name: str, settings: Sequence[Setting]) -> None:
     """Set keys of a section, with their comments; mappings are replaced as a whole.
 
     Args:
         content: all sections, of the round trip of ruamel.yaml, changed in place.
         name: of the section.
         settings: their paths begin in the section.
-
-    Returns:
-        The section.
     """
     section = _mapping(content, name)
-    blank_lines = _below(*_last(section)) if section else ""
     for setting in settings:
         node = section
         for part in setting.key[:-1]:
             node = _mapping(node, part)
         if setting.value is not None or setting.key[-1] in node:
             _set(node, setting)
-    node, key = _last(section)
-    if blank_lines and not _below(node, key):
-        comment = node.ca.items.get(key)
-        above = comment[2].value.rstrip() if comment and comment[2] else ""
-        _put(node, key, f"{above}\n{blank_lines}")
-    return section
 
 
 def _mapping(node: Any, key: str) -> Any:
@@ -53,13 +43,6 @@ def _set(node: Any, setting: Setting) -> None:
         node.ca.items.pop(key, None)
         if setting.comment or below:
             _put(node, key, f"{setting.comment and '# '}{setting.comment}\n{below}")
-
-
-def _last(section: Any) -> tuple[Any, str]:
-    """(Mapping, key) of the last line of a section."""
-    key = next(reversed(section))
-    inner: Any = section[key] if isinstance(section[key], Mapping) else {}
-    return _last(inner) if inner and not inner.fa.flow_style() else (section, key)
 
 
 def _below(node: Any, key: str) -> str:

@@ -101,13 +101,12 @@ def _with_doubts(setting: Setting, doubts: Sequence[Doubt]) -> Setting:
 
 
 def _text(tables: Tables) -> Iterator[Setting]:
-    """How text files are written."""
+    """How text files are written; where they have several separators, formats tell which."""
     texts = [sample for sample in tables.samples if sample.is_delimited]
     separators = {sample.dialect.separator for sample in texts if sample.dialect}
-    usual = all(sample.has_usual_separator for sample in texts)
-    yield Setting(
-        ("separator",), next(iter(separators), None) if not usual and len(separators) == 1 else None
-    )
+    is_usual = all(sample.has_usual_separator for sample in texts)
+    separator = None if is_usual or len(separators) > 1 else separators.pop()
+    yield Setting(("separator",), separator)
     yield Setting(("header",), all(sample.dialect.header for sample in texts if sample.dialect))
     yield Setting(("encoding",), encoding_of(tables.samples) or "utf-8")
     yield Setting(("decimal",), decimal_of(tables.samples))
@@ -156,18 +155,16 @@ def _interactions(tables: Tables) -> Iterator[Setting]:
 
 def _table(role: str, tables: Tables, kinds: Mapping[str, FeatureKind]) -> Iterator[Setting]:
     side = tables.sides.get(role)
+    if side is None:
+        yield Setting((role, "file"), value=False, comment="")
+        yield Setting((role, "format"), None)
+        yield Setting((role, "id"), None, "")
+    else:
+        yield Setting((role, "file"), side.sample.file, rows_of(side.sample))
+        yield Setting((role, "format"), _format(side.sample))
+        yield Setting((role, "id"), side.sample.key_of(side.id), describe(side.id))
     ids = tables.roles.columns[role.removesuffix("s")]
-    id_type = "text" if 0 < ids.share_canonical < 1 else "auto"
-    yield Setting(
-        (role, "file"), side.sample.file if side else False, rows_of(side.sample) if side else ""
-    )
-    yield Setting((role, "format"), _format(side.sample) if side else None)
-    yield Setting(
-        (role, "id"),
-        side.sample.key_of(side.id) if side else None,
-        describe(side.id) if side else "",
-    )
-    yield Setting((role, "id_type"), id_type)
+    yield Setting((role, "id_type"), "text" if 0 < ids.share_canonical < 1 else "auto")
     yield Setting((role, "features"), {}, "")
     for name, kind in kinds.items():
         if kind.kind:
