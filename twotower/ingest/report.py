@@ -13,6 +13,9 @@ from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
 
+NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
+"""What exports write where there is no value, in small letters."""
+
 
 def data_report(
     config: DataConfig,
@@ -91,6 +94,10 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
     for side, why in source["why_text"].items():
         if why is not None:
             yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    for side, words in source["null_words"].items():
+        for word, count in words.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
     if source["order"] == "file":
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
@@ -147,11 +154,21 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "times": None if log.times is None else log.times.form,
         "times_near_1970": log.times is not None and log.times.near_1970,
         "why_text": dict(log.why_text),
+        "null_words": {name: _null_words(log.frame[f"{name}_id"]) for name in ids},
         "ids": {
             name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
             for name, dtype in ids.items()
         },
     }
+
+
+def _null_words(ids: pd.Series) -> dict[str, int]:
+    """Rows of each id that may stand for none."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return {}
+    counts = ids.value_counts()
+    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
+    return {str(word): int(count) for word, count in sorted(words.items())}
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
