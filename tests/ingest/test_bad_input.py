@@ -264,6 +264,31 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         lambda shop: shop.write(LOG, INTERACTIONS + INTERACTIONS),
         [LOG, "'user_id' must not be the header again", "1 invalid row: line 8 ('user_id')"],
     ),
+    "header in a table": (
+        edit("users.csv", "2,Bo", "user_id,name,city,email\n2,Bo"),
+        ["users.csv: column 'user_id' must not be the header again", "line 3 ('user_id')"],
+    ),
+    "header taken for data": (
+        lambda shop: (
+            shop.bare("user_id,item_id\na,x\nb,y\n"),
+            shop.data.update(header=False, interactions={"columns": {"user": 1, "item": 2}}),
+        ),
+        [LOG, "column '1' must not be the header again", "line 1 ('user_id')"],
+    ),
+    "data taken for a header": (
+        lambda shop: (
+            shop.bare("a,x\nb,x\nb,y\na,z\n"),
+            shop.data.update(interactions={"columns": {"user": "a", "item": "x"}}),
+        ),
+        [LOG, "if the first row is data, set data.header: false", "2 invalid rows: line 2 ('b')"],
+    ),
+    "values for names": (
+        lambda shop: (
+            shop.bare("a,7,note\nb,8,x\n"),
+            shop.data.update(interactions={"columns": {"user": "a", "item": "7"}}),
+        ),
+        [LOG, "is there a header? The item column '7'", "data.header: false"],
+    ),
     "first row named as header": (
         lambda shop: (
             shop.bare("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "interactions.tsv"),

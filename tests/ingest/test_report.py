@@ -95,3 +95,13 @@ def test_a_given_split_stays_as_it_is(shop):
     shop.bare("user,item,part\n1,13,train\n2,11,train\n1,12,test\n2,10,test\n")
     shop.split |= {"strategy": "given", "column": "part", "ties": "together"}
     assert shop.run()["rows"] == {"train": 2, "validation": 0, "test": 2, "total": 4}
+
+
+def test_ids_that_may_mean_none_are_said(shop):
+    shop.bare("user,item\na,1\nNULL,2\nnull,1\nNULL,1\n\\N,NA\n")
+    said = summary(shop.run()).splitlines()
+    rest = "an id like any other: remove it if it means none"
+    assert f"  2 rows have the user id 'NULL', {rest}" in said
+    assert f"  1 row has the user id '\\\\N', {rest}" in said
+    assert f"  1 row has the item id 'NA', {rest}" in said
+    assert "  item ids are text because of 'NA' (interactions.csv, line 6); " in "\n".join(said)

@@ -34,16 +34,17 @@ def as_ids(column: Any, where: str) -> Any:
 
     Raises:
         DataError: if ids have another type; floats and decimals are accepted if all are whole
-            (integers with nulls may have become floats).
+            (integers with nulls may have become floats), and floats if they are exact.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return as_ids(column.cast(kind.value_type), where)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if pa.types.is_floating(kind):
             column = pc.if_else(column.is_null(nan_is_null=True), None, column)
+            _check_exact(column, where)
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid:
@@ -55,6 +56,18 @@ def as_ids(column: Any, where: str) -> Any:
             pass
     msg = f"{where}: ids must be text or 64-bit integers, got type {kind}"
     raise DataError(msg)
+
+
+def _check_exact(ids: Any, where: str) -> None:
+    """Refuse floats so large that integers beside them became the same float."""
+    bits = {16: 11, 32: 24, 64: 53}[ids.type.bit_width]
+    largest = pc.max(pc.abs(ids)).as_py()
+    if largest is not None and largest > 2**bits:
+        msg = (
+            f"{where}: ids of type {ids.type} are exact up to {2**bits}, got {largest:.0f}; write "
+            "them as integers or text"
+        )
+        raise DataError(msg)
 
 
 def blank(column: Any) -> BoolArray:

@@ -72,7 +72,7 @@ def load_interactions(
     for label, path in interaction_files(root, data, split):
         source = open_source(path, data, data.interactions.format)
         roles = interaction_roles(source, data, split)
-        inputs.append(Input(source, path.name, roles, label))
+        inputs.append(Input(source, path.relative_to(root).as_posix(), roles, label))
     _check_same_roles(inputs)
     rows = read_rows(inputs, data, tables)
     columns, rules = convert(rows, data, tables)

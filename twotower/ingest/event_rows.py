@@ -22,6 +22,7 @@ from twotower.ingest.row_check import RowCheck
 from twotower.ingest.side_tables import SideTable
 from twotower.ingest.sources.source import Source
 from twotower.ingest.times import RULE, EventTimes, Times
+from twotower.ingest.usual_names import COLUMNS
 
 Tables = Mapping[str, SideTable | None]
 """The "users" and "items" tables; None: there is none."""
@@ -193,7 +194,7 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    rules = [_no_header(rows)]
+    rules = [_no_header(rows, data)] if not rows.inputs[0].source.typed else []
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column
@@ -209,16 +210,26 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
     return columns, [*rules, *of_weights, *of_splits]
 
 
-def _no_header(rows: EventRows) -> Rule:
-    """Files that were put together with their headers have one among their rows."""
-    repeated = np.ones(sum(rows.num_rows), dtype=bool)
-    for side in SIDES:
-        ids = rows.ids[side].raw
-        names = pa.array(ids.headers, pa.string())
-        values = IdText().column(ids.values.cast(pa.string()))
-        is_name = pc.is_in(values, value_set=names).to_numpy(zero_copy_only=False)
-        repeated &= rows.ids[side].each(is_name, null=False)
-    return Rule("repeated_header", "user", "must not be the header again", ~repeated)
+def _no_header(rows: EventRows, data: DataConfig) -> Rule:
+    """Files that were put together with their headers have one among their rows.
+
+    If users and items called as their columns are not of one row, the first row is none.
+    """
+    user, item = (_names(rows, side, data) for side in SIDES)
+    repeated = user & item
+    if data.header and user.any() and item.any() and not repeated.any():
+        repeated = user | item
+    expected = "must not be the header again (if the first row is data, set data.header: false)"
+    return Rule("repeated_header", "user", expected, ~repeated)
+
+
+def _names(rows: EventRows, side: str, data: DataConfig) -> BoolArray:
+    """[num_rows] whether an id is the name of its column, or a usual one where there is none."""
+    ids = rows.ids[side].raw
+    names = [part.roles[side] for part in rows.inputs] if data.header else COLUMNS[side]
+    values = IdText().column(ids.values.cast(pa.string()))
+    is_name = pc.is_in(values, value_set=pa.array(names, pa.string()))
+    return rows.ids[side].each(is_name.to_numpy(zero_copy_only=False), null=False)
 
 
 def _id_rules(ids: Ids, side: str, id_type: str, table: SideTable | None) -> list[Rule]:

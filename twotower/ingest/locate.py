@@ -84,4 +84,11 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
             roles[role] = column
     if SPLIT_STRATEGIES[split.strategy].is_given and split.column:
         roles["split"] = named_column(source, split.column, "split.column")
+    for role, column in roles.items():
+        if column in source.values_in_header:
+            msg = (
+                f"{source.name}: is there a header? The {role} column {column!r} has a value for "
+                "its name; if so, set data.header: false, and give the columns by their position"
+            )
+            raise DataError(msg)
     return roles

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twotower.common.errors import DataError
 from twotower.config.data import FORMATS, DataConfig, FileFormat
-from twotower.ingest.sources.parts import Parts
+from twotower.ingest.sources.parts import Partition, Parts, partition_columns
 from twotower.ingest.sources.source import Source
 
 
@@ -26,7 +26,13 @@ def open_source(path: Path, config: DataConfig, format_name: str | None) -> Sour
     if not files:
         msg = f"{path}: no files (names that begin with _ or . do not count)"
         raise DataError(msg)
-    return Parts(str(path), [_open(file, config, format_name) for file in files])
+    parts = []
+    for file in files:
+        folders = file.relative_to(_base(path)).parent.parts
+        part = _open(file, config, format_name)
+        values = partition_columns(folders)
+        parts.append(Partition(part, values) if values else part)
+    return Parts(str(path), parts)
 
 
 def part_files(path: Path) -> Sequence[Path]:
@@ -37,11 +43,8 @@ def part_files(path: Path) -> Sequence[Path]:
     """
     if path.is_file():
         return [path]
-    if path.is_dir():
-        base, pattern = path, "**/*"
-    else:
-        base = next(folder for folder in path.parents if folder.is_dir())
-        pattern = path.relative_to(base).as_posix()
+    base = _base(path)
+    pattern = "**/*" if path == base else path.relative_to(base).as_posix()
     return sorted(
         file
         for file in base.glob(pattern)
@@ -49,6 +52,11 @@ def part_files(path: Path) -> Sequence[Path]:
         and file.stat().st_size
         and not any(part.startswith(("_", ".")) for part in file.relative_to(base).parts)
     )
+
+
+def _base(path: Path) -> Path:
+    """The folder that parts are in: the path itself, or the one where a pattern begins."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _open(path: Path, config: DataConfig, format_name: str | None) -> Source:

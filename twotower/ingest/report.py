@@ -13,6 +13,9 @@ from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
 
+NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
+"""What exports write where there is no value, in small letters."""
+
 
 def data_report(
     config: DataConfig,
@@ -42,7 +45,7 @@ def data_report(
         for column in ("user", "item", "pair")
     )
     return {
-        "source": _source(log, tables),
+        "source": _source(log, tables, splits),
         "read": _read(log, tables),
         **removed,
         "rows": {name: len(rows) for name, rows in coded.items()},
@@ -91,6 +94,10 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
     for side, why in source["why_text"].items():
         if why is not None:
             yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    for side, words in source["null_words"].items():
+        for word, count in words.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
     if source["order"] == "file":
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
@@ -138,7 +145,9 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
 
 
-def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
+def _source(
+    log: EventLog, tables: Mapping[str, SideTable | None], splits: Mapping[str, pd.DataFrame]
+) -> dict[str, Any]:
     files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
@@ -147,7 +156,20 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "times_near_1970": log.near_1970,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
+        "null_words": {
+            side: _null_words(pd.concat([rows[f"{side}_id"] for rows in splits.values()]))
+            for side in ("user", "item")
+        },
     }
+
+
+def _null_words(ids: pd.Series) -> dict[str, int]:
+    """Rows of each id that may stand for none."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return {}
+    counts = ids.value_counts()
+    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
+    return {str(word): int(count) for word, count in sorted(words.items())}
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:

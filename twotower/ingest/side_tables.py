@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
@@ -79,6 +80,10 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     names = _feature_columns(source, role, table_config)
     table = source.read(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, config)
+    if not source.typed:
+        ok = ~_repeats_header(table)
+        expected = "must not be the header again"
+        check.require(ok, rule="repeated_header", column=id_name, expected=expected)
     where = f"{source.name}: column"
     ids = _read_ids(source, table[id_name], id_name, config, role)
     _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
@@ -148,6 +153,16 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
         for feature, spec in config.features.items()
     }
     return {feature: column for feature, column in columns.items() if column is not None}
+
+
+def _repeats_header(table: pa.Table) -> BoolArray:
+    """[num_rows] whether every cell is the name of its column: files were put together."""
+    repeats = np.ones(table.num_rows, dtype=bool)
+    for name in table.column_names:
+        if pa.types.is_string(table[name].type):
+            same = pc.equal(pc.utf8_trim_whitespace(table[name]), name.strip())
+            repeats &= pc.fill_null(same, fill_value=False).to_numpy()
+    return repeats
 
 
 def _read_ids(

@@ -193,7 +193,8 @@ def _digits(numbers: Float64Array, finite: Float64Array) -> Float64Array | None:
     """
 
     def has(length: int) -> BoolArray:
-        return (numbers >= 10 ** (length - 1)) & (numbers < 10**length) & (numbers % 1 == 0)
+        low, high = 10 ** (length - 1), 10**length
+        return np.asarray((numbers >= low) & (numbers < high) & (numbers % 1 == 0), dtype=bool)
 
     length = max(DIGITS, key=lambda length: np.count_nonzero(has(length)))
     rows = has(length)

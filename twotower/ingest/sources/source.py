@@ -19,11 +19,14 @@ class Source(ABC):
         header: distinct column names.
         typed: whether the source itself says what is a number and what is text (Parquet does).
         has_header: whether the names are a row of the data, which may be repeated further down.
+        num_fields: of a row.
+        values_in_header: column names that look like data, as those of a file without a header do.
         num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
     has_header = False
+    values_in_header: frozenset[str] = frozenset()
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
         """Check the header.
@@ -33,6 +36,7 @@ class Source(ABC):
         """
         self.name = name
         self.header = tuple(header)
+        self.num_fields = len(header)
         self.num_ragged = 0
         repeated = sorted({column for column in header if header.count(column) > 1})
         if repeated:
@@ -44,16 +48,26 @@ class Source(ABC):
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """One pass over the named columns (distinct), some rows at a time, in order.
 
+        Types may differ: a part file without any value may have integers, and another one floats.
+
         Raises:
             DataError: if the data is damaged.
         """
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """The named columns (distinct), whole."""
-        batches = list(self.batches(columns))
-        if not batches:
+        """The named columns (distinct), whole.
+
+        Raises:
+            DataError: if the data is damaged, or has text here and numbers there.
+        """
+        tables = [pa.Table.from_batches([batch]) for batch in self.batches(columns)]
+        if not tables:
             return pa.table({name: pa.array([], pa.string()) for name in columns})
-        return pa.Table.from_batches(batches)
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except pa.ArrowException as error:
+            msg = f"{self.name}: the parts have different types: {' '.join(str(error).split())}"
+            raise DataError(msg) from None
 
     def cells(self, column: str, rows: Int64Array) -> list[Any]:
         """Values of a column in the rows `rows` (ascending), from another pass."""
