@@ -34,6 +34,8 @@ class EventLog:
             weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT); file order.
         files: names of the raw files, in the order of their rows.
         times: how times were written, row by row; None without a time column.
+        unused: columns without a role.
+        grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
         why_text: for "user" and "item", what makes the ids text where most of them are integers.
@@ -42,6 +44,8 @@ class EventLog:
     frame: pd.DataFrame
     files: tuple[str, ...]
     times: EventTimes | None
+    unused: Sequence[str]
+    grouped: Sequence[str]
     num_read: int
     dropped: Mapping[str, int]
     why_text: Mapping[str, str | None]
@@ -81,10 +85,22 @@ def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: 
         ),
         files=tuple(part.file for part in inputs),
         times=rows.times,
+        unused=_unused(inputs),
+        grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
+
+
+def _unused(inputs: Sequence[Input]) -> Sequence[str]:
+    columns = (
+        column
+        for part in inputs
+        for column in part.source.header
+        if column not in part.roles.values()
+    )
+    return list(dict.fromkeys(columns))
 
 
 def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:
