@@ -19,6 +19,7 @@ class Header:
 
     name = "f.csv"
     typed = False
+    values_in_header: frozenset[str] = frozenset()
 
     def __init__(self, *header: str) -> None:
         self.header = header

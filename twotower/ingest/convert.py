@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.errors import DataError
 
+GROUPED, DECIMAL = "grouped", "decimal"
+"""What a point in a number may be: between thousands, as in 1.234, or a decimal mark."""
 OTHER_MARK = {".": ",", ",": "."}
 
 
@@ -100,6 +102,27 @@ def as_numbers(column: Any, where: str, decimal: str | None = None) -> Float64Ar
         column = _number_text(pc.utf8_trim_whitespace(as_text(column, where)), decimal)
     numbers = column.cast(pa.float64(), safe=False)
     return np.asarray(_to_numpy(numbers), dtype=np.float64)
+
+
+def meanings_of_points(column: Any, decimal: str | None) -> set[str]:
+    """What the points in a column's numbers may be, GROUPED, DECIMAL, or both in several numbers.
+
+    Args:
+        column: [num_rows] as the source holds it.
+        decimal: declared mark; with one, and in columns that are not text, nothing is unsure.
+    """
+    kind = column.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if decimal or is_number:
+        return set()
+    column = as_text(column, "")
+    points = pc.match_substring(column, ".")
+    if not pc.any(points).as_py():
+        return set()
+    numbers = pc.utf8_trim_whitespace(column.filter(points))
+    grouped = pc.match_substring_regex(numbers, r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$")
+    found = {True: GROUPED, False: DECIMAL}
+    return {found[value] for value in pc.unique(grouped).to_pylist()}
 
 
 def number_rule(decimal: str | None) -> str:

@@ -33,6 +33,8 @@ class EventLog:
         files: names of the raw files, in the order of their rows.
         times: how most times are written; None without a time column.
         near_1970: see EventTimes.
+        unused: columns without a role.
+        grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
@@ -42,6 +44,8 @@ class EventLog:
     files: tuple[str, ...]
     times: str | None
     near_1970: bool
+    unused: Sequence[str]
+    grouped: Sequence[str]
     num_read: int
     dropped: Mapping[str, int]
     ids: Mapping[str, str]
@@ -91,11 +95,23 @@ def load_interactions(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
+        unused=_unused(inputs),
+        grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
+
+
+def _unused(inputs: Sequence[Input]) -> Sequence[str]:
+    columns = (
+        column
+        for part in inputs
+        for column in part.source.header
+        if column not in part.roles.values()
+    )
+    return list(dict.fromkeys(columns))
 
 
 def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:

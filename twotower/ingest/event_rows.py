@@ -15,7 +15,14 @@ from twotower.config.data import LARGEST_WEIGHT, DataConfig
 from twotower.data.id_text import IdText
 from twotower.data.splits import GIVEN_NAMES, UNSPLIT
 from twotower.ingest.codes import Codes
-from twotower.ingest.convert import as_ids, as_numbers, as_text, number_rule
+from twotower.ingest.convert import (
+    GROUPED,
+    as_ids,
+    as_numbers,
+    as_text,
+    meanings_of_points,
+    number_rule,
+)
 from twotower.ingest.ids import Ids, RawIds, choose_integers, describe_ids
 from twotower.ingest.recognised_names import event_weights
 from twotower.ingest.row_check import RowCheck
@@ -60,6 +67,7 @@ class EventRows:
         ids: of "user" and "item".
         times: None without a time column.
         weight: [num_rows] float64 own weight, NaN where it is not a number; None without a column.
+        grouped: whether points in weights may be between thousands.
         texts: (distinct texts, [num_rows] position of each row's) of "event" and "split", where
             there is such a column.
     """
@@ -69,6 +77,7 @@ class EventRows:
     ids: Mapping[str, Ids]
     times: EventTimes | None
     weight: Float64Array | None
+    grouped: bool
     texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
 
 
@@ -94,6 +103,7 @@ def read_rows(inputs: Sequence[Input], data: DataConfig, tables: Tables) -> Even
         ids,
         times=columns.times.finish(first.where("timestamp")) if "timestamp" in has else None,
         weight=np.concatenate(columns.weights) if "weight" in has else None,
+        grouped=columns.points == {GROUPED},
         texts={role: columns.codes[role].finish() for role in ("event", "split") if role in has},
     )
 
@@ -105,6 +115,7 @@ class _Columns:
         self.codes = {role: Codes() for role in (*SIDES, "event", "split")}
         self.times = Times(data.interactions, data.decimal)
         self.weights: list[Float64Array] = [np.empty(0)]
+        self.points: set[str] = set()
         self._decimal = data.decimal
 
     def read(self, part: Input) -> int:
@@ -124,6 +135,7 @@ class _Columns:
                 self.times.add(column, where)
             case "weight":
                 self.weights.append(as_numbers(column, where, self._decimal))
+                self.points |= meanings_of_points(column, self._decimal)
             case _:
                 self.codes[role].add(pc.fill_null(as_text(column, where), ""))
 

@@ -243,6 +243,8 @@ def columns_of(source: Source) -> str:
     """The column names, for a message."""
     text = f"available columns: {_join(source.header)}"
     only = len(source.header) == 1 and not source.typed
+    if source.values_in_header:
+        text += " (is there a header? If these are data, set data.header: false)"
     return text + (" (only one; check data.separator)" if only else "")
 
 

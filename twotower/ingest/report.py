@@ -1,6 +1,7 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,14 +91,13 @@ def summary(report: Mapping[str, Any]) -> str:
 
 
 def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
-    """How ids and times were read, where a reader may have meant something else."""
-    for side, why in source["why_text"].items():
-        if why is not None:
-            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
-    for side, words in source["null_words"].items():
-        for word, count in words.items():
-            rows = "1 row has" if count == 1 else f"{count} rows have"
-            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+    """What was read in one of several ways, where a reader may have meant another."""
+    yield from _of_ids(source)
+    if source["grouped_numbers"]:
+        names = ", ".join(source["grouped_numbers"])
+        yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
+    if source["unused_columns"]:
+        yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
     if source["order"] == "file":
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
@@ -107,6 +107,28 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
         )
     elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
         yield f"times are read as {source['times']}"
+
+
+def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
+    for side, why in source["why_text"].items():
+        if why is not None:
+            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    for side, words in source["null_words"].items():
+        for word, count in words.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+    for side, count in source["alike"].items():
+        if count:
+            ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
+            yield f"{ids} like another one: data.unicode: nfc makes them one"
+
+
+def _names(columns: Sequence[str]) -> str:
+    """The first names, each on one line."""
+    shown = ", ".join(
+        repr(name) if name != name.strip() or not name else name for name in columns[:10]
+    )
+    return " ".join(shown.split()) + (", …" if len(columns) > 10 else "")
 
 
 def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -149,6 +171,7 @@ def _source(
     log: EventLog, tables: Mapping[str, SideTable | None], splits: Mapping[str, pd.DataFrame]
 ) -> dict[str, Any]:
     files = {name: table.file if table else None for name, table in tables.items()}
+    ids = {side: _counts(splits, f"{side}_id") for side in ("user", "item")}
     return {
         "files": {"interactions": " ".join(log.files), **files},
         "order": "file" if log.times is None else "timestamp",
@@ -156,18 +179,35 @@ def _source(
         "times_near_1970": log.near_1970,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
-        "null_words": {
-            side: _null_words(pd.concat([rows[f"{side}_id"] for rows in splits.values()]))
-            for side in ("user", "item")
-        },
+        "unused_columns": list(log.unused),
+        "grouped_numbers": _grouped(log, tables),
+        "null_words": {side: _null_words(counts) for side, counts in ids.items()},
+        "alike": {side: _alike(counts) for side, counts in ids.items()},
     }
 
 
-def _null_words(ids: pd.Series) -> dict[str, int]:
+def _grouped(log: EventLog, tables: Mapping[str, SideTable | None]) -> list[str]:
+    """Columns and features of numbers whose points may be between thousands."""
+    features = (table.features.items() for table in tables.values() if table)
+    return [*log.grouped, *(name for rows in features for name, raw in rows if raw.grouped)]
+
+
+def _counts(splits: Mapping[str, pd.DataFrame], column: str) -> pd.Series:
+    """Number of rows by id, if ids are text."""
+    counts = pd.concat([rows[column].value_counts() for rows in splits.values()])
+    if pd.api.types.is_integer_dtype(counts.index.dtype):
+        return pd.Series(index=pd.Index([], dtype=str), dtype=np.int64)
+    return counts.groupby(level=0).sum()
+
+
+def _alike(counts: pd.Series) -> int:
+    """Ids that are another one but for the Unicode form of letters with accents."""
+    texts = [text for text in counts.index if not text.isascii()]
+    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
+
+
+def _null_words(counts: pd.Series) -> dict[str, int]:
     """Rows of each id that may stand for none."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return {}
-    counts = ids.value_counts()
     words = counts[counts.index.str.lower().isin(NULL_WORDS)]
     return {str(word): int(count) for word, count in sorted(words.items())}
 

@@ -29,7 +29,10 @@ RECENT = (315_532_800, 4_102_444_800)
 """1980 and 2100: times of events in seconds; in milliseconds and so on they are as far apart as
 the units, so that the size of a number tells its unit."""
 NEAR_1970 = 366 * DAY
-KEYS = "data.interactions.time_format and time_unit settle how times are written"
+KEYS = (
+    "data.interactions.time_format and time_unit (for numbers such as 45321,5 also data.decimal) "
+    "settle how times are written"
+)
 RULE = f"must be a time between 1900 and 2199, written as in most rows ({{form}}); {KEYS}"
 DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Dates without punctuation, by their number of digits."""

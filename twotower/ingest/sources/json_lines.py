@@ -44,6 +44,8 @@ class JsonLines(Source):
     list where the column has lists. NaN and Infinity, which JSON lacks, are null.
     """
 
+    optional_columns = True
+
     def __init__(self, path: Path, config: DataConfig) -> None:
         """Collect the keys of all objects, as any of them may be the first with an optional one.
 

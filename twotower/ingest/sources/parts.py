@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.ingest.sources.source import Source
+from twotower.ingest.sources.source import FIRST_ROWS, Source
 
 
 def partition_columns(folders: Sequence[str]) -> dict[str, str | None]:
@@ -31,13 +31,14 @@ class Partition(Source):
         self.num_fields = part.num_fields
         self.typed, self.has_header = part.typed, part.has_header
         self.values_in_header = part.values_in_header
+        self.optional_columns = part.optional_columns
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """See Source.batches; the added columns are text."""
+        """See Source.batches; the added columns are text, or null."""
         own = [name for name in columns if name not in self._values] or self._part.header[:1]
         for batch in self._part.batches(own):
             added = {
-                name: pa.repeat(pa.scalar(self._values[name], pa.string()), len(batch))
+                name: pa.repeat(pa.scalar(self._values[name]), len(batch))
                 for name in columns
                 if name in self._values
             }
@@ -68,10 +69,16 @@ class Parts(Source):
             DataError: naming a part that has other columns or another kind of format.
         """
         first = parts[0]
+        if all(part.optional_columns for part in parts):
+            every: dict[str, str | None] = {name: None for part in parts for name in part.header}
+            parts = [Partition(part, every) for part in parts]
+            first = parts[0]
         for part in parts[1:]:
             if set(part.header) != set(first.header):
                 differ = ", ".join(sorted(set(part.header) ^ set(first.header)))
                 msg = f"{part.name}: has other columns than {first.name}: {differ}"
+                if not first.typed:
+                    msg += FIRST_ROWS
                 raise DataError(msg)
             if part.typed != first.typed:
                 msg = f"{part.name}: is of another format than {first.name}"

@@ -10,6 +10,9 @@ import pyarrow as pa
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 
+FIRST_ROWS = "; if first rows are data, set data.header: false"
+"""For messages about names that may be none."""
+
 
 class Source(ABC):
     """Raw data whose column names are known and whose columns are read on request.
@@ -21,12 +24,14 @@ class Source(ABC):
         has_header: whether the names are a row of the data, which may be repeated further down.
         num_fields: of a row.
         values_in_header: column names that look like data, as those of a file without a header do.
+        optional_columns: whether a part may lack a column that another has.
         num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
     has_header = False
     values_in_header: frozenset[str] = frozenset()
+    optional_columns = False
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
         """Check the header.
@@ -42,7 +47,7 @@ class Source(ABC):
         if repeated:
             names = ", ".join(repr(column) for column in repeated)
             msg = f"{name}: duplicate column names in the header: {names}"
-            raise DataError(msg)
+            raise DataError(msg if self.typed else msg + FIRST_ROWS)
 
     @abstractmethod
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
