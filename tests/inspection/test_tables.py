@@ -66,7 +66,8 @@ def test_files_as_good_are_a_doubt() -> None:
 
 def test_parts_of_a_given_split_are_told() -> None:
     train = sample("train.csv", user=USERS, item=ITEMS)
-    test = sample("test.csv", user=USERS[:90], item=ITEMS[:90])
+    test = sample("test.csv", user=USERS * 2, item=ITEMS * 2)
+    assert assigned(test, train).interactions is train
     assert "see split.files" in assigned(train, test).doubts[0].text
 
 

@@ -136,6 +136,14 @@ class Column:
         numbers: Any = np.isfinite(self.numbers(decimal))
         return float(numbers.mean()) if len(numbers) else 0.0
 
+    @cached_property
+    def numbers_rows(self) -> bool:
+        """Whether the values are 0, 1, 2, … or 1, 2, 3, …, as row by row."""
+        if self.share_canonical < 1 or len(self.filled) < len(self.values):
+            return False
+        steps = np.diff(self.numbers(None))
+        return bool((steps == 1).all()) and str(self.filled[0]) in ("0", "1")
+
     def first_text(self, decimal: str | None) -> str:
         """The first value that is no number; there must be one."""
         texts = self.filled.filter(pa.array(np.isnan(self.numbers(decimal))))

@@ -19,6 +19,8 @@ NEARLY = 0.9
 """The same where a name tells that it is one."""
 JOINED = 0.5
 """Share of the ids of the interactions that a table must have."""
+TIE = 3
+"""Files whose ranks begin with as many equal parts may each hold the interactions."""
 WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
 """Integers as tables with gaps have them: 7.0 is 7."""
 EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
@@ -74,8 +76,8 @@ def assign(found: Found) -> Tables | None:
         return None
     ranked = sorted(events, key=lambda pair: _rank(*pair), reverse=True)
     tables = Tables(*ranked[0])
-    best = _rank(*ranked[0])[:-1]
-    others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:-1] == best]
+    best = _rank(*ranked[0])[:TIE]
+    others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:TIE] == best]
     if others:
         text = f"the interactions may also be {', '.join(others)}"
         if has_word(tables.interactions.file, TRAINING):
@@ -136,12 +138,14 @@ def _may_be_events(roles: Roles) -> bool:
     return any(repeat) if {"user", "item"} <= roles.by_name else all(repeat)
 
 
-def _rank(sample: TableSample, roles: Roles) -> tuple[int, int, int, int]:
-    """By name of the file, roles that names tell, roles in all; then by rows."""
+def _rank(sample: TableSample, roles: Roles) -> tuple[int, int, int, bool, int]:
+    """By name of the file, roles that names tell, roles in all; then by what tells of a tie."""
     role = file_role(sample.file)
     by_file = 1 if role == "interactions" else 0 if role is None else -1
     named = len(roles.by_name & {"user", "item"})
-    return by_file + named, len(roles.by_name), len(roles.columns), sample.estimate or 0
+    is_training = has_word(sample.file, TRAINING)
+    rows = sample.estimate or sample.num_rows
+    return by_file + named, len(roles.by_name), len(roles.columns), is_training, rows
 
 
 def _find_sides(tables: Tables, samples: Sequence[TableSample]) -> None:
