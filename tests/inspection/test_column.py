@@ -75,6 +75,15 @@ def test_personal_data(value: str, personal: bool) -> None:
     assert column([value]).is_personal == personal
 
 
+@pytest.mark.parametrize(
+    ("values", "are"),
+    [(["0", "1", "2"], True), ([1, 2, 3], True), (["1", "3", "2"], False), (["7", "8"], False),
+     (["1", "", "2"], False), (["a"], False)],
+)  # fmt: skip
+def test_numbers_of_the_rows(values: list[str], are: bool) -> None:
+    assert column(values).numbers_rows == are
+
+
 def test_types_of_times() -> None:
     assert column([0], kind=pa.timestamp("s")).is_time
     assert column([0], kind=pa.date32()).is_time

@@ -44,6 +44,7 @@ def test_features(values: Sequence[Any], expected: tuple[str, str | None]) -> No
         ("c", ["x", "y", "", "", ""], "60% blank"),
         ("picture", ["https://a.com/1.png", "https://a.com/2.png"], "links"),
         ("uuid", ["f1", "f2"], "ids"),
+        ("Unnamed: 0", [str(n) for n in range(40)], "numbers of the rows"),
         ("since", ["2020-01-01", "2021-01-01"], "times"),
         ("c", [f"{n}" for n in range(30)] + ["n/a"], "numbers, but also 'n/a'"),
         ("c", [f"text number {n}" for n in range(50)], "50 different texts"),

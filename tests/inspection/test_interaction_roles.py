@@ -72,7 +72,15 @@ def test_times_of_day_beat_days() -> None:
 def test_a_clock_beside_a_date_is_told() -> None:
     clock = ["14:05"] * 240
     found = doubts_of(user=USERS, item=ITEMS, fecha=DAYS, hora=clock)
-    assert found == ["timestamp: hora is called like it too, and not read"]
+    assert found == ["timestamp: hora is called like it, but is not read"]
+
+
+def test_times_that_are_not_read_are_told() -> None:
+    weeks = [f"2025-W{1 + n % 50:02}" for n in range(240)]
+    assert roles_of(user=USERS, item=ITEMS, fecha=weeks) == {"user": "user", "item": "item"}
+    assert doubts_of(user=USERS, item=ITEMS, fecha=weeks) == [
+        "timestamp: fecha is called like it, but is not read"
+    ]
 
 
 def test_places_in_an_order() -> None:

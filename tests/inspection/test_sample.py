@@ -63,6 +63,21 @@ def test_json_lines(tmp_path: Path) -> None:
     assert (sample.format, sample.is_delimited, sample.num_rows) == ("jsonl", False, 2)
 
 
+def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",user,item\n0,1,2\n1,1,3\n")
+    assert [each.name for each in read_sample(tmp_path, "a.csv").columns] == ["user", "item"]
+
+
+def test_adjacency_lists_are_estimated_by_their_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROWS", 100)
+    lists = [f"{user} " + "7 " * (1 + user % 3) for user in range(300)]
+    (tmp_path / "train.txt").write_text("\n".join(lists) + "\n")
+    sample = read_sample(tmp_path, "train.txt")
+    assert (sample.format, sample.num_rows, sample.estimate) == ("adjacency", 100, 600)
+
+
 def test_lines_of_another_length_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"user,item\n{ROWS}1,2,3\n")
     assert read_sample(tmp_path, "a.csv").num_ragged == 1

@@ -66,7 +66,8 @@ def test_files_as_good_are_a_doubt() -> None:
 
 def test_parts_of_a_given_split_are_told() -> None:
     train = sample("train.csv", user=USERS, item=ITEMS)
-    test = sample("test.csv", user=USERS[:90], item=ITEMS[:90])
+    test = sample("test.csv", user=USERS * 2, item=ITEMS * 2)
+    assert assigned(test, train).interactions is train
     assert "see split.files" in assigned(train, test).doubts[0].text
 
 
@@ -76,9 +77,33 @@ def test_missing_and_repeated_ids() -> None:
     assert (sorted(side.missing), side.repeated) == (["0", "1", "2"], ["3"])
 
 
-def test_a_table_of_other_ids_is_left_out() -> None:
+def test_a_table_of_other_ids_is_left_out_and_told() -> None:
     others = sample("movies.csv", movieId=[f"tt{n}" for n in range(24)], x=["1"] * 24)
-    assert sides(assigned(EVENTS, others)) == {}
+    tables = assigned(EVENTS, others)
+    assert sides(tables) == {}
+    assert "movies.csv is called like them, but no column has most" in tables.doubts[0].text
+
+
+def test_just_id_is_no_name_of_anything() -> None:
+    ids = [str(n) for n in range(40)]
+    assert sides(assigned(EVENTS, sample("brands.csv", id=ids, brand=ids))) == {}
+    assert sides(assigned(EVENTS, sample("items.csv", id=ids, brand=ids))) == {"items": "items.csv"}
+
+
+def test_integers_with_decimals_are_integers() -> None:
+    floats = sample("movies.csv", movieId=[f"{n}.0" for n in range(24)], x=["1"] * 24)
+    assert assigned(EVENTS, floats).sides["items"].missing == []
+
+
+def test_a_table_alone_is_no_log_of_events() -> None:
+    brands = [f"brand {n % 25}" for n in range(240)]
+    goods = sample("goods.csv", product_id=[str(n) for n in range(240)], x=brands)
+    assert assign([(goods, find_roles(goods))]) is None
+
+
+def test_everybody_may_have_bought_once() -> None:
+    once = sample("x.csv", user_id=[str(n) for n in range(240)], item_id=ITEMS)
+    assert assigned(once).interactions is once
 
 
 def test_nothing_to_learn_from() -> None:

@@ -63,6 +63,9 @@ def test_day_or_month_first() -> None:
     assert form is not None
     assert form.format == "%d/%m/%Y"
     assert "nothing tells the day from the month; the day was taken" in form.doubts[0]
+    short = time_form(column(["01/02/25", "03/04/25"]), named=True)
+    assert short is not None
+    assert (short.format, len(short.doubts)) == ("%d/%m/%y", 1)
     american = time_form(column(["01/02/2025 2:05 PM", "03/04/2025 2:05 AM"]), named=True)
     assert american is not None
     assert american.format == "%m/%d/%Y %I:%M %p"

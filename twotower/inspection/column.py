@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import Float64Array
 from twotower.ingest.convert import as_numbers, as_text
+from twotower.ingest.ids import INTEGER as INTEGER_ID
 
 INTEGER = r"^-?[0-9]+(\.0+)?$"
-CANONICAL = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 POINT = r"^[+-]?[0-9]+\.([0-9]{1,2}|[0-9]{4,})$"
 COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})$"
 GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
@@ -26,7 +26,7 @@ ADDRESS = r"^(https?://|www\.|/)\S+$"
 """A link, or a path to a picture."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """Some rows of a column.
 
@@ -102,12 +102,12 @@ class Column:
     @cached_property
     def share_canonical(self) -> float:
         """Share of the values that the pipeline reads as integer ids: not 007, not +5."""
-        return self.share(CANONICAL)
+        return self.share(INTEGER_ID)
 
     @cached_property
     def first_other(self) -> str:
         """The first value that is no integer id; there must be one."""
-        integers = pc.match_substring_regex(self.filled, CANONICAL)
+        integers = pc.match_substring_regex(self.filled, INTEGER_ID)
         return str(self.filled.filter(pc.invert(integers))[0])
 
     @cached_property
@@ -135,6 +135,14 @@ class Column:
         """Share of the values that are numbers; 0 without any."""
         numbers: Any = np.isfinite(self.numbers(decimal))
         return float(numbers.mean()) if len(numbers) else 0.0
+
+    @cached_property
+    def numbers_rows(self) -> bool:
+        """Whether the values are 0, 1, 2, … or 1, 2, 3, …, as row by row."""
+        if self.share_canonical < 1 or len(self.filled) < len(self.values):
+            return False
+        steps = np.diff(self.numbers(None))
+        return bool((steps == 1).all()) and str(self.filled[0]) in ("0", "1")
 
     def first_text(self, decimal: str | None) -> str:
         """The first value that is no number; there must be one."""

@@ -80,6 +80,8 @@ def _reasons(column: Column, role: str) -> Iterator[str]:
         yield "links"
     if column.share_distinct == 1 and has_word(column.name, IDS):
         yield "ids"
+    if column.numbers_rows:
+        yield "numbers of the rows"
     if time_form(column, named=False) is not None:
         yield "times"
 

@@ -1,7 +1,8 @@
 """Which column of an interactions file is the user, the item, the time, the event, the weight."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from twotower.config.data import DataConfig
 from twotower.ingest.recognised_names import event_weights, is_named
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt, of_column
@@ -20,7 +21,7 @@ from twotower.inspection.time_forms import TimeForm, time_form
 
 KNOWN_EVENTS = 0.5
 """Share of the rows or types that must be usual events, where the column has no usual name."""
-DEFAULT_WEIGHTS = {"view": 1.0, "click": 2.0, "cart": 3.0, "purchase": 4.0}
+DEFAULT_WEIGHTS = DataConfig().event_weights
 MOST_STARS = 20
 """Distinct values of ratings in a column without a name."""
 HIGHEST = 10
@@ -90,36 +91,43 @@ def _weakness(column: Column) -> str:
 
 def _find_time(sample: TableSample, roles: Roles) -> None:
     """A column called like times that has some; else one with dates or recent times; else order."""
-    tiers = list(role_tiers("timestamp"))
+    tiers = role_tiers("timestamp")
     named = [[each for each in sample.columns if is_named(each.name, tier)] for tier in tiers]
     for columns, by_name in [*((tier, True) for tier in named), (sample.columns, False)]:
         forms = [(column, time_form(column, named=by_name)) for column in columns]
         times = [(column, form) for column, form in forms if form is not None]
-        if times:  # the first that has times of day; else the first
-            best, form = min(times, key=lambda pair: pair[1].only_days)
-            others = [column for column, _ in times]
-            roles.time = form
-            roles.take("timestamp", best, by_name=by_name, others=others)
-            for text in form.doubts:
-                roles.doubt("timestamp", text)
-            for column in columns if by_name else ():
-                if column not in others:
-                    roles.doubt("timestamp", f"{column.name} is called like it too, and not read")
-            return
-    _find_order(next(filter(None, named), []), roles)
+        if times:
+            _take_time(times, roles, by_name=by_name)
+            break
+    else:
+        _take_order(next(filter(None, named), []), roles)
+    for columns in named:
+        taken = roles.columns.get("timestamp")
+        for column in columns:
+            if column is not taken and time_form(column, named=True) is None:
+                roles.doubt("timestamp", f"{column.name} is called like it, but is not read")
+        if taken in columns:
+            break
 
 
-def _find_order(columns: list[Column], roles: Roles) -> None:
+def _take_time(times: Sequence[tuple[Column, TimeForm]], roles: Roles, *, by_name: bool) -> None:
+    """The first that has times of day; else the first."""
+    best, form = min(times, key=lambda pair: pair[1].only_days)
+    roles.time = form
+    roles.take("timestamp", best, by_name=by_name, others=[column for column, _ in times])
+    for text in form.doubts:
+        roles.doubt("timestamp", text)
+
+
+def _take_order(columns: Sequence[Column], roles: Roles) -> None:
     """A column called like times with other numbers, which give the order at least."""
     for column in columns:
-        if fits(column, "weight"):
-            roles.time = TimeForm(
-                "numbers", None, None, str(column.filled[0]), column.numbers(None)
-            )
+        if "timestamp" not in roles.columns and fits(column, "weight"):
+            numbers = column.numbers(column.decimal)
+            roles.time = TimeForm("numbers", None, None, str(column.filled[0]), numbers)
             roles.take("timestamp", column, by_name=True, others=())
             text = "has no times but small numbers: their order, or counted in another time_unit"
             roles.doubt("timestamp", f"{column.name} {text}")
-            return
 
 
 def _ids_by_values(sample: TableSample, roles: Roles) -> None:

@@ -100,7 +100,8 @@ def read_sample(root: Path, file: str) -> TableSample:
         msg = f"{path}: no rows"
         raise DataError(msg)
     table = pa.Table.from_batches(batches).slice(0, ROWS)
-    columns = tuple(Column(each, table[each]) for each in table.column_names)
+    named = [each for each in table.column_names if each.strip()]  # others cannot be asked for
+    columns = tuple(Column(each, table[each]) for each in named)
     is_whole = not more and num_rows <= ROWS
     estimate = num_rows if is_whole else _estimate(parts, name)
     ragged = source.num_ragged if is_whole else 0
@@ -148,11 +149,13 @@ def _pieces(path: Path) -> Sequence[bytes]:
 
 
 def _estimate(paths: Sequence[Path], name: str) -> int | None:
-    """Rows of all parts, from the size of the first lines; exact for Parquet."""
+    """Rows of all parts, from the beginning of the first; exact for Parquet."""
     if name == "parquet":
         return sum(int(pq.read_metadata(path).num_rows) for path in paths)
     if any(map(is_gzip, paths)):
         return None
     head = _pieces(paths[0])[0]
-    lines = max(head.count(b"\n"), 1)
-    return round(sum(path.stat().st_size for path in paths) * lines / len(head))
+    rows = lines = max(head.count(b"\n"), 1)
+    if name == "adjacency":
+        rows = len(head.split()) - lines
+    return round(sum(path.stat().st_size for path in paths) * rows / len(head))

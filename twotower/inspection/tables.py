@@ -1,12 +1,12 @@
 """Which file of a folder is what: the interactions, the users, the items."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from twotower.ingest.recognised_names import is_named, normalise
-from twotower.ingest.usual_names import FILES, WIDER_FILES
+from twotower.ingest.usual_names import FILES, WIDER_FILES, column_tiers
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.names import TRAINING, has_word, id_tiers
@@ -19,6 +19,10 @@ NEARLY = 0.9
 """The same where a name tells that it is one."""
 JOINED = 0.5
 """Share of the ids of the interactions that a table must have."""
+TIE = 3
+"""Files whose ranks begin with as many equal parts may each hold the interactions."""
+WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
+"""Integers as tables with gaps have them: 7.0 is 7."""
 EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
 
 
@@ -72,8 +76,8 @@ def assign(found: Found) -> Tables | None:
         return None
     ranked = sorted(events, key=lambda pair: _rank(*pair), reverse=True)
     tables = Tables(*ranked[0])
-    best = _rank(*ranked[0])[:-1]
-    others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:-1] == best]
+    best = _rank(*ranked[0])[:TIE]
+    others = [sample.file for sample, roles in ranked[1:] if _rank(sample, roles)[:TIE] == best]
     if others:
         text = f"the interactions may also be {', '.join(others)}"
         if has_word(tables.interactions.file, TRAINING):
@@ -124,19 +128,24 @@ def file_role(file: str) -> str | None:
 
 
 def _may_be_events(roles: Roles) -> bool:
-    """Whether there are users and items, and neither has but one row each."""
+    """Whether there are users and items, and rows are not one of them each.
+
+    Where names tell both, one may be: everybody may have bought once.
+    """
     if not roles.is_complete:
         return False
-    user, item = roles.columns["user"], roles.columns["item"]
-    return user.share_distinct < UNIQUE or item.share_distinct < UNIQUE
+    repeat = [roles.columns[role].share_distinct < UNIQUE for role in ("user", "item")]
+    return any(repeat) if {"user", "item"} <= roles.by_name else all(repeat)
 
 
-def _rank(sample: TableSample, roles: Roles) -> tuple[int, int, int, int]:
-    """By name of the file, roles that names tell, roles in all; then by rows."""
+def _rank(sample: TableSample, roles: Roles) -> tuple[int, int, int, bool, int]:
+    """By name of the file, roles that names tell, roles in all; then by what tells of a tie."""
     role = file_role(sample.file)
     by_file = 1 if role == "interactions" else 0 if role is None else -1
     named = len(roles.by_name & {"user", "item"})
-    return by_file + named, len(roles.by_name), len(roles.columns), sample.estimate or 0
+    is_training = has_word(sample.file, TRAINING)
+    rows = sample.estimate or sample.num_rows
+    return by_file + named, len(roles.by_name), len(roles.columns), is_training, rows
 
 
 def _find_sides(tables: Tables, samples: Sequence[TableSample]) -> None:
@@ -153,45 +162,54 @@ def _find_sides(tables: Tables, samples: Sequence[TableSample]) -> None:
         if role not in tables.sides and side.sample.file not in used:
             tables.sides[role] = side
             used.add(side.sample.file)
+    for sample in samples:
+        role = file_role(sample.file) or ""
+        if role in ("users", "items") and role not in tables.sides:
+            text = f"{sample.file} is called like them, but no column has most of their ids once"
+            tables.doubts.append(Doubt((role, "file"), text))
 
 
 def _fit(sample: TableSample, role: str, tables: Tables) -> tuple[float, SideTable | None]:
-    """(How well, as what) a file is the table of that role; None if it is not."""
-    singular = role.removesuffix("s")
-    events = tables.roles.columns[singular]
+    """(How well, as what) a file is the table of that role; None if it is not.
+
+    The name of the file or of the column must tell; integers join with anything.
+    """
+    events = tables.roles.columns[role.removesuffix("s")]
     by_file = file_role(sample.file)
-    if by_file not in (None, role):
-        return 0.0, None
-    named, column = _id_column(sample, singular, events)
-    if column is None or column.share_distinct < (NEARLY if named else UNIQUE):
+    is_named, column = _id_column(sample, role.removesuffix("s"), events)
+    if column is None or by_file not in (None, role) or not (is_named or by_file):
         return 0.0, None
     share, missing = _join(events, column)
-    if share < (JOINED if sample.is_whole else 0) or share == 0:
-        return 0.0, None
-    if by_file is None and not named:
+    is_unique = column.share_distinct >= (NEARLY if is_named else UNIQUE)
+    if not is_unique or share == 0 or (sample.is_whole and share < JOINED):
         return 0.0, None
     repeated = [value for value, count in column.counts.items() if count > 1]
     side = SideTable(sample, column, missing if sample.is_whole else [], repeated)
-    return share + 2 * (by_file == role) + named, side
+    return share + 2 * (by_file == role) + is_named, side
 
 
 def _id_column(sample: TableSample, singular: str, events: Column) -> tuple[bool, Column | None]:
-    """(Whether a name tells it, the column of ids): called like one, or distinct and joining."""
-    named = [column for column in sample.columns if column.name == events.name]
+    """(Whether its name tells the role, the column of ids): called like one, or joining."""
+    own: list[Column] = []
+    generic: list[Column] = []
     if sample.dialect is None or sample.dialect.header:
-        for names in id_tiers(singular):
-            named += [column for column in sample.columns if is_named(column.name, names)]
-    for column in named:
-        if column.share_distinct >= UNIQUE and _join(events, column)[0] > 0:
-            return True, column
-    for column in sample.columns:
-        if column.share_distinct >= UNIQUE and _join(events, column)[0] >= JOINED:
-            return False, column
-    return bool(named), named[0] if named else None
+        own = [column for column in sample.columns if column.name == events.name]
+        own += _named(sample, column_tiers(singular))
+        generic = _named(sample, id_tiers(singular))
+    for column in [*own, *generic, *sample.columns]:
+        least = 0 if column in own or column in generic else JOINED
+        if column.share_distinct >= UNIQUE and _join(events, column)[0] > least:
+            return column in own, column
+    return bool(own), own[0] if own else None
+
+
+def _named(sample: TableSample, tiers: Iterable[tuple[str, ...]]) -> list[Column]:
+    """The columns that have a name of any tier, the surest first."""
+    return [each for names in tiers for each in sample.columns if is_named(each.name, names)]
 
 
 def _join(events: Column, ids: Column) -> tuple[float, list[str]]:
     """(Share of the events' distinct ids that are in the table, those that are not)."""
-    known: Mapping[str, int] = ids.counts
-    missing = [value for value in events.counts if value not in known]
+    known = {WHOLE.sub(r"\1", value) for value in ids.counts}
+    missing = [value for value in events.counts if WHOLE.sub(r"\1", value) not in known]
     return 1 - len(missing) / max(len(events.counts), 1), missing

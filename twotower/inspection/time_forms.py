@@ -79,17 +79,30 @@ def time_form(column: Column, *, named: bool) -> TimeForm | None:
 
 
 def _of_text(column: Column) -> TimeForm | None:
+    """Dates that are recognised, with their exact format where all have one; else by a format."""
     try:
         form = _read(column)
     except DataError:  # nothing tells the day from the month
-        return _ambiguous(column)
-    formats = _formats(str(column.filled[0]))
-    if form is None:
-        return next(filter(None, (_read(column, time_format=each) for each in formats)), None)
-    if form.name == ISO_FORM:
-        return form
-    exact = (_read(column, time_format=each) for each in formats)
+        return _by_format(column)
+    if form is None or form.name == ISO_FORM:
+        return form or _by_format(column)
+    exact = (_read(column, time_format=each) for each in _formats(str(column.filled[0])))
     return next((each for each in exact if each and not each.doubts), form)
+
+
+def _by_format(column: Column) -> TimeForm | None:
+    """The first format that reads the dates: the day first, unless there is AM or PM.
+
+    With these Americans write.
+    """
+    forms = [_read(column, time_format=each) for each in _formats(str(column.filled[0]))]
+    found = [form for form in forms if form is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    is_american = column.share(r"[AaPp]\.?[Mm]") > 0
+    form, first = (found[1], "month") if is_american else (found[0], "day")
+    doubt = f"{column.name}: nothing tells the day from the month; the {first} was taken as first"
+    return replace(form, doubts=(*form.doubts, doubt))
 
 
 def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
@@ -102,19 +115,6 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
         if SPREADSHEET[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= SPREADSHEET[1]:
             return _read(column, time_unit="excel")
     return form
-
-
-def _ambiguous(column: Column) -> TimeForm | None:
-    """Day first, unless there is AM or PM, as Americans write."""
-    formats = list(_formats(str(column.filled[0])))
-    if column.share(r"[AaPp]\.?[Mm]") > 0:
-        formats.reverse()
-    form = next(filter(None, (_read(column, time_format=each) for each in formats)), None)
-    if form is None:
-        return None
-    first = "month" if (form.format or "").startswith("%m") else "day"
-    doubt = f"{column.name}: nothing tells the day from the month; the {first} was taken as first"
-    return replace(form, doubts=(*form.doubts, doubt))
 
 
 def _read(
