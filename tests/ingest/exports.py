@@ -187,7 +187,24 @@ def _text(rng: Random, export: Export, made: dict[str, Column]) -> None:
     dialect, extension = _dialect(rng, export, table)
     if rng.random() < 0.3:
         _damage(rng, export, made, table, dialect)
+    elif extension in (".csv", ".tsv") and rng.random() < 0.3:
+        _items(rng, export, made, dialect, extension)
     _store(rng, export, table, dialect, extension)
+
+
+def _items(
+    rng: Random, export: Export, made: dict[str, Column], dialect: Dialect, extension: str
+) -> None:
+    """A table of the items, whose ids are written in forms of their own."""
+    forms = dict(zip(made["item"].true, made["item"].written, strict=True))
+    price = [f"{rng.randint(1, 99)}" for _ in forms]
+    cells = [[form, cost, "any"] for form, cost in zip(forms.values(), price, strict=True)]
+    table = Table([rng.choice(("id", "item_id", "Producto ID")), "price", "title"], cells)
+    if dialect.header:
+        export.keys["items.features"] = {"price": "numeric"}
+    else:
+        export.keys["items.id"] = 1
+    export.files["items" + extension] = dialect.encode(dialect.text(table)[0])
 
 
 def _dialect(rng: Random, export: Export, table: Table) -> tuple[Dialect, str]:

@@ -234,6 +234,13 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         edit(LOG, "2,12", "3,12"),
         [LOG, "'user_id' must be an id in users.csv", "line 5 ('3')"],
     ),
+    "an accent that is a character of its own": (
+        lambda shop: (
+            shop.bare("user,item\n1,cafe\u0301\n2,b\n"),
+            shop.write("items.csv", "item_id\ncaf\u00e9\nb\n"),
+        ),
+        [LOG, "must be an id in items.csv", "data.unicode: nfc", "line 2 ("],
+    ),
     "text among integers": (
         edit(LOG, "1,11", "1,x11"),
         [LOG, "items.csv (integers such as 10)", "line 3 ('x11')"],
@@ -302,7 +309,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             shop.write("parts/b.csv", "user,item,rating\n1,10,3\n"),
             shop.data.update(interactions={"file": "parts"}),
         ),
-        ["b.csv: has other columns than", "a.csv: rating"],
+        ["b.csv: has other columns than", "a.csv: 'rating'"],
     ),
     "invalid row of a part": (
         lambda shop: (

@@ -109,7 +109,7 @@ def test_other_types_are_not_ids(values):
         as_ids(pa.array(values), "f.parquet: column 'u'")
 
 
-@pytest.mark.parametrize(("kind", "digits"), [("float32", 24), ("float64", 53)])
+@pytest.mark.parametrize(("kind", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
 def test_floats_that_stand_for_several_integers_are_not_ids(kind, digits):
     exact = np.array([2.0**digits, -5], dtype=kind)
     assert as_ids(pa.array(exact), "f").to_pylist() == [2**digits, -5]

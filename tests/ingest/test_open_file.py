@@ -26,6 +26,12 @@ def cells(path, **config):
     return table.to_pydict(), source.num_ragged
 
 
+def test_blanks_around_column_names_do_not_count(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id, name \n1,a\n")
+    assert cells(path)[0] == {"id": ["1"], "name": ["a"]}
+
+
 def test_cells_stay_text(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(TABLE)
@@ -83,6 +89,14 @@ def test_other_bytes_than_the_declared_encoding_says(tmp_path):
         DataError, match=r"t\.csv: is UTF-8, not latin-1; set data\.encoding: utf-8"
     ):
         cells(path, encoding="latin-1")
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_the_line_of_a_byte_that_is_no_text(tmp_path, line_end):
+    path = tmp_path / "t.csv"
+    path.write_bytes(line_end.join([b"id,x", b"1,a", b"2,\xe9"]))
+    with pytest.raises(DataError, match=r"t\.csv: line 3: byte 0xe9 .* set data\.encoding"):
+        cells(path)
 
 
 def test_the_first_line_of_a_spreadsheet_names_the_separator(tmp_path):
@@ -168,6 +182,12 @@ def test_parquet(tmp_path, compress):
     path = tmp_path / ("t.parquet.gz" if compress is gzip.compress else "t.parquet")
     path.write_bytes(compress(buffer.getvalue()))
     assert cells(path) == ({"id": [1, 2], "x": ["007", None]}, 0)
+
+
+def test_parts_are_in_the_order_of_their_numbers(tmp_path):
+    for number in (10, 2, 1):
+        (tmp_path / f"log_{number}.csv").write_text(f"id,x\n{number},a\n")
+    assert cells(tmp_path)[0]["id"] == cells(tmp_path / "log_*.csv")[0]["id"] == ["1", "2", "10"]
 
 
 def test_folders_of_parts_are_columns(tmp_path):

@@ -105,3 +105,15 @@ def test_ids_that_may_mean_none_are_said(shop):
     assert f"  1 row has the user id '\\\\N', {rest}" in said
     assert f"  1 row has the item id 'NA', {rest}" in said
     assert "  item ids are text because of 'NA' (interactions.csv, line 6); " in "\n".join(said)
+
+
+def test_what_may_have_been_meant_otherwise_is_said(shop):
+    shop.bare("user,item,score,a b,\ncaf\u00e9,1,1.250,x,\ncafe\u0301,2,3,y,\n")
+    shop.write("items.csv", "item,price\n1,12.990\n2,990\n")
+    shop.data["items"] = {"features": {"price": "numeric"}}
+    said = summary(shop.run()).splitlines()
+    assert said[4:7] == [
+        "  1 user id looks like another one: data.unicode: nfc makes them one",
+        "  score, price: a point is a decimal mark; if it groups thousands, set data.decimal: ','",
+        "  columns not used: a b, ''; data.interactions.columns",
+    ]

@@ -12,6 +12,8 @@ from twotower.common.errors import DataError
 GROUPED, DECIMAL = "grouped", "decimal"
 """What a point in a number may be: between thousands, as in 1.234, or a decimal mark."""
 OTHER_MARK = {".": ",", ",": "."}
+OTHER_GROUPS = " \u00a0\u202f'\u2019"
+"""Blanks and apostrophes, which group thousands in French and in Switzerland."""
 
 
 def as_text(column: Any, where: str) -> Any:
@@ -63,7 +65,7 @@ def as_ids(column: Any, where: str) -> Any:
 def _check_exact(ids: Any, where: str) -> None:
     """Refuse floats so large that integers beside them became the same float."""
     bits = {16: 11, 32: 24, 64: 53}[ids.type.bit_width]
-    largest = pc.max(pc.abs(ids)).as_py()
+    largest = pc.max(pc.abs(ids.cast(pa.float64()))).as_py()
     if largest is not None and largest > 2**bits:
         msg = (
             f"{where}: ids of type {ids.type} are exact up to {2**bits}, got {largest:.0f}; write "
@@ -89,7 +91,7 @@ def as_numbers(column: Any, where: str, decimal: str | None = None) -> Float64Ar
         column: [num_rows] array or chunked array.
         where: source and column, for the message.
         decimal: mark of numbers in text, the other one of "." and "," may group thousands; None: a
-            point, and no grouping.
+            point, and no grouping. With one, blanks and apostrophes may group, too.
 
     Raises:
         DataError: if the type is neither numeric nor text.
@@ -136,10 +138,10 @@ def _number_text(text: Any, decimal: str | None) -> Any:
     """Numbers as Arrow reads them; null for anything else."""
     mark = decimal or "."
     if decimal:
-        group = OTHER_MARK[decimal]
-        pattern = rf"^[+-]?[0-9]{{1,3}}(\{group}[0-9]{{3}})+(\{mark}[0-9]*)?$"
+        group = f"[{OTHER_MARK[decimal]}{OTHER_GROUPS}]"
+        pattern = rf"^[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+(\{mark}[0-9]*)?$"
         grouped = pc.match_substring_regex(text, pattern)
-        text = pc.if_else(grouped, pc.replace_substring(text, group, ""), text)
+        text = pc.if_else(grouped, pc.replace_substring_regex(text, group, ""), text)
     pattern = rf"^[+-]?([0-9]+\{mark}?[0-9]*|\{mark}[0-9]+)([eE][+-]?[0-9]+)?$"
     text = pc.if_else(pc.match_substring_regex(text, pattern), text, None)
     if mark == ",":

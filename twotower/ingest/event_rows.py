@@ -253,6 +253,10 @@ def _id_rules(ids: Ids, side: str, id_type: str, table: SideTable | None) -> lis
         known = pc.is_in(ids.values, value_set=table.column.drop_null())
         known = np.asarray(known.to_numpy(zero_copy_only=False), dtype=bool)
         expected = f"must be an id in {table.file} ({describe_ids(table.column)})"
+        if pa.types.is_string(ids.values.type):
+            unknown = ids.values.filter(pa.array(~known)).drop_null()
+            if not pc.all(pc.string_is_ascii(unknown)).as_py():
+                expected += "; of letters with accents, data.unicode: nfc settles the form"
         rules.append(Rule(f"unknown_{side}", side, expected, ids.each(known, null=False)))
     return rules
 

@@ -1,5 +1,6 @@
 """Opens raw data: from the path of a file, a folder of parts or a pattern to a Source."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def open_source(path: Path, config: DataConfig, format_name: str | None) -> Sour
 
 
 def part_files(path: Path) -> Sequence[Path]:
-    """The files of a path, in the order of their names: itself, those below a folder, or matches.
+    """The files of a path: itself, those below a folder, or matches.
 
+    In the order of their names, 2 before 10, as it may be the order of the events.
     Neither empty files count nor names that begin with _ or .: Spark writes `_SUCCESS`, checksums
     and parts without rows.
     """
@@ -45,13 +47,20 @@ def part_files(path: Path) -> Sequence[Path]:
         return [path]
     base = _base(path)
     pattern = "**/*" if path == base else path.relative_to(base).as_posix()
-    return sorted(
+    files = (
         file
         for file in base.glob(pattern)
         if file.is_file()
         and file.stat().st_size
         and not any(part.startswith(("_", ".")) for part in file.relative_to(base).parts)
     )
+    return sorted(files, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[str, int]]:
+    """Orders names by their text and the numbers in it."""
+    pairs = re.findall(r"(\D*)(\d*)", path.as_posix())
+    return [(text, int(digits or -1)) for text, digits in pairs]
 
 
 def _base(path: Path) -> Path:

@@ -242,10 +242,10 @@ def _first_tier(tiers: Iterable[Iterable[T]]) -> list[T]:
 def columns_of(source: Source) -> str:
     """The column names, for a message."""
     text = f"available columns: {_join(source.header)}"
-    only = len(source.header) == 1 and not source.typed
     if source.values_in_header:
         text += " (is there a header? If these are data, set data.header: false)"
-    return text + (" (only one; check data.separator)" if only else "")
+    few = {1: "one", 2: "two"}.get(len(source.header)) if not source.typed else None
+    return text + (f" (only {few}; check data.separator)" if few else "")
 
 
 def _join(names: Sequence[str], limit: int = 20) -> str:

@@ -100,7 +100,7 @@ class JsonLines(Source):
                     row = DECODER.decode(content.decode())
                     if b"\\u" in content:
                         json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise self._damaged(line, str(error)) from None
                 if not isinstance(row, dict):
                     raise self._damaged(line, "not an object")

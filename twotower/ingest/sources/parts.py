@@ -75,10 +75,10 @@ class Parts(Source):
             first = parts[0]
         for part in parts[1:]:
             if set(part.header) != set(first.header):
-                differ = ", ".join(sorted(set(part.header) ^ set(first.header)))
+                differ = ", ".join(map(repr, sorted(set(part.header) ^ set(first.header))))
                 msg = f"{part.name}: has other columns than {first.name}: {differ}"
                 if not first.typed:
-                    msg += FIRST_ROWS
+                    msg += f"{FIRST_ROWS}; or check data.separator"
                 raise DataError(msg)
             if part.typed != first.typed:
                 msg = f"{part.name}: is of another format than {first.name}"

@@ -228,7 +228,8 @@ class _Utf8(io.RawIOBase):
 
     def _line(self, before: bytes) -> int:
         """Line that follows the text before it, in the current chunk."""
-        return self._num_lines + before.replace(b"\r\n", b"\n").count(b"\n") + 1
+        unix = before.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return self._num_lines + unix.count(b"\n") + 1
 
 
 def _begins(path: Path, size: int) -> bytes:

@@ -67,6 +67,7 @@ class TextSource(Source):
         self.has_header = config.header
         first = next(rows, (None, []))[0] if config.header else line
         rows.close()
+        header = [name.strip() for name in header]
         if config.header:
             self._check_header(header)
         else:
@@ -113,7 +114,7 @@ class TextSource(Source):
 
     def _check_header(self, header: Sequence[str]) -> None:
         if all(VALUE.fullmatch(cell) for cell in header):
-            shown = ", ".join(cell.strip() for cell in header[:5])
+            shown = ", ".join(header[:5])
             msg = (
                 f"{self.name}: is there a header? The first row looks like data ({shown}); if so, "
                 "set data.header: false, and give the columns by their position, from 1"
