@@ -76,6 +76,7 @@ def test_separator(lines: list[str], separator: str | None) -> None:
         ([["u", "i"], ["1", "2"], ["u", "i"]], True),
         ([["u", "i", ""], ["1", "2", ""]], True),  # a separator at the end of each line
         ([["a", "a"], ["b", "c"]], False),
+        ([["day", "day"], ["1", "x"], ["2", "x"]], True),  # a name above numbers
         ([["ann", "pen"], ["bo", "pen"], ["ann", "pen"]], False),  # an event of every day
         ([], True),
     ],
@@ -98,6 +99,12 @@ def test_adjacency_lists() -> None:
 def test_rows_of_several_characters_and_stray_quotes() -> None:
     assert rows_of(['1::"a::b"::2'], "::") == [["1", "a\x1fb", "2"]]
     assert separator_of(['a,b', '1,"x" y', "2,z"]) == ","  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["sep=;\na;b\n1;2\n3;4\n", "Sales of 2025\n\na;b\n1;2\n3;4\n"])
+def test_lines_above_the_table(text: str) -> None:
+    assert dialect_of([text.encode()]).above == text.partition("\n")[0]
+    assert dialect_of([b"name\nx y\nz\n"]).above == ""
 
 
 def test_the_whole() -> None:

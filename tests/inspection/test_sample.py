@@ -88,6 +88,9 @@ def test_lines_of_another_length_are_counted(tmp_path: Path) -> None:
     [
         ("a.csv", b"only\none\ncolumn\n", "only one column"),
         ("a.csv", b"user,item\n", "no rows"),
+        ("a.csv", b"sep=;\nuser;item\n1;2\n", "first line, 'sep=;', is above the header: delete"),
+        ("a.csv", b"day,day\n1,2\n3,4\n", "duplicate column names in the header: 'day'"),
+        ("a.json", b'[{"user": 1}]', "a JSON array; JSON lines are read, which jq"),
         ("a.csv", b" \n", "the file is empty"),
         ("a.xlsx", b"PK\x03\x04rest,of\nit,all\n", "a spreadsheet or a zip archive"),
         ("a.gz", b"\x1f\x8bnot really", "cannot read the file"),

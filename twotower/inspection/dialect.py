@@ -12,6 +12,8 @@ SEPARATORS = ("\t", ";", "|", "::", ",", " ")
 """A space only if no other separates."""
 LINES = 500
 """From which separator and header are told."""
+MOST_ABOVE = 6
+"""Lines above a table, such as its title, or `sep=;` for a spreadsheet."""
 REGULAR = 0.9
 """Share of the lines that must have as many fields as the first."""
 OLD_ENCODINGS = ("cp1252", "cp850", "mac_roman")
@@ -37,6 +39,7 @@ class Dialect:
         header: whether the first line names the columns.
         doubts: (key of the `data` section, sentence) of what is not sure.
         is_adjacency: whether it is adjacency lists.
+        above: the first line, if the table begins further down; else "".
     """
 
     encoding: str
@@ -44,6 +47,7 @@ class Dialect:
     header: bool
     doubts: tuple[tuple[str, str], ...] = ()
     is_adjacency: bool = False
+    above: str = ""
 
 
 def dialect_of(pieces: Sequence[bytes]) -> Dialect:
@@ -59,6 +63,8 @@ def dialect_of(pieces: Sequence[bytes]) -> Dialect:
     if is_adjacency(lines):
         return Dialect(encoding, None, header=True, is_adjacency=True)
     separator = separator_of(lines)
+    if _begins_below(lines, separator):
+        return Dialect(encoding, None, header=True, above=lines[0].strip())
     header, header_doubt = has_header(rows_of(lines, separator or ","))
     doubts = (("encoding", encoding_doubt), ("header", header_doubt))
     return Dialect(encoding, separator, header, tuple(pair for pair in doubts if pair[1]))
@@ -114,26 +120,43 @@ def is_adjacency(lines: Sequence[str]) -> bool:
     return len(lengths) > 2 and len({row[0] for row in rows}) == len(rows)
 
 
+def _begins_below(lines: Sequence[str], separator: str | None) -> bool:
+    """Whether there is something else above the table."""
+    if lines and re.fullmatch(r"sep=.\s*", lines[0]):
+        return True
+    rests = (lines[skip:] for skip in range(1, MOST_ABOVE) if len(lines) > skip + 1)
+    return separator is None and any(separator_of(rest) not in (None, " ") for rest in rests)
+
+
 def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     """(Whether the first row names the columns, doubt about it or "").
 
-    No column is called like a number or a date; a row of text only names columns if none of its
-    cells comes again below it.
+    No column is called like a number or a date, and where those are below a text, it is a name. A
+    row above text only names columns if none of its cells comes again.
     """
     if not rows:
         return True, ""
     first, rest = rows[0], [row for row in rows if row != rows[0]]
-    if any(VALUE.fullmatch(cell.strip()) for cell in first):
+    if any(map(_is_value, first)):
         return False, ""
+    columns = [[row[i] for row in rest if len(row) > i] for i in range(len(first))]
+    if any(cells and all(map(_is_value, cells)) for cells in columns):
+        return True, _repeated(len(rows) - len(rest))
     filled = [cell for cell in first if cell.strip()]
     if len(set(filled)) < len(filled):
         return False, "two cells of the first row are equal, so it was taken for data"
-    columns = [{row[i] for row in rest if len(row) > i} for i in range(len(first))]
     pairs = zip(first, columns, strict=True)
     if any(cell.strip() and cell in values for cell, values in pairs):
         return False, "a cell of the first row comes again further down, so it was taken for data"
-    repeated = len(rows) - len(rest) > 1
-    return True, "the header comes again further down: delete it there" if repeated else ""
+    return True, _repeated(len(rows) - len(rest))
+
+
+def _is_value(cell: str) -> bool:
+    return VALUE.fullmatch(cell.strip()) is not None
+
+
+def _repeated(times: int) -> str:
+    return "the header comes again further down: delete it there" if times > 1 else ""
 
 
 def rows_of(lines: Sequence[str], separator: str) -> list[list[str]]:

@@ -119,8 +119,8 @@ def _doubts(tables: Tables) -> Iterator[Doubt]:
                 Doubt((key,), f"{sample.file}: {text}") for key, text in sample.dialect.doubts
             )
         if sample.num_ragged:
-            text = f"{sample.num_ragged:,} lines of {sample.file} have more or fewer fields"
-            yield Doubt(("separator",), text)
+            text = f"{sample.file} has rows ({sample.num_ragged:,}) with more or fewer fields"
+            yield Doubt(("separator",), f"{text}; on_invalid: drop leaves them out")
     for role, column in tables.roles.columns.items():
         yield from _column_doubts(role, column)
 

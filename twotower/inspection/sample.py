@@ -21,6 +21,8 @@ PIECES, PIECE_BYTES = 16, 1 << 16
 """Of a large file, pieces from further on are looked at too: the first accent may come late."""
 USUAL = {".csv": ",", ".tsv": "\t"}
 """The separator where none is given."""
+SHOWN = 40
+"""Characters of a line."""
 ROWS, BYTES = 200_000, 1 << 26
 """Most rows that are looked at, and so many of wide tables: a file of any size takes seconds."""
 
@@ -122,9 +124,15 @@ def _format_of(path: Path) -> tuple[str, Dialect | None]:
         raise DataError(msg)
     if pieces[0].startswith(b"PAR1"):
         return "parquet", None
+    if pieces[0].lstrip().startswith(b"["):
+        msg = f"{path}: a JSON array; JSON lines are read, which jq -c '.[]' makes of it"
+        raise DataError(msg)
     dialect = dialect_of(pieces)
     if pieces[0].lstrip().startswith(b"{"):
         return "jsonl", Dialect(dialect.encoding, None, header=True)
+    if dialect.above:
+        msg = f"{path}: its first line, {dialect.above[:SHOWN]!r}, is above the header: delete it"
+        raise DataError(msg)
     if dialect.is_adjacency:
         return "adjacency", dialect
     return "tsv" if dialect.separator == "\t" else "csv", dialect
