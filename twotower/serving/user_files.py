@@ -1,5 +1,6 @@
 """Files of users to recommend for, their ids or histories, read as `prepare` reads raw files."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,11 @@ from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
 from twotower.data.id_text import IdText
-from twotower.ingest.ids import RawIds
+from twotower.ingest.ids import INTEGER, RawIds
 from twotower.ingest.open_file import format_of, open_source, part_files
 from twotower.ingest.recognised_names import find_column, require_column, require_id
 from twotower.ingest.row_check import RowCheck
-from twotower.ingest.sources.raw_text import UNIT
+from twotower.ingest.sources.raw_text import UNIT, RawText
 from twotower.ingest.sources.source import Source
 from twotower.ingest.times import RULE, Times
 
@@ -45,7 +46,8 @@ def read_ids(path: Path, users: IdColumn, config: DataConfig) -> UserFile:
 
     Args:
         path: a file, a folder of part files or a pattern, in any format that `prepare` reads, with
-            a recognised column of users; if its extension is of none, also one id per line.
+            a recognised column of users; or one id per line, if its extension is of no format or
+            the first line is a number.
         users: ids of the model, whose type the ids get.
         config: says how text files are written.
 
@@ -146,9 +148,8 @@ def _open(path: Path, config: DataConfig, roles: Sequence[str]) -> tuple[Source,
     if not files and not path.is_dir():
         msg = f"{path}: no such file"
         raise DataError(msg)
-    is_known = not files or format_of(files[0]) is not None
     declared = config.interactions.format if "item" in roles else None
-    format_name = None if is_known else declared or "csv"
+    format_name = None if not files or format_of(files[0]) else declared or "csv"
     errors = []
     for reading in _readings(config):
         try:
@@ -156,10 +157,19 @@ def _open(path: Path, config: DataConfig, roles: Sequence[str]) -> tuple[Source,
             return source, dict(_columns(source, reading, roles))
         except DataError as error:
             errors.append(error)
-    if not is_known and len(roles) == 1:
+    if len(roles) == 1 and files and _is_list(files[0], config):
         lines = config.model_copy(update={"header": False, "separator": UNIT.decode()})
-        return open_source(path, lines, format_name), {roles[0]: "1"}
+        return open_source(path, lines, "csv"), {roles[0]: "1"}
     raise errors[0 if config.header else -1]
+
+
+def _is_list(file: Path, config: DataConfig) -> bool:
+    """Whether a file has one id per line: its extension is of no format, or a number its header."""
+    file_format = format_of(file)
+    if file_format is None or file_format.name not in ("csv", "tsv"):
+        return file_format is None
+    with RawText(file, config.encoding).open() as text:
+        return re.match(INTEGER, text.readline().decode().strip()) is not None
 
 
 def _readings(config: DataConfig) -> Iterator[DataConfig]:
