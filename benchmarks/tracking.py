@@ -30,6 +30,7 @@ from twotower.config import load_config
 from twotower.config.reporting import MlflowConfig
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
+from twotower.search.store.storage_url import sqlite_storage
 from twotower.tracking.mlflow_store import open_experiment
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -56,7 +57,7 @@ def search(folder: Path, *flags: str) -> float:
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     end = time.time()
     (database,) = folder.glob(".hpo/*/*/study.db")
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{database.as_posix()}")
+    study = optuna.load_study(study_name=None, storage=sqlite_storage(database).optuna_url)
     started = min(trial.datetime_start for trial in study.trials if trial.datetime_start)
     return end - started.astimezone(UTC).timestamp()
 

@@ -1,5 +1,6 @@
 """Small data that many tests share."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from twotower.data.prepared import Catalogue, Entities, write_catalogue, write_s
 from twotower.data.vocabulary import Vocabulary
 
 REPOSITORY = Path(__file__).parent.parent
+ODD_NAME = "a%20b #c@d{e}é" + ("?f" if os.name == "posix" else "")
+"""Of a folder, as continuous integration makes them of branches; each letter means something in a
+URL."""
 
 
 def events(seed: int, num_users: int = 30, num_items: int = 24, per_user: int = 12) -> pd.DataFrame:

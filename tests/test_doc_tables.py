@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
-from twotower.config.training import LOSSES, SCHEDULES, STARTS
+from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
 DOCS = REPOSITORY / "docs"

@@ -1,6 +1,7 @@
 """`twotower check`."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,24 @@ def test_guard_rails_stop_it(shop: Shop) -> None:
     twotower("check")
     shop.write("interactions.csv", "user_id,item_id\n1,10\n2,11\n1,12\n")
     assert "guard.min_rows" in error_of("check")
+
+
+@pytest.mark.usefixtures("shop")
+def test_data_that_git_lacks_is_noted() -> None:
+    assert "note:" not in twotower("check").stdout
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    output = twotower("check", "--data-root", "raw").stdout
+    assert "note: raw/interactions.csv, raw/items.csv, raw/users.csv: in neither git" in output
+
+
+@pytest.mark.parametrize("column", ["on", "no", "y", "1e2"])
+def test_a_column_may_have_a_name_that_other_dialects_of_yaml_take_for_something_else(
+    shop: Shop, column: str
+) -> None:
+    rows = ["1,10,train", "1,11,test", "2,11,train", "2,10,validation", "2,12,train"]
+    shop.bare("\n".join([f"user_id,item_id,{column}", *rows, ""]))
+    written = f"'{column}'" if column == "1e2" else column  # a number in every dialect of today
+    (shop.folder / "params.yaml").write_text(
+        f"data: {{root: raw}}\nsplit: {{strategy: given, column: {written}}}\n"
+    )
+    assert "train: 3 rows" in twotower("check").stdout

@@ -41,6 +41,12 @@ def test_comments_and_other_keys_stay(params: Path) -> None:
     assert load_config(params).split.strategy == "temporal"
 
 
+def test_a_link_to_shared_parameters_stays(params: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.yaml").symlink_to(params)
+    assert apply_preset(QUALITY, tmp_path / "link.yaml")
+    assert apply_preset(QUALITY, params) == []
+
+
 def test_data_and_quality_together(params: Path) -> None:
     command = ["preset", REPOSITORY / "presets" / "gowalla.yaml", QUALITY, "--params", params]
     assert "data.root: data/sample -> gowalla\n" in twotower(*command).stdout

@@ -176,6 +176,15 @@ def test_impossible_requests_leave_what_was_there(folder: Path) -> None:
         assert words in error_of(*line(folder, "--users", "all", out=name))
 
 
+def test_a_link_is_followed(run: Run, folder: Path) -> None:
+    target = folder.parent / "elsewhere" / "0.parquet"
+    target.parent.mkdir()
+    (folder.parent / "latest.parquet").symlink_to(target)
+    assert len(run("--users", "all", "--k", 1, out="latest.parquet")) == len(
+        pd.read_parquet(target)
+    )
+
+
 def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = [[1.0] * 8, [0.5] * 8, [0.0] * 8]
     model = Recommender.load(write_model(tmp_path / "wide", vectors, vectors, [(0, 1)]))

@@ -1,6 +1,7 @@
 """`twotower registry`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,26 @@ def test_from_a_candidate_to_a_served_champion(shop: Workspace) -> None:
     assert newest.startswith(f"   2  {CANDIDATE} ")
     assert oldest.startswith("   1  champion ")
     assert '"promoted": true' in oldest
+
+
+def test_a_copied_checkout_is_told_and_repaired(
+    shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(shop, GOOD)
+    twotower("registry", "promote")
+    new = Path(shutil.copytree(shop.root, tmp_path / "copy"))
+    monkeypatch.chdir(new)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # which mlflow itself sets, for this process
+    for command in (["fetch", "--out", "served"], ["register"], ["promote"], ["list"]):
+        error = error_of("registry", *command)
+        assert error.startswith(f"mlflow.db names artifacts in {shop.root / 'mlruns'}: ")
+        assert error.endswith("run: twotower tracking relocate\n")
+    done = f"4 locations changed from {shop.root / 'mlruns'} to {new / 'mlruns'}\n"
+    assert twotower("tracking", "relocate").stdout == done
+    shutil.rmtree(shop.root / "mlruns")
+    fetched = twotower("registry", "fetch", "--out", "served").stdout
+    assert fetched == "served holds version 1 of shop now\n"
+    assert twotower("tracking", "relocate").stdout.startswith("nothing to relocate")
 
 
 def test_what_cannot_be_compared_has_a_status_of_its_own(shop: Workspace) -> None:

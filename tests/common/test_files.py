@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 from pathlib import Path
@@ -7,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.common.files import (
-    atomic_folder,
     atomic_write,
     canonical,
+    followed,
     json_text,
     round_float,
     write_csv,
@@ -26,21 +27,36 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_failed_folder_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "a").write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_folder(folder) as target:
-        (target / "a").write_text("new" * (1 // 0))
-    assert (folder / "a").read_text() == "old"
-    assert list(tmp_path.iterdir()) == [folder]
+def test_a_link_is_replaced_unless_it_is_to_be_followed(tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "elsewhere" / "file"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    with atomic_write(followed(link)) as handle:
+        handle.write(b"through the link")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"through the link"
+    target.chmod(0o444)  # as in DVC's cache
+    for path in (followed(link), link):
+        with atomic_write(path) as handle:
+            handle.write(b"here")
+        assert target.read_bytes() == b"through the link"
+        assert not link.is_symlink()
+        assert link.read_bytes() == b"here"
+    assert sorted(tmp_path.iterdir()) == [target.parent, link]
 
 
-def test_folder_is_replaced_whole(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        with atomic_folder(tmp_path / "folder") as target:
-            (target / name).write_text(name)
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["b"]
+def test_a_mounted_file_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old, and longer")
+
+    def refuse(self: Path, _target: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy", str(self))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with atomic_write(path) as handle:
+        handle.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_json_is_sorted_rounded_and_ends_with_a_line_feed(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,14 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"hpo": {"confirm": {"best": 5}}}, ["hpo.confirm.best"]),
         ({"model": {"dim": 2.5}}, ["model.dim", "2.5"]),
         ({"train": {"lr": float("nan")}}, ["train.lr", "finite"]),
-        ({"hpo": {"n_trials": True}}, ["hpo.n_trials: Input should be a number, got True"]),
+        ({"hpo": {"n_trials": True}}, ["hpo.n_trials: must be a number, got True"]),
         ({"guard": {"max_new_users": False}}, ["guard.max_new_users", "a number, got False"]),
         (space(lr=FLOAT | {"high": True}), ["search_space.lr.high", "a number, got True"]),
         ({"data": {"event_weights": {"view": 1e31}}}, ["event_weights.view", "less than or equal"]),
         ({"mlflow": {"experiment": ""}}, ["mlflow.experiment", "at least 1 character"]),
         ({"evaluate": {"ks": []}}, ["evaluate.ks", "one or more distinct numbers"]),
-        ({"evaluate": {"ks": ["a"]}}, ["evaluate.ks.0", "valid integer"]),
+        ({"evaluate": {"ks": ["a"]}}, ["evaluate.ks.0: must be a whole number", "'a'"]),
+        ({"evaluate": {"ks": [True]}}, ["evaluate.ks.0: must be a number, got True"]),
         ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
         ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
         ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
@@ -77,16 +79,15 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(lr={"type": "uniform"}), ["hpo.search_space.lr", "uniform"]),
         (space(batch_size={"type": "categorical", "choices": []}), ["batch_size.choices"]),
         (space(batch_size={"type": "categorical", "choices": [256, 256]}), ["distinct"]),
-        (space(lr={"type": "categorical", "choices": ["1e-3"]}), ["search_space.lr", "'1e-3'"]),
         (
             space(hidden={"type": "categorical", "choices": [[]]}),
-            ["search_space.hidden.choices: a choice must be a finite number, text, true or false"],
+            ["search_space.hidden.choices.0: must be a finite number, text, true or false"],
         ),
         (space(dim=INT | {"low": True}), ["search_space.dim.low: must be a number, got True"]),
         (space(lr=FLOAT | {"high": True}), ["search_space.lr.high: must be a number, got True"]),
         (
             space(lr={"type": "categorical", "choices": [0.003, float("inf")]}),
-            ["search_space.lr.choices: a choice must be a finite number", "got inf"],
+            ["search_space.lr.choices.1: must be a finite number", "got inf"],
         ),
         (
             space(spectral_rank={"type": "int", "low": 1, "high": 64}),
@@ -116,7 +117,40 @@ def test_integral_floats_are_the_same_study() -> None:
         ),
         (space(dim=INT | {"low": 64}), ["search_space.dim", "default 32 lies outside"]),
         (space(loss={"type": "categorical", "choices": ["softmax", "bce"]}), ["loss", "bce"]),
-        ([1], ["valid dictionary"]),
+        ({"evaluate": {"ks": "5,10"}}, ["-S 'evaluate.ks=[5,10]', got '5,10'"]),
+        ({"evaluate": {"ks": "[5, 10]"}}, ["must be a list: [5,10], or"]),
+        ({"evaluate": {"ks": 10}}, ["must be a list: [10], or -S 'evaluate.ks=[10]', got 10"]),
+        ({"evaluate": {"ks": None}}, ["evaluate.ks: must be a list, such as [a, b], got None"]),
+        ({"model": {"hidden": "64 32"}}, ["-S 'model.hidden=[64,32]'"]),
+        ({"refit": {"extra_baselines": "ials"}}, ["-S 'refit.extra_baselines=[ials]'"]),
+        ({"hpo": {"fixed": {"hidden": "64,32"}}}, ["-S 'hpo.fixed.hidden=[64,32]'"]),
+        ({"hpo": {"fixed": {"hidden": ["a"]}}}, ["hpo.fixed.hidden: must be a whole number"]),
+        (
+            space(lr={"type": "categorical", "choices": "0.1,0.2"}),
+            ["-S 'hpo.search_space.lr.choices=[0.1,0.2]'"],
+        ),
+        ({"hpo": {"fixed": "loss=mse"}}, ["{name: value}, or -S '+hpo.fixed.name=value'"]),
+        ({"hpo": {"fixed": None}}, ["hpo.fixed: must be keys", "leave it out, or -S '~hpo.fixed'"]),
+        (space(lr=None), ["must be keys and their values; to be", "-S '~hpo.search_space.lr'"]),
+        (space(lr=INT | {"choices": [1]}), ["leave it out, or -S '~hpo.search_space.lr.choices'"]),
+        (space(lr={"low": 1}), ["hpo.search_space.lr: must have a type, got {'low': 1}"]),
+        ({"train": {"lr": "0,003"}}, ["train.lr: must be a number, such as 0.003, got '0,003'"]),
+        ({"train": {"lr": "fast"}}, ["train.lr: must be a number, such as", "got 'fast'"]),
+        ({"train": {"lr": "1e400"}}, ["train.lr", "finite", "got '1e400'"]),
+        ({"hpo": {"n_trials": "2.5"}}, ["hpo.n_trials: must be a whole number, such as 10"]),
+        ({"train": {"logq": "maybe"}}, ["train.logq: must be true or false, got 'maybe'"]),
+        ({"split": {"column": 3}}, ["split.column: must be text: write '3', in quotes, got 3"]),
+        ({"data": {"root": date(2024, 1, 5)}}, ["data.root: must be text: write '2024-01-05', in"]),
+        ({"mlflow": {"model": True}}, ["mlflow.model: must be text: write 'true', in quotes"]),
+        ({"data": {"root": ["a"]}}, ["data.root: must be text, got ['a']"]),
+        ({"data": {"event_weights": {1: 2}}}, ["event_weights.1: must be text: write '1', in"]),
+        ({"hpo": {"sampler": 5}}, ["hpo.sampler: must be one of tpe, random, gp, cmaes, got 5"]),
+        *(
+            (space(**{name: FLOAT | {"low": "x"}}), [f"hpo.search_space.{name}.low: must be"])
+            for name in ("random", "float", "int", "tpe", "categorical")
+        ),
+        ({"hpo": {"sampler": {"type": "gp", "n_startup_trials": 0}}}, ["sampler.n_startup_trials"]),
+        ([1], ["must be keys and their values, got [1]"]),
     ],
 )
 def test_broken_rules_are_named(raw: Any, words: list[str]) -> None:

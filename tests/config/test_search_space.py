@@ -118,8 +118,18 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
         ({"lr": LR}, {"epochs": -1}, ["hpo.fixed.epochs", "greater than or equal to 0"]),
         ({"lr": LR}, {"epochs": 2.5}, ["hpo.fixed.epochs", "2.5"]),
         ({"lr": LR}, {"dim": None}, ["hpo.fixed.dim: must be a finite number", "got None"]),
-        ({"lr": LR}, {"dim": "nan"}, ["hpo.fixed.dim: must be a finite number", "got nan"]),
+        ({"lr": LR}, {"dim": "nan"}, ["hpo.fixed.dim: must be a finite number", "got 'nan'"]),
         ({"lr": LR}, {"patience": None}, ["hpo.fixed.patience", "got None"]),
+        (
+            {"lr": LR | {"only_if": {"init": "svd"}}, "dim": {"type": "int", "low": 8, "high": 64}},
+            {"init": "ridge"},
+            ["lr.only_if.init: must be one of random, spectral, ridge, got 'svd'"],
+        ),
+        (
+            {"lr": LR, "loss": {"type": "categorical", "choices": ["mse", "mae"]}},
+            {"loss": "mse"},
+            ["search_space.loss: must be one of", "got 'mae'"],
+        ),
         ({"lr": LR}, {"threads": 2}, ["hpo.fixed.threads", "not a hyperparameter"]),
     ],
 )

@@ -5,14 +5,8 @@ import pytest
 
 from twotower.common.errors import ConfigError
 from twotower.config import parse_config
-from twotower.config.training import (
-    LOSSES,
-    SCHEDULES,
-    STARTS,
-    ModelConfig,
-    TrainConfig,
-    check_start,
-)
+from twotower.config.training import ModelConfig, TrainConfig, check_start
+from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 
 
 @pytest.mark.parametrize(

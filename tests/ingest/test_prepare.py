@@ -491,3 +491,19 @@ def test_parquet_with_categorical_columns(shop):
     frame.to_parquet(shop.root / "interactions.parquet")
     shop.run()
     pd.testing.assert_frame_equal(shop.read("train"), before)
+
+
+def test_files_without_a_header(shop):
+    log = "1::2::1704067200\n1::11::1704153600\n2::2::1704067200\n2::12::1704153600\n"
+    shop.bare(log, name="ratings.dat")
+    shop.data |= {
+        "separator": "::",
+        "header": False,
+        "interactions": {"file": "ratings.dat", "columns": {"user": 1, "item": 2, "timestamp": 3}},
+    }
+    shop.split = {"validation": 0, "test": 0.5}
+    report = shop.run()
+    # The user and item of the first row are the names of their columns.
+    assert rows(shop.read("train")) == [[1, 2, 1], [2, 2, 1]]
+    assert rows(shop.read("test")) == [[1, 11, 1], [2, 12, 1]]
+    assert report["rows"]["total"] == 4

@@ -5,11 +5,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from tests.conftest import events, split_by_time, write_prepared
 from twotower.artifacts import write_artifacts
@@ -17,10 +19,14 @@ from twotower.config import Config, parse_config
 from twotower.config.reporting import MlflowConfig
 from twotower.config.training import ModelConfig
 from twotower.data.prepared import read_catalogue
+from twotower.registry.promote import PROMOTION_TAG, Decision, promote
+from twotower.registry.register import register
 from twotower.registry.versions import Registry
+from twotower.tracking.mlflow_store import configure_environment, store_uri
 from twotower.training.towers import TwoTower
 
 MLFLOW = MlflowConfig(experiment="tests", model="shop")
+GOOD, POOR = 0.9, 0.1
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +102,8 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with its tables, which take seconds to create."""
     root = tmp_path_factory.mktemp("store")
     with mock.patch.dict(os.environ):
-        Registry(MLFLOW, root).versions()
+        configure_environment()
+        MlflowClient(store_uri(None, root), store_uri(None, root)).search_registered_models()
     return root / "mlflow.db"
 
 
@@ -109,3 +116,32 @@ def workspace(tmp_path: Path) -> Workspace:
 def registry(tmp_path: Path, empty_registry: Path) -> Registry:
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
     return Registry(MLFLOW, tmp_path)
+
+
+class Shop:
+    """A workspace and its registry."""
+
+    def __init__(self, workspace: Workspace, registry: Registry) -> None:
+        self.workspace, self.registry = workspace, registry
+
+    def register(self, folder: Path) -> int:
+        workspace = self.workspace
+        return register(self.registry, folder, workspace.prepared, workspace.metrics)[0]
+
+    def promote(self, **options: Any) -> Decision:
+        workspace = self.workspace
+        return promote(workspace.config, self.registry, prepared=workspace.prepared, **options)
+
+    def number_of(self, alias: str) -> int | None:
+        version = self.registry.by_alias(alias)
+        return None if version is None else int(version.version)
+
+    def promotion(self, number: int) -> dict[str, Any]:
+        tags = self.registry.by_number(number).tags
+        values: dict[str, Any] = json.loads(tags[PROMOTION_TAG])
+        return values
+
+
+@pytest.fixture
+def shop(workspace: Workspace, registry: Registry) -> Shop:
+    return Shop(workspace, registry)

@@ -1,6 +1,5 @@
 """Models are registered, compared and promoted."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -12,52 +11,16 @@ import pytest
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tests.conftest import events
-from tests.registry.conftest import Workspace
-from twotower.artifacts import META
+from tests.registry.conftest import GOOD, POOR, Shop, Workspace
 from twotower.common.errors import (
     ArtifactError,
     ComparisonError,
-    ConfigError,
     RegistryError,
     TrackingError,
 )
 from twotower.config.reporting import MlflowConfig
-from twotower.registry.fetch import fetch
-from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG, Decision, promote
-from twotower.registry.register import register
+from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG
 from twotower.registry.versions import CANDIDATE, CHAMPION, Registry
-from twotower.serving.live_model import LiveModel
-
-GOOD, POOR = 0.9, 0.1
-
-
-class Shop:
-    """A workspace and its registry."""
-
-    def __init__(self, workspace: Workspace, registry: Registry) -> None:
-        self.workspace, self.registry = workspace, registry
-
-    def register(self, folder: Path) -> int:
-        workspace = self.workspace
-        return register(self.registry, folder, workspace.prepared, workspace.metrics)[0]
-
-    def promote(self, **options: Any) -> Decision:
-        workspace = self.workspace
-        return promote(workspace.config, self.registry, prepared=workspace.prepared, **options)
-
-    def number_of(self, alias: str) -> int | None:
-        version = self.registry.by_alias(alias)
-        return None if version is None else int(version.version)
-
-    def promotion(self, number: int) -> dict[str, Any]:
-        tags = self.registry.by_number(number).tags
-        values: dict[str, Any] = json.loads(tags[PROMOTION_TAG])
-        return values
-
-
-@pytest.fixture
-def shop(workspace: Workspace, registry: Registry) -> Shop:
-    return Shop(workspace, registry)
 
 
 def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
@@ -263,40 +226,3 @@ def test_a_store_that_cannot_be_reached_is_one_line(
     with pytest.raises(TrackingError, match="MLflow's registry cannot be used") as raised:
         Registry(MlflowConfig(tracking_uri="http://user:secret@127.0.0.1:9"), tmp_path)
     assert "secret" not in str(raised.value)
-
-
-def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
-    model, out = shop.workspace.model, tmp_path / "served"
-    with pytest.raises(RegistryError, match="shop has no champion"):
-        fetch(shop.registry, out)
-    shop.register(model("champion", GOOD))
-    shop.promote()
-    assert fetch(shop.registry, out) == (1, True)
-    before = LiveModel(out).served.version
-    shop.register(model("worse", POOR))
-    assert not shop.promote().promoted
-    stamp = (out / META).stat().st_mtime_ns
-    assert fetch(shop.registry, out) == (1, False)
-    assert (out / META).stat().st_mtime_ns == stamp  # not even replaced
-    live = LiveModel(out)
-    assert live.served.version == before
-    shop.promote(force=True)
-    assert fetch(shop.registry, out) == (2, True)
-    assert live.refresh()
-
-
-def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) -> None:
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
-    precious = tmp_path / "thesis" / "chapter.txt"
-    precious.parent.mkdir()
-    precious.write_text("1")
-    with pytest.raises(RegistryError, match="thesis is not a model folder, so it is not replaced"):
-        fetch(shop.registry, precious.parent)
-    with pytest.raises(ConfigError, match=r"chapter\.txt is a file, so nothing can be put there"):
-        fetch(shop.registry, precious / "served")
-    assert precious.read_text() == "1"
-    damaged = shop.workspace.model("damaged", POOR)
-    (damaged / "item_vecs.npy").write_bytes(b"")
-    fetch(shop.registry, damaged)
-    LiveModel(damaged)

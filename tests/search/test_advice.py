@@ -1,11 +1,14 @@
 """What the summary of a search says to try next."""
 
 import re
+import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import BRANCHES
@@ -72,6 +75,32 @@ def test_an_end_that_won_is_named_with_a_wider_range(
     assert {key: float(new) if "choices" not in key else new for key, new in found.items()} == {
         key: float(new) if "choices" not in key else new for key, new in wanted.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "value", "wanted"),
+    [
+        ("dim", DIM, 64, {"high": 128}),
+        ("lr", LR, 0.00011, {"low": 0.00001}),
+        ("batch_size", choices(512, 128, 256), 512, {"choices": (512, 128, 256, 1024)}),
+        ("temperature", choices(0.001, 0.01, 0.1), 0.001, {"choices": (1e-4, 0.001, 0.01, 0.1)}),
+    ],
+)
+def test_the_command_widens_the_range_and_keeps_the_rest(
+    tmp_path: Path, name: str, space: dict[str, Any], value: Any, wanted: dict[str, Any]
+) -> None:
+    searched = {name: space, "dropout": STEPS}
+    written = config(searched)
+    said = advise(written, Trial(0, "COMPLETE", {name: value}, value=0.1), ANY_DATA)
+    command = shlex.split(said[0].partition(": ")[2])
+    assert command[:4] == ["dvc", "exp", "run", "-S"]
+    path = tmp_path / "params.yaml"
+    hpo = {"search_space": searched, "include_defaults": False}
+    path.write_text(yaml.safe_dump({"hpo": hpo}))
+    apply_overrides(path, command[4:])
+    before = written.hpo.search_space
+    after = load_config(path).hpo.search_space
+    assert after == {**before, name: before[name].model_copy(update=wanted)}
 
 
 def test_what_does_nothing_in_the_winner_or_beyond_its_end_is_not_named() -> None:

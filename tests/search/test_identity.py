@@ -112,6 +112,15 @@ def test_a_pinned_value_is_the_same_however_it_is_written() -> None:
     assert digest(wide) == digest(one)
 
 
+def test_a_choice_is_the_same_however_it_is_written() -> None:
+    def of(lr: float | str) -> str:
+        space = {"lr": {"type": "categorical", "choices": [lr, "3e-3"]}, "loss": LOSS}
+        return digest({"hpo": {"search_space": space, "fixed": {"loss": "mse"}}})
+
+    assert of("1e-06") == of("0.000001") == of(1e-06)
+    assert of("1e-05") != of(1e-06)
+
+
 def write(folder: Path, text: str) -> str:
     (folder / "a.py").write_text(text)
     return code_digest(folder, ["a.py"])
@@ -126,7 +135,7 @@ def test_code_counts_and_prose_does_not(tmp_path: Path) -> None:
 
 INPUTS = {
     *("common/errors.py", "config/__init__.py", "config/data.py", "config/hpo.py"),
-    *("config/params.py", "config/section.py"),
+    *("config/messages.py", "config/numbers.py", "config/params.py", "config/section.py"),
 }
 """Modules through which a trial gets values and reports errors; they compute nothing."""
 

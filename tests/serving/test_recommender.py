@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -244,6 +245,24 @@ def test_without_memory_mapping_answers_are_the_same(small: Recommender) -> None
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="not a complete model folder"):
         Recommender.load(tmp_path)
+
+
+def test_from_elsewhere_the_folder_is_named_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    looked_at = re.escape(str(tmp_path / ".artifacts_best"))
+    with pytest.raises(ArtifactError, match=f"^{looked_at}: no such folder; run this in the repo"):
+        Recommender.load()
+
+
+def test_an_opened_model_is_found_after_a_change_of_folder(
+    small: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small.artifacts.folder.parent)
+    opened = Recommender.load(small.artifacts.folder.name)
+    monkeypatch.chdir("/")
+    assert len(opened.artifacts.catalogue.users) == small.num_users
 
 
 def test_the_package_stays_cheap_and_serving_needs_no_torch(small: Recommender) -> None:

@@ -1,11 +1,17 @@
 """Which store is used, and errors without credentials."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from sqlalchemy.engine import make_url
 
+from tests.conftest import ODD_NAME
+from twotower.common.errors import TrackingError
 from twotower.common.paths import repository_root
-from twotower.tracking.mlflow_store import explain, mask_credentials, store_uri
+from twotower.config.reporting import MlflowConfig
+from twotower.tracking.mlflow_store import explain, mask_credentials, open_experiment, store_uri
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,23 @@ def test_the_default_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert store_uri(None, tmp_path) == "http://localhost:5000"
     assert store_uri("http://other:5000", tmp_path) == "http://other:5000"
+
+
+def test_any_name_of_a_folder_will_do(tmp_path: Path, empty_store: Path) -> None:
+    root = tmp_path / ODD_NAME
+    root.mkdir()
+    shutil.copy(empty_store, root)
+    client, experiment = open_experiment(MlflowConfig(), root)
+    run = client.create_run(experiment).info.run_id
+    client.log_text(run, "logged", "x.txt")
+    assert (root / "mlruns" / run / "artifacts" / "x.txt").read_text() == "logged"
+    assert MlflowClient(store_uri("sqlite:///mlflow.db", root)).get_run(run)
+    assert [path.name for path in tmp_path.iterdir()] == [ODD_NAME]
+
+
+def test_an_escaped_store_is_decoded_once(tmp_path: Path) -> None:
+    given = "sqlite:////abs/a%2520b/mlflow.db?timeout=5"
+    assert make_url(store_uri(given, tmp_path)) == make_url(given).set(drivername="sqlite+pysqlite")
 
 
 def test_a_relative_store_lies_below_the_root(tmp_path: Path) -> None:
@@ -43,8 +66,10 @@ def test_credentials_are_masked(text: str, masked: str) -> None:
     assert mask_credentials(text) == masked
 
 
-def test_an_error_is_one_short_line() -> None:
-    reason = explain(ValueError("no\n  answer " + "x" * 300))
+def test_an_error_is_one_short_line_with_its_beginning_and_its_end() -> None:
+    reason = explain(ValueError("no\n  answer " + "x" * 600 + " because of this"))
     assert reason.startswith("ValueError: no answer xxx")
-    assert len(reason) == 201
-    assert reason.endswith("x…")
+    assert reason.endswith("xxx because of this")
+    assert len(reason) == 303
+    ours = "x" * 600 + "; run this"
+    assert explain(TrackingError(ours)) == ours

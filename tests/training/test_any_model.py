@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.conftest import catalogue_of, events, split_by_time
-from twotower.config.training import (
-    LOSSES,
-    SCHEDULES,
-    STARTS,
-    ModelConfig,
-    TrainConfig,
-    check_start,
-)
+from twotower.config.training import ModelConfig, TrainConfig, check_start
+from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.training.fit import fit
 from twotower.training.towers import load_towers
 

@@ -11,15 +11,8 @@ import torch
 from tests.conftest import REPOSITORY, catalogue_of, events, split_by_time
 from twotower.common.errors import ConfigError, TrainingError
 from twotower.config import parse_config
-from twotower.config.training import (
-    LOSSES,
-    SCHEDULES,
-    Loss,
-    ModelConfig,
-    Negatives,
-    Schedule,
-    TrainConfig,
-)
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training_choices import LOSSES, SCHEDULES, Loss, Negatives, Schedule
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.metrics import random_expectation

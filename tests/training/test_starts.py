@@ -5,7 +5,8 @@ import torch
 
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.config import parse_config
-from twotower.config.training import STARTS, ModelConfig, Start, TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training_choices import STARTS, Start
 from twotower.data.prepared import Catalogue
 from twotower.training.fit import fit
 from twotower.training.starts import ID_LENGTH, StartInputs, random_start

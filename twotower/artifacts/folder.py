@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 META = "model_meta.json"
 INDEX = "index.usearch"
 RENEW = "dvc repro -f -s refit writes it anew"
+ELSEWHERE = (
+    "no such folder; run this in the repository, after dvc repro or dvc pull, or give the model's "
+    "folder: Recommender.load(PATH), --artifacts PATH"
+)
 FORMAT_VERSION = 2
 """Raise it when the layout of the folder or the meaning of a file changes."""
 
@@ -131,6 +135,7 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
         ArtifactError: if the folder is missing, incomplete, inconsistent, or of another format
             version.
     """
+    folder = _found(folder)
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         _check_version(folder, meta["format_version"])
@@ -155,6 +160,15 @@ def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
         msg = f"{folder}: not a complete model folder ({error}); {RENEW}"
         raise ArtifactError(msg) from None
     return artifacts
+
+
+def _found(folder: Path) -> Path:
+    """The absolute path, so that messages say where the program looked."""
+    folder = folder.absolute()
+    if not folder.is_dir():
+        msg = f"{folder}: {ELSEWHERE}"
+        raise ArtifactError(msg)
+    return folder
 
 
 def _check_version(folder: Path, version: int) -> None:
@@ -192,6 +206,7 @@ def verify_artifacts(folder: Path = ARTIFACTS) -> None:
     Raises:
         ArtifactError: if a file is missing or was changed.
     """
+    folder = _found(folder)
     try:
         expected = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
         wrong = [name for name in expected if sha256_file(folder / name) != expected[name]]

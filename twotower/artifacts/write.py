@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from twotower.artifacts.folder import FORMAT_VERSION, INDEX, META
 from twotower.common.errors import TrainingError
-from twotower.common.files import atomic_folder, atomic_write, sha256_file, write_json
+from twotower.common.files import atomic_write, sha256_file, write_json
+from twotower.common.folders import atomic_folder
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, write_catalogue
 from twotower.retrieval.approximate import build_index
@@ -60,7 +61,7 @@ def write_artifacts(
         raise TrainingError(msg)
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     index = build_index(item_vecs) if with_index else None
-    with atomic_folder(folder) as target:
+    with atomic_folder(folder, META) as target:
         for name, array in arrays.items():
             with atomic_write(target / f"{name}.npy") as handle:
                 np.save(handle, np.ascontiguousarray(array), allow_pickle=False)

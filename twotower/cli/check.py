@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples
-from twotower.common.paths import PARAMS
+from twotower.common.paths import PARAMS, repository_root
 
 
 @app.command(epilog=examples("twotower check", "twotower check --data-root my/shop"))
@@ -26,8 +26,11 @@ def check(
     from twotower.ingest.guard import LAST_RUN
     from twotower.ingest.prepare import examine
     from twotower.ingest.report import summary
+    from twotower.ingest.untracked import untracked_note
 
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     prepared = examine(config, PREPARED, LAST_RUN)
     typer.echo(summary(prepared.report))
+    if note := untracked_note(Path(config.data.root), repository_root()):
+        typer.echo(f"note: {note}")
     typer.echo(f"{params} and the data are valid; nothing was written")

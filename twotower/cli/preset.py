@@ -9,7 +9,7 @@ import typer
 
 from twotower.cli.app import app, examples
 from twotower.common.errors import ConfigError
-from twotower.common.files import write_text
+from twotower.common.files import followed, write_text
 from twotower.common.paths import PARAMS
 
 WIDTH = 100
@@ -66,7 +66,7 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     text = io.StringIO()
     yaml.dump(written, text)
     parse_config(parse_yaml(text.getvalue(), str(preset)), source=str(preset))
-    write_text(params, text.getvalue())
+    write_text(followed(params), text.getvalue())
     return changes
 
 

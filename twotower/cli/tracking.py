@@ -45,3 +45,27 @@ def sync(
         config, repository_root(), typer.echo, config.mlflow if overrides else None
     )
     typer.echo(f"{logged} trial{'' if logged == 1 else 's'} logged")
+
+
+@tracking.command()
+def relocate() -> None:
+    """Let mlflow.db name the artifacts of this checkout after it was moved or copied.
+
+    MLflow keeps absolute paths. Only those below the mlruns/ of the earlier place change, all in
+    one transaction; what was logged there since a copy was made is copied to this one's mlruns/.
+    """
+    from twotower.common.paths import repository_root
+    from twotower.config import load_config
+    from twotower.tracking.mlflow_store import configure_environment, store_uri
+    from twotower.tracking.relocate import relocate as relocate_store
+
+    root = repository_root()
+    configure_environment()
+    done = relocate_store(store_uri(load_config().mlflow.tracking_uri, root), root)
+    if not done.places:
+        typer.echo("nothing to relocate: the store names no earlier place of this checkout")
+        return
+    places = ", ".join(map(str, done.places))
+    typer.echo(f"{done.changed} locations changed from {places} to {root.absolute() / 'mlruns'}")
+    if done.copied:
+        typer.echo(f"{done.copied} folders copied that were only there")

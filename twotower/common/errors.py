@@ -78,7 +78,8 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        where = f"{error.filename}: " if error.filename else ""
+        path = error.filename2 or error.filename  # the second is where a copy goes
+        where = f"{path}: " if path else ""
         print(f"error: {where}{error.strerror}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
     except KeyboardInterrupt:

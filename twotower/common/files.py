@@ -1,6 +1,7 @@
 """Files with canonical bytes, written whole or not at all."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -15,6 +16,10 @@ from typing import IO, Any
 
 DIGITS = 8
 """Significant digits of every float in a tracked file, so that all readers see one value."""
+TEMPORARY = ".tmp-"
+"""Start of the name of what is not complete yet."""
+IMMOVABLE = {errno.EBUSY, errno.EXDEV}
+"""Errors of renaming a mount (a volume of a container), or a folder of a container's image."""
 
 
 @contextmanager
@@ -22,39 +27,36 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Binary handle whose content appears under `path` on success and nowhere on failure.
 
     The content is on disk (fsync) before it gets its name, and it never sees that name:
-    formats that store their own file name (torch.save does) stay reproducible.
+    formats that store their own file name (torch.save does) stay reproducible. A link is replaced:
+    DVC's lead into its cache. A file that is mounted cannot be replaced, and is written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Empty folder that takes the place of `path` on success; on failure `path` stays as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
-    aside = temporary.with_name(temporary.name + "-old")
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if path.exists():
-            path.replace(aside)
-        temporary.replace(path)
+        temporary.chmod(0o644)
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            if error.errno not in IMMOVABLE:
+                raise
+            shutil.copyfile(temporary, path)
     finally:
-        if aside.exists() and not path.exists():
-            aside.replace(path)
-        for folder in (temporary, aside):
-            shutil.rmtree(folder, ignore_errors=True)
+        temporary.unlink(missing_ok=True)
+
+
+def followed(path: Path) -> Path:
+    """The file that a link leads to, to be written there; the link itself if that is protected.
+
+    DVC protects the files of its cache: they stay as they are, and the link is replaced.
+    """
+    target = Path(os.path.realpath(path))
+    is_protected = target.is_file() and not target.stat().st_mode & 0o200
+    return path if is_protected else target
 
 
 def write_text(path: Path, text: str) -> None:

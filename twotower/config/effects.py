@@ -9,15 +9,8 @@ from typing import Any
 
 from twotower.common.choices import Table
 from twotower.config.hyperparameters import Params, hyperparameters
-from twotower.config.training import (
-    LOSSES,
-    STARTS,
-    Loss,
-    ModelConfig,
-    Negatives,
-    Start,
-    TrainConfig,
-)
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training_choices import LOSSES, STARTS, Loss, Negatives, Start
 
 
 @dataclass(frozen=True)

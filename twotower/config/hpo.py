@@ -1,6 +1,5 @@
 """Section `hpo`: what is searched, and how it is explored."""
 
-import contextlib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,7 +19,7 @@ from twotower.config.ranges import (
     FloatSpace,
     IntSpace,
     ParameterSpace,
-    is_plain,
+    plain,
 )
 from twotower.config.section import Section
 
@@ -109,9 +108,7 @@ def _named(*names: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         if value is None or isinstance(value, str):
             value = {"type": value or "none"}
-        if not isinstance(value, dict):
-            return value
-        name = value.get("type")
+        name = value.get("type") if isinstance(value, dict) else value
         if name in names:
             return value
         known = ", ".join(names)
@@ -133,22 +130,15 @@ PrunerConfig = Annotated[
     ],
     _named("none", "median", "hyperband", "successive_halving"),
 ]
-TAGS = ("int", "float", "categorical", "tpe", "random", "gp", "cmaes", "none", "median",
-        "hyperband", "successive_halving")  # fmt: skip
-"""Values of `type`; they are in the location of an error, and in no key of the user's file."""
+TAGGED = {"search_space": 3, "sampler": 2, "pruner": 2}
+"""Where the location of an error in these sections has the `type`, which is no key of the file."""
 
 
 def _pinned(value: Any) -> Any:
-    """Also a number that YAML or `dvc exp run -S` has made text of."""
-    with contextlib.suppress(ValueError):
-        value = float(value) if isinstance(value, str) else value
-    if not isinstance(value, list | tuple) and not is_plain(value):
-        msg = f"must be a finite number, text, true or false, or a list, got {value!r}"
-        raise ValueError(msg)
-    return value
+    return list(map(plain, value)) if isinstance(value, list | tuple) else plain(value)
 
 
-FixedValue = Annotated[Choice | tuple[PositiveInt, ...], BeforeValidator(_pinned)]
+FixedValue = Annotated[Choice | tuple[Choice, ...], BeforeValidator(_pinned)]
 
 
 class DaskConfig(Section):

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from twotower.common.errors import ConfigError
-from twotower.config.section import Section, explain
+from twotower.config.messages import explain
+from twotower.config.section import Section
 from twotower.config.training import ModelConfig, TrainConfig
 
 S = TypeVar("S", bound=Section)
@@ -40,8 +41,24 @@ def replace_values(section: S, values: Mapping[str, Any], where: str) -> S:
         problem = error.errors()[0]
         name = str(next(iter(problem["loc"]), ""))  # none where two values disagree
         place = f"{where}: {name}" if name not in ("", where.rpartition(".")[2]) else where
-        msg = f"{place}: {explain(problem)}"
+        msg = f"{place}: {explain(problem, place)}"
         raise ConfigError(msg) from None
+
+
+def check_alone(name: str, value: Any, where: str) -> None:
+    """Insist on the rule of one hyperparameter, whatever the values of the others.
+
+    Raises:
+        ConfigError: if the value breaks it.
+    """
+    section = ModelConfig if name in ModelConfig.model_fields else TrainConfig
+    try:
+        section.model_validate({name: value})
+    except ValidationError as error:
+        for problem in error.errors():
+            if problem["loc"]:  # of this value; where values disagree there is none
+                msg = f"{where}: {explain(problem, where)}"
+                raise ConfigError(msg) from None
 
 
 def replace_both(

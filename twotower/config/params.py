@@ -11,17 +11,13 @@ from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
-from twotower.config.hpo import TAGS, HpoConfig
+from twotower.config.hpo import TAGGED, HpoConfig
+from twotower.config.messages import explain
 from twotower.config.refit import RefitConfig
 from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
-from twotower.config.section import Section, explain
-from twotower.config.training import (
-    EvaluateConfig,
-    ModelConfig,
-    TrainConfig,
-    check_start,
-)
+from twotower.config.section import Section
+from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig, check_start
 from twotower.evaluation.metrics import objectives
 
 FORMAT_VERSION = 1
@@ -133,6 +129,12 @@ def _override(raw: Any, key: str, value: Any) -> None:
 
 
 def _line(problem: Any) -> str:
-    # A tagged union puts its tag ("int", "tpe") into the location; users did not write that.
-    where = [str(part) for part in problem["loc"] if part not in TAGS]
-    return f"{'.'.join(where)}: {explain(problem)}" if where else explain(problem)
+    key = ".".join(map(str, _place(problem["loc"])))
+    return f"{key}: {explain(problem, key)}" if key else explain(problem, key)
+
+
+def _place(location: tuple[str | int, ...]) -> list[str | int]:
+    """The keys on the way, without the `type` of a union's member, which is none of them."""
+    section, name = (*location, "", "")[:2]
+    tag = TAGGED.get(str(name)) if section == "hpo" else None
+    return [part for number, part in enumerate(location) if number != tag and part != "[key]"]

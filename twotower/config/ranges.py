@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from twotower.common.files import DIGITS, round_float
+from twotower.config.numbers import as_number
 from twotower.config.section import Section
 
 
@@ -34,34 +35,34 @@ MAX_GRID = 100_000
 """Values of a stepped range that are worth telling apart."""
 
 
-Choice = bool | int | Number | str
+def plain(value: Any) -> Any:
+    """One spelling of a value: 128.0, "128" and 128 are the same choice, and so the same study.
+
+    Raises:
+        ValueError: if it is no finite number, text, true or false.
+    """
+    read = as_number(value)
+    if isinstance(read, float) and read.is_integer():
+        return int(read)
+    if isinstance(read, bool | int | str) or (isinstance(read, float) and math.isfinite(read)):
+        return read
+    msg = f"must be a finite number, text, true or false, got {value!r}"
+    raise ValueError(msg)
 
 
-def is_plain(value: Any) -> bool:
-    """Whether it is a finite number, text, true or false."""
-    return isinstance(value, bool | int | str) or (
-        isinstance(value, float) and math.isfinite(value)
-    )
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        msg = "must have at least 1 value, got []"
+        raise ValueError(msg)
+    return values
 
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _plain(values: Any) -> Any:
-    """Integral floats as integers: 128.0 and 128 are the same choice, and so the same study."""
-    if not isinstance(values, list | tuple):
-        return values
-    for value in values:
-        if not is_plain(value):
-            msg = f"a choice must be a finite number, text, true or false, got {value!r}"
-            raise ValueError(msg)
-    return [
-        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
-    ]
-
-
-Choices = Annotated[tuple[Choice, ...], Field(min_length=1), BeforeValidator(_plain)]
+Choice = Annotated[bool | int | Number | str, BeforeValidator(plain)]
+Choices = Annotated[tuple[Choice, ...], AfterValidator(_not_empty)]
 Condition = Annotated[Choices, BeforeValidator(_as_list)]
 
 

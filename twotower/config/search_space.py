@@ -19,7 +19,8 @@ from twotower.config.space_checks import (
     parents_first,
     requirements,
 )
-from twotower.config.training import STARTS, ModelConfig, TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
+from twotower.config.training_choices import STARTS
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""The rules that every section of params.yaml follows, and how a broken one is explained."""
+"""The rules that every section of params.yaml follows."""
 
-import re
+import copy
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import (
@@ -12,12 +13,14 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from twotower.config.numbers import read_number
+
 
 class Section(BaseModel):
     """Unknown keys are errors, values never change, numbers are finite.
 
-    An integer may be written as 5.0, so that 5 and 5.0 are the same study, and a number as quoted
-    text. True and false are not numbers.
+    A number may be written in any spelling, as text too: 5, 5.0 and "5e0" are the same study. True
+    and false are not numbers.
     """
 
     model_config = ConfigDict(
@@ -26,27 +29,52 @@ class Section(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _refuse_truth_as_number(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        section = handler(raw)
-        given = raw.items() if isinstance(raw, dict) else ()
+    def _read_numbers(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            section = handler(raw)
+        except ValidationError as error:
+            raw, num_read = _with_numbers(raw, error)
+            if not num_read:
+                raise
+            section = handler(raw)
         wrong = [
             InitErrorDetails(
-                type=PydanticCustomError("no_number", "Input should be a number"),
-                loc=(key,),
-                input=value,
+                type=PydanticCustomError("no_number", "must be a number"), loc=place, input=value
             )
-            for key, value in given
-            if isinstance(value, bool) and type(getattr(section, key)) in (int, float)
+            for place, value in _truths_as_numbers(raw, dict(section), ())
         ]
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong)
         return section
 
 
-def explain(problem: Any) -> str:
-    """One of pydantic's errors as a rule and the value that breaks it, without credentials."""
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] in ("value_error", "missing", "extra_forbidden"):
-        return str(message)
-    given = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(problem["input"]))
-    return f"{message}, got {given}"
+def _with_numbers(raw: Any, error: ValidationError) -> tuple[Any, int]:
+    """A copy with numbers in place of what pydantic could not read as one, and how many."""
+    raw, num_read = copy.deepcopy(raw), 0
+    for problem in error.errors():
+        if problem["type"] not in ("int_parsing", "float_parsing"):
+            continue
+        *sections, name = problem["loc"]
+        inner = raw
+        for section in sections:  # a place may have the name of a union's member, which is no key
+            inner = inner.get(section) if isinstance(inner, dict) else None
+        number = read_number(str(problem["input"]))
+        if number is not None and isinstance(inner, dict | list):
+            inner[name] = number  # type: ignore[index]
+            num_read += 1
+    return raw, num_read
+
+
+def _truths_as_numbers(
+    given: Any, used: Any, place: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], bool]]:
+    """Where true or false was read as 1 or 0."""
+    if isinstance(given, bool):
+        if type(used) in (int, float):
+            yield place, given
+    elif isinstance(given, list | tuple) and isinstance(used, tuple):
+        for number, (one, read) in enumerate(zip(given, used, strict=False)):
+            yield from _truths_as_numbers(one, read, (*place, number))
+    elif isinstance(given, dict) and isinstance(used, dict):
+        for key in given.keys() & used.keys():
+            yield from _truths_as_numbers(given[key], used[key], (*place, key))

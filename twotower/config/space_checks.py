@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from twotower.common.errors import ConfigError
-from twotower.config.hyperparameters import hyperparameters, replace_both
+from twotower.config.hyperparameters import check_alone, hyperparameters, replace_both
 from twotower.config.ranges import (
     CategoricalSpace,
     Choice,
@@ -48,7 +48,10 @@ def check_spaces(
     """
     for name, space in spaces.items():
         _check_name(name, space, model, train)
-        if target(name, spaces) not in pinned:
+        if target(name, spaces) in pinned:
+            for value in extremes(space):
+                check_alone(target(name, spaces), value, f"hpo.search_space.{name}")
+        else:
             _check_values(name, space, spaces, model, train)
         _check_conditions(name, spaces, model, train, pinned)
     _check_decompositions(spaces)
@@ -150,8 +153,11 @@ def _check_conditions(
     for parent, values in spaces[name].only_if.items():
         where, parent_of = f"hpo.search_space.{name}.only_if.{parent}", target(parent, spaces)
         _check_condition(where, parent, spaces)
-        for value in values if parent_of not in pinned else ():
-            check_value(where, parent_of, value, model, train)
+        for value in values:
+            if parent_of in pinned:
+                check_alone(parent_of, value, where)
+            else:
+                check_value(where, parent_of, value, model, train)
         if parent in spaces:
             _check_reachable(where, parent, values, spaces[parent])
 

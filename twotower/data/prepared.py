@@ -26,7 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
-from twotower.common.files import atomic_folder, atomic_write, json_text, sha256_file
+from twotower.common.files import atomic_write, json_text, sha256_file
+from twotower.common.folders import atomic_folder
 from twotower.data.features import KINDS, Features
 from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions

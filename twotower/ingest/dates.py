@@ -45,6 +45,16 @@ def by_format(text: pa.Array, form: str) -> Float64Array:
     return _unix(pd.to_datetime(values, format=form, utc=True, errors="coerce"))
 
 
+def all_iso(text: pa.Array) -> Float64Array | None:
+    """[num_rows] seconds if every text is an ISO date without a zone, as most are; else None."""
+    if not len(text) or not pc.all(pc.match_substring_regex(text, ISO), min_count=1).as_py():
+        return None
+    try:
+        return stamps(text.cast(pa.timestamp("us")))
+    except pa.ArrowInvalid:
+        return None
+
+
 def dates_in_text(text: pa.Array) -> dict[str, Float64Array]:
     """Seconds by each form of dates that any of the texts has, NaN where one has not."""
     text = pc.replace_substring_regex(text, ZONE, "")
@@ -53,6 +63,8 @@ def dates_in_text(text: pa.Array) -> dict[str, Float64Array]:
     if pc.any(is_iso).as_py():
         found[ISO_FORM] = _iso(pc.if_else(is_iso, text, None))
     missing = ~np.isfinite(found.get(ISO_FORM, np.full(len(text), np.nan)))
+    if not missing.any():
+        return found
     rest = pc.if_else(pa.array(missing), text, None)
     if (parts := _parts(rest, YEAR_FIRST)) is not None:
         seconds = parts.seconds(year="a", month="b", day="c")

@@ -20,38 +20,46 @@ from twotower.ingest.event_rows import (
     convert,
     read_rows,
 )
+from twotower.ingest.guard import id_kind
+from twotower.ingest.ids import null_words, num_alike
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
-from twotower.ingest.times import EventTimes
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """All valid interactions.
+    """How the interactions were read.
 
     Attributes:
-        frame: user_id, item_id (int64 or string), timestamp (float64 seconds UTC, 0 without),
-            weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT); file order.
         files: names of the raw files, in the order of their rows.
-        times: how times were written, row by row; None without a time column.
+        times: how most times are written; None without a time column.
+        near_1970: see EventTimes.
         unused: columns without a role.
         grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
-        why_text: for "user" and "item", what makes the ids text where most of them are integers.
+        ids: integer or text, for "user" and "item".
+        why_text: likewise, what makes the ids text where most of them are integers.
+        null_words: likewise, rows of each id that may stand for none.
+        alike: likewise, how many ids differ from another one only in their Unicode form.
     """
 
-    frame: pd.DataFrame
     files: tuple[str, ...]
-    times: EventTimes | None
+    times: str | None
+    near_1970: bool
     unused: Sequence[str]
     grouped: Sequence[str]
     num_read: int
     dropped: Mapping[str, int]
+    ids: Mapping[str, str]
     why_text: Mapping[str, str | None]
+    null_words: Mapping[str, Mapping[str, int]]
+    alike: Mapping[str, int]
 
 
-def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: Tables) -> EventLog:
+def load_interactions(
+    root: Path, data: DataConfig, split: SplitConfig, tables: Tables
+) -> tuple[pd.DataFrame, EventLog]:
     """Read and check the interactions file, or the files of a given split.
 
     Args:
@@ -59,6 +67,11 @@ def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: 
         data: section `data`.
         split: section `split`.
         tables: an interaction with an id that a table lacks is invalid.
+
+    Returns:
+        All valid rows in file order: user_id, item_id (int64 or string), timestamp (float64 seconds
+        UTC, 0 without), weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT); and
+        how they were read.
 
     Raises:
         DataError: if a file is missing or breaks a rule.
@@ -75,20 +88,25 @@ def load_interactions(root: Path, data: DataConfig, split: SplitConfig, tables: 
     checks = check_rows(rows, rules, data)
     valid = np.concatenate([check.valid for check in checks])
     mask = pa.array(valid)
-    return EventLog(
-        frame=pd.DataFrame(
-            {
-                "user_id": columns["user"].filter(mask).to_pandas(),
-                "item_id": columns["item"].filter(mask).to_pandas(),
-                **{name: columns[name][valid] for name in ("timestamp", "weight", "split")},
-            }
-        ),
+    frame = pd.DataFrame(
+        {
+            "user_id": columns["user"].filter(mask).to_pandas(),
+            "item_id": columns["item"].filter(mask).to_pandas(),
+            **{name: columns[name][valid] for name in ("timestamp", "weight", "split")},
+        }
+    )
+    times = rows.times
+    return frame, EventLog(
         files=tuple(part.file for part in inputs),
-        times=rows.times,
+        times=times.form if times else None,
+        near_1970=bool(times and times.near_1970),
         unused=_unused(inputs),
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
+        ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
+        null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
+        alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
 

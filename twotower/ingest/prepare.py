@@ -82,13 +82,16 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     """
     root = _check_root(Path(config.data.root), output)
     tables = {role: load_table(root, config.data, role) for role in ("users", "items")}
-    log = load_interactions(root, config.data, config.split, tables)
+    frame, log = load_interactions(root, config.data, config.split, tables)
     users, frame, num_sampled_out = sample_users(
-        tables["users"], log.frame, config.data.sample, config.seed
+        tables["users"], frame, config.data.sample, config.seed
     )
     _check_enough(frame, log)
     _check_times(config, log)
-    splits = _split(in_time_order(frame), config)
+    num_rows = len(frame)
+    frame = in_time_order(frame)
+    splits = _split(frame, config)
+    del frame  # of millions of rows, which the splits have copied
     if last_run is not None:
         check_data(splits, last_run, config.guard, log.why_text)
     text = IdText.of(config.data.unicode)
@@ -96,7 +99,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
         users=build_entities(users, splits["train"]["user_id"], text),
         items=build_entities(tables["items"], splits["train"]["item_id"], text),
     )
-    num_merged = len(frame) - sum(len(rows) for rows in splits.values())
+    num_merged = num_rows - sum(len(rows) for rows in splits.values())
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
     report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
     return Prepared(splits, catalogue, report)

@@ -1,6 +1,5 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,9 +12,6 @@ from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
-
-NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
-"""What exports write where there is no value, in small letters."""
 
 
 def data_report(
@@ -168,22 +164,18 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
-    ids = {name: log.frame[f"{name}_id"].dtype for name in ("user", "item")}
     files = {name: table.file if table else None for name, table in tables.items()}
     return {
         "files": {"interactions": " ".join(log.files), **files},
         "order": "file" if log.times is None else "timestamp",
-        "times": None if log.times is None else log.times.form,
-        "times_near_1970": log.times is not None and log.times.near_1970,
+        "times": log.times,
+        "times_near_1970": log.near_1970,
+        "ids": dict(log.ids),
         "why_text": dict(log.why_text),
+        "null_words": {side: dict(words) for side, words in log.null_words.items()},
+        "alike": dict(log.alike),
         "unused_columns": list(log.unused),
         "grouped_numbers": _grouped(log, tables),
-        "null_words": {name: _null_words(log.frame[f"{name}_id"]) for name in ids},
-        "alike": {name: _alike(log.frame[f"{name}_id"]) for name in ids},
-        "ids": {
-            name: "integer" if pd.api.types.is_integer_dtype(dtype) else "text"
-            for name, dtype in ids.items()
-        },
     }
 
 
@@ -191,23 +183,6 @@ def _grouped(log: EventLog, tables: Mapping[str, SideTable | None]) -> list[str]
     """Columns and features of numbers whose points may be between thousands."""
     features = (table.features.items() for table in tables.values() if table)
     return [*log.grouped, *(name for rows in features for name, raw in rows if raw.grouped)]
-
-
-def _alike(ids: pd.Series) -> int:
-    """Ids that are another one but for the Unicode form of letters with accents."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return 0
-    texts = [text for text in ids.unique() if not text.isascii()]
-    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
-
-
-def _null_words(ids: pd.Series) -> dict[str, int]:
-    """Rows of each id that may stand for none."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return {}
-    counts = ids.value_counts()
-    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
-    return {str(word): int(count) for word, count in sorted(words.items())}
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:

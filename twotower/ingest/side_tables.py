@@ -86,7 +86,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     names = _feature_columns(source, role, table_config)
     table = source.read(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, config)
-    if not source.typed:
+    if source.has_header:
         ok = ~_repeats_header(table)
         expected = "must not be the header again"
         check.require(ok, rule="repeated_header", column=id_name, expected=expected)
@@ -194,7 +194,7 @@ def _read_ids(
     where = f"{source.name}: column {name!r}"
     for chunk in column.chunks:
         codes.add(as_ids(chunk, where))
-    raw = RawIds(*codes.finish(), source.typed, where, [name])
+    raw = RawIds(*codes.finish(), source.typed, where, [name] if source.has_header else [])
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))

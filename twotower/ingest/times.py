@@ -19,6 +19,7 @@ from twotower.ingest.dates import (
     ISO_FORM,
     LAST_SECOND,
     MONTH_FIRST,
+    all_iso,
     by_format,
     dates_in_text,
     stamps,
@@ -114,11 +115,17 @@ class Times:
         elif self._format:
             self._read.append({DECLARED: by_format(as_text(column, where), self._format)})
         else:
-            numbers = as_numbers(column, where, self._decimal)
-            read = {NUMBERS: numbers}
-            if self._unit is None and not np.isfinite(numbers).all():
-                read |= dates_in_text(pc.utf8_trim_whitespace(as_text(column, where)))
-            self._read.append(read)
+            self._read.append(self._recognise(column, where))
+
+    def _recognise(self, column: pa.Array, where: str) -> dict[str, Float64Array]:
+        is_text = pa.types.is_string(column.type)
+        if is_text and self._unit is None and (dates := all_iso(column)) is not None:
+            return {ISO_FORM: dates}
+        numbers = as_numbers(column, where, self._decimal)
+        if self._unit is not None or np.isfinite(numbers).all():
+            return {NUMBERS: numbers}
+        text = pc.utf8_trim_whitespace(as_text(column, where))
+        return {NUMBERS: numbers, **dates_in_text(text)}
 
     def finish(self, where: str) -> EventTimes:
         """Decide how the times are written.

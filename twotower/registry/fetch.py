@@ -1,14 +1,18 @@
 """Puts the champion's model folder where it is served."""
 
-import shutil
+import errno
 import tempfile
 from pathlib import Path
 
 from twotower.artifacts import META, verify_artifacts
 from twotower.common.errors import RegistryError, TwoTowerError
-from twotower.common.files import atomic_folder, sha256_file
+from twotower.common.files import sha256_file
+from twotower.common.folders import atomic_folder, copy_files, is_replaceable
 from twotower.common.paths import check_place
 from twotower.registry.versions import CHAMPION, MODEL_TAG, Registry
+
+CONCURRENT = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
+"""Errors of renaming what another program has renamed."""
 
 
 def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
@@ -16,13 +20,15 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
 
     Args:
         registry: of the models.
-        out: a model folder, which is replaced as a whole; or a path at which nothing exists.
+        out: a model folder, which is replaced as a whole (see `atomic_folder`); an empty folder, or
+            a path at which nothing exists.
 
     Returns:
         The number of the champion's version, and whether it was downloaded.
 
     Raises:
-        RegistryError: if there is no champion, it cannot be read, or `out` is something else.
+        RegistryError: if there is no champion, it cannot be read, `out` is something else, or is
+            replaced by another program at the same time.
         ConfigError: if `out` is below a file.
     """
     check_place(out)
@@ -32,13 +38,19 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
         raise RegistryError(msg)
     if _holds(out, champion.tags.get(MODEL_TAG)):
         return int(champion.version), False
-    if out.exists() and not (out / META).is_file():
+    if not is_replaceable(out, META):
         msg = f"{out} is not a model folder, so it is not replaced"
         raise RegistryError(msg)
     with tempfile.TemporaryDirectory(prefix="twotower-") as temporary:
         artifacts, _ = registry.download(champion, Path(temporary))
-        with atomic_folder(out) as target:
-            shutil.copytree(artifacts.folder, target, dirs_exist_ok=True)
+        try:
+            with atomic_folder(out, META) as target:
+                copy_files(artifacts.folder, target)
+        except OSError as error:
+            if error.errno not in CONCURRENT:
+                raise
+            msg = f"{out} is replaced by another program at the same time; run this again"
+            raise RegistryError(msg) from None
     return int(champion.version), True
 
 

@@ -12,7 +12,7 @@ from twotower.common.files import round_float
 from twotower.config import Config, SearchSpace
 from twotower.config.effects import DataFacts
 from twotower.config.ranges import CategoricalSpace, FloatSpace, IntSpace, ParameterSpace
-from twotower.config.training import STARTS
+from twotower.config.training_choices import STARTS
 from twotower.search.trial import Trial
 
 End = Literal["low", "high"]
@@ -152,7 +152,7 @@ def _further(space: IntSpace | FloatSpace, end: End) -> list[float]:
 
 
 def _number(value: Any) -> str:
-    """Without an exponent: YAML reads 1e-05 as text."""
+    """Without an exponent: readers of YAML 1.1 take 1e-05 for text."""
     return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 

@@ -31,6 +31,7 @@ OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
     "common/units.py",
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
+    "config/training_choices.py",
     *("config/effects.py", "config/hyperparameters.py", "config/space_checks.py"),
     *("data/features.py", "data/interactions.py", "data/prepared.py", "data/time_order.py"),
     "data/vocabulary.py",

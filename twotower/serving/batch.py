@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from twotower.artifacts import Id, IdColumn
 from twotower.common.errors import ConfigError
-from twotower.common.files import atomic_write
+from twotower.common.files import atomic_write, followed
 from twotower.common.paths import check_place
 from twotower.serving.recommendations import Recommendations
 from twotower.serving.recommender import Recommender
@@ -84,7 +84,7 @@ def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int
     sources: Counter[str] = Counter()
     schema = _schema(model, batch)
     with (
-        atomic_write(out) as handle,
+        atomic_write(followed(out)) as handle,
         _writer(handle, schema, out.suffix.lower()) as writer,
         tqdm(total=len(batch.users), unit="user", disable=None) as progress,
     ):

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.engine import make_url
+
+from twotower.common.errors import TwoTowerError
 from twotower.config.reporting import MlflowConfig
+from twotower.tracking.relocate import MLRUNS, check_locations
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,8 +37,8 @@ COMMAND_PATIENCE = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 """The same for commands, which have nothing to do but wait for the server."""
-MAX_REASON = 200
-"""Characters of an error's reason that are shown."""
+MAX_REASON = 300
+"""Characters of somebody else's message that are shown."""
 
 
 def configure_environment(patience: Mapping[str, str] = PATIENCE) -> None:
@@ -52,10 +56,16 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
         root: folder that the relative path of a SQLite file starts from.
     """
     uri = tracking_uri or os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
-    prefix, separator, path = uri.partition("sqlite:///")
-    if prefix or not separator:
+    if not uri.startswith("sqlite:///"):
         return uri
-    return f"sqlite:///{(root.absolute() / path).as_posix()}"
+    url = make_url(uri)
+    path = (root.absolute() / (url.database or "")).as_posix()
+    plain = f"sqlite:///{path}"
+    if make_url(plain).database == path and not url.query:
+        return plain
+    # Under the bare name, MLflow makes a folder of the path as it is escaped.
+    url = url.set(drivername="sqlite+pysqlite", database=path)
+    return url.render_as_string(hide_password=False)
 
 
 def import_store(config: MlflowConfig, root: Path) -> None:
@@ -78,6 +88,7 @@ def open_experiment(
     """A client of the store and the id of the experiment, which is created if needed.
 
     Raises:
+        TrackingError: if the store names artifacts where this checkout was before.
         Exception: whatever mlflow, its database or the network raises.
     """
     configure_environment(patience)
@@ -85,18 +96,29 @@ def open_experiment(
 
     uri = store_uri(config.tracking_uri, root)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if uri.startswith("sqlite"):
+        locations = [experiment.artifact_location for experiment in client.search_experiments()]
+        check_locations(uri, locations, root)
     experiment = client.get_experiment_by_name(config.experiment)
     if experiment is not None:
         return client, str(experiment.experiment_id)
     # A server decides where artifacts go; those of a SQLite store are kept beside it.
-    artifacts = (root / "mlruns").absolute().as_uri() if uri.startswith("sqlite:") else None
+    artifacts = (root / MLRUNS).absolute().as_uri() if uri.startswith("sqlite") else None
     return client, str(client.create_experiment(config.experiment, artifacts))
 
 
 def explain(error: Exception) -> str:
-    """The reason in one line of at most MAX_REASON characters, without credentials."""
+    """The reason in one line, without credentials.
+
+    Of more than MAX_REASON characters, which only others' messages have, those in the middle are
+    left out: MLflow says what it tried first, and why that failed last.
+    """
+    if isinstance(error, TwoTowerError):
+        return mask_credentials(str(error))
     reason = mask_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
-    return reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + "…"
+    if len(reason) <= MAX_REASON:
+        return reason
+    return f"{reason[: MAX_REASON // 2]} … {reason[-MAX_REASON // 2 :]}"
 
 
 def mask_credentials(text: str) -> str:

@@ -13,15 +13,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from twotower.common.errors import TrainingError
 from twotower.common.seeds import derive_seed
-from twotower.config.training import (
-    LOSSES,
-    SCHEDULES,
-    STARTS,
-    ModelConfig,
-    Negatives,
-    TrainConfig,
-    check_start,
-)
+from twotower.config.training import ModelConfig, TrainConfig, check_start
+from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS, Negatives
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads

@@ -1,6 +1,6 @@
 """Losses of a batch of (user, item) pairs, as pure functions of a `Batch`.
 
-`config.training.LOSSES` names them and says which negatives each needs.
+`config.training_choices.LOSSES` names them and says which negatives each needs.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Where training starts: the functions of `config.training.STARTS`."""
+"""Where training starts: the functions of `config.training_choices.STARTS`."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from twotower.common.arrays import Float32Array, Int64Array
-from twotower.config.training import STARTS, ModelConfig
+from twotower.config.training import ModelConfig
+from twotower.config.training_choices import STARTS
 from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue

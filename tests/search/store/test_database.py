@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from tests.conftest import ODD_NAME
 from tests.search.studies import config as plain
 from twotower.common.errors import SearchError
 from twotower.config import Config
@@ -48,12 +49,15 @@ def varied() -> list[Trial]:
     ]
 
 
-def test_records_survive_a_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["plain", ODD_NAME])
+def test_records_survive_a_database(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
     for _ in range(2):
-        with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
+        with open_database(sqlite_storage(tmp_path / folder / "x.db"), "s") as database:
             for item in varied()[len(database.trials()) :]:
                 database.append(item, SPACE)
             assert database.trials() == varied()
+    assert [path.name for path in tmp_path.rglob("*")] == [folder, "x.db"]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/St_Johns"])

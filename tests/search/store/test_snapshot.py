@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import ODD_NAME, REPOSITORY
 from tests.search.store.test_database import SPACE, finished, varied
 from twotower.common.errors import SearchError
 from twotower.search.store import snapshot as snapshot_module
@@ -23,10 +23,11 @@ def dump(path: Path) -> list[str]:
 
 
 def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
+    odd = tmp_path / ODD_NAME / "b.db"
     write_snapshot(tmp_path / "a.db", "s", varied(), SPACE, {"b": 1, "a": {"c": 2}})
-    write_snapshot(tmp_path / "b.db", "s", varied(), SPACE, {"a": {"c": 2}, "b": 1})
-    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db", "b.db"]
+    write_snapshot(odd, "s", varied(), SPACE, {"a": {"c": 2}, "b": 1})
+    assert (tmp_path / "a.db").read_bytes() == odd.read_bytes()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted([ODD_NAME, "a.db", "b.db"])
     attributes, back = read_snapshot(tmp_path / "a.db")
     assert attributes == {"a": {"c": 2}, "b": 1}
     assert back == [item.without_times() for item in varied()]

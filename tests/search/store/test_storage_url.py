@@ -3,7 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
+from tests.conftest import ODD_NAME
 from twotower.common.errors import ConfigError, SearchError
 from twotower.config import parse_config
 from twotower.search.objective import Objective
@@ -93,7 +95,10 @@ def test_waiting_is_bounded_unless_the_url_says_otherwise() -> None:
 
 
 def test_same_file_is_the_same_storage(tmp_path: Path) -> None:
-    assert parse_storage("sqlite:///x.db", tmp_path) == sqlite_storage(tmp_path / "x.db")
+    for root in (tmp_path, tmp_path / ODD_NAME):
+        assert parse_storage("sqlite:///x.db", root) == sqlite_storage(root / "x.db")
+        url = sqlite_storage(root / "x.db").url.render_as_string()
+        assert make_url(url).database == (root / "x.db").as_posix()
 
 
 def test_lock_keys_are_stable_and_fit() -> None:

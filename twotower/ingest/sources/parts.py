@@ -29,7 +29,7 @@ class Partition(Source):
         self._values = {name: value for name, value in values.items() if name not in part.header}
         super().__init__(part.name, (*part.header, *self._values))
         self.num_fields = part.num_fields
-        self.typed = part.typed
+        self.typed, self.has_header = part.typed, part.has_header
         self.values_in_header = part.values_in_header
         self.optional_columns = part.optional_columns
 
@@ -85,8 +85,8 @@ class Parts(Source):
                 raise DataError(msg)
         super().__init__(name, first.header)
         self.num_fields = first.num_fields
-        self.typed = first.typed
         self.values_in_header = first.values_in_header
+        self.typed, self.has_header = first.typed, first.has_header
         self._parts = parts
         folder = os.path.commonpath([Path(part.name).parent for part in parts])
         self._names = [Path(part.name).relative_to(folder).as_posix() for part in parts]

@@ -64,7 +64,7 @@ class TextSource(Source):
             raise blank(self.name)
         rows = self._rows()
         line, header = next(rows)
-        self._header_line = line if config.header else 0
+        self.has_header = config.header
         first = next(rows, (None, []))[0] if config.header else line
         rows.close()
         header = [name.strip() for name in header]
@@ -203,7 +203,7 @@ class TextSource(Source):
 
     def _body_rows(self) -> Iterator[tuple[int, list[str]]]:
         rows = self._rows()
-        if self._header_line:
+        if self.has_header:
             next(rows)
         return rows
 

@@ -1,0 +1,22 @@
+"""Numbers that arrive as text: `dvc exp run -S` and writers of YAML quote what others do not."""
+
+from contextlib import suppress
+from functools import partial
+
+
+def read_number(text: str) -> int | float | None:
+    """The number that text spells in YAML, JSON, Python or Hydra; None: it spells none.
+
+    1e2 is 100, 0x10 is 16, 1_000 is 1000 and 010 is ten, as in YAML 1.2; nan and inf are numbers
+    too, though no parameter takes them.
+    """
+    for read in (int, partial(int, base=0), float):
+        with suppress(ValueError):
+            return read(text) if text.isascii() else None
+    return None
+
+
+def as_number(value: object) -> object:
+    """The number that a text spells; any other value as it is."""
+    number = read_number(value) if isinstance(value, str) else None
+    return value if number is None else number
