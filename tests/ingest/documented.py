@@ -86,10 +86,19 @@ ITEMS = ("item_id,price", "10,1.5", "11,2", "12,4")
 INTEGERS = {"users": {"id_type": "integer", "file": False}}
 ITEM_INTEGERS = {"items": {"id_type": "integer", "file": False}}
 TABLES_OF_INTEGERS = {"items": {"id_type": "integer", "features": {"price": "numeric"}}}
+BY_POSITION = {
+    "header": False,
+    "users": {"file": False},
+    "items": {"file": False},
+    "interactions": {
+        "columns": {"user": 1, "item": 2, "timestamp": 3, "event": 4, "weight": 5},
+    },
+}
 
 MISFITS = (
     Misfit("wrong_number_of_fields", "1,10,2024-01-04,view"),
     Misfit("repeated_header", LOG[0]),
+    Misfit("header", LOG[0], "data.header", data=BY_POSITION),
     Misfit("blank_user", " ,10,2024-01-04,view,1,train"),
     Misfit("blank_item", "1,,2024-01-04,view,1,train"),
     Misfit("bad_user", "guest,10,2024-01-04,view,1,train", "data.users.id_type", data=INTEGERS),

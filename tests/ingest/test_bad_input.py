@@ -280,7 +280,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             shop.bare("user_id,item_id\na,x\nb,y\n"),
             shop.data.update(header=False, interactions={"columns": {"user": 1, "item": 2}}),
         ),
-        [LOG, "column '1' must not be the header again", "line 1 ('user_id')"],
+        [LOG, "column '1' must not be a header (data.header)", "line 1 ('user_id')"],
     ),
     "data taken for a header": (
         lambda shop: (

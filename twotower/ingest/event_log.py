@@ -21,6 +21,7 @@ from twotower.ingest.event_rows import (
     read_rows,
 )
 from twotower.ingest.guard import id_kind
+from twotower.ingest.ids import null_words, num_alike
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 
@@ -39,6 +40,8 @@ class EventLog:
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
         why_text: likewise, what makes the ids text where most of them are integers.
+        null_words: likewise, rows of each id that may stand for none.
+        alike: likewise, how many ids differ from another one only in their Unicode form.
     """
 
     files: tuple[str, ...]
@@ -50,6 +53,8 @@ class EventLog:
     dropped: Mapping[str, int]
     ids: Mapping[str, str]
     why_text: Mapping[str, str | None]
+    null_words: Mapping[str, Mapping[str, int]]
+    alike: Mapping[str, int]
 
 
 def load_interactions(
@@ -100,6 +105,8 @@ def load_interactions(
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
+        null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
+        alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
 

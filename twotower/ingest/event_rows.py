@@ -206,7 +206,7 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    rules = [_no_header(rows, data)] if not rows.inputs[0].source.typed else []
+    rules = [_no_header(rows)]
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column
@@ -222,23 +222,26 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
     return columns, [*rules, *of_weights, *of_splits]
 
 
-def _no_header(rows: EventRows, data: DataConfig) -> Rule:
+def _no_header(rows: EventRows) -> Rule:
     """Files that were put together with their headers have one among their rows.
 
-    If users and items called as their columns are not of one row, the first row is none.
+    If users and items called as their columns are not of one row, the first row was no header; a
+    row of usual names is one.
     """
-    user, item = (_names(rows, side, data) for side in SIDES)
+    user, item = (_names(rows, side) for side in SIDES)
     repeated = user & item
-    if data.header and user.any() and item.any() and not repeated.any():
+    if not rows.inputs[0].source.has_header:
+        return Rule("header", "user", "must not be a header (data.header)", ~repeated)
+    if user.any() and item.any() and not repeated.any():
         repeated = user | item
     expected = "must not be the header again (if the first row is data, set data.header: false)"
     return Rule("repeated_header", "user", expected, ~repeated)
 
 
-def _names(rows: EventRows, side: str, data: DataConfig) -> BoolArray:
+def _names(rows: EventRows, side: str) -> BoolArray:
     """[num_rows] whether an id is the name of its column, or a usual one where there is none."""
     ids = rows.ids[side].raw
-    names = [part.roles[side] for part in rows.inputs] if data.header else COLUMNS[side]
+    names = ids.headers or ([] if ids.typed else COLUMNS[side])
     values = IdText().column(ids.values.cast(pa.string()))
     is_name = pc.is_in(values, value_set=pa.array(names, pa.string()))
     return rows.ids[side].each(is_name.to_numpy(zero_copy_only=False), null=False)

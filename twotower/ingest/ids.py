@@ -1,10 +1,12 @@
 """Ids of users or items: integers or text, decided once for table and interactions."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from twotower.ingest.sources.source import Source
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
+
+NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
+"""What exports write where there is no value, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,23 @@ def describe_ids(ids: pa.Array) -> str:
         return f"integers such as {ids[0].as_py()}"
     not_integers = ids.filter(_as_integers(ids).is_null())
     return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
+
+
+def null_words(ids: pd.Series) -> dict[str, int]:
+    """Rows of each id, integer or text, that may stand for none."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return {}
+    counts = ids.value_counts()
+    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
+    return {str(word): int(count) for word, count in sorted(words.items())}
+
+
+def num_alike(ids: pd.Series) -> int:
+    """Number of ids that are another one but for the Unicode form of letters with accents."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return 0
+    texts = [text for text in ids.unique() if not text.isascii()]
+    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
 
 
 def choose_integers(raw: RawIds, id_type: str, key: str, table: Ids | None = None) -> bool:

@@ -1,6 +1,5 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,9 +12,6 @@ from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
-
-NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
-"""What exports write where there is no value, in small letters."""
 
 
 def data_report(
@@ -46,7 +42,7 @@ def data_report(
         for column in ("user", "item", "pair")
     )
     return {
-        "source": _source(log, tables, splits),
+        "source": _source(log, tables),
         "read": _read(log, tables),
         **removed,
         "rows": {name: len(rows) for name, rows in coded.items()},
@@ -167,11 +163,8 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
 
 
-def _source(
-    log: EventLog, tables: Mapping[str, SideTable | None], splits: Mapping[str, pd.DataFrame]
-) -> dict[str, Any]:
+def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
     files = {name: table.file if table else None for name, table in tables.items()}
-    ids = {side: _counts(splits, f"{side}_id") for side in ("user", "item")}
     return {
         "files": {"interactions": " ".join(log.files), **files},
         "order": "file" if log.times is None else "timestamp",
@@ -179,10 +172,10 @@ def _source(
         "times_near_1970": log.near_1970,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
+        "null_words": {side: dict(words) for side, words in log.null_words.items()},
+        "alike": dict(log.alike),
         "unused_columns": list(log.unused),
         "grouped_numbers": _grouped(log, tables),
-        "null_words": {side: _null_words(counts) for side, counts in ids.items()},
-        "alike": {side: _alike(counts) for side, counts in ids.items()},
     }
 
 
@@ -190,26 +183,6 @@ def _grouped(log: EventLog, tables: Mapping[str, SideTable | None]) -> list[str]
     """Columns and features of numbers whose points may be between thousands."""
     features = (table.features.items() for table in tables.values() if table)
     return [*log.grouped, *(name for rows in features for name, raw in rows if raw.grouped)]
-
-
-def _counts(splits: Mapping[str, pd.DataFrame], column: str) -> pd.Series:
-    """Number of rows by id, if ids are text."""
-    counts = pd.concat([rows[column].value_counts() for rows in splits.values()])
-    if pd.api.types.is_integer_dtype(counts.index.dtype):
-        return pd.Series(index=pd.Index([], dtype=str), dtype=np.int64)
-    return counts.groupby(level=0).sum()
-
-
-def _alike(counts: pd.Series) -> int:
-    """Ids that are another one but for the Unicode form of letters with accents."""
-    texts = [text for text in counts.index if not text.isascii()]
-    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
-
-
-def _null_words(counts: pd.Series) -> dict[str, int]:
-    """Rows of each id that may stand for none."""
-    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
-    return {str(word): int(count) for word, count in sorted(words.items())}
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     names = _feature_columns(source, role, table_config)
     table = source.read(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, config)
-    if not source.typed:
+    if source.has_header:
         ok = ~_repeats_header(table)
         expected = "must not be the header again"
         check.require(ok, rule="repeated_header", column=id_name, expected=expected)

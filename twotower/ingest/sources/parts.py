@@ -84,9 +84,9 @@ class Parts(Source):
                 msg = f"{part.name}: is of another format than {first.name}"
                 raise DataError(msg)
         super().__init__(name, first.header)
-        self.typed, self.has_header = first.typed, first.has_header
         self.num_fields = first.num_fields
         self.values_in_header = first.values_in_header
+        self.typed, self.has_header = first.typed, first.has_header
         self._parts = parts
         folder = os.path.commonpath([Path(part.name).parent for part in parts])
         self._names = [Path(part.name).relative_to(folder).as_posix() for part in parts]

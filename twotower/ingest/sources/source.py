@@ -21,17 +21,17 @@ class Source(ABC):
         name: what messages call it; for a file, its path as the user wrote it.
         header: distinct column names.
         typed: whether the source itself says what is a number and what is text (Parquet does).
-        has_header: whether the names are a row of the data, which may be repeated further down.
         num_fields: of a row.
         values_in_header: column names that look like data, as those of a file without a header do.
         optional_columns: whether a part may lack a column that another has.
+        has_header: whether the names are a row of the data, which may be repeated further down.
         num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
-    has_header = False
     values_in_header: frozenset[str] = frozenset()
     optional_columns = False
+    has_header = False
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
         """Check the header.
