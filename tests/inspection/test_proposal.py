@@ -44,9 +44,9 @@ def test_titles_and_features(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (PEOPLE[:-2], "it lacks 2 ids of the interactions, such as 28, 29; to use it, set "
+        (PEOPLE[:-2], "it lacks 2 of the ids of the interactions, such as 28, 29; to use it, set "
          "data.users.file: clientes.csv and data.on_invalid: drop"),
-        ([*PEOPLE, PEOPLE[3]], "it repeats 1 ids of the interactions, such as 3; to use it, set "),
+        ([*PEOPLE, PEOPLE[3]], "it repeats 1 of the ids of the interactions, such as 3; to use it, set "),
     ],
 )  # fmt: skip
 def test_tables_that_would_be_refused(tmp_path: Path, rows: list[str], words: str) -> None:
@@ -143,6 +143,18 @@ def test_users_and_items_in_two_files(tmp_path: Path) -> None:
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one row per event; found no files"):
         proposed(tmp_path)
+
+
+def test_no_personal_data_is_shown(tmp_path: Path) -> None:
+    sales = [f"u{u}@example.com,Ana Ruiz {u},{i}" for u, i, _, _ in events()]
+    write(tmp_path / "orders.csv", lines("Email,Billing Name,SKU", *sales))
+    people = [f"u{user}@example.com,Ana Ruiz {user},{user % 2}" for user in range(NUM_USERS - 1)]
+    write(tmp_path / "customers.csv", lines("Email,Name,Kind", *people))
+    proposal = proposed(tmp_path)
+    shown = report(proposal) + "".join(map(str, comments(proposal).values()))
+    assert "it lacks 1 of the ids" in shown
+    assert "@" not in shown
+    assert "Ana" not in shown
 
 
 def test_the_report(tmp_path: Path) -> None:

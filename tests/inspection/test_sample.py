@@ -47,6 +47,14 @@ def test_an_accent_far_from_the_beginning(tmp_path: Path, monkeypatch: pytest.Mo
     assert dialect.encoding == "cp1252"
 
 
+def test_an_accent_in_another_part(tmp_path: Path) -> None:
+    (tmp_path / "part-0.csv").write_bytes(b"user,item\n1,2\n")
+    (tmp_path / "part-1.csv").write_bytes(b"user,item\n1,caf\xe9\n")
+    sample = read_sample(tmp_path, "part-*.csv")
+    assert sample.dialect is not None
+    assert (sample.dialect.encoding, sample.num_rows) == ("cp1252", 2)
+
+
 def test_without_a_header_positions_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "u.data").write_text("1\t2\t3\n1\t3\t4\n")
     sample = read_sample(tmp_path, "u.data")

@@ -6,7 +6,8 @@ accents, and how words are joined; two candidates are an error, because a guess 
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,9 +43,14 @@ def normalise(name: str) -> str:
     return re.sub("[-_ ]+", "_", plain)
 
 
-def is_named(name: str, usual: Collection[str]) -> bool:
+def is_named(name: str, usual: tuple[str, ...]) -> bool:
     """Whether a name is one of the usual ones, however it joins its words: itemid is item_id."""
-    return _letters(normalise(name)) in {_letters(each) for each in usual}
+    return _letters(normalise(name)) in _all_letters(usual)
+
+
+@lru_cache
+def _all_letters(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_letters, names))
 
 
 def _letters(name: str) -> str:
@@ -222,7 +228,7 @@ def _event_weight(event: str, configured: Mapping[str, float]) -> float | None:
 
 
 def _only(
-    source: Source, tiers: Iterable[Collection[str]], what: str, parameter: str
+    source: Source, tiers: Iterable[tuple[str, ...]], what: str, parameter: str
 ) -> str | None:
     matches = _first_tier(
         (column for column in source.header if is_named(column, names)) for names in tiers

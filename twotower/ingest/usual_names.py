@@ -6,6 +6,7 @@ so that a word more here never makes a file ambiguous that was clear.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -118,7 +119,8 @@ EVENTS = (
 )
 
 
-def column_tiers(role: str) -> Iterator[tuple[str, ...]]:
+@cache
+def column_tiers(role: str) -> tuple[tuple[str, ...], ...]:
     """Names of a column, by how surely they mean the role: the first tier that is there decides.
 
     An id beats what may be a name: `movie_id` is the item, whatever `item` or `product` is.
@@ -127,23 +129,25 @@ def column_tiers(role: str) -> Iterator[tuple[str, ...]]:
         role: a key of COLUMNS.
     """
     plain = COLUMNS[role]
-    yield tuple(name for name in plain if _says_id(name))
     nouns = NOUNS.get(role, ())
-    yield tuple(name for noun in nouns for name in (f"{noun}_id", f"id_{noun}"))
-    yield CODES.get(role, ()) + tuple(_numbers_of(nouns))
-    yield tuple(name for name in plain if not _says_id(name))
-    yield nouns + WIDER_COLUMNS[role]
-    yield LESS_EXACT if role == "timestamp" else ()
+    return (
+        tuple(name for name in plain if _says_id(name)),
+        tuple(name for noun in nouns for name in (f"{noun}_id", f"id_{noun}")),
+        CODES.get(role, ()) + tuple(_numbers_of(nouns)),
+        tuple(name for name in plain if not _says_id(name)),
+        nouns + WIDER_COLUMNS[role],
+        LESS_EXACT if role == "timestamp" else (),
+    )
 
 
-def table_tiers(role: str) -> Iterator[tuple[str, ...]]:
+def table_tiers(role: str) -> tuple[tuple[str, ...], ...]:
     """Names of the column of ids in a table of users or items, which may be just `id`.
 
     Args:
         role: "user" or "item".
     """
     ids, wider_ids, codes, plain, wider, _ = column_tiers(role)
-    yield from (ids, plain, ("id",), wider_ids, codes, wider)
+    return ids, plain, ("id",), wider_ids, codes, wider
 
 
 def _says_id(name: str) -> bool:

@@ -180,7 +180,7 @@ def _decodes(piece: bytes, encoding: str) -> bool:
 
 def _old_encoding(data: bytes) -> tuple[str, str]:
     """The encoding by which most characters beside ASCII are such as Western Europe writes."""
-    high = bytes(byte for byte in data if byte > 127)
+    high = re.sub(rb"[\x00-\x7f]+", b"", data)
     shares = {}
     for encoding in OLD_ENCODINGS:
         text = high.decode(encoding, errors="replace")

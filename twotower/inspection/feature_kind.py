@@ -17,8 +17,8 @@ MOST_BLANK = 0.5
 """Share of blank cells beyond which a column says too little."""
 MOST_CATEGORIES = 0.5
 """Distinct values as a share of the rows, beyond which each says something of too few."""
-FEW = 20
-"""So many distinct values are categories, however few the rows."""
+FEW, MANY = 20, 10_000
+"""So many distinct values are categories, however few the rows; more are none, however many."""
 FLAGS = 3
 """Numbers with no more distinct values are categories."""
 LONG = 60
@@ -91,7 +91,7 @@ def _of_text(column: Column, role: str) -> FeatureKind:
     if separator is not None:
         return FeatureKind(MultiValued.name, separator)
     num_distinct = len(column.counts)
-    most = max(FEW, MOST_CATEGORIES * len(column.filled))
+    most = min(MANY, max(FEW, MOST_CATEGORIES * len(column.filled)))
     if num_distinct <= most and column.share_distinct < 1:
         return FeatureKind(Categorical.name)
     length = pc.mean(pc.utf8_length(column.distinct)).as_py()

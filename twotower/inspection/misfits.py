@@ -51,6 +51,6 @@ def _refused(side: SideTable, role: str) -> str:
     remedy = f"to use it, set data.{role}.file: {side.sample.file} and data.on_invalid: drop"
     for ids, what in ((side.missing, "lacks"), (side.repeated, "repeats")):
         if ids:
-            shown = ", ".join(ids[:SHOWN])
-            return f"it {what} {len(ids):,} ids of the interactions, such as {shown}; {remedy}"
+            shown = "" if side.id.is_personal else f", such as {', '.join(ids[:SHOWN])}"
+            return f"it {what} {len(ids):,} of the ids of the interactions{shown}; {remedy}"
     return ""

@@ -57,7 +57,8 @@ PERSONAL = frozenset(
         "nome sobrenome apelido prenom nom vorname nachname address direccion endereco morada "
         "adresse street calle rua rue strasse birth birthdate birthday dob nacimiento nascimento "
         "naissance geburtsdatum password contrasena passwort ip dni nif nie cif cpf cnpj ssn "
-        "passport pasaporte iban card tarjeta username login nickname latitude longitude"
+        "passport pasaporte iban card tarjeta username login nickname "
+        "latitude longitude lat lon lng fullname"
     )
 )
 """Words in the name of a column about a person: never a feature of users."""

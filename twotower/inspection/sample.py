@@ -13,6 +13,7 @@ from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
 from twotower.ingest.open_file import open_source, part_files
 from twotower.ingest.sources.raw_text import is_gzip
+from twotower.ingest.sources.source import Source
 from twotower.inspection.column import Column
 from twotower.inspection.dialect import Dialect, dialect_of
 
@@ -86,11 +87,21 @@ def read_sample(root: Path, file: str) -> TableSample:
     if not parts:
         msg = f"{path}: no files"
         raise DataError(msg)
-    name, dialect = _format_of(parts[0])
+    name, dialect = _format_of(parts)
     source = open_source(path, config_of(dialect), name)
-    if len(source.header) < 2:
-        msg = f"{path}: only one column"
+    table, is_whole = _first_rows(source)
+    if len(source.header) < 2 or not table.num_rows:
+        msg = f"{path}: {'no rows' if len(source.header) > 1 else 'only one column'}"
         raise DataError(msg)
+    named = [each for each in table.column_names if each.strip()]  # others cannot be asked for
+    columns = tuple(Column(each, table[each]) for each in named)
+    estimate = table.num_rows if is_whole else _estimate(parts, name)
+    ragged = source.num_ragged if is_whole else 0
+    return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged)
+
+
+def _first_rows(source: Source) -> tuple[pa.Table, bool]:
+    """(The first rows, whether these are all)."""
     batches, num_rows, num_bytes, more = [], 0, 0, False
     for batch in source.batches(source.header):
         if more := num_rows >= ROWS or num_bytes >= BYTES:
@@ -98,16 +109,9 @@ def read_sample(root: Path, file: str) -> TableSample:
         batches.append(batch)
         num_rows += len(batch)
         num_bytes += batch.nbytes
-    if not num_rows:
-        msg = f"{path}: no rows"
-        raise DataError(msg)
-    table = pa.Table.from_batches(batches).slice(0, ROWS)
-    named = [each for each in table.column_names if each.strip()]  # others cannot be asked for
-    columns = tuple(Column(each, table[each]) for each in named)
-    is_whole = not more and num_rows <= ROWS
-    estimate = num_rows if is_whole else _estimate(parts, name)
-    ragged = source.num_ragged if is_whole else 0
-    return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged)
+    schema = None if batches else pa.schema([(name, pa.string()) for name in source.header])
+    table = pa.Table.from_batches(batches, schema)
+    return table.slice(0, ROWS), not more and num_rows <= ROWS
 
 
 def config_of(dialect: Dialect | None) -> DataConfig:
@@ -117,9 +121,12 @@ def config_of(dialect: Dialect | None) -> DataConfig:
     return DataConfig(separator=dialect.separator, header=dialect.header, encoding=dialect.encoding)
 
 
-def _format_of(path: Path) -> tuple[str, Dialect | None]:
+def _format_of(parts: Sequence[Path]) -> tuple[str, Dialect | None]:
+    path = parts[0]
     pieces = _pieces(path)
-    if not pieces or not pieces[0].strip():
+    for part in parts[1 :: len(parts) // PIECES + 1]:
+        pieces.append(_read(part, [0], PIECE_BYTES)[0])
+    if not pieces[0].strip():
         msg = f"{path}: the file is empty"
         raise DataError(msg)
     if pieces[0].startswith(b"PAR1"):
@@ -138,22 +145,28 @@ def _format_of(path: Path) -> tuple[str, Dialect | None]:
     return "tsv" if dialect.separator == "\t" else "csv", dialect
 
 
-def _pieces(path: Path) -> Sequence[bytes]:
+def _pieces(path: Path) -> list[bytes]:
     """The beginning of a file and, unless it is compressed, whole lines from further on."""
-    compressed = is_gzip(path)
+    rest = path.stat().st_size - HEAD_BYTES
+    head = _read(path, [0], HEAD_BYTES)
+    if rest <= 0 or is_gzip(path):
+        return head
+    places = [HEAD_BYTES + rest * number // (PIECES + 1) for number in range(1, PIECES + 1)]
+    return head + [piece.partition(b"\n")[2] for piece in _read(path, places, PIECE_BYTES)]
+
+
+def _read(path: Path, places: Sequence[int], size: int) -> list[bytes]:
+    """Bytes from some places of a file; gzip is undone."""
+    pieces = []
     try:
-        with gzip.open(path) if compressed else path.open("rb") as file:
-            pieces = [file.read(HEAD_BYTES)]
-            size = path.stat().st_size
-            if compressed or size <= HEAD_BYTES:
-                return pieces
-            for number in range(1, PIECES + 1):
-                file.seek(HEAD_BYTES + (size - HEAD_BYTES) * number // (PIECES + 1))
-                pieces.append(file.read(PIECE_BYTES).partition(b"\n")[2])
-            return pieces
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+            for place in places:
+                file.seek(place)
+                pieces.append(file.read(size))
     except (OSError, EOFError, zlib.error) as error:
         msg = f"{path}: cannot read the file: {error}"
         raise DataError(msg) from None
+    return pieces
 
 
 def _estimate(paths: Sequence[Path], name: str) -> int | None:

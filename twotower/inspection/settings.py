@@ -11,6 +11,7 @@ from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.feature_kind import FeatureKind
 from twotower.inspection.interaction_roles import known_weight, takes_back
+from twotower.inspection.names import PERSONAL, has_word
 from twotower.inspection.roles import ROLES
 from twotower.inspection.sample import TableSample
 from twotower.inspection.tables import Tables
@@ -91,7 +92,8 @@ def rows_of(sample: TableSample) -> str:
 def describe(column: Column) -> str:
     """What the values are, in a few words; no example of personal ones."""
     kind = "integers" if column.share_canonical == 1 else "values"
-    example = "" if column.is_personal else f", such as {next(iter(column.counts), '')[:LONGEST]}"
+    is_personal = column.is_personal or has_word(column.name, PERSONAL)
+    example = "" if is_personal else f", such as {next(iter(column.counts), '')[:LONGEST]}"
     return f"{len(column.counts):,} different {kind}{example}"
 
 
