@@ -164,7 +164,7 @@ def _zoned(second: int) -> str:
     return moment.isoformat()
 
 
-NEAR = "within a year of 1970"
+NEAR = "times are before 1980"
 TIME_KINDS = {
     **{form: _strftime(form) for form in (
         "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
