@@ -7,7 +7,7 @@ file without them can be read in another way.
 import datetime as dt
 import unicodedata
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -33,6 +33,7 @@ NAMES = {
 UNKNOWN = {
     "user": "wer", "item": "was", "timestamp": "wann", "event": "wie", "weight": "wieviel",
 }  # fmt: skip
+ROLES = ("user", "item", "timestamp", "event", "weight")
 
 
 @dataclass
@@ -50,6 +51,30 @@ class Column:
     true: list[Any]
     keys: Keys = field(default_factory=dict)
     said: str = ""
+
+
+@dataclass
+class Export:
+    """Files and what they mean.
+
+    Attributes:
+        files: bytes by path.
+        keys: of the section `data`, by their path in it, as an honest user sets them.
+        rows: (user, item, seconds, weight) of each event.
+        said: what the summary says if a key is missing and the file is read in another way.
+        always: what the summary says even with all keys.
+        damage: what was done to a row, or "".
+        place: of that row.
+    """
+
+    files: dict[str, bytes]
+    keys: Keys
+    rows: list[tuple[Id, Id, int, float]]
+    said: dict[str, str]
+    always: list[str]
+    damage: str = ""
+    place: str = ""
+    damaged_row: int = -1
 
 
 def _integers(rng: Random) -> list[int]:
@@ -139,7 +164,7 @@ def _zoned(second: int) -> str:
     return moment.isoformat()
 
 
-NEAR = "within a year of 1970"
+NEAR = "times are before 1980"
 TIME_KINDS = {
     **{form: _strftime(form) for form in (
         "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
@@ -223,3 +248,18 @@ def events(rng: Random, num_rows: int) -> Column:
     """Types of events, in both languages."""
     true = [rng.choice(list(EVENTS)) for _ in range(num_rows)]
     return Column([rng.choice(EVENTS[weight]) for weight in true], true)
+
+
+def choose_names(rng: Random, export: Export, roles: Sequence[str]) -> dict[str, str]:
+    """A name for the column of each role, recognised or given."""
+    names = {role: rng.choice(NAMES[role]) for role in roles}
+    for role in roles:
+        if rng.random() < 0.15:
+            names[role] = UNKNOWN[role]
+            export.keys[f"interactions.columns.{role}"] = UNKNOWN[role]
+            export.said[f"interactions.columns.{role}"] = UNKNOWN[role]
+    return names
+
+
+def integers_only(column: Column) -> bool:
+    return all(isinstance(one, int) for one in column.true)

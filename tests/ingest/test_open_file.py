@@ -1,11 +1,9 @@
 import gzip
 import io
-import re
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from twotower.common.errors import ConfigError, DataError
@@ -182,72 +180,6 @@ def test_parquet(tmp_path, compress):
     path = tmp_path / ("t.parquet.gz" if compress is gzip.compress else "t.parquet")
     path.write_bytes(compress(buffer.getvalue()))
     assert cells(path) == ({"id": [1, 2], "x": ["007", None]}, 0)
-
-
-def test_parts_are_in_the_order_of_their_numbers(tmp_path):
-    for number in (10, 2, 1):
-        (tmp_path / f"log_{number}.csv").write_text(f"id,x\n{number},a\n")
-    assert cells(tmp_path)[0]["id"] == cells(tmp_path / "log_*.csv")[0]["id"] == ["1", "2", "10"]
-
-
-def test_folders_of_parts_are_columns(tmp_path):
-    for event, rows in {"view": "1,10\n", "a%2Fb": "2,11\n3,12\n4\n"}.items():
-        path = tmp_path / "log" / f"event={event}" / "part.csv"
-        path.parent.mkdir(parents=True)
-        path.write_text("user,item\n" + rows)
-    source = open_source(tmp_path / "log", DataConfig(), None)
-    assert source.header == ("user", "item", "event")
-    assert source.read(["event"])["event"].to_pylist() == ["a/b", "a/b", "view"]
-    assert source.read(["event", "item"])["item"].to_pylist() == ["11", "12", "10"]
-    assert list(source.ragged()) == [("event=a%2Fb/part.csv: line 4", 1)]
-    assert (source.num_fields, source.num_ragged) == (2, 1)
-    assert source.place(2) == "event=view/part.csv: line 2"
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ([1, 2], [1.5], [1, 2, 1.5]),
-        (pa.nulls(1), [7], [None, 7]),
-        ([1.0], ["a"], None),
-    ],
-)
-def test_parts_with_other_types(tmp_path, first, second, expected):
-    for name, values in {"a": first, "b": second}.items():
-        pq.write_table(pa.table({"x": values}), tmp_path / f"{name}.parquet")
-    source = open_source(tmp_path, DataConfig(), None)
-    if expected is None:
-        with pytest.raises(DataError, match="the parts have different types"):
-            source.read(["x"])
-    else:
-        assert source.read(["x"])["x"].to_pylist() == expected
-
-
-def json_lines(tmp_path, *lines):
-    path = tmp_path / "t.jsonl"
-    path.write_text("\n".join(lines) + "\n")
-    return cells(path)[0]
-
-
-def test_json_lines(tmp_path):
-    got = json_lines(tmp_path, '{"a": 1.0, "b": [1]}', "", '{"a": NaN, "b": 2}', '{"c": "é"}')
-    expected = {"a": ["1.0", None, None], "b": [["1"], ["2"], None], "c": [None, None, "é"]}
-    assert got == expected
-    assert json_lines(tmp_path, *['{"a": 1}'] * 1500, '{"b": 2}')["b"][-1] == "2"
-
-
-@pytest.mark.parametrize(
-    ("line", "rule"),
-    [
-        ('{"a": 1, "a": 2}', "a key twice"),
-        ('{"a": {"$oid": "x"}}', "column 'a' must be text, a number or a list, not an object"),
-        ('{"a": "\\ud800"}', "surrogates not allowed"),
-        ("[1]", "not an object"),
-    ],
-)
-def test_json_that_is_no_table(tmp_path, line, rule):
-    with pytest.raises(DataError, match=rf"t\.jsonl: line 2: .*{re.escape(rule)}"):
-        json_lines(tmp_path, '{"a": 1}', line)
 
 
 def test_adjacency(tmp_path):

@@ -49,6 +49,9 @@ def seconds(values, kind=None, **config) -> list[float | None]:
         ("1900-01-01", -2_208_988_800),
         ("2024-01-01 12:00 AM", MIDNIGHT),
         ("2024-1-1 0:00", MIDNIGHT),
+        ("31/12/2025 02:05 p. m.", FIVE_PAST_TWO),
+        ("12/31/2025, 2:05:00\u202fPM", FIVE_PAST_TWO),
+        ("2025-12-31 02:05 p.\u00a0m.", FIVE_PAST_TWO),
     ],
 )
 def test_one_time(value, expected):
@@ -140,7 +143,7 @@ def test_days_of_a_spreadsheet():
     assert seconds(["2024-01-01", "45292"], time_unit="excel") == [None, MIDNIGHT]
 
 
-@pytest.mark.parametrize("value", ["45321.5", "2019", "202401", "17", "29453165"])
+@pytest.mark.parametrize("value", ["45321.5", "2019", "202401", "17", "29453165", "-86400000"])
 def test_numbers_near_1970_are_said_to_be(value):
     assert read([value]).near_1970
     assert not read([value], time_unit="s").near_1970

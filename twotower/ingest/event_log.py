@@ -11,15 +11,8 @@ import pyarrow as pa
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, SplitConfig
-from twotower.ingest.event_rows import (
-    SIDES,
-    EventRows,
-    Input,
-    Tables,
-    check_rows,
-    convert,
-    read_rows,
-)
+from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
+from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
 from twotower.ingest.ids import null_words, num_alike
 from twotower.ingest.locate import interaction_files, interaction_roles

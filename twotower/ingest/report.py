@@ -98,7 +98,7 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
         yield (
-            "times are within a year of 1970-01-01: unless they are places in an order, set "
+            "times are before 1980, if they are seconds: unless they are places in an order, set "
             "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
         )
     elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
-from twotower.common.units import DAY
 from twotower.config.data import TIME_UNITS, InteractionsConfig, TimeUnit
 from twotower.ingest.convert import as_numbers, as_text
 from twotower.ingest.dates import (
@@ -28,7 +27,6 @@ from twotower.ingest.dates import (
 RECENT = (315_532_800, 4_102_444_800)
 """1980 and 2100: times of events in seconds; in milliseconds and so on they are as far apart as
 the units, so that the size of a number tells its unit."""
-NEAR_1970 = 366 * DAY
 KEYS = (
     "data.interactions.time_format and time_unit (for numbers such as 45321,5 also data.decimal) "
     "settle how times are written"
@@ -77,8 +75,8 @@ class EventTimes:
         seconds: [num_rows] since 1970, UTC, to the microsecond; 0 where invalid.
         valid: [num_rows] whether the value is a time between 1900 and 2199 and written as most are.
         form: how most are written, in words.
-        near_1970: whether numbers were taken for seconds and all lie within a year of 1970, as
-            places in an order do, years, days of a spreadsheet, and minutes since 1970.
+        near_1970: whether numbers were taken for seconds and all lie before 1980, as places in an
+            order do, years, days of a spreadsheet, minutes since 1970, and times before it.
     """
 
     seconds: Float64Array
@@ -155,7 +153,7 @@ class Times:
 
 def _checked(seconds: Float64Array, form: str, *, declared: bool = True) -> EventTimes:
     valid = (seconds >= FIRST_SECOND) & (seconds < LAST_SECOND + 1)
-    near = not declared and valid.any() and np.abs(seconds[valid]).max() <= NEAR_1970
+    near = not declared and valid.any() and seconds[valid].max() < RECENT[0]
     return EventTimes(np.where(valid, seconds, 0.0), valid, form, bool(near))
 
 
