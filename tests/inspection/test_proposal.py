@@ -46,7 +46,7 @@ def test_titles_and_features(tmp_path: Path) -> None:
     [
         (PEOPLE[:-2], "it lacks 2 of the ids of the interactions, such as 28, 29; to use it, set "
          "data.users.file: clientes.csv and data.on_invalid: drop"),
-        ([*PEOPLE, PEOPLE[3]], "it repeats 1 of the ids of the interactions, such as 3; to use it, set "),
+        ([*PEOPLE, PEOPLE[3]], "it repeats 1 of the ids of the interactions, such as 3; to use"),
     ],
 )  # fmt: skip
 def test_tables_that_would_be_refused(tmp_path: Path, rows: list[str], words: str) -> None:
