@@ -128,6 +128,15 @@ def test_quotes_enclose_whole_fields(tmp_path, cell, expected):
         assert cells(path)[0]["x"] == ["a", expected]
 
 
+def test_quotes_around_whole_rows_are_text(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text('id\tx\ty\n1\t2\t"a\n2\t3\tb"\n3\t4\tc\n')
+    with pytest.raises(DataError, match=r"line 2: quotation marks enclose the rest of a row"):
+        cells(path)
+    path.write_text('id\tx\ty\n1\t2\t"a\n2\tb"\n3\t4\tc\n')
+    assert cells(path)[0]["y"] == ["a\n2\tb", "c"]
+
+
 def test_separator_makes_any_extension_text(tmp_path):
     path = tmp_path / "ml.inter"
     path.write_text("a:token;b\n1;2\n")

@@ -50,6 +50,7 @@ def test_a_shop_by_hand(shop):
             "ids": {"user": "integer", "item": "integer"},
             "why_text": {"user": None, "item": None},
             "null_words": {"user": {}, "item": {}},
+            "enclosed": {"user": None, "item": None},
             "alike": {"user": 0, "item": 0},
             "unused_columns": [],
             "grouped_numbers": [],

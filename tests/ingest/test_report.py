@@ -117,3 +117,9 @@ def test_what_may_have_been_meant_otherwise_is_said(shop):
         "  score, price: a point is a decimal mark; if it groups thousands, set data.decimal: ','",
         "  columns not used: a b, ''; data.interactions.columns",
     ]
+
+
+def test_ids_in_marks_are_said(shop):
+    shop.bare("user,item\n'1',=\"a\"\n'2',=\"b\"\n'1','b'\n")
+    said = [line for line in summary(shop.run()).splitlines() if "in marks" in line]
+    assert said == ["  all user ids are in marks, as '1' is, and stay so: only \" is undone"]

@@ -159,6 +159,15 @@ def null_words(ids: pd.Series) -> dict[str, int]:
     return {str(word): int(count) for word, count in sorted(words.items())}
 
 
+def enclosed(ids: pd.Series) -> str | None:
+    """The first id if all are in marks that only some programs undo: '7', `7` or ="7"."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return None
+    texts = pd.Series(ids.unique())
+    is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`", '=".*"'))
+    return str(texts[0]) if is_enclosed else None
+
+
 def num_alike(ids: pd.Series) -> int:
     """Number of ids that are another one but for the Unicode form of letters with accents."""
     if pd.api.types.is_integer_dtype(ids.dtype):

@@ -113,6 +113,9 @@ def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
         for word, count in words.items():
             rows = "1 row has" if count == 1 else f"{count} rows have"
             yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+    for side, first in source["enclosed"].items():
+        if first is not None:
+            yield f'all {side} ids are in marks, as {first} is, and stay so: only " is undone'
     for side, count in source["alike"].items():
         if count:
             ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
@@ -173,6 +176,7 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
         "null_words": {side: dict(words) for side, words in log.null_words.items()},
+        "enclosed": dict(log.enclosed),
         "alike": dict(log.alike),
         "unused_columns": list(log.unused),
         "grouped_numbers": _grouped(log, tables),

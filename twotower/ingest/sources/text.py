@@ -160,11 +160,22 @@ class TextSource(Source):
     def _check_quotes(self) -> None:
         """Refuse a stray quote, which would hide rows inside a field.
 
+        Texts have commas, blanks and line breaks, but hardly ever as many tabs as whole rows.
+
         Raises:
             DataError: naming the line.
         """
-        for _ in self._rows(strict=True):
-            pass
+        in_texts = self._separator in ",; "
+        for line, row in self._rows(strict=True):
+            for cell in row:
+                breaks = cell.count("\n")
+                separators = cell.count(self._delimiter)
+                if breaks and separators == breaks * (len(self.header) - 1) and not in_texts:
+                    msg = (
+                        f"{self.name}: line {line}: quotation marks enclose the rest of a row and "
+                        "other rows; if they are text, enclose the field and double them"
+                    )
+                    raise DataError(msg)
 
     def _check_enclosed(self, columns: Sequence[str]) -> None:
         """Refuse fields that are read without the quotation marks in them, or with those around.
