@@ -290,7 +290,7 @@ class DataConfig(Section):
     )
     """Weight of each event type.
 
-    Other English and Spanish spellings of the four default types are recognised.
+    Other spellings of the four default types, in five languages, are recognised: see docs/data.md.
     """
     interactions: InteractionsConfig = InteractionsConfig()
     users: TableConfig = TableConfig()
