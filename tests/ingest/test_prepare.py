@@ -52,6 +52,12 @@ def test_a_shop_by_hand(shop):
             "null_words": {"user": {}, "item": {}},
             "enclosed": {"user": None, "item": None},
             "alike": {"user": 0, "item": 0},
+            "columns": {
+                "user": "user_id",
+                "item": "item_id",
+                "timestamp": "timestamp",
+                "event": "event",
+            },
             "unused_columns": [],
             "grouped_numbers": [],
         },

@@ -27,6 +27,7 @@ class EventLog:
         files: names of the raw files, in the order of their rows.
         times: how most times are written; None without a time column.
         near_1970: see EventTimes.
+        columns: name in the (first) file of each role: user, item, timestamp, …
         unused: columns without a role.
         grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
@@ -41,6 +42,7 @@ class EventLog:
     files: tuple[str, ...]
     times: str | None
     near_1970: bool
+    columns: Mapping[str, str]
     unused: Sequence[str]
     grouped: Sequence[str]
     num_read: int
@@ -95,6 +97,7 @@ def load_interactions(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
+        columns=inputs[0].roles,
         unused=_unused(inputs),
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),

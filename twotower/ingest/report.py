@@ -88,6 +88,8 @@ def summary(report: Mapping[str, Any]) -> str:
 
 def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
     """What was read in one of several ways, where a reader may have meant another."""
+    columns = [f"{role} {_names([name])}" for role, name in source["columns"].items()]
+    yield f"columns: {', '.join(columns)}"
     yield from _of_ids(source)
     if source["grouped_numbers"]:
         names = ", ".join(source["grouped_numbers"])
@@ -178,6 +180,7 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "null_words": {side: dict(words) for side, words in log.null_words.items()},
         "enclosed": dict(log.enclosed),
         "alike": dict(log.alike),
+        "columns": dict(log.columns),
         "unused_columns": list(log.unused),
         "grouped_numbers": _grouped(log, tables),
     }
