@@ -114,7 +114,7 @@ def damage(
             number = made["timestamp"].written[0].replace(",", "").replace(".", "").isdigit()
             put("timestamp", "2024-01-31" if number else "1704067200")
         case "number" if "weight" in made:
-            put("weight", "1.5" if made["weight"].keys.get("decimal") == "," else "1,5")
+            put("weight", "1.5" if export.keys.get("decimal") == "," else "1,5")
         case "header" if dialect.header:
             table.cells[row] = list(table.header)
         case "byte" if dialect.encoding == "utf-8":

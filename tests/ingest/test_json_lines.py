@@ -35,3 +35,24 @@ def test_json_lines(tmp_path):
 def test_json_that_is_no_table(tmp_path, line, rule):
     with pytest.raises(DataError, match=rf"t\.jsonl: line 2: .*{re.escape(rule)}"):
         json_lines(tmp_path, '{"a": 1}', line)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        '{"a": 1, "b" : 2}',
+        '{"a": "x: \\"y\\": {", "b":2}',
+        '{"more": {"a": 1}, "b": 2}',
+        '{"\\u0062": 2}',
+        '{"a": [7], "b": 2}',
+    ],
+)
+def test_the_first_object_with_a_key_may_come_late(tmp_path, last):
+    lines = ['{"a": 1, "more": {"b": 1}}', '{"a": 1}', '{"a": "\\"b\\": 2"}', last]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(lines))
+    source = open_source(path, DataConfig(), None)
+    assert source.header == ("a", "more", "b")
+    assert source.read(["b"])["b"].to_pylist() == [None, None, None, "2"]
+    first = source.read(["a"])["a"].to_pylist()[0]
+    assert first == (["1"] if "[7]" in last else "1")

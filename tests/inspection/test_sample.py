@@ -111,3 +111,19 @@ def test_what_is_no_table(tmp_path: Path, name: str, data: bytes | None, words: 
         (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=words):
         read_sample(tmp_path, name)
+
+
+def test_columns_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"user": 1, "item": 2, "by": {"os": "x"}}\n')
+    (tmp_path / "b.csv").write_text('user,item,note\n1,2,"a"b\n')
+    for file, reason in {"a.jsonl": "not an object", "b.csv": "stray quotation mark"}.items():
+        sample = read_sample(tmp_path, file)
+        assert [column.name for column in sample.columns] == ["user", "item"]
+        assert [reason in why for why in sample.unread] == [True]
+
+
+def test_parts_with_other_types(tmp_path: Path) -> None:
+    for number, rating in enumerate((1, 1.5)):
+        table = pa.table({"user": [1], "item": [1], "rating": [rating]})
+        pq.write_table(table, tmp_path / f"part-{number}.parquet")
+    assert read_sample(tmp_path, "part-*.parquet").columns[2].values.to_pylist() == [1, 1.5]

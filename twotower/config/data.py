@@ -262,7 +262,7 @@ class DataConfig(Section):
     encoding: Text = "utf-8"
     """Encoding of text files; a byte-order mark of UTF-8 or UTF-16 is always accepted."""
     decimal: Literal[".", ","] | None = None
-    """Decimal mark of numbers in text; the other one may then group thousands.
+    """Decimal mark of numbers in text; the other one, blanks or apostrophes may group thousands.
 
     null: a point, and a comma is an error.
     """

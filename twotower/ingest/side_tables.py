@@ -81,9 +81,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     table = source.read(list(dict.fromkeys([id_name, *names.values()])))
     check = RowCheck(source, table.num_rows, config)
     if source.has_header:
-        ok = ~_repeats_header(table)
-        expected = "must not be the header again"
-        check.require(ok, rule="repeated_header", column=id_name, expected=expected)
+        _check_header(table, id_name, check)
     where = f"{source.name}: column"
     ids = _read_ids(source, table[id_name], id_name, config, role)
     _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
@@ -155,14 +153,14 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
     return {feature: column for feature, column in columns.items() if column is not None}
 
 
-def _repeats_header(table: pa.Table) -> BoolArray:
-    """[num_rows] whether every cell is the name of its column: files were put together."""
+def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
+    """Files that were put together have a row whose cells are the names of their columns."""
     repeats = np.ones(table.num_rows, dtype=bool)
     for name in table.column_names:
-        if pa.types.is_string(table[name].type):
-            same = pc.equal(pc.utf8_trim_whitespace(table[name]), name.strip())
-            repeats &= pc.fill_null(same, fill_value=False).to_numpy()
-    return repeats
+        same = pc.equal(pc.utf8_trim_whitespace(table[name]), name)
+        repeats &= pc.fill_null(same, fill_value=False).to_numpy()
+    expected = "must not be the header again"
+    check.require(~repeats, rule="repeated_header", column=id_name, expected=expected)
 
 
 def _read_ids(

@@ -118,6 +118,8 @@ def _doubts(tables: Tables) -> Iterator[Doubt]:
             yield from (
                 Doubt((key,), f"{sample.file}: {text}") for key, text in sample.dialect.doubts
             )
+        for reason in sample.unread:
+            yield Doubt(("root",), f"{sample.file}: a column is left out: {reason}")
         if sample.num_ragged:
             text = f"{sample.file} has rows ({sample.num_ragged:,}) with more or fewer fields"
             yield Doubt(("separator",), f"{text}; on_invalid: drop leaves them out")

@@ -40,6 +40,7 @@ class TableSample:
         num_rows: rows that were read.
         estimate: rows in all; None: unknown, and more than were read.
         num_ragged: rows with another number of fields than the header, which were left out.
+        unread: why columns were left out.
     """
 
     file: str
@@ -49,6 +50,7 @@ class TableSample:
     num_rows: int
     estimate: int | None
     num_ragged: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -89,7 +91,7 @@ def read_sample(root: Path, file: str) -> TableSample:
         raise DataError(msg)
     name, dialect = _format_of(parts)
     source = open_source(path, config_of(dialect), name)
-    table, is_whole = _first_rows(source)
+    table, is_whole, unread = _readable(source)
     if len(source.header) < 2 or not table.num_rows:
         msg = f"{path}: {'no rows' if len(source.header) > 1 else 'only one column'}"
         raise DataError(msg)
@@ -97,20 +99,41 @@ def read_sample(root: Path, file: str) -> TableSample:
     columns = tuple(Column(each, table[each]) for each in named)
     estimate = table.num_rows if is_whole else _estimate(parts, name)
     ragged = source.num_ragged if is_whole else 0
-    return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged)
+    reasons = tuple(reason.removeprefix(f"{path}: ") for reason in unread)
+    return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged, reasons)
 
 
-def _first_rows(source: Source) -> tuple[pa.Table, bool]:
+def _readable(source: Source) -> tuple[pa.Table, bool, list[str]]:
+    """The first rows, whether these are all, and why columns are left out: few are needed."""
+    try:
+        return *_first_rows(source, source.header), []
+    except DataError as error:
+        reasons = {name: _refusal(source, name) for name in source.header}
+        columns = [name for name, reason in reasons.items() if not reason]
+        if not columns or len(columns) == len(reasons):
+            raise error from None
+        return *_first_rows(source, columns), [reason for reason in reasons.values() if reason]
+
+
+def _refusal(source: Source, column: str) -> str:
+    """Why a column cannot be read; "" if it can."""
+    try:
+        _first_rows(source, [column])
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def _first_rows(source: Source, columns: Sequence[str]) -> tuple[pa.Table, bool]:
     """(The first rows, whether these are all)."""
     batches, num_rows, num_bytes, more = [], 0, 0, False
-    for batch in source.batches(source.header):
+    for batch in source.batches(columns):
         if more := num_rows >= ROWS or num_bytes >= BYTES:
             break
         batches.append(batch)
         num_rows += len(batch)
         num_bytes += batch.nbytes
-    schema = None if batches else pa.schema([(name, pa.string()) for name in source.header])
-    table = pa.Table.from_batches(batches, schema)
+    table = source.join(batches, columns)
     return table.slice(0, ROWS), not more and num_rows <= ROWS
 
 

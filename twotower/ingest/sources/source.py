@@ -1,7 +1,7 @@
 """What the rest of the package knows of raw data, wherever it comes from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,15 @@ class Source(ABC):
         Raises:
             DataError: if the data is damaged, or has text here and numbers there.
         """
-        tables = [pa.Table.from_batches([batch]) for batch in self.batches(columns)]
+        return self.join(self.batches(columns), columns)
+
+    def join(self, batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> pa.Table:
+        """A table of some batches of these columns, with types that hold all values.
+
+        Raises:
+            DataError: see `read`.
+        """
+        tables = [pa.Table.from_batches([batch]) for batch in batches]
         if not tables:
             return pa.table({name: pa.array([], pa.string()) for name in columns})
         try:
