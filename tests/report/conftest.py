@@ -34,6 +34,7 @@ PARAMS: dict[str, Any] = {
     "train": {"epochs": 2, "batch_size": 64, "device": "cpu"},
     "hpo": {
         "n_trials": 4,
+        "workers": 0,
         "search_space": {
             "lr": {"type": "float", "low": 1e-3, "high": 0.1, "log": True},
             "loss": {"type": "categorical", "choices": ["softmax", "bpr"]},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import TITLES
+from tests.report.conftest import TITLES, run_pipeline
 from twotower.common.errors import ArtifactError, ConfigError, DataError
 from twotower.plots.pages import SCRIPT
 from twotower.report import write_report
@@ -90,6 +90,21 @@ def test_the_verdict_has_a_tone(changed: Callable[..., Sources], sentence: str, 
     text = text_of(render(changed("metrics/verdict.json", sentence=sentence)))
     assert f'class="verdict {tone}"' in text
     assert f"Verdict: {sentence}" in text
+
+
+def test_data_without_times_validation_or_features(tmp_path: Path) -> None:
+    """And a final model that was trained on the test split, after it was scored."""
+    data = {
+        "interactions": {"columns": {"timestamp": False}},
+        "items": {"file": False},
+        "users": {"features": {}},
+    }
+    changes = {"split": {"validation": 0}, "refit": {"final": "all", "seeds": 1}}
+    text = text_of(render(read_sources(run_pipeline(tmp_path / "shop", data=data, **changes))))
+    assert "The search has no trials" in text
+    assert "The data has no times." in text
+    assert re.search(r"item 1\d\d\d", text)
+    assert "later item" not in text
 
 
 def test_outside_a_repository_there_is_no_commit(page: str) -> None:
