@@ -151,15 +151,17 @@ def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
     if sources.is_scored:
         objective = sources.metrics["verdict"]["objective"]
         low, high = sources.metrics["intervals"]["intervals"][MODEL][objective]
-        scores = scorers(sources)
-        rival, value = next((s for s in scores if s[0] != MODEL), (RANDOM, 0.0))
+        scores, rival = dict(scorers(sources)), sources.metrics["slices"]["compared_with"]
         yield (
             f"Test {metric_label(objective)}",
-            f"{dict(scores)[MODEL]:.3f}",
+            f"{scores[MODEL]:.3f}",
             f"95 % interval {low:.3f} to {high:.3f}",
         )
-        random = dict(scores)[RANDOM]
-        yield "Strongest rival", f"{value:.3f}", f"{rival}; a random ranking has {random:.3f}"
+        yield (
+            "Strongest rival",
+            f"{scores[rival]:.3f}",
+            f"{rival}; a random ranking has {scores[RANDOM]:.3f}",
+        )
         yield "Test users", f"{sources.metrics['verdict']['num_users']:,}", "with something to find"
     yield (
         "Data",
