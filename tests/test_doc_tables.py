@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.ingest.documented import ROWS
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
@@ -42,6 +43,7 @@ TABLES: dict[str, dict[str, Rows]] = {
         "hyperparameter": [(effect.name, effect.summary) for effect in EFFECTS.values()],
         "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
     },
+    "data.md": ROWS,
     "trust.md": {
         "baseline": [(row.name, row.summary, grid(row), when(row)) for row in BASELINES.values()],
     },
@@ -50,7 +52,8 @@ TABLES: dict[str, dict[str, Rows]] = {
 
 
 def row(name: str, *cells: str) -> str:
-    return f"| {' | '.join([f'`{name}`', *cells])} |"
+    code = f"`{name}`".replace("|", "\\|")
+    return f"| {' | '.join([code, *cells])} |"
 
 
 def renewed(text: str, tables: Mapping[str, Rows]) -> Iterator[str]:

@@ -179,7 +179,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             "data.interactions.columns.timestamp",
         ],
     ),
-    "no id column": (edit("items.csv", "item_id", "sku"), ["items.csv", "data.items.id"]),
+    "no id column": (edit("items.csv", "item_id", "thing"), ["items.csv", "data.items.id"]),
     "no feature column": (
         edit("items.csv", "price", "cost"),
         ["items.csv", "'price'", "item_id, name, category, cost"],
@@ -234,6 +234,13 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         edit(LOG, "2,12", "3,12"),
         [LOG, "'user_id' must be an id in users.csv", "line 5 ('3')"],
     ),
+    "an accent that is a character of its own": (
+        lambda shop: (
+            shop.bare("user,item\n1,cafe\u0301\n2,b\n"),
+            shop.write("items.csv", "item_id\ncaf\u00e9\nb\n"),
+        ),
+        [LOG, "must be an id in items.csv", "data.unicode: nfc", "line 2 ("],
+    ),
     "text among integers": (
         edit(LOG, "1,11", "1,x11"),
         [LOG, "items.csv (integers such as 10)", "line 3 ('x11')"],
@@ -264,6 +271,31 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         lambda shop: shop.write(LOG, INTERACTIONS + INTERACTIONS),
         [LOG, "'user_id' must not be the header again", "1 invalid row: line 8 ('user_id')"],
     ),
+    "header in a table": (
+        edit("users.csv", "2,Bo", "user_id,name,city,email\n2,Bo"),
+        ["users.csv: column 'user_id' must not be the header again", "line 3 ('user_id')"],
+    ),
+    "header taken for data": (
+        lambda shop: (
+            shop.bare("user_id,item_id\na,x\nb,y\n"),
+            shop.data.update(header=False, interactions={"columns": {"user": 1, "item": 2}}),
+        ),
+        [LOG, "column '1' must not be a header (data.header)", "line 1 ('user_id')"],
+    ),
+    "data taken for a header": (
+        lambda shop: (
+            shop.bare("a,x\nb,x\nb,y\na,z\n"),
+            shop.data.update(interactions={"columns": {"user": "a", "item": "x"}}),
+        ),
+        [LOG, "if the first row is data, set data.header: false", "2 invalid rows: line 2 ('b')"],
+    ),
+    "values for names": (
+        lambda shop: (
+            shop.bare("a,7,note\nb,8,x\n"),
+            shop.data.update(interactions={"columns": {"user": "a", "item": "7"}}),
+        ),
+        [LOG, "is there a header? The item column '7'", "data.header: false"],
+    ),
     "first row named as header": (
         lambda shop: (
             shop.bare("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "interactions.tsv"),
@@ -277,7 +309,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             shop.write("parts/b.csv", "user,item,rating\n1,10,3\n"),
             shop.data.update(interactions={"file": "parts"}),
         ),
-        ["b.csv: has other columns than", "a.csv: rating"],
+        ["b.csv: has other columns than", "a.csv: 'rating'"],
     ),
     "invalid row of a part": (
         lambda shop: (

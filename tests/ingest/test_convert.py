@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.convert import as_numbers, blank
+from twotower.ingest.convert import DECIMAL, GROUPED, as_numbers, blank, meanings_of_points
 
 NAN = float("nan")
 
@@ -24,11 +24,29 @@ def test_blank():
         (None, {"1.5": 1.5, "1,5": NAN, "1,234.5": NAN, "1.234,5": NAN, "1.234": 1.234}),
         (".", {"1.5": 1.5, "1,5": NAN, "1,234.5": 1234.5, "1,234": 1234, "-1,234,567": -1234567}),
         (",", {"1,5": 1.5, "112,88": 112.88, "1.234,5": 1234.5, "1.5": NAN, "1.234": 1234}),
+        (",", {"1 234,5": 1234.5, "1\u202f234": 1234, "1 2,5": NAN, "12 34": NAN}),
+        (".", {"1'234.5": 1234.5, "1\u2019234": 1234}),
     ],
 )
 def test_decimal_mark(decimal, numbers):
     got = as_numbers(pa.array(list(numbers)), "f", decimal)
     np.testing.assert_array_equal(got, list(numbers.values()))
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "expected"),
+    [
+        (["1.234", "12.000", "7", " ", None], None, {GROUPED}),
+        (["1.234", "0.125"], None, {GROUPED, DECIMAL}),
+        (["1.5"], None, {DECIMAL}),
+        (["7", None], None, set()),
+        (["1.234"], ",", set()),
+        ([1.234], None, set()),
+    ],
+)
+def test_what_points_may_mean(texts, decimal, expected):
+    assert meanings_of_points(pa.array(texts), decimal) == expected
+    assert meanings_of_points(pa.array(texts).dictionary_encode(), ".") == set()
 
 
 def test_numbers_from_text():

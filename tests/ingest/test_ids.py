@@ -109,6 +109,14 @@ def test_other_types_are_not_ids(values):
         as_ids(pa.array(values), "f.parquet: column 'u'")
 
 
+@pytest.mark.parametrize(("kind", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
+def test_floats_that_stand_for_several_integers_are_not_ids(kind, digits):
+    exact = np.array([2.0**digits, -5], dtype=kind)
+    assert as_ids(pa.array(exact), "f").to_pylist() == [2**digits, -5]
+    with pytest.raises(DataError, match=rf"f: ids of type \w+ are exact up to {2**digits}"):
+        as_ids(pa.array(exact + np.array([2, 0], kind)), "f")
+
+
 def test_describe_ids_shows_what_makes_them_text():
     assert describe_ids(pa.array(["1", "007"])) == "text such as '007'"
     assert describe_ids(pa.array(["1"])) == "text such as '1'"
@@ -122,3 +130,12 @@ def test_batches_of_text_and_of_integers_are_text():
     assert codes.mixed
     values, positions = codes.finish()
     assert (values.to_pylist(), positions.tolist()) == (["7", "a"], [0, -1, 0, 1])
+
+
+def test_a_batch_without_values_has_no_type():
+    codes = Codes()
+    for batch in (pa.array([None], pa.string()), pa.array([7])):
+        codes.add(batch)
+    assert not codes.mixed
+    values, positions = codes.finish()
+    assert (values.to_pylist(), positions.tolist()) == ([7], [-1, 0])

@@ -24,6 +24,12 @@ def cells(path, **config):
     return table.to_pydict(), source.num_ragged
 
 
+def test_blanks_around_column_names_do_not_count(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id, name \n1,a\n")
+    assert cells(path)[0] == {"id": ["1"], "name": ["a"]}
+
+
 def test_cells_stay_text(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(TABLE)
@@ -66,6 +72,60 @@ def test_text_of_nothing_but_white_space(tmp_path, content, encoding):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"t\.csv: the file has only blank lines"):
         open_source(path, DataConfig(encoding=encoding), None)
+
+
+def test_other_bytes_than_the_declared_encoding_says(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,x\n1,a\n2,3€\n".encode("cp1252"))
+    assert cells(path, encoding="cp1252")[0]["x"] == ["a", "3€"]
+    with pytest.raises(
+        DataError, match=r"t\.csv: line 3: byte 0x80 .* not valid latin-1; .*cp1252"
+    ):
+        cells(path, encoding="latin-1")
+    path.write_text("id,x\n1,é\n")
+    with pytest.raises(
+        DataError, match=r"t\.csv: is UTF-8, not latin-1; set data\.encoding: utf-8"
+    ):
+        cells(path, encoding="latin-1")
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_the_line_of_a_byte_that_is_no_text(tmp_path, line_end):
+    path = tmp_path / "t.csv"
+    path.write_bytes(line_end.join([b"id,x", b"1,a", b"2,\xe9"]))
+    with pytest.raises(DataError, match=r"t\.csv: line 3: byte 0xe9 .* set data\.encoding"):
+        cells(path)
+
+
+def test_the_first_line_of_a_spreadsheet_names_the_separator(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sep=;\nid;x\n1;a\n")
+    assert cells(path) == cells(path, separator=";") == ({"id": ["1"], "x": ["a"]}, 0)
+    assert open_source(path, DataConfig(), None).place(0) == "line 3"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ('"a"', "a"),
+        ('"a" ', "a "),
+        ('"a""b"', 'a"b'),
+        ('"a,\n""b"""', 'a,\n"b"'),
+        ('5" pen', '5" pen'),
+        (' "a"', None),
+        ('"a"b', None),
+        ('"a\\"b"', None),
+    ],
+)
+def test_quotes_enclose_whole_fields(tmp_path, cell, expected):
+    path = tmp_path / "t.csv"
+    path.write_text(f"id,x\n1,a\n2,{cell}\n")
+    assert open_source(path, DataConfig(), None).read(["id"])["id"].to_pylist() == ["1", "2"]
+    if expected is None:
+        with pytest.raises(DataError, match=r"t\.csv: line 3: column 'x': stray quotation mark"):
+            cells(path)
+    else:
+        assert cells(path)[0]["x"] == ["a", expected]
 
 
 def test_separator_makes_any_extension_text(tmp_path):
@@ -157,7 +217,7 @@ def open_pairs(path, config):  # noqa: ARG001 - as in every row
 
 
 def test_a_format_is_one_row(shop, monkeypatch):
-    made_up = FileFormat("pairs", open_pairs, (".pairs",), side_tables=False)
+    made_up = FileFormat("pairs", "made up", open_pairs, (".pairs",), side_tables=False)
     monkeypatch.setitem(FORMATS, "pairs", made_up)
     content = "".join(f"{user}>{item}>2\n" for user, item in PAIRS)
     shop.bare(content, name="interactions.pairs")

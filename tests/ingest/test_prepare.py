@@ -49,6 +49,10 @@ def test_a_shop_by_hand(shop):
             "times_near_1970": False,
             "ids": {"user": "integer", "item": "integer"},
             "why_text": {"user": None, "item": None},
+            "null_words": {"user": {}, "item": {}},
+            "alike": {"user": 0, "item": 0},
+            "unused_columns": [],
+            "grouped_numbers": [],
         },
         "read": {
             "interactions": {"rows": 6, "dropped": {"total": 0}},

@@ -95,3 +95,25 @@ def test_a_given_split_stays_as_it_is(shop):
     shop.bare("user,item,part\n1,13,train\n2,11,train\n1,12,test\n2,10,test\n")
     shop.split |= {"strategy": "given", "column": "part", "ties": "together"}
     assert shop.run()["rows"] == {"train": 2, "validation": 0, "test": 2, "total": 4}
+
+
+def test_ids_that_may_mean_none_are_said(shop):
+    shop.bare("user,item\na,1\nNULL,2\nnull,1\nNULL,1\n\\N,NA\n")
+    said = summary(shop.run()).splitlines()
+    rest = "an id like any other: remove it if it means none"
+    assert f"  2 rows have the user id 'NULL', {rest}" in said
+    assert f"  1 row has the user id '\\\\N', {rest}" in said
+    assert f"  1 row has the item id 'NA', {rest}" in said
+    assert "  item ids are text because of 'NA' (interactions.csv, line 6); " in "\n".join(said)
+
+
+def test_what_may_have_been_meant_otherwise_is_said(shop):
+    shop.bare("user,item,score,a b,\ncaf\u00e9,1,1.250,x,\ncafe\u0301,2,3,y,\n")
+    shop.write("items.csv", "item,price\n1,12.990\n2,990\n")
+    shop.data["items"] = {"features": {"price": "numeric"}}
+    said = summary(shop.run()).splitlines()
+    assert said[4:7] == [
+        "  1 user id looks like another one: data.unicode: nfc makes them one",
+        "  score, price: a point is a decimal mark; if it groups thousands, set data.decimal: ','",
+        "  columns not used: a b, ''; data.interactions.columns",
+    ]

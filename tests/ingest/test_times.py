@@ -5,7 +5,8 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from twotower.common.errors import DataError
+from twotower.common.errors import ConfigError, DataError
+from twotower.config import parse_config
 from twotower.config.data import InteractionsConfig
 from twotower.ingest.times import TIME_FORMS, EventTimes, Times
 
@@ -48,6 +49,9 @@ def seconds(values, kind=None, **config) -> list[float | None]:
         ("1900-01-01", -2_208_988_800),
         ("2024-01-01 12:00 AM", MIDNIGHT),
         ("2024-1-1 0:00", MIDNIGHT),
+        ("31/12/2025 02:05 p. m.", FIVE_PAST_TWO),
+        ("12/31/2025, 2:05:00\u202fPM", FIVE_PAST_TWO),
+        ("2025-12-31 02:05 p.\u00a0m.", FIVE_PAST_TWO),
     ],
 )
 def test_one_time(value, expected):
@@ -101,6 +105,20 @@ def test_a_declared_format():
     assert read(["2024"], time_format="%Y").form == "%Y (time_format)"
 
 
+@pytest.mark.parametrize(
+    ("config", "rule"),
+    [
+        ({"time_format": "%Q"}, "'Q' is a bad directive"),
+        ({"time_format": "%d/%m/%Y %"}, "must be a strptime format such as"),
+        ({"time_format": "%H:%M"}, "must have the year"),
+        ({"time_format": "%Y", "time_unit": "s"}, "exclude each other"),
+    ],
+)
+def test_a_declaration_that_cannot_be(config, rule):
+    with pytest.raises(ConfigError, match=rf"data\.interactions.*{rule}"):
+        parse_config({"data": {"interactions": config}})
+
+
 @pytest.mark.parametrize(("factor", "unit"), [(1, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns")])
 def test_units_are_recognised_by_size_and_can_be_declared(factor, unit):
     written = [str(int(MIDNIGHT * factor)), str(int((MIDNIGHT + 5) * factor))]
@@ -116,12 +134,16 @@ def test_a_number_of_another_unit_is_invalid(factor):
 
 
 def test_days_of_a_spreadsheet():
+    assert seconds(["45292.58681", "45292.58679"], time_unit="excel") == [
+        MIDNIGHT + 50_700,
+        MIDNIGHT + 50_699,
+    ]
     assert seconds(["45292.5"], time_unit="excel") == [MIDNIGHT + 43_200]
     assert seconds(["45292,5"], time_unit="excel", decimal=",") == [MIDNIGHT + 43_200]
     assert seconds(["2024-01-01", "45292"], time_unit="excel") == [None, MIDNIGHT]
 
 
-@pytest.mark.parametrize("value", ["45321.5", "2019", "202401", "17"])
+@pytest.mark.parametrize("value", ["45321.5", "2019", "202401", "17", "29453165", "-86400000"])
 def test_numbers_near_1970_are_said_to_be(value):
     assert read([value]).near_1970
     assert not read([value], time_unit="s").near_1970
@@ -156,5 +178,6 @@ def test_dates_without_hyphens(type_):
 
 
 @pytest.mark.parametrize("other", [20240230, 18991231, 22000101, 5, 20240101.5])
-def test_numbers_that_are_not_all_dates_are_seconds(other):
-    assert seconds([20240131.0, float(other)])[1] == other
+def test_a_number_among_dates_without_hyphens_is_invalid(other):
+    assert seconds([20240131.0, float(other)]) == [1_706_659_200, None]
+    assert seconds([20240131.0, float(other), float(other)])[1:] == [other, other]

@@ -11,6 +11,7 @@ import torch
 
 from twotower.artifacts import write_artifacts
 from twotower.data.features import Features
+from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
@@ -44,6 +45,7 @@ def write_model(
     *,
     users: list[Any] | None = None,
     items: list[Any] | None = None,
+    text: IdText | None = None,
     similarity: str = "dot",
     history: tuple[np.ndarray, float] | None = None,
     history_decay: float = 0.0,
@@ -54,8 +56,8 @@ def write_model(
     users = users if users is not None else [100 + i for i in range(len(user_vecs))]
     items = items if items is not None else [1000 + i for i in range(len(item_vecs))]
     catalogue = Catalogue(
-        Entities(Vocabulary(pd.Index(users)), Features()),
-        Entities(Vocabulary(pd.Index(items)), Features()),
+        Entities(Vocabulary(pd.Index(users), text), Features()),
+        Entities(Vocabulary(pd.Index(items), text), Features()),
     )
     pairs = np.array(seen, dtype=np.int64).reshape(-1, 2)
     zeros = np.zeros(len(pairs))
@@ -77,6 +79,18 @@ def make(tmp_path: Path) -> Callable[..., Recommender]:
         return Recommender.load(write_model(tmp_path / "model", *arguments, **options))
 
     return build
+
+
+WRITTEN, ASKED = "Jos\u00e9", " Jose\u0301\t"
+"""An id as the data has it, and as a request may write it."""
+
+
+def composed(folder: Path) -> Path:
+    """A model of text ids that are composed: user and second of three items are WRITTEN."""
+    items = ["a", WRITTEN, "c"]
+    return write_model(
+        folder, [[1.0]], LINE[:3], [(0, 0)], users=[WRITTEN], items=items, text=IdText(nfc=True)
+    )
 
 
 LINE = [[1.0], [2.0], [3.0], [4.0], [5.0]]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.serving.conftest import LINE, write_model
+from tests.serving.conftest import ASKED, LINE, WRITTEN, composed, write_model
 
 pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 
@@ -110,7 +110,7 @@ def test_similar(client: TestClient) -> None:
     ("body", "words"),
     [
         ('{"user_ids": ["100"]}', "user ids of this model are integers, got '100' (str)"),
-        ('{"user_ids": [1e2]}', "user_ids.0"),
+        ('{"user_ids": [1e2]}', "user_ids.0: must be an integer or a string, whichever the ids"),
         ('{"user_ids": [true]}', "user_ids.0"),
         ('{"user_ids": [null]}', "user_ids.0"),
         ('{"user_ids": [NaN]}', "user_ids.0"),
@@ -119,6 +119,7 @@ def test_similar(client: TestClient) -> None:
         ('{"user_ids": [100], "histories": []}', "exactly one of user_ids and histories"),
         ("{}", "exactly one of user_ids and histories"),
         ('{"histories": [["1000"]]}', "item ids of this model are integers"),
+        ('{"histories": [[1.5]]}', "histories.0.0: must be an integer or a string"),
         ('{"user_ids": [100], "k": 0}', "k: Input should be greater than or equal to 1"),
         ('{"user_ids": [100], "k": -1}', "k:"),
         ('{"user_ids": [100], "k": 2.5}', "k:"),
@@ -195,6 +196,22 @@ def test_string_ids(tmp_path: Path) -> None:
         )
         assert refused.status_code == 422
         assert "user id" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "want"),
+    [
+        ("/recommend", {"user_ids": [ASKED], "allowed": [ASKED]}, [WRITTEN]),
+        ("/recommend", {"user_ids": [ASKED], "blocked": [ASKED]}, ["c"]),
+        ("/recommend", {"histories": [[ASKED]]}, ["c", "a"]),
+        ("/similar", {"item_ids": [ASKED], "blocked": [ASKED]}, ["a", "c"]),
+    ],
+)
+def test_text_is_written_as_in_the_data(tmp_path: Path, path: str, body: Any, want: Any) -> None:
+    (row,) = client_of(composed(tmp_path / "m")).post(path, json=body).json()["results"]
+    assert row["items"] == want
+    assert row.get("user_id", WRITTEN) == WRITTEN
+    assert row.get("similar_to", WRITTEN) == WRITTEN
 
 
 def test_documentation_names_every_answer(client: TestClient) -> None:

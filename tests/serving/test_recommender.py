@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import twotower
-from tests.serving.conftest import LINE, write_model
+from tests.serving.conftest import ASKED, LINE, WRITTEN, composed, write_model
 from twotower.common.errors import ArtifactError, RequestError
 from twotower.serving import ItemFilter, Recommendations, Recommender
 
@@ -98,6 +98,21 @@ def test_strings_stay_strings(make: Make) -> None:
         model.recommend([7])
     with pytest.raises(RequestError, match="nan"):
         model.recommend(pd.Series(["7", None]))
+
+
+def test_text_is_written_as_in_the_data(tmp_path: Path) -> None:
+    model = Recommender.load(composed(tmp_path / "m"))
+    only, never = ItemFilter(allowed=[ASKED]), ItemFilter(blocked=[ASKED])
+    found = model.recommend([ASKED], filter=only)
+    assert answers(found) == [(WRITTEN, [WRITTEN], [2.0], "model")]
+    assert model.recommend([ASKED], filter=never).item_ids == [["c"]]
+    assert model.recommend_from_history([ASKED]).item_ids == [["c", "a"]]
+    assert model.similar_items([ASKED], filter=never).item_ids == [["a", "c"]]
+
+
+def test_text_of_a_model_that_does_not_say_how_it_is_written_stays(make: Make) -> None:
+    model = make([[1.0]], LINE[:2], [], users=[ASKED], items=["a", "b"])
+    assert list(model.recommend([ASKED, WRITTEN]).source) == ["model", "popularity"]
 
 
 @pytest.mark.parametrize(

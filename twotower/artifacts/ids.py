@@ -29,6 +29,7 @@ class IdColumn:
     Attributes:
         name: "user" or "item", for messages.
         integers: whether the ids are integers; otherwise they are strings.
+        text: how strings are written; None: as they are.
     """
 
     def __init__(self, path: Path, name: str, *, mmap: bool = True) -> None:
@@ -47,7 +48,7 @@ class IdColumn:
             raise ValueError(msg)
         schema = self._file.schema_arrow
         self.integers = pa.types.is_integer(schema.field(self._key).type)
-        self._text = IdText.read(schema.metadata)
+        self.text = IdText.read(schema.metadata)
         self._reading = threading.Lock()
         self._read: Vocabulary | None = None
 
@@ -118,7 +119,7 @@ class IdColumn:
         if self.integers:
             return values
         self._check_unicode(values)
-        return values if self._text is None else [self._text.one(value) for value in values]
+        return values if self.text is None else [self.text.one(value) for value in values]
 
     def _check_unicode(self, values: list[str]) -> None:
         try:

@@ -1,6 +1,5 @@
 """`twotower preset`: writes presets into params.yaml, whose comments and other keys stay."""
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from twotower.cli.app import app, examples
+from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.errors import ConfigError
-from twotower.common.files import followed, write_text
 from twotower.common.paths import PARAMS
-
-WIDTH = 100
-"""Columns after which a line is broken."""
 
 
 @app.command(
@@ -50,46 +46,13 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     Raises:
         ConfigError: if a file cannot be read, or the result is not valid.
     """
-    from ruamel.yaml import YAML
-
-    from twotower.common.yaml_file import parse_yaml
-    from twotower.config import load_config, parse_config
+    from twotower.config import load_config
 
     load_config(params)
-    yaml = YAML()
-    yaml.representer.add_representer(type(None), _null)
-    yaml.preserve_quotes = True
-    yaml.width = WIDTH
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    written, wanted = (_read(yaml, path) for path in (params, preset))
+    written, wanted = read_commented(params), read_commented(preset)
     changes = list(_merge(written, wanted, preset))
-    text = io.StringIO()
-    yaml.dump(written, text)
-    parse_config(parse_yaml(text.getvalue(), str(preset)), source=str(preset))
-    write_text(followed(params), text.getvalue())
+    write_sections(params, written, wanted, str(preset))
     return changes
-
-
-def _null(representer: Any, _value: None) -> Any:
-    """The word, which the round trip would leave out."""
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
-
-
-def _read(yaml: Any, path: Path) -> Any:
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        msg = f"{path}: no such file"
-        raise ConfigError(msg) from None
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from None
-    if not isinstance(content, Mapping):
-        msg = f"{path}: has no sections"
-        raise ConfigError(msg)
-    return content
 
 
 def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[str]:

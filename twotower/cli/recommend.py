@@ -1,6 +1,5 @@
 """`twotower recommend`: recommendations for many users at once, into one file."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,6 @@ from twotower.cli.app import app, examples
 from twotower.common.paths import ARTIFACTS
 
 if TYPE_CHECKING:
-    from twotower.artifacts import Id, IdColumn
     from twotower.serving import Recommender
     from twotower.serving.batch import BatchJob
 
@@ -30,16 +28,16 @@ def recommend(
     users: Annotated[
         str | None,
         typer.Option(
-            help="'all' for every user the model knows, or a file of user ids: .csv or .parquet "
-            "with a column user_id, or text with one id per line."
+            help="'all' for every user the model knows, or a file that has a column of users, in "
+            "any format that `prepare` reads (docs/data.md), or text with one id per line."
         ),
     ] = None,
     history: Annotated[
         Path | None,
         typer.Option(
-            help="Instead of --users, for new users: .csv or .parquet with columns user_id and "
-            "item_id, each user's items in order of time. Only these histories are used, not what "
-            "the model knows of the users."
+            help="Instead of --users, for new users: a file, in any format that `prepare` reads, "
+            "with columns of users and items. A column of times orders the items; without one, the "
+            "rows do. Only these histories are used, not what the model knows of the users."
         ),
     ] = None,
     k: Annotated[int, typer.Option(help="Number of items per user.")] = 10,
@@ -53,7 +51,9 @@ def recommend(
 ) -> None:
     """Write recommendations for many users to one file.
 
-    The file appears when it is complete. Memory does not grow with the number of users.
+    The file appears when it is complete. Memory does not grow with the number of users. Files of
+    users are read as section `data` of params.yaml says, where there is one: separator, encoding,
+    names of columns and so on.
     """
     if (users is None) == (history is None):
         msg = "give exactly one of them"
@@ -71,14 +71,19 @@ def recommend(
 def _batch(
     model: "Recommender", users: str | None, history: Path | None, k: int, *, exclude_seen: bool
 ) -> "BatchJob":
+    from twotower.config.params import data_section
+    from twotower.ingest.row_check import describe
     from twotower.serving.batch import BatchJob
     from twotower.serving.user_files import read_histories, read_ids
 
     artifacts = model.artifacts
-    ids: Sequence[Id] | IdColumn = artifacts.user_ids
-    histories = None
     if history is not None:
-        ids, histories = read_histories(history, integers=artifacts.item_ids.integers)
+        path, read = history, read_histories(history, artifacts.item_ids, data_section())
     elif users is not None and users != "all":
-        ids = read_ids(Path(users), "user_id", integers=artifacts.user_ids.integers)
-    return BatchJob(ids, histories, k, exclude_seen)
+        path = Path(users)
+        read = read_ids(path, artifacts.user_ids, data_section())
+    else:
+        return BatchJob(artifacts.user_ids, None, k, exclude_seen)
+    if any(read.dropped.values()):
+        typer.echo(f"{path}: rows dropped: {describe(read.dropped)}", err=True)
+    return BatchJob(read.ids, read.histories, k, exclude_seen)

@@ -1,8 +1,9 @@
 """Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +12,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
+    model_validator,
 )
 
 from twotower.common.choices import Table, check_choice, lazy
@@ -29,12 +31,14 @@ class FileFormat:
 
     Attributes:
         name: its value of `format`.
+        summary: one line for the docs.
         open: makes a twotower.ingest.sources.source.Source of a path and the `data` section.
         extensions: file extensions by which it is recognised, each also with .gz.
         side_tables: whether a users or items table may have it.
     """
 
     name: str
+    summary: str
     open: Callable[..., Any]
     extensions: tuple[str, ...] = ()
     side_tables: bool = True
@@ -42,14 +46,35 @@ class FileFormat:
 
 FORMATS = Table(
     "data.interactions.format",
-    FileFormat("csv", lazy("twotower.ingest.sources.text:open_csv"), (".csv",)),
-    FileFormat("tsv", lazy("twotower.ingest.sources.text:open_tsv"), (".tsv",)),
-    FileFormat("parquet", lazy("twotower.ingest.sources.parquet:open_parquet"), (".parquet",)),
     FileFormat(
-        "jsonl", lazy("twotower.ingest.sources.json_lines:open_json_lines"), (".jsonl", ".ndjson")
+        "csv",
+        "text with a separator, a comma unless `data.separator` says otherwise",
+        lazy("twotower.ingest.sources.text:open_csv"),
+        (".csv",),
     ),
     FileFormat(
-        "adjacency", lazy("twotower.ingest.sources.adjacency:open_adjacency"), side_tables=False
+        "tsv",
+        "the same with a tab",
+        lazy("twotower.ingest.sources.text:open_tsv"),
+        (".tsv",),
+    ),
+    FileFormat(
+        "parquet",
+        "columns with types",
+        lazy("twotower.ingest.sources.parquet:open_parquet"),
+        (".parquet",),
+    ),
+    FileFormat(
+        "jsonl",
+        "one JSON object per line, whose keys are the columns",
+        lazy("twotower.ingest.sources.json_lines:open_json_lines"),
+        (".jsonl", ".ndjson"),
+    ),
+    FileFormat(
+        "adjacency",
+        "interactions only: each line a user, then the user's items",
+        lazy("twotower.ingest.sources.adjacency:open_adjacency"),
+        side_tables=False,
     ),
 )
 
@@ -100,6 +125,20 @@ def _check_separator(value: str) -> str:
 def _by_position(value: Any) -> Any:
     """Columns without a header are named by their position."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_time_format(form: str) -> str:
+    import pandas as pd  # takes a moment to import
+
+    try:
+        pd.to_datetime([""], format=form, errors="coerce")
+    except ValueError as error:
+        msg = f"must be a strptime format such as '%d/%m/%Y %H:%M' ({error})"
+        raise ValueError(msg) from None
+    if not re.search("%[YyGcx]", form):
+        msg = f"must have the year (%Y, or %y for two digits), got {form!r}"
+        raise ValueError(msg)
+    return form
 
 
 def _false_is_absent(value: Any) -> Any:
@@ -171,13 +210,20 @@ class InteractionsConfig(Section):
     `data.separator`), without a header; a user may have no items.
     """
     columns: InteractionColumns = InteractionColumns()
-    time_format: Text | None = None
+    time_format: Annotated[Text, AfterValidator(_check_time_format)] | None = None
     """Of times that are text, as strptime has it (`%d/%m/%Y %H:%M`); null: recognised."""
     time_unit: Annotated[str, AfterValidator(TIME_UNITS.check)] | None = None
     """Of times that are numbers, since 1970 in UTC: s, ms, us or ns; excel: days of a spreadsheet.
 
     null: recognised by size; 20251231 and 20251231140500 are dates.
     """
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        if self.time_format and self.time_unit:
+            msg = "time_format and time_unit exclude each other: times are text or numbers"
+            raise ValueError(msg)
+        return self
 
 
 class TableConfig(Section):
@@ -254,7 +300,7 @@ class DataConfig(Section):
     )
     """Weight of each event type.
 
-    Other English and Spanish spellings of the four default types are recognised.
+    Other spellings of the four default types, in five languages, are recognised: see docs/data.md.
     """
     interactions: InteractionsConfig = InteractionsConfig()
     users: TableConfig = TableConfig()

@@ -101,6 +101,17 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     return parse_config(raw, source=str(path))
 
 
+def data_section(path: Path = PARAMS) -> DataConfig:
+    """Section `data` of `path`, whatever the others hold; the defaults if there is no such file.
+
+    Raises:
+        ConfigError: as `load_config` does.
+    """
+    raw = read_yaml(path) if path.is_file() else None
+    data = raw.get("data") if isinstance(raw, dict) else None
+    return parse_config({"data": data} if data else {}, source=str(path)).data
+
+
 def parse_config(raw: Any, source: str = "params.yaml") -> Config:
     """Validate what a YAML reader returned.
 

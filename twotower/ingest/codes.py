@@ -21,7 +21,12 @@ class Codes:
     @property
     def mixed(self) -> bool:
         """Whether some batches had strings and some integers."""
-        return len({chunk.type for chunk in self._chunks}) > 1
+        return len(self._kinds) > 1
+
+    @property
+    def _kinds(self) -> set[pa.DataType]:
+        """Types of the batches with any value: parts without one may have another type."""
+        return {chunk.dictionary.type for chunk in self._chunks if len(chunk.dictionary)}
 
     def finish(self) -> tuple[pa.Array, NDArray[np.int32]]:
         """[num_values] distinct values, without null, and [num_rows] the position of each row's.
@@ -30,12 +35,11 @@ class Codes:
         """
         if not self._chunks:
             return pa.array([], pa.string()), np.empty(0, dtype=np.int32)
-        chunks = self._chunks
-        if self.mixed:
-            chunks = [
-                pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string()))
-                for c in chunks
-            ]
+        kind = self._kinds.pop() if len(self._kinds) == 1 else pa.string()
+        chunks = [
+            pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(kind))
+            for chunk in self._chunks
+        ]
         unified = pa.chunked_array(chunks).unify_dictionaries().chunks
         codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in unified]
         return unified[0].dictionary, np.concatenate(codes)

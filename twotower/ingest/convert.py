@@ -9,7 +9,11 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.errors import DataError
 
+GROUPED, DECIMAL = "grouped", "decimal"
+"""What a point in a number may be: between thousands, as in 1.234, or a decimal mark."""
 OTHER_MARK = {".": ",", ",": "."}
+OTHER_GROUPS = " \u00a0\u202f'\u2019"
+"""Blanks and apostrophes, which group thousands in French and in Switzerland."""
 
 
 def as_text(column: Any, where: str) -> Any:
@@ -34,16 +38,17 @@ def as_ids(column: Any, where: str) -> Any:
 
     Raises:
         DataError: if ids have another type; floats and decimals are accepted if all are whole
-            (integers with nulls may have become floats).
+            (integers with nulls may have become floats), and floats if they are exact.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return as_ids(column.cast(kind.value_type), where)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if pa.types.is_floating(kind):
             column = pc.if_else(column.is_null(nan_is_null=True), None, column)
+            _check_exact(column, where)
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid:
@@ -55,6 +60,18 @@ def as_ids(column: Any, where: str) -> Any:
             pass
     msg = f"{where}: ids must be text or 64-bit integers, got type {kind}"
     raise DataError(msg)
+
+
+def _check_exact(ids: Any, where: str) -> None:
+    """Refuse floats so large that integers beside them became the same float."""
+    bits = {16: 11, 32: 24, 64: 53}[ids.type.bit_width]
+    largest = pc.max(pc.abs(ids.cast(pa.float64()))).as_py()
+    if largest is not None and largest > 2**bits:
+        msg = (
+            f"{where}: ids of type {ids.type} are exact up to {2**bits}, got {largest:.0f}; write "
+            "them as integers or text"
+        )
+        raise DataError(msg)
 
 
 def blank(column: Any) -> BoolArray:
@@ -74,7 +91,7 @@ def as_numbers(column: Any, where: str, decimal: str | None = None) -> Float64Ar
         column: [num_rows] array or chunked array.
         where: source and column, for the message.
         decimal: mark of numbers in text, the other one of "." and "," may group thousands; None: a
-            point, and no grouping.
+            point, and no grouping. With one, blanks and apostrophes may group, too.
 
     Raises:
         DataError: if the type is neither numeric nor text.
@@ -89,6 +106,27 @@ def as_numbers(column: Any, where: str, decimal: str | None = None) -> Float64Ar
     return np.asarray(_to_numpy(numbers), dtype=np.float64)
 
 
+def meanings_of_points(column: Any, decimal: str | None) -> set[str]:
+    """What the points in a column's numbers may be, GROUPED, DECIMAL, or both in several numbers.
+
+    Args:
+        column: [num_rows] as the source holds it.
+        decimal: declared mark; with one, and in columns that are not text, nothing is unsure.
+    """
+    kind = column.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if decimal or is_number:
+        return set()
+    column = as_text(column, "")
+    points = pc.match_substring(column, ".")
+    if not pc.any(points).as_py():
+        return set()
+    numbers = pc.utf8_trim_whitespace(column.filter(points))
+    grouped = pc.match_substring_regex(numbers, r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$")
+    found = {True: GROUPED, False: DECIMAL}
+    return {found[value] for value in pc.unique(grouped).to_pylist()}
+
+
 def number_rule(decimal: str | None) -> str:
     """What to do about a number that is not read as one, for a message."""
     if decimal is None:
@@ -100,10 +138,10 @@ def _number_text(text: Any, decimal: str | None) -> Any:
     """Numbers as Arrow reads them; null for anything else."""
     mark = decimal or "."
     if decimal:
-        group = OTHER_MARK[decimal]
-        pattern = rf"^[+-]?[0-9]{{1,3}}(\{group}[0-9]{{3}})+(\{mark}[0-9]*)?$"
+        group = f"[{OTHER_MARK[decimal]}{OTHER_GROUPS}]"
+        pattern = rf"^[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+(\{mark}[0-9]*)?$"
         grouped = pc.match_substring_regex(text, pattern)
-        text = pc.if_else(grouped, pc.replace_substring(text, group, ""), text)
+        text = pc.if_else(grouped, pc.replace_substring_regex(text, group, ""), text)
     pattern = rf"^[+-]?([0-9]+\{mark}?[0-9]*|\{mark}[0-9]+)([eE][+-]?[0-9]+)?$"
     text = pc.if_else(pc.match_substring_regex(text, pattern), text, None)
     if mark == ",":

@@ -18,9 +18,11 @@ ISO_FORM, DAY_FIRST, MONTH_FIRST = "ISO dates", "dates, day first", "dates, mont
 """Names of the forms in which text may hold dates."""
 ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 ZONE = r"\s*(UTC|GMT)$"
+BLANK = "[\\s\u00a0\u202f]"
+"""Unicode's own data of Spanish have one within "p. m.", and browsers one that does not break."""
 CLOCK = (
     r"(?:[ T,]+(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}(?:[.,][0-9]+)?))?"
-    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?$"
+    rf"{BLANK}*(?P<half>[AaPp]\.?{BLANK}?[Mm]\.?)?)?$"
 )
 YEAR_FIRST = r"^(?P<a>[0-9]{4})[-/.](?P<b>[0-9]{1,2})[-/.](?P<c>[0-9]{1,2})" + CLOCK
 YEAR_LAST = r"^(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})[-/.](?P<c>[0-9]{4})" + CLOCK

@@ -11,16 +11,10 @@ import pyarrow as pa
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, SplitConfig
-from twotower.ingest.event_rows import (
-    SIDES,
-    EventRows,
-    Input,
-    Tables,
-    check_rows,
-    convert,
-    read_rows,
-)
+from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
+from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
+from twotower.ingest.ids import null_words, num_alike
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 
@@ -33,19 +27,27 @@ class EventLog:
         files: names of the raw files, in the order of their rows.
         times: how most times are written; None without a time column.
         near_1970: see EventTimes.
+        unused: columns without a role.
+        grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
         why_text: likewise, what makes the ids text where most of them are integers.
+        null_words: likewise, rows of each id that may stand for none.
+        alike: likewise, how many ids differ from another one only in their Unicode form.
     """
 
     files: tuple[str, ...]
     times: str | None
     near_1970: bool
+    unused: Sequence[str]
+    grouped: Sequence[str]
     num_read: int
     dropped: Mapping[str, int]
     ids: Mapping[str, str]
     why_text: Mapping[str, str | None]
+    null_words: Mapping[str, Mapping[str, int]]
+    alike: Mapping[str, int]
 
 
 def load_interactions(
@@ -72,7 +74,7 @@ def load_interactions(
     for label, path in interaction_files(root, data, split):
         source = open_source(path, data, data.interactions.format)
         roles = interaction_roles(source, data, split)
-        inputs.append(Input(source, path.name, roles, label))
+        inputs.append(Input(source, path.relative_to(root).as_posix(), roles, label))
     _check_same_roles(inputs)
     rows = read_rows(inputs, data, tables)
     columns, rules = convert(rows, data, tables)
@@ -91,11 +93,25 @@ def load_interactions(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
+        unused=_unused(inputs),
+        grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
+        null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
+        alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
+
+
+def _unused(inputs: Sequence[Input]) -> Sequence[str]:
+    columns = (
+        column
+        for part in inputs
+        for column in part.source.header
+        if column not in part.roles.values()
+    )
+    return list(dict.fromkeys(columns))
 
 
 def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:

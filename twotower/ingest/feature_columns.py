@@ -1,7 +1,7 @@
 """Declared features: from a table's columns to the numbers that a tower reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,14 @@ from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import FeatureConfig
 from twotower.data.features import KINDS, Cells, Features
-from twotower.ingest.convert import as_numbers, as_text, blank, number_rule
+from twotower.ingest.convert import (
+    GROUPED,
+    as_numbers,
+    as_text,
+    blank,
+    meanings_of_points,
+    number_rule,
+)
 from twotower.ingest.row_check import RowCheck
 
 LARGEST = 1e30
@@ -25,14 +32,16 @@ class RawFeature:
     Attributes:
         kind: a row of `KINDS`.
         values: [num_rows] as `Feature.encode` takes them.
+        grouped: whether points in numbers may be between thousands.
     """
 
     kind: str
     values: pa.ChunkedArray
+    grouped: bool = False
 
     def filter(self, rows: BoolArray) -> "RawFeature":
         """The rows where `rows` is true."""
-        return RawFeature(self.kind, self.values.filter(pa.array(rows)))
+        return replace(self, values=self.values.filter(pa.array(rows)))
 
 
 def read_feature(
@@ -66,6 +75,7 @@ def read_feature(
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:
             values = _numbers(column, name, config.kind, check, where=where, decimal=decimal)
+            return RawFeature(config.kind, values, meanings_of_points(column, decimal) == {GROUPED})
     return RawFeature(config.kind, values)
 
 

@@ -1,10 +1,12 @@
 """Ids of users or items: integers or text, decided once for table and interactions."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -12,9 +14,15 @@ from numpy.typing import NDArray
 from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
 from twotower.data.id_text import IdText
+from twotower.ingest.codes import Codes
+from twotower.ingest.convert import as_ids
+from twotower.ingest.sources.source import Source
 
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
+
+NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
+"""What exports write where there is no value, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,25 @@ class RawIds:
     typed: bool
     where: str
     headers: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, source: Source, name: str) -> "RawIds":
+        """The ids of a whole column.
+
+        Args:
+            column: [num_rows] of any type.
+            source: of the column.
+            name: of the column.
+
+        Raises:
+            DataError: if the type is not one of ids.
+        """
+        codes = Codes()
+        where = f"{source.name}: column {name!r}"
+        for chunk in column.chunks:
+            codes.add(as_ids(chunk, where))
+        headers = [name] if source.has_header else []
+        return cls(*codes.finish(), source.typed, where, headers)
 
     @property
     def are_integers(self) -> bool:
@@ -58,19 +85,20 @@ class RawIds:
             return None
         return int(np.argmax(is_text))
 
-    def settle(self, *, integers: bool, text: IdText) -> "Ids":
+    def settle(self, *, integers: bool, text: IdText | None) -> "Ids":
         """The ids, all of one type.
 
         Args:
             integers: whether they are to be integers; otherwise text.
-            text: how text is written.
+            text: how text is written; None: as it is.
         """
         values = self.values
         if pa.types.is_integer(values.type):
             return Ids(values if integers else values.cast(pa.string()), self)
-        values = text.column(values)
-        values = pc.if_else(pc.equal(values, ""), None, values)
-        return Ids(_as_integers(values) if integers else values, self)
+        if integers:
+            return Ids(_as_integers(IdText().column(values)), self)
+        values = text.column(values) if text else values
+        return Ids(pc.if_else(pc.equal(values, ""), None, values), self)
 
 
 @dataclass(frozen=True)
@@ -120,6 +148,23 @@ def describe_ids(ids: pa.Array) -> str:
         return f"integers such as {ids[0].as_py()}"
     not_integers = ids.filter(_as_integers(ids).is_null())
     return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
+
+
+def null_words(ids: pd.Series) -> dict[str, int]:
+    """Rows of each id, integer or text, that may stand for none."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return {}
+    counts = ids.value_counts()
+    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
+    return {str(word): int(count) for word, count in sorted(words.items())}
+
+
+def num_alike(ids: pd.Series) -> int:
+    """Number of ids that are another one but for the Unicode form of letters with accents."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return 0
+    texts = [text for text in ids.unique() if not text.isascii()]
+    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
 
 
 def choose_integers(raw: RawIds, id_type: str, key: str, table: Ids | None = None) -> bool:

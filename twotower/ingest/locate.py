@@ -9,7 +9,6 @@ from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.open_file import part_files
 from twotower.ingest.recognised_names import (
-    FILES,
     find_column,
     find_file,
     listing,
@@ -18,6 +17,7 @@ from twotower.ingest.recognised_names import (
     require_column,
 )
 from twotower.ingest.sources.source import Source
+from twotower.ingest.usual_names import FILES
 
 
 def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[tuple[int, Path]]:
@@ -84,4 +84,11 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
             roles[role] = column
     if SPLIT_STRATEGIES[split.strategy].is_given and split.column:
         roles["split"] = named_column(source, split.column, "split.column")
+    for role, column in roles.items():
+        if column in source.values_in_header:
+            msg = (
+                f"{source.name}: is there a header? The {role} column {column!r} has a value for "
+                "its name; if so, set data.header: false, and give the columns by their position"
+            )
+            raise DataError(msg)
     return roles

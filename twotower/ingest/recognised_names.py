@@ -1,58 +1,64 @@
-"""The usual English and Spanish names of files, columns, features and events.
+"""Finds files, columns, features and events by their usual names.
 
 A name in params.yaml is used as it is. Only if it is null are the usual names tried, ignoring case,
-accents, and whether words are joined by _, - or a space; two candidates are an error, because a
-guess could be wrong.
+accents, and how words are joined; two candidates are an error, because a guess could be wrong.
 """
 
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from twotower.common.errors import DataError
 from twotower.config.data import FORMATS
 from twotower.ingest.open_file import part_files
 from twotower.ingest.sources.source import Source
+from twotower.ingest.usual_names import (
+    COLUMNS,
+    EVENTS,
+    FEATURES,
+    FILES,
+    WIDER_FILES,
+    column_tiers,
+    table_tiers,
+)
 
-FILES = {
-    "interactions": ("interactions", "interacciones"),
-    "users": ("users", "usuarios"),
-    "items": ("items", "products", "productos", "articulos"),
-}
-COLUMNS = {
-    "user": ("user_id", "usuario_id", "id_usuario", "user", "usuario"),
-    "item": ("item_id", "product_id", "producto_id", "articulo_id", "id_item", "id_producto",
-             "id_articulo", "item", "product", "producto", "articulo"),
-    "timestamp": ("timestamp", "datetime", "date", "time", "fecha", "fecha_hora", "hora"),
-    "event": ("event", "event_type", "interaction_type", "evento", "tipo_evento",
-              "tipo_interaccion"),
-    "weight": ("weight", "rating", "score", "peso", "puntuacion", "valoracion"),
-}  # fmt: skip
-FEATURES = (
-    ("category", "categoria"),
-    ("price", "precio"),
-    ("city", "ciudad"),
-    ("country", "pais"),
-    ("age", "edad"),
-    ("brand", "marca"),
-)
-EVENTS = (
-    ("view", "visto", "vista", "ver"),
-    ("click", "clic"),
-    ("cart", "add_to_cart", "carrito", "agregado_al_carrito"),
-    ("purchase", "buy", "compra", "comprado"),
-)
+T = TypeVar("T")
+CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word begins in camelCase, as in userId and IDUsuario."""
+TYPE = re.compile(r":(token|token_seq|float|float_seq)$")
+"""What RecBole's headers append to a name."""
 
 
 def normalise(name: str) -> str:
-    """The name without case, accents and joining characters: " Puntuación" → "puntuacion"."""
-    decomposed = unicodedata.normalize("NFKD", name.strip().casefold())
+    """The name in small letters, without accents, its words joined by _.
+
+    " Puntuación" → "puntuacion", "User-ID" and "userId" → "user_id".
+    """
+    words = CAPITAL.sub("_", TYPE.sub("", name.strip()))
+    decomposed = unicodedata.normalize("NFKD", words.casefold())
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return plain.replace("-", "_").replace(" ", "_")
+    return re.sub("[-_ ]+", "_", plain)
+
+
+def is_named(name: str, usual: tuple[str, ...]) -> bool:
+    """Whether a name is one of the usual ones, however it joins its words: itemid is item_id."""
+    return _letters(normalise(name)) in _all_letters(usual)
+
+
+@lru_cache
+def _all_letters(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_letters, names))
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "")
 
 
 def find_file(root: Path, role: str, configured: str | None) -> Path | None:
-    """Path of the interactions, users or items file; None if there is none.
+    """Path of the interactions, users or items file, or folder of part files; None if none.
 
     Args:
         root: folder of the raw files.
@@ -64,16 +70,31 @@ def find_file(root: Path, role: str, configured: str | None) -> Path | None:
     """
     if configured is not None:
         return named_file(root, configured, f"data.{role}.file") if configured else None
-    extensions = [extension for row in FORMATS.values() for extension in row.extensions]
-    names = {stem + extension for stem in FILES[role] for extension in extensions}
-    matches = sorted(
-        path for path in root.iterdir() if normalise(path.name).removesuffix(".gz") in names
+    paths = sorted(root.iterdir())
+    matches = _first_tier(
+        (path for path in paths if is_folder == path.is_dir() and is_named(stem_of(path), names))
+        for names in (FILES[role], WIDER_FILES[role])
+        for is_folder in (False, True)
     )
     if len(matches) > 1:
         candidates = ", ".join(path.name for path in matches)
         msg = f"{root}: more than one {role} file: {candidates}; set data.{role}.file"
         raise DataError(msg)
     return matches[0] if matches else None
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file without the extension of its format and .gz; "" for other extensions.
+
+    A folder has its own name if its files have such extensions: then they are part files.
+    """
+    if path.is_dir():
+        parts = part_files(path)
+        return path.name if parts and all(map(stem_of, parts)) else ""
+    name = path.name.removesuffix(".gz").removesuffix(".GZ")
+    extension = Path(name).suffix
+    known = {extension for row in FORMATS.values() for extension in row.extensions}
+    return name.removesuffix(extension) if extension.lower() in known else ""
 
 
 def named_file(root: Path, name: str, parameter: str) -> Path:
@@ -101,7 +122,7 @@ def find_column(source: Source, role: str, configured: str | None, parameter: st
 
     Args:
         source: of the column.
-        role: a key of COLUMNS.
+        role: a key of COLUMNS in usual_names.py.
         configured: its name in params.yaml; None: recognised; "": none.
         parameter: the key of params.yaml that names it, for messages.
 
@@ -110,7 +131,7 @@ def find_column(source: Source, role: str, configured: str | None, parameter: st
     """
     if configured is not None:
         return named_column(source, configured, parameter) if configured else None
-    return _only(source, COLUMNS[role], role, parameter)
+    return _only(source, column_tiers(role), role, parameter)
 
 
 def require_column(source: Source, role: str, configured: str | None, parameter: str) -> str:
@@ -122,6 +143,32 @@ def require_column(source: Source, role: str, configured: str | None, parameter:
     column = find_column(source, role, configured, parameter)
     if column is None:
         msg = f"{source.name}: cannot find the {role} column; set {parameter}; {columns_of(source)}"
+        raise DataError(msg)
+    return column
+
+
+def require_id(source: Source, role: str, configured: str | None) -> str:
+    """Name of the column of ids in a table.
+
+    Args:
+        source: the table.
+        role: "users" or "items".
+        configured: the column's name in params.yaml; None: recognised.
+
+    Raises:
+        DataError: if a configured column is missing, or not exactly one is recognised.
+    """
+    parameter = f"data.{role}.id"
+    if configured is not None:
+        return named_column(source, configured, parameter)
+    singular = role.removesuffix("s")
+    column = _only(source, table_tiers(singular), "id", parameter)
+    if column is None:
+        usual = ", ".join(COLUMNS[singular][:3])
+        msg = (
+            f"{source.name}: cannot find the id column ({usual}, …); set {parameter}; "
+            f"{columns_of(source)}"
+        )
         raise DataError(msg)
     return column
 
@@ -154,10 +201,8 @@ def find_feature(
     """
     if feature in source.header:
         return feature
-    names = next(
-        (group for group in FEATURES if normalise(feature) in group), (normalise(feature),)
-    )
-    column = _only(source, names, f"feature {feature!r}", parameter)
+    names = next((group for group in FEATURES if is_named(feature, group)), (normalise(feature),))
+    column = _only(source, [names], f"feature {feature!r}", parameter)
     if column is None and not optional:
         msg = f"{source.name}: no column for feature {feature!r} ({parameter}); "
         raise DataError(msg + columns_of(source))
@@ -177,14 +222,17 @@ def event_weights(events: Sequence[str], configured: Mapping[str, float]) -> lis
 def _event_weight(event: str, configured: Mapping[str, float]) -> float | None:
     if event in configured:
         return configured[event]
-    name = normalise(event)
-    names = next((group for group in EVENTS if name in group), (name,))
-    matches = [weight for key, weight in configured.items() if normalise(key) in names]
+    names = next((group for group in EVENTS if is_named(event, group)), (normalise(event),))
+    matches = [weight for key, weight in configured.items() if is_named(key, names)]
     return matches[0] if len(matches) == 1 else None
 
 
-def _only(source: Source, names: Sequence[str], what: str, parameter: str) -> str | None:
-    matches = [column for column in source.header if normalise(column) in names]
+def _only(
+    source: Source, tiers: Iterable[tuple[str, ...]], what: str, parameter: str
+) -> str | None:
+    matches = _first_tier(
+        (column for column in source.header if is_named(column, names)) for names in tiers
+    )
     if len(matches) > 1:
         candidates = _join(matches)
         msg = f"{source.name}: more than one {what} column: {candidates}; set {parameter}"
@@ -192,11 +240,18 @@ def _only(source: Source, names: Sequence[str], what: str, parameter: str) -> st
     return matches[0] if matches else None
 
 
+def _first_tier(tiers: Iterable[Iterable[T]]) -> list[T]:
+    """The candidates of the first tier that has any."""
+    return next(filter(None, map(list, tiers)), [])
+
+
 def columns_of(source: Source) -> str:
     """The column names, for a message."""
     text = f"available columns: {_join(source.header)}"
-    only = len(source.header) == 1 and not source.typed
-    return text + (" (only one; check data.separator)" if only else "")
+    if source.values_in_header:
+        text += " (is there a header? If these are data, set data.header: false)"
+    few = {1: "one", 2: "two"}.get(len(source.header)) if not source.typed else None
+    return text + (f" (only {few}; check data.separator)" if few else "")
 
 
 def _join(names: Sequence[str], limit: int = 20) -> str:

@@ -1,6 +1,6 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,19 +87,44 @@ def summary(report: Mapping[str, Any]) -> str:
 
 
 def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
-    """How ids and times were read, where a reader may have meant something else."""
-    for side, why in source["why_text"].items():
-        if why is not None:
-            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    """What was read in one of several ways, where a reader may have meant another."""
+    yield from _of_ids(source)
+    if source["grouped_numbers"]:
+        names = ", ".join(source["grouped_numbers"])
+        yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
+    if source["unused_columns"]:
+        yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
     if source["order"] == "file":
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
         yield (
-            "times are within days of 1970-01-01: unless they are places in an order, set "
+            "times are before 1980, if they are seconds: unless they are places in an order, set "
             "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
         )
     elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
         yield f"times are read as {source['times']}"
+
+
+def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
+    for side, why in source["why_text"].items():
+        if why is not None:
+            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    for side, words in source["null_words"].items():
+        for word, count in words.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+    for side, count in source["alike"].items():
+        if count:
+            ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
+            yield f"{ids} like another one: data.unicode: nfc makes them one"
+
+
+def _names(columns: Sequence[str]) -> str:
+    """The first names, each on one line."""
+    shown = ", ".join(
+        repr(name) if name != name.strip() or not name else name for name in columns[:10]
+    )
+    return " ".join(shown.split()) + (", …" if len(columns) > 10 else "")
 
 
 def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -147,7 +172,17 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "times_near_1970": log.near_1970,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
+        "null_words": {side: dict(words) for side, words in log.null_words.items()},
+        "alike": dict(log.alike),
+        "unused_columns": list(log.unused),
+        "grouped_numbers": _grouped(log, tables),
     }
+
+
+def _grouped(log: EventLog, tables: Mapping[str, SideTable | None]) -> list[str]:
+    """Columns and features of numbers whose points may be between thousands."""
+    features = (table.features.items() for table in tables.values() if table)
+    return [*log.grouped, *(name for rows in features for name, raw in rows if raw.grouped)]
 
 
 def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:

@@ -89,8 +89,7 @@ class RowCheck:
                 f"{place} ({fields} fields)"
                 for place, fields in islice(self._source.ragged(), SHOWN)
             ]
-            fields = len(self._source.header)
-            rule = f"every row must have {fields} fields, like the first"
+            rule = f"every row must have {self._source.num_fields} fields, like the first"
             raise self._error(rule, count, shown)
         self.dropped["wrong_number_of_fields"] += count
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
@@ -15,24 +16,18 @@ from twotower.data.features import Features
 from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
-from twotower.ingest.codes import Codes
-from twotower.ingest.convert import as_ids
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
 from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.open_file import open_source
 from twotower.ingest.recognised_names import (
-    COLUMNS,
-    FILES,
-    columns_of,
-    find_column,
     find_feature,
     find_file,
-    named_column,
-    normalise,
+    require_id,
 )
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
 from twotower.ingest.titles import read_titles
+from twotower.ingest.usual_names import FILES
 
 
 @dataclass(frozen=True)
@@ -89,15 +84,19 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         _require_no_features(root, role, table_config)
         return None
     source = open_source(path, config, table_config.format)
-    id_name = _id_column(source, role, table_config.id)
+    id_name = require_id(source, role, table_config.id)
     names = _feature_columns(source, role, table_config)
     title = _title_column(source, table_config)
     wanted = [id_name, *names.values(), *([title] if title else [])]
     table = source.read(list(dict.fromkeys(wanted)))
     check = RowCheck(source, table.num_rows, config)
+    if source.has_header:
+        ok = ~_repeats_header(table)
+        expected = "must not be the header again"
+        check.require(ok, rule="repeated_header", column=id_name, expected=expected)
     where = f"{source.name}: column"
     ids = _read_ids(source, table[id_name], id_name, config, role)
-    _check_ids(ids, id_name, check, table_config.id_type)
+    _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
     features = {
         feature: read_feature(
             table[name],
@@ -173,30 +172,20 @@ def _title_column(source: Source, config: TableConfig) -> str | None:
     return title if title in source.header else None
 
 
-def _id_column(source: Source, role: str, configured: str | None) -> str:
-    parameter = f"data.{role}.id"
-    if configured is not None:
-        return named_column(source, configured, parameter)
-    column = find_column(source, role.removesuffix("s"), None, parameter)
-    column = column or next((name for name in source.header if normalise(name) == "id"), None)
-    if column is None:
-        usual = ", ".join(COLUMNS[role.removesuffix("s")][:3])
-        msg = (
-            f"{source.name}: cannot find the id column ({usual}, …); set {parameter}; "
-            f"{columns_of(source)}"
-        )
-        raise DataError(msg)
-    return column
+def _repeats_header(table: pa.Table) -> BoolArray:
+    """[num_rows] whether every cell is the name of its column: files were put together."""
+    repeats = np.ones(table.num_rows, dtype=bool)
+    for name in table.column_names:
+        if pa.types.is_string(table[name].type):
+            same = pc.equal(pc.utf8_trim_whitespace(table[name]), name.strip())
+            repeats &= pc.fill_null(same, fill_value=False).to_numpy()
+    return repeats
 
 
 def _read_ids(
     source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
 ) -> Ids:
-    codes = Codes()
-    where = f"{source.name}: column {name!r}"
-    for chunk in column.chunks:
-        codes.add(as_ids(chunk, where))
-    raw = RawIds(*codes.finish(), source.typed, where, [name] if source.has_header else [])
+    raw = RawIds.of(column, source, name)
     key = f"data.{role}.id_type"
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))
@@ -210,13 +199,13 @@ def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
     return f"{ids.values[position].as_py()!r} ({file}, {source.place(row)})"
 
 
-def _check_ids(ids: Ids, name: str, check: RowCheck, id_type: str) -> None:
+def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:
     check.require(~ids.blank, rule="blank_id", column=name, expected="must not be blank")
     check.require(
         ids.present,
         rule="bad_id",
         column=name,
-        expected=f"must be an integer (id_type: {id_type})",
+        expected=f"must be an integer ({key})",
     )
     # Of the rows with one id, the first that is valid so far is kept.
     repeated = np.zeros(len(check.valid), dtype=bool)

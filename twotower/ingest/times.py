@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
-from twotower.common.units import DAY
 from twotower.config.data import TIME_UNITS, InteractionsConfig, TimeUnit
 from twotower.ingest.convert import as_numbers, as_text
 from twotower.ingest.dates import (
@@ -28,8 +27,10 @@ from twotower.ingest.dates import (
 RECENT = (315_532_800, 4_102_444_800)
 """1980 and 2100: times of events in seconds; in milliseconds and so on they are as far apart as
 the units, so that the size of a number tells its unit."""
-NEAR_1970 = 7 * DAY
-KEYS = "data.interactions.time_format and time_unit settle how times are written"
+KEYS = (
+    "data.interactions.time_format and time_unit (for numbers such as 45321,5 also data.decimal) "
+    "settle how times are written"
+)
 RULE = f"must be a time between 1900 and 2199, written as in most rows ({{form}}); {KEYS}"
 DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Dates without punctuation, by their number of digits."""
@@ -74,8 +75,8 @@ class EventTimes:
         seconds: [num_rows] since 1970, UTC, to the microsecond; 0 where invalid.
         valid: [num_rows] whether the value is a time between 1900 and 2199 and written as most are.
         form: how most are written, in words.
-        near_1970: whether numbers were taken for seconds and all lie within days of 1970, as places
-            in an order do, and years, and days of a spreadsheet.
+        near_1970: whether numbers were taken for seconds and all lie before 1980, as places in an
+            order do, years, days of a spreadsheet, minutes since 1970, and times before it.
     """
 
     seconds: Float64Array
@@ -152,7 +153,7 @@ class Times:
 
 def _checked(seconds: Float64Array, form: str, *, declared: bool = True) -> EventTimes:
     valid = (seconds >= FIRST_SECOND) & (seconds < LAST_SECOND + 1)
-    near = not declared and valid.any() and np.abs(seconds[valid]).max() <= NEAR_1970
+    near = not declared and valid.any() and seconds[valid].max() < RECENT[0]
     return EventTimes(np.where(valid, seconds, 0.0), valid, form, bool(near))
 
 
@@ -174,7 +175,9 @@ def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64
         return days, "dates without punctuation"
     if unit is not None or not len(finite):
         unit = unit or TIME_UNITS["s"]
-        return numbers / unit.per_second + unit.origin, unit.plural
+        seconds = numbers / unit.per_second + unit.origin
+        # A spreadsheet writes so few decimals of a day that a second is not exact.
+        return np.round(seconds) if unit.per_second < 1 else seconds, unit.plural
     median = float(np.median(finite))
     for unit in (TIME_UNITS[name] for name in ("ms", "us", "ns")):
         if RECENT[0] <= median / unit.per_second <= RECENT[1]:
@@ -185,15 +188,23 @@ def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64
 
 
 def _digits(numbers: Float64Array, finite: Float64Array) -> Float64Array | None:
-    """Seconds if all numbers are dates such as 20240131 or 20240131235959; else None."""
-    if not len(finite) or (finite % 1).any() or finite.min() <= 0:
+    """Seconds if at least half of the numbers are dates such as 20240131 or 20240131235959.
+
+    NaN for the others: taken for seconds, they would turn all dates into days of 1970.
+    """
+
+    def has(length: int) -> BoolArray:
+        low, high = 10 ** (length - 1), 10**length
+        return np.asarray((numbers >= low) & (numbers < high) & (numbers % 1 == 0), dtype=bool)
+
+    length = max(DIGITS, key=lambda length: np.count_nonzero(has(length)))
+    rows = has(length)
+    if not rows.any():
         return None
-    length = len(str(int(finite.min())))
-    if length not in DIGITS or len(str(int(finite.max()))) != length:
-        return None
-    text = pd.Series(finite.astype(np.int64).astype(str))
+    text = pd.Series(numbers[rows].astype(np.int64).astype(str))
     dates = pd.to_datetime(text, format=DIGITS[length], errors="coerce")
-    seconds = numbers.copy()
-    seconds[np.isfinite(numbers)] = dates.to_numpy("datetime64[s]").astype(np.int64)
-    valid = dates.notna().all() and finite.min() // 10 ** (length - 4) >= 1900
-    return seconds if valid and seconds[np.isfinite(seconds)].max() <= LAST_SECOND else None
+    seconds = np.full(len(numbers), np.nan)
+    stamps = dates.to_numpy("datetime64[s]").astype(np.int64)
+    valid = dates.notna() & (stamps >= FIRST_SECOND) & (stamps <= LAST_SECOND)
+    seconds[rows] = np.where(valid, stamps, np.nan)
+    return seconds if 2 * int(valid.sum()) >= len(finite) else None

@@ -122,4 +122,6 @@ def explain(errors: Any) -> str:
     parts = [part for part in problem["loc"] if part != "body" and "[" not in str(part)]
     where = ".".join(str(part) for part in parts if part not in ("int", "str"))
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if "int" in parts:  # what it says of the first member does not hold for the other
+        message = "must be an integer or a string, whichever the ids of this model are"
     return f"{where}: {message}" if where else message

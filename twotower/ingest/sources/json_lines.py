@@ -15,8 +15,21 @@ from twotower.ingest.sources.raw_text import RawText, blank
 from twotower.ingest.sources.source import Source
 
 BATCH_ROWS = 1 << 16
-HEADER_ROWS = 1000
-"""Objects whose keys are the columns."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        msg = "a key twice"
+        raise ValueError(msg)
+    return row
+
+
+# Numbers stay as they are written: an id may have twenty digits.
+DECODER = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=lambda _: None, object_pairs_hook=_distinct
+)
 
 
 def open_json_lines(path: Path, config: DataConfig) -> Source:
@@ -28,11 +41,13 @@ class JsonLines(Source):
     """One JSON object per line, each with some of the columns as its keys.
 
     Numbers become text as they are written, as in CSV, so that 7 and "7" are one id. A list stays a
-    list where the column has lists.
+    list where the column has lists. NaN and Infinity, which JSON lacks, are null.
     """
 
+    optional_columns = True
+
     def __init__(self, path: Path, config: DataConfig) -> None:
-        """Collect the keys of the first objects.
+        """Collect the keys of all objects, as any of them may be the first with an optional one.
 
         Raises:
             DataError: if the file is damaged, blank or no JSON lines.
@@ -41,7 +56,7 @@ class JsonLines(Source):
         self._text = RawText(path, config.encoding)
         keys: dict[str, None] = {}
         self._lists: set[str] = set()
-        for _, row in islice(self._rows(), HEADER_ROWS):
+        for _, row in self._rows():
             keys |= dict.fromkeys(row)
             self._lists |= {key for key, value in row.items() if isinstance(value, list)}
         if not keys:
@@ -50,7 +65,7 @@ class JsonLines(Source):
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Source.batches; a key that an object lacks is null."""
-        rows = (row for _, row in self._rows())
+        rows = self._rows()
         while chunk := list(islice(rows, BATCH_ROWS)):
             yield pa.record_batch({name: self._column(name, chunk) for name in columns})
 
@@ -60,8 +75,15 @@ class JsonLines(Source):
         numbered = enumerate(line for line, _ in self._rows())
         return [f"line {line}" for row, line in numbered if row in targets]
 
-    def _column(self, name: str, rows: Sequence[dict[str, Any]]) -> pa.Array:
-        values = [row.get(name) for row in rows]
+    def _column(self, name: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> pa.Array:
+        values = [row.get(name) for _, row in rows]
+        for (line, _), value in zip(rows, values, strict=True):
+            if isinstance(value, dict):
+                msg = (
+                    f"{self.name}: line {line}: column {name!r} must be text, a number or a list, "
+                    f"not an object; take a value out of it, e.g. with: jq -c '.{name} |= .[]'"
+                )
+                raise DataError(msg)
         if name not in self._lists:
             return pa.array([_text(value) for value in values], pa.string())
         lists = [value if isinstance(value, list | None) else [value] for value in values]
@@ -75,9 +97,10 @@ class JsonLines(Source):
                 if not content.strip():
                     continue
                 try:
-                    # Numbers stay as they are written: an id may have twenty digits.
-                    row = json.loads(content, parse_int=str, parse_float=str)
-                except ValueError as error:
+                    row = DECODER.decode(content.decode())
+                    if b"\\u" in content:
+                        json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair
+                except (ValueError, RecursionError) as error:
                     raise self._damaged(line, str(error)) from None
                 if not isinstance(row, dict):
                     raise self._damaged(line, "not an object")

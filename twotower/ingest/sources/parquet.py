@@ -24,6 +24,7 @@ class ParquetSource(Source):
     """A Parquet file."""
 
     typed = True
+    optional_columns = True
 
     def __init__(self, path: Path) -> None:
         """Read the schema.

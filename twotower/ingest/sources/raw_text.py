@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,8 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte-order marks, which say more than data.encoding."""
+C1 = re.compile(rb"[\x80-\x9f]")
+"""Control characters in Latin-1, letters and marks such as the euro's in Windows' cp1252."""
 UNIT = b"\x1f"
 """The control character "unit separator", which stands for a separator of several characters."""
 
@@ -107,7 +110,14 @@ class _Utf8(io.RawIOBase):
         self._separator = separator
         self._file = _open(path)
         self._decoder: Any = codecs.getincrementaldecoder(encoding)()
-        self._is_utf8 = codecs.lookup(encoding).name in ("utf-8", "ascii")
+        name = codecs.lookup(encoding).name
+        self._is_utf8 = name in ("utf-8", "ascii")
+        self._is_latin_1 = name == "iso8859-1"
+        # Any bytes are text in most encodings of one byte a letter: UTF-8, too, but other text.
+        self._other: Any = (
+            None if name.startswith("utf") else codecs.getincrementaldecoder("utf-8")()
+        )
+        self._is_ascii = True
         self._num_bytes = self._num_lines = 0
         self._ready = b""
         self._held_back = b""
@@ -131,16 +141,35 @@ class _Utf8(io.RawIOBase):
     def _next(self) -> bytes:
         raw = _read(self._file, self._path, CHUNK)
         self._last = not raw
+        if self._other is not None:
+            self._check_not_utf8(raw)
         clean = self._clean(self._decode(raw))
         self._num_bytes += len(raw)
         self._num_lines += clean.count(b"\n")
         return clean
+
+    def _check_not_utf8(self, raw: bytes) -> None:
+        self._is_ascii = self._is_ascii and raw.isascii()
+        try:
+            self._other.decode(raw, final=self._last)
+        except UnicodeDecodeError:
+            self._other = None
+            return
+        if self._last and not self._is_ascii:
+            msg = (
+                f"{self._path}: is UTF-8, not {self._encoding}; set data.encoding: utf-8 (if "
+                "other files are not, give this one a byte-order mark)"
+            )
+            raise DataError(msg)
 
     def _decode(self, raw: bytes) -> bytes:
         pending = self._decoder.getstate()[0]
         if self._is_utf8 and not pending and not self._first and raw.isascii():
             return raw
         try:
+            if self._is_latin_1 and (control := C1.search(raw)):
+                start, stop = control.span()
+                raise UnicodeDecodeError(self._encoding, raw, start, stop, "control character")
             text = self._decoder.decode(raw, final=self._last)
             if self._first and text:
                 text, self._first = text.removeprefix("\ufeff"), False
@@ -194,12 +223,13 @@ class _Utf8(io.RawIOBase):
         return DataError(
             f"{self._path}: line {self._line(before.encode())}: byte "
             f"0x{error.object[error.start]:02x} at offset {offset} is not valid {self._encoding}; "
-            "set data.encoding to the encoding of the file (e.g. latin-1)"
+            "set data.encoding to the encoding of the file (e.g. cp1252)"
         )
 
     def _line(self, before: bytes) -> int:
         """Line that follows the text before it, in the current chunk."""
-        return self._num_lines + before.replace(b"\r\n", b"\n").count(b"\n") + 1
+        unix = before.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return self._num_lines + unix.count(b"\n") + 1
 
 
 def _begins(path: Path, size: int) -> bytes:

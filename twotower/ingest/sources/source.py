@@ -10,6 +10,9 @@ import pyarrow as pa
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 
+FIRST_ROWS = "; if first rows are data, set data.header: false"
+"""For messages about names that may be none."""
+
 
 class Source(ABC):
     """Raw data whose column names are known and whose columns are read on request.
@@ -18,11 +21,16 @@ class Source(ABC):
         name: what messages call it; for a file, its path as the user wrote it.
         header: distinct column names.
         typed: whether the source itself says what is a number and what is text (Parquet does).
+        num_fields: of a row.
+        values_in_header: column names that look like data, as those of a file without a header do.
+        optional_columns: whether a part may lack a column that another has.
         has_header: whether the names are a row of the data, which may be repeated further down.
         num_ragged: rows that the last pass left out for their number of fields.
     """
 
     typed = False
+    values_in_header: frozenset[str] = frozenset()
+    optional_columns = False
     has_header = False
 
     def __init__(self, name: str, header: Sequence[str]) -> None:
@@ -33,27 +41,38 @@ class Source(ABC):
         """
         self.name = name
         self.header = tuple(header)
+        self.num_fields = len(header)
         self.num_ragged = 0
         repeated = sorted({column for column in header if header.count(column) > 1})
         if repeated:
             names = ", ".join(repr(column) for column in repeated)
             msg = f"{name}: duplicate column names in the header: {names}"
-            raise DataError(msg)
+            raise DataError(msg if self.typed else msg + FIRST_ROWS)
 
     @abstractmethod
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """One pass over the named columns (distinct), some rows at a time, in order.
+
+        Types may differ: a part file without any value may have integers, and another one floats.
 
         Raises:
             DataError: if the data is damaged.
         """
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """The named columns (distinct), whole."""
-        batches = list(self.batches(columns))
-        if not batches:
+        """The named columns (distinct), whole.
+
+        Raises:
+            DataError: if the data is damaged, or has text here and numbers there.
+        """
+        tables = [pa.Table.from_batches([batch]) for batch in self.batches(columns)]
+        if not tables:
             return pa.table({name: pa.array([], pa.string()) for name in columns})
-        return pa.Table.from_batches(batches)
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except pa.ArrowException as error:
+            msg = f"{self.name}: the parts have different types: {' '.join(str(error).split())}"
+            raise DataError(msg) from None
 
     def cells(self, column: str, rows: Int64Array) -> list[Any]:
         """Values of a column in the rows `rows` (ascending), from another pass."""

@@ -15,11 +15,14 @@ from pyarrow import csv as arrow_csv
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
+from twotower.ingest.sources.quotes import badly_quoted, has_odd_quote
 from twotower.ingest.sources.raw_text import UNIT, RawText, blank
 from twotower.ingest.sources.source import Source
 
 BLOCK_BYTES = 1 << 24
 """Bytes parsed at once; no row may be longer."""
+SEPARATOR_LINE = re.compile(rb"sep=(.)\n?")
+"""By this first line, which is no header, spreadsheets know the separator."""
 VALUE = re.compile(r"\s*[+-]?[0-9][0-9.,:/T Z+-]*\s*")
 """A number or a date: no column has such a name."""
 csv.field_size_limit(BLOCK_BYTES)  # Python's own limit is 128 KiB
@@ -51,7 +54,10 @@ class TextSource(Source):
                 looks like a row of data.
         """
         self.name = str(path)
-        self._separator = config.separator or separator
+        with RawText(path, config.encoding).open() as text:
+            declared = SEPARATOR_LINE.fullmatch(text.readline(10))
+        self._skipped = 1 if declared else 0
+        self._separator = config.separator or (declared[1].decode() if declared else separator)
         self._delimiter = self._separator if len(self._separator) == 1 else UNIT.decode()
         self._text = RawText(path, config.encoding, self._separator)
         if all(not cell.strip() for _, row in self._rows() for cell in row):  # ends at the first
@@ -61,14 +67,15 @@ class TextSource(Source):
         self.has_header = config.header
         first = next(rows, (None, []))[0] if config.header else line
         rows.close()
+        header = [name.strip() for name in header]
         if config.header:
             self._check_header(header)
         else:
             header = [str(number + 1) for number in range(len(header))]
         super().__init__(self.name, header)
+        if config.header:
+            self.values_in_header = frozenset(filter(VALUE.fullmatch, header))
         self._first_line = first
-        self._num_lines = 0
-        self._has_quotes = False
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Source.batches; cells are strings, an empty cell is an empty string."""
@@ -80,13 +87,15 @@ class TextSource(Source):
         with self._text.open() as text:
             for _ in range(self._first_line - 1):
                 text.readline()
-            counted = _Counted(text)
+            counted = _Counted(text, self._delimiter.encode())
             for batch in self._parse(counted, columns, ragged):
                 num_rows += len(batch)
                 yield batch
         self.num_ragged = len(ragged)
         if counted.has_quotes and num_rows + len(ragged) < counted.num_lines:
             self._check_quotes()
+        if counted.has_odd_quotes:
+            self._check_enclosed(columns)
 
     def places(self, rows: Int64Array) -> list[str]:
         """See Source.places; a row of several lines has its first line."""
@@ -105,7 +114,7 @@ class TextSource(Source):
 
     def _check_header(self, header: Sequence[str]) -> None:
         if all(VALUE.fullmatch(cell) for cell in header):
-            shown = ", ".join(cell.strip() for cell in header[:5])
+            shown = ", ".join(header[:5])
             msg = (
                 f"{self.name}: is there a header? The first row looks like data ({shown}); if so, "
                 "set data.header: false, and give the columns by their position, from 1"
@@ -157,6 +166,23 @@ class TextSource(Source):
         for _ in self._rows(strict=True):
             pass
 
+    def _check_enclosed(self, columns: Sequence[str]) -> None:
+        """Refuse fields that are read without the quotation marks in them, or with those around.
+
+        Raises:
+            DataError: naming the line.
+        """
+        with self._text.open() as text:
+            lines = io.TextIOWrapper(text, encoding="utf-8", newline="\n")
+            bad = badly_quoted(lines, self._delimiter, self.header, columns)
+            for line, column, field in bad:
+                msg = (
+                    f"{self.name}: line {line}: column {column!r}: stray quotation mark in "
+                    f"{field!r}; enclose the whole field, without blanks before it, and double "
+                    "the marks inside"
+                )
+                raise DataError(msg)
+
     def _rows(self, *, strict: bool = False) -> Generator[tuple[int, list[str]]]:
         """(line where it starts, fields) of every row that is not an empty line."""
         with self._text.open() as text:
@@ -165,7 +191,7 @@ class TextSource(Source):
             start = 1
             try:
                 for row in reader:
-                    if row:
+                    if row and start > self._skipped:
                         yield start, row
                     start = reader.line_num + 1
             except csv.Error as error:
@@ -183,12 +209,13 @@ class TextSource(Source):
 
 
 class _Counted(io.RawIOBase):
-    """Passes a stream on and counts its lines."""
+    """Passes a stream on, counts its lines and looks for quotation marks."""
 
-    def __init__(self, text: IO[bytes]) -> None:
+    def __init__(self, text: IO[bytes], separator: bytes) -> None:
         self._text = text
+        self._separator = separator
         self.num_lines = 0
-        self.has_quotes = False
+        self.has_quotes = self.has_odd_quotes = False
         self._last = b"\n"
 
     def readable(self) -> bool:
@@ -198,7 +225,9 @@ class _Counted(io.RawIOBase):
         data = self._text.read(size)
         if data:
             self.num_lines += data.count(b"\n")
-            self.has_quotes = self.has_quotes or b'"' in data
+            if b'"' in data:
+                self.has_quotes = True
+                self.has_odd_quotes |= has_odd_quote(data, self._separator, self._last)
             self._last = data[-1:]
         elif self._last != b"\n":
             self.num_lines, self._last = self.num_lines + 1, b"\n"

@@ -1,0 +1,90 @@
+import math
+
+import pyarrow as pa
+import pytest
+
+from tests.inspection.columns import column
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal"),
+    [
+        (["1,5", "2,25", "3"], ","),
+        (["1.234,56", "12,5"], ","),
+        (["1.5", "2"], "."),
+        (["1,234", "1,234,567.5"], "."),
+        (["1,234", "5,678"], "."),  # three digits each: thousands, as nobody measures like that
+        (["1", "2"], None),
+        (["1,5", "red", "blue"], None),
+        (["a,b"], None),
+    ],
+)
+def test_decimal_mark(values: list[str], decimal: str | None) -> None:
+    assert column(values).decimal == decimal
+
+
+def test_groups() -> None:
+    assert column(["1,234", "5"]).has_groups
+    assert not column(["1234.5", "5"]).has_groups
+
+
+def test_counts_of_trimmed_values() -> None:
+    made = column([" a", "b", "a", "", None, "  "])
+    assert made.counts == {"a": 2, "b": 1}
+    assert made.share_filled == pytest.approx(3 / 6)
+    assert made.share_distinct == pytest.approx(2 / 3)
+
+
+def test_lists_and_nested_values() -> None:
+    lists = column([["x", "y"], [], None, ["x"]])
+    assert lists.counts == {"x": 2, "y": 1}
+    assert lists.share_filled == 3 / 4
+    assert column([{"a": 1}]).is_nested
+    assert column([{"a": 1}]).counts == {}
+    assert column([[{"a": 1}]]).counts == {}
+
+
+def test_numbers() -> None:
+    made = column(["1.234,5", "x", "2"])
+    assert [str(number) for number in made.numbers(",")] == ["1234.5", "nan", "2.0"]
+    assert made.first_text(",") == "x"
+    assert math.isclose(made.share_numeric(","), 2 / 3)
+    assert column([1.5, None]).share_numeric(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "share"), [(["1", "7.0"], 1), (["007", "7"], 0.5), (["+5", "x"], 0)]
+)
+def test_integer_ids(values: list[str], share: float) -> None:
+    assert column(values).share_canonical == share
+
+
+def test_the_odd_one_out() -> None:
+    assert column(["1", "guest", "2"]).first_other == "guest"
+
+
+@pytest.mark.parametrize(
+    ("value", "personal"),
+    [
+        ("ana@example.com", True), ("+34 600 11 22 33", True), ("600 112 233", True),
+        ("(555) 123-4567", True), ("03.01.2025", False), ("2025-01-03", False),
+        ("8412345678901", False), ("SKU-1", False), ("1234567890.1700000000", False),
+    ],
+)  # fmt: skip
+def test_personal_data(value: str, personal: bool) -> None:
+    assert column([value]).is_personal == personal
+
+
+@pytest.mark.parametrize(
+    ("values", "are"),
+    [(["0", "1", "2"], True), ([1, 2, 3], True), (["1", "3", "2"], False), (["7", "8"], False),
+     (["1", "", "2"], False), (["a"], False)],
+)  # fmt: skip
+def test_numbers_of_the_rows(values: list[str], are: bool) -> None:
+    assert column(values).numbers_rows == are
+
+
+def test_types_of_times() -> None:
+    assert column([0], kind=pa.timestamp("s")).is_time
+    assert column([0], kind=pa.date32()).is_time
+    assert not column(["2024-01-01"]).is_time

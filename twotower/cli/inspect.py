@@ -1,0 +1,46 @@
+"""`twotower inspect`: looks at a folder of exports and writes the section that reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+from twotower.cli.params_file import read_commented, section_text, write_sections
+from twotower.common.paths import PARAMS
+
+
+@app.command(
+    epilog=examples("twotower inspect my/exports", "twotower inspect my/exports --print"),
+)
+def inspect(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of raw files.")],
+    show: Annotated[
+        bool, typer.Option("--print", help="Only show the section; change no file.")
+    ] = False,
+    params: Annotated[Path, typer.Option(help="File to change.")] = PARAMS,
+) -> None:
+    """Find out what a folder of exports holds, and write that into params.yaml.
+
+    Which file is what, how text and times are written, which column is what, types of events and
+    side features, and what is not sure. All keys of `data` that concern files are replaced;
+    comments and all other keys stay. Only the beginning of large files is read.
+    """
+    from twotower.config import load_config
+    from twotower.data.splits import SPLIT_STRATEGIES
+    from twotower.inspection.commented_yaml import apply_settings
+    from twotower.inspection.proposal import propose
+    from twotower.inspection.report import report
+
+    config = load_config(params)
+    proposal = propose(folder.expanduser(), config.data)
+    content = read_commented(params)
+    apply_settings(content, "data", proposal.settings)
+    if show:
+        typer.echo(section_text(content, "data"), nl=False)
+        return
+    typer.echo(report(proposal))
+    write_sections(params, content, ["data"], str(params))
+    typer.echo(f"\n{params}: the section data is written; next: twotower check")
+    if SPLIT_STRATEGIES[config.split.strategy].is_given:
+        typer.echo("split.strategy: given is as it was: it must name a split of this folder")

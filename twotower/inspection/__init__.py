@@ -1,0 +1,1 @@
+"""`twotower inspect`: looks at a folder of exports and proposes the `data` section for it."""

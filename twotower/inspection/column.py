@@ -1,0 +1,156 @@
+"""What can be said of a column from its values alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from twotower.common.arrays import Float64Array
+from twotower.ingest.convert import as_numbers, as_text
+from twotower.ingest.ids import INTEGER as INTEGER_ID
+
+INTEGER = r"^-?[0-9]+(\.0+)?$"
+POINT = r"^[+-]?[0-9]+\.([0-9]{1,2}|[0-9]{4,})$"
+COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})$"
+GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
+"""Numbers with a decimal point, with a decimal comma, and with commas between thousands."""
+EMAIL = r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$"
+PHONE = r"^[+(]?[0-9]([ ()/-]{0,2}[0-9]){8,}$"
+"""More digits than a date has, and something between them."""
+ONLY_DIGITS = r"^[0-9]+$"
+ADDRESS = r"^(https?://|www\.|/)\S+$"
+"""A link, or a path to a picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Some rows of a column.
+
+    Attributes:
+        name: in the header, or its position from "1" on.
+        values: [num_rows] as the file's reader gives them.
+    """
+
+    name: str
+    values: pa.ChunkedArray
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether each cell is a list."""
+        return any(
+            is_kind(self.values.type) for is_kind in (pa.types.is_list, pa.types.is_large_list)
+        )
+
+    @cached_property
+    def is_time(self) -> bool:
+        """Whether the file itself says that these are times."""
+        return any(
+            is_kind(self.values.type) for is_kind in (pa.types.is_timestamp, pa.types.is_date)
+        )
+
+    @cached_property
+    def is_nested(self) -> bool:
+        """Whether a cell is a table of its own, or bytes."""
+        return any(is_kind(self.values.type) for is_kind in (pa.types.is_struct, pa.types.is_map))
+
+    @cached_property
+    def filled(self) -> pa.ChunkedArray:
+        """The values that are not blank, as trimmed text; of lists, their parts."""
+        values = pc.list_flatten(self.values) if self.is_list else self.values
+        if self.is_nested or (self.is_list and pa.types.is_nested(values.type)):
+            return pa.chunked_array([pa.array([], pa.string())])
+        text = pc.utf8_trim_whitespace(as_text(values, self.name))
+        return text.filter(pc.not_equal(text, ""))
+
+    @cached_property
+    def share_filled(self) -> float:
+        """Share of the cells that are not blank; 0 without rows."""
+        present = len(self.values) - self.values.null_count if self.is_list else len(self.filled)
+        return present / max(len(self.values), 1)
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How often each value occurs, the most frequent first."""
+        pairs = [(row["values"], row["counts"]) for row in pc.value_counts(self.filled).to_pylist()]
+        return dict(sorted(pairs, key=lambda pair: -pair[1]))
+
+    @cached_property
+    def distinct(self) -> pa.ChunkedArray:
+        """Each value once."""
+        return pa.array(list(self.counts), pa.string())
+
+    @cached_property
+    def share_distinct(self) -> float:
+        """Distinct values, as a share of those that are not blank; 0 without any."""
+        return len(self.counts) / max(len(self.filled), 1)
+
+    def share(self, pattern: str) -> float:
+        """Share of the values that match a regular expression; 0 without any."""
+        if not len(self.filled):
+            return 0.0
+        return float(pc.mean(pc.match_substring_regex(self.filled, pattern)).as_py())
+
+    @cached_property
+    def share_integer(self) -> float:
+        """Share of the values that are whole numbers."""
+        return self.share(INTEGER)
+
+    @cached_property
+    def share_canonical(self) -> float:
+        """Share of the values that the pipeline reads as integer ids: not 007, not +5."""
+        return self.share(INTEGER_ID)
+
+    @cached_property
+    def first_other(self) -> str:
+        """The first value that is no integer id; there must be one."""
+        integers = pc.match_substring_regex(self.filled, INTEGER_ID)
+        return str(self.filled.filter(pc.invert(integers))[0])
+
+    @cached_property
+    def decimal(self) -> str | None:
+        """Mark of the decimals, "." or ",", where the values are numbers that have one."""
+        point, comma, grouped = self.share(POINT), self.share(COMMA), self.share(GROUPED)
+        if comma and comma + self.share(r"^[+-]?[0-9.]+$") > 0.95:
+            return ","
+        if (point or grouped) and grouped + self.share(r"^[+-]?[0-9.]+$") > 0.95:
+            return "."
+        return None
+
+    @cached_property
+    def has_groups(self) -> bool:
+        """Whether commas group thousands."""
+        return self.decimal == "." and self.share(GROUPED) > 0
+
+    def numbers(self, decimal: str | None) -> Float64Array:
+        """The values as numbers, NaN for any that is none."""
+        if not len(self.filled) or self.is_list:
+            return np.full(len(self.filled), np.nan)
+        return as_numbers(self.filled, self.name, decimal)
+
+    def share_numeric(self, decimal: str | None) -> float:
+        """Share of the values that are numbers; 0 without any."""
+        numbers: Any = np.isfinite(self.numbers(decimal))
+        return float(numbers.mean()) if len(numbers) else 0.0
+
+    @cached_property
+    def numbers_rows(self) -> bool:
+        """Whether the values are 0, 1, 2, … or 1, 2, 3, …, as row by row."""
+        if self.share_canonical < 1 or len(self.filled) < len(self.values):
+            return False
+        steps = np.diff(self.numbers(None))
+        return bool((steps == 1).all()) and str(self.filled[0]) in ("0", "1")
+
+    def first_text(self, decimal: str | None) -> str:
+        """The first value that is no number; there must be one."""
+        texts = self.filled.filter(pa.array(np.isnan(self.numbers(decimal))))
+        return str(texts[0])
+
+    @cached_property
+    def is_personal(self) -> bool:
+        """Whether values look like e-mail addresses or telephone numbers."""
+        phones = self.share(PHONE) - self.share(ONLY_DIGITS)
+        return max(phones, self.share(EMAIL)) > 0.5
