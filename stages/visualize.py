@@ -21,6 +21,8 @@ def main() -> None:
     )
     for line in [*map(str, written.files), *written.notes]:
         print(line)
+    for line in written.advice:
+        print(f"next: {line}")
     upload_plots(config.mlflow, RESULTS, PLOTS)
 
 

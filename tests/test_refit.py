@@ -78,6 +78,8 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
         "artifacts/vocabulary/features.json",
         "artifacts/vocabulary/items.parquet",
         "artifacts/vocabulary/users.parquet",
+        "baselines.csv",
+        "headline/test.json",
         "intervals.json",
         "per_user.parquet",
         "slices.json",
@@ -106,6 +108,25 @@ def test_metrics_hold_every_model_and_baseline(done: tuple[Path, dict[str, Any]]
     }
     assert metrics["optimized"]["recall_at_5"] > 1.5 * metrics["random"]["recall_at_5"]
     assert metrics["evaluated"]["num_users"] > 0
+
+
+def test_the_headline_and_the_bars_are_of_the_test_metrics(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    root, _ = done
+    metrics = read(root / "test.json")  # rounded
+    others = [metrics[name]["recall_at_10"] for name in ("default", *EVERY_RUN)]
+    assert read(root / "headline" / "test.json") == {
+        "test": {
+            "recall_at_10": metrics["optimized"]["recall_at_10"],
+            "mrr": metrics["optimized"]["mrr"],
+            "best_baseline": max(others),
+            "verdict": read(root / "verdict.json")["verdict"],
+        }
+    }
+    rows = pd.read_csv(root / "baselines.csv")
+    assert set(rows["scorer"]) == {"optimized", "default", *EVERY_RUN, "random"}
+    assert rows["value"].tolist() == [metrics[name]["recall_at_10"] for name in rows["scorer"]]
 
 
 def test_metrics_can_be_recomputed_from_the_artifacts_alone(

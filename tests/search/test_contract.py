@@ -1,7 +1,6 @@
 """Each sampler with each pruner: the same bytes, however a search came about."""
 
 import csv
-import hashlib
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import BRANCHES
-from tests.search.test_run_search import Run
+from tests.search.test_run_search import Run, digests, outputs
 from twotower.config import Config, parse_config
 from twotower.search.objective import Objective
 from twotower.search.trial import Trial
@@ -144,9 +143,7 @@ def test_workers_and_another_hash_seed_equal_straight(
         env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(REPOSITORY)},
         check=True,
     )
-    names = ("study.db", "results.json", "trials.csv", "validation.json")
-    files = [tmp_path / "workers" / name for name in names]
-    assert [hashlib.sha256(f.read_bytes()).hexdigest() for f in files] == straight.digests
+    assert digests(outputs(tmp_path / "workers")) == straight.digests
 
 
 @pytest.fixture(scope="module")

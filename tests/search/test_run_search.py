@@ -69,7 +69,9 @@ def outputs(root: Path) -> SearchOutputs:
 
 
 def digests(files: SearchOutputs) -> list[str]:
-    paths = (files.snapshot, files.results, files.trials, files.validation)
+    paths = (
+        files.snapshot, files.results, files.trials, files.validation, files.curves, files.headline
+    )  # fmt: skip
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
@@ -218,6 +220,24 @@ def test_results_say_what_was_found(straight: Run) -> None:
     assert validation["optimized"] == results["best_trial"]["metrics"]
     assert validation["default"]["recall_at_10"] == values[0]
     assert 0 < validation["random"]["recall_at_10"] < 1
+
+
+def test_the_learning_curves_have_a_row_for_each_epoch(straight: Run) -> None:
+    curves = list(csv.DictReader(straight.outputs.curves.read_text().splitlines()))
+    for trial in straight.results["trials"]:
+        rows = [row for row in curves if row["trial"] == str(trial["number"])]
+        epochs = trial["params"]["epochs"]
+        assert [row["epoch"] for row in rows] == [str(epoch + 1) for epoch in range(epochs)]
+        assert {row["state"] for row in rows} == {"COMPLETE"}
+        assert {row["value"] for row in rows} == {""}, "it was not scored after each epoch"
+    assert all(float(row["loss"]) > 0 for row in curves)
+
+
+def test_the_headline_is_that_of_the_validation_metrics(straight: Run) -> None:
+    metrics = json.loads(straight.outputs.validation.read_text())["optimized"]
+    assert json.loads(straight.outputs.headline.read_text()) == {
+        "validation": {"recall_at_10": metrics["recall_at_10"], "mrr": metrics["mrr"]}
+    }
 
 
 CONFIRM = {"n_trials": 3, "confirm": {"top": 2, "seeds": 2}}

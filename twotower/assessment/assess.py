@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twotower.assessment.bars import COLUMNS, bars
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
@@ -16,7 +17,8 @@ from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import slices
 from twotower.assessment.verdict import BEATS, TOO_LITTLE, verdict
 from twotower.baselines.baseline import BASELINES
-from twotower.common.files import write_json
+from twotower.common.files import write_csv, write_json
+from twotower.common.headline import headline, headline_file
 from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
 
@@ -31,7 +33,9 @@ class Assessment:
     """What the test split says of the model: the content of each file.
 
     Attributes:
-        metrics: test.json: mean metrics of every scorer; what `dvc metrics diff` compares.
+        metrics: test.json: mean metrics of every scorer.
+        headline: headline/test.json: what `dvc exp show` and `dvc metrics diff` compare.
+        bars: baselines.csv: the objective of every scorer, for DVC's plots.
         intervals: intervals.json: how certain the means are.
         verdict: verdict.json: the conclusion, each comparison, and the gap to validation.
         slices: slices.json: the metrics by groups of users and items.
@@ -40,6 +44,8 @@ class Assessment:
     """
 
     metrics: dict[str, Any]
+    headline: dict[str, Any]
+    bars: list[dict[str, Any]]
     intervals: dict[str, Any]
     verdict: dict[str, Any]
     slices: dict[str, Any]
@@ -50,6 +56,8 @@ class Assessment:
         """Write test.json to `metrics` and the other files beside it."""
         folder = metrics.parent
         write_json(metrics, self.metrics)
+        write_json(headline_file(metrics), self.headline)
+        write_csv(folder / "baselines.csv", COLUMNS, self.bars)
         write_json(folder / "intervals.json", self.intervals)
         write_json(folder / "verdict.json", self.verdict)
         write_json(folder / "slices.json", self.slices)
@@ -61,7 +69,8 @@ def unscored(reason: str, catalogue: Catalogue) -> Assessment:
     no_users = PerUser(pd.Series(catalogue.users.vocabulary.ids[:0]), np.empty(0, np.int64))
     empty = {"scored": False}
     no_verdict = {"format_version": VERDICT_VERSION, "reason": reason, "verdict": None}
-    return Assessment(empty, empty, empty | no_verdict, empty, no_users)
+    no_headline = headline("test", None, "")
+    return Assessment(empty, no_headline, [], empty, empty | no_verdict, empty, no_users)
 
 
 def assess(
@@ -83,10 +92,16 @@ def assess(
     """
     counts = board.target.counts()
     digests = evaluated_digests(catalogue, board.target, held_out)
+    sections, certainty = board.sections(), intervals(board, seed)
+    conclusion = _verdict(board, search, seed) | {"gap": gap(board, search)}
+    best = sections[board.strongest()][board.objective]
+    further = {"best_baseline": best, "verdict": conclusion["verdict"]}
     return Assessment(
-        metrics={**board.sections(), "evaluated": {**counts, **digests}, "scored": True},
-        intervals=intervals(board, seed),
-        verdict=_verdict(board, search, seed) | {"gap": gap(board, search)},
+        metrics={**sections, "evaluated": {**counts, **digests}, "scored": True},
+        headline=headline("test", sections[MODEL], board.objective, **further),
+        bars=bars(sections, certainty["intervals"], board.objective),
+        intervals=certainty,
+        verdict=conclusion,
         slices=slices(board, seed),
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,

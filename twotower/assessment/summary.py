@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twotower.assessment.assess import Assessment
+from twotower.assessment.bars import in_order
 from twotower.assessment.comparison import why_not_beaten
-from twotower.common.scorers import MODEL, RANDOM
 
 
 def summary(assessment: Assessment) -> Iterator[str]:
@@ -28,15 +28,10 @@ def summary(assessment: Assessment) -> Iterator[str]:
 
 def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
     """A line per scorer: the model, baselines from the best to those that were skipped, random."""
-    sections = {
-        name: section
-        for name, section in assessment.metrics.items()
-        if isinstance(section, dict) and (objective in section or "failure" in section)
-    }
-    order = sorted(sections, key=lambda name: (-sections[name].get(objective, -1.0), name))
+    order = in_order(assessment.metrics, objective)
     width = max(map(len, order))
-    for name in (MODEL, *(name for name in order if name not in (MODEL, RANDOM)), RANDOM):
-        section = sections[name]
+    for name in order:
+        section = assessment.metrics[name]
         if "failure" in section:
             yield f"  {name:<{width}}  skipped: {section['failure']}"
             continue

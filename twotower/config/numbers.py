@@ -1,6 +1,7 @@
 """Numbers that arrive as text: `dvc exp run -S` and writers of YAML quote what others do not."""
 
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 
 
@@ -20,3 +21,8 @@ def as_number(value: object) -> object:
     """The number that a text spells; any other value as it is."""
     number = read_number(value) if isinstance(value, str) else None
     return value if number is None else number
+
+
+def without_exponent(value: object) -> str:
+    """A value as params.yaml and `-S` take it: readers of YAML 1.1 take 1e-05 for text."""
+    return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)

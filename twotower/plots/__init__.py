@@ -7,6 +7,7 @@ from typing import Literal
 from twotower.plots.drawn_search import DrawnSearch, read_search
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
+from twotower.plots.interpretation import interpret
 from twotower.plots.pages import write_pages
 from twotower.plots.parallel_chart import draw_parallel
 from twotower.plots.pictures import BrowserError, remove_pictures, write_pictures
@@ -17,10 +18,18 @@ __all__ = ["BrowserError", "DrawnSearch", "Written", "read_search", "write_plots
 
 @dataclass(frozen=True)
 class Written:
-    """The files written, and a line for each thing that was skipped."""
+    """What was written, and what there is to say.
+
+    Attributes:
+        files: pages, script and pictures.
+        notes: a line for each thing that was skipped.
+        advice: a line for each range to narrow and parameter to fix; what the search itself
+            advises, it has said already.
+    """
 
     files: list[Path]
     notes: list[str]
+    advice: list[str]
 
 
 def write_plots(
@@ -48,11 +57,13 @@ def write_plots(
     charts = [draw_history(search, verdict), draw_importance(search), draw_parallel(search)]
     files = write_pages(charts, folder)
     remove_pictures(charts, folder / "static")
-    if static == "never":
-        return Written(files, [])
-    try:
-        return Written(files + write_pictures(charts, folder / "static"), [])
-    except BrowserError as error:
-        if static == "always":
-            raise
-        return Written(files, [f"no PNG files: {error} (visualize.static: never hides this line)"])
+    notes = []
+    if static != "never":
+        try:
+            files += write_pictures(charts, folder / "static")
+        except BrowserError as error:
+            if static == "always":
+                raise
+            notes.append(f"no PNG files: {error} (visualize.static: never hides this line)")
+    advice = [line for line in interpret(search) if line not in search.advice]
+    return Written(files, notes, advice)

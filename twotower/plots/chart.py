@@ -33,6 +33,8 @@ class Chart:
     """plotly.graph_objects.Figure, or None if there is nothing to draw."""
     reason: str = ""
     """One plain sentence or two for the page of a chart without a figure."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences below the figure: how to read it, and what to try next."""
 
 
 def objective_label(search: DrawnSearch) -> str:
@@ -46,6 +48,19 @@ def value_text(value: Any) -> str:
         return f"{value:.4g}"
     text = str(value)
     return html.escape(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…")
+
+
+def condition_text(search: DrawnSearch, name: str) -> str:
+    """What a parameter needs to be searched, e.g. if init = ridge; empty if it always is."""
+    conditions = search.space[name].only_if.items()
+    parts = [f"{value_text(k)} = {' or '.join(map(value_text, v))}" for k, v in conditions]
+    return f"if {' and '.join(parts)}" if parts else ""
+
+
+def parameter_label(search: DrawnSearch, name: str) -> str:
+    """Name of a parameter, with its condition on a line of its own."""
+    condition = condition_text(search, name)
+    return value_text(name) + (f"<br><sub>{condition}</sub>" if condition else "")
 
 
 def best_label(search: DrawnSearch) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError, ValidationI
 
 from twotower.common.errors import DataError
 from twotower.config.ranges import ParameterSpace
+from twotower.plots.importance import Importance, weigh
 from twotower.search.trial import RESULTS_VERSION, Trial, distributions
 
 RENEW = "run dvc repro -f -s hpo to write it again (finished trials are kept)"
@@ -63,6 +65,7 @@ class _Results(BaseModel):
     split: str = "validation"
     num_users: int | None = None
     random: dict[str, FiniteFloat | None] = Field(default_factory=dict)
+    advice: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,15 @@ class DrawnSearch:
     """Trial 0, if it was the configured defaults and completed."""
     finished: bool
     """False if the search stopped before the configured number of trials."""
+    space: dict[str, ParameterSpace]
+    """What was searched, by parameter."""
+    advice: list[str]
+    """What the search advises to try next: ranges whose end won, and presets."""
+
+    @cached_property
+    def importance(self) -> Importance:
+        """How much each parameter matters."""
+        return weigh(self.completed)
 
     @property
     def completed(self) -> list[FrozenTrial]:
@@ -128,6 +140,8 @@ def read_search(results_file: Path) -> DrawnSearch:
         confirmed=results.confirm,
         defaults=trials[0] if results.include_defaults and _has_value(trials[:1]) else None,
         finished=results.complete,
+        space=results.search_space,
+        advice=results.advice,
     )
 
 

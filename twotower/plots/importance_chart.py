@@ -1,59 +1,110 @@
-"""Which parameters distinguish the best trials from the rest."""
+"""Which parameters make a difference, how certain that is, and what it does not say."""
 
-import warnings
-from typing import Any
+from collections.abc import Sequence
 
-from optuna.visualization import plot_param_importances
+import plotly.graph_objects as go
 
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.drawn_search import DrawnSearch
+from twotower.plots.importance import RESAMPLES, TREES, Importance
+from twotower.plots.interpretation import negligible
 
 NAME = "hpo_param_importance"
 TITLE = "Parameter importance"
 FEW_TRIALS = 50
-"""PED-ANOVA looks at the best tenth, and Optuna advises at least 5 trials in it."""
+GUESS = 20
+"""Complete trials below which the order of the bars is little better than chance."""
+REST = "several together, or chance"
 
 
 def draw_importance(search: DrawnSearch) -> Chart:
-    """Importance of each parameter for being among the best tenth of the trials (PED-ANOVA)."""
+    """A bar with its spread for each parameter; by which method, the number of trials decides."""
     title = f"{TITLE} for {chart.objective_label(search)}"
     if reason := chart.why_no_comparison(search) or _why_no_shares(search):
         return Chart(NAME, title, None, reason)
-    with warnings.catch_warnings():
-        # Optuna warns of few trials on standard error; our subtitle says so on the page.
-        warnings.simplefilter("ignore", UserWarning)
-        figure = plot_param_importances(search.study)
-    _order(figure.data[0])
-    shares = figure.data[0].x
-    if len(set(shares)) == 1:
+    found = search.importance
+    if len({weight.share for weight in found.weights}) < 2:
         return Chart(NAME, title, None, _nothing_stands_out(search))
+    figure = go.Figure([_bars(search, found)])
     subtitle = chart.evidence(search)
     if len(search.completed) < FEW_TRIALS:
         subtitle += f" · fewer than {FEW_TRIALS} complete: a hint, not a finding"
-    figure.update_layout(chart.layout(title, subtitle))
-    figure.update_traces(
-        marker_color=[chart.LINE if share == max(shares) else chart.TRIAL for share in shares],
-        textfont={"size": 14, "color": chart.INK},
-        hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-        width=0.6,
-    )
+    figure.update_layout(chart.layout(title, subtitle), showlegend=False)
     figure.update_xaxes(
-        title="Share of importance (PED-ANOVA, best 10 % against all; bars sum to 1)",
-        range=[0, 1.1 * max(shares)],
-        gridcolor=chart.GRID,
-        zeroline=False,
+        title=_axis_title(found), rangemode="tozero", gridcolor=chart.GRID, zeroline=False,
+    )  # fmt: skip
+    figure.update_yaxes(
+        automargin=True,
+        ticks="outside",
+        ticklen=8,
+        tickcolor="white",
+        tickfont={"size": 14},
+        autorange="reversed",
     )
-    figure.update_yaxes(title=None, automargin=True, ticksuffix="  ", tickfont={"size": 14})
-    return Chart(NAME, title, figure)
+    notes = (*_what_it_says(search), *found.warnings, *negligible(search))
+    return Chart(NAME, title, figure, notes=notes)
 
 
-def _order(bars: Any) -> None:
-    """Equal bars by name: Optuna's order of them changes from process to process."""
-    places = sorted(range(len(bars.y)), key=lambda place: bars.y[place], reverse=True)
-    places.sort(key=lambda place: bars.x[place])
-    for name in ("x", "y", "text"):
-        bars[name] = [bars[name][place] for place in places]
+def _bars(search: DrawnSearch, found: Importance) -> go.Bar:
+    """The highest first, then what no parameter explains alone, where that is known."""
+    weights = found.weights
+    labels = [chart.parameter_label(search, weight.name) for weight in weights]
+    shares = [weight.share for weight in weights]
+    colors = [chart.LINE if share == max(shares) else chart.TRIAL for share in shares]
+    above: list[float | None] = [weight.high - weight.share for weight in weights]
+    below: list[float | None] = [weight.share - weight.low for weight in weights]
+    spread = [f"<br>spread {weight.low:.2f} to {weight.high:.2f}" for weight in weights]
+    if found.by_variance:
+        labels, colors = [*labels, REST], [*colors, chart.GRID]
+        shares = [*shares, max(0.0, 1 - sum(shares))]
+        above, below, spread = [*above, None], [*below, None], [*spread, ""]
+    return go.Bar(
+        x=shares,
+        y=labels,
+        orientation="h",
+        width=0.6,
+        marker={"color": colors},
+        error_x={"array": above, "arrayminus": below, "color": chart.MUTED, "thickness": 1.5},
+        customdata=spread,
+        hovertemplate="%{y}: %{x:.2f}%{customdata}<extra></extra>",
+    )
+
+
+def _axis_title(found: Importance) -> str:
+    if found.by_variance:
+        return "Share of the differences between trials that it explains alone (fANOVA)"
+    return "Share of importance for being among the best tenth (PED-ANOVA; bars sum to 1)"
+
+
+def _what_it_says(search: DrawnSearch) -> Sequence[str]:
+    """How to read the bars, and what they cannot tell."""
+    count = len(search.completed)
+    if search.importance.by_variance:
+        bar = (
+            f"A bar is the share of the differences between the {count} complete trials that the "
+            "parameter explains alone, over the whole range that was searched. Its whisker spans "
+            f"the middle 80 % of {TREES} regression trees, each grown on a resample of the trials: "
+            "where whiskers overlap, the order of the bars is not settled."
+        )
+    else:
+        bar = (
+            f"A bar says how much the best tenth of the {count} complete trials differ from all of "
+            f"them in the parameter. Its whisker spans the middle 80 % of {RESAMPLES} resamples of "
+            "the trials: where whiskers overlap, the order of the bars is not settled."
+        )
+    few = (
+        [f"With fewer than {GUESS} complete trials the order is little better than a guess: raise "
+         "hpo.n_trials, finished trials are kept."]
+        if count < GUESS
+        else []
+    )  # fmt: skip
+    limits = (
+        "It does not say which values are good, nor what a parameter does outside its range. One "
+        "that the sampler hardly varied looks unimportant, and of two that changed together either "
+        "may get the credit."
+    )
+    return [*few, bar, limits]
 
 
 def _why_no_shares(search: DrawnSearch) -> str:

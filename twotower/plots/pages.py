@@ -1,6 +1,7 @@
 """Charts as HTML files that open without a network."""
 
 import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ body {{ box-sizing: border-box; min-height: 460px; min-width: {width}; padding: 
   background: #fff; font: 17px/1.6 Arial, Helvetica, sans-serif; }}
 main {{ max-width: 42em; margin: 15vh auto 0; padding: 0 1em; }}
 h1 {{ font-size: 20px; }}
+ul {{ max-width: 60em; margin: 0 auto; padding: 1em 2em 2em; font-size: 15px; }}
+li {{ margin: 0 0 .5em; }}
+code {{ background: #f3f5f7; padding: 1px 4px; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
@@ -32,6 +36,10 @@ h1 {{ font-size: 20px; }}
 </body>
 </html>
 """
+
+
+COMMAND = re.compile(r"(?:dvc exp run|twotower preset) [^;]+")
+"""Commands in a note, after the sentence that they belong to."""
 
 
 def write_pages(charts: Sequence[Chart], folder: Path) -> list[Path]:
@@ -63,7 +71,18 @@ def _body(chart: Chart) -> str:
         full_html=False,
         include_plotlyjs="directory",
         include_mathjax=False,
+        default_height="82vh" if chart.notes else "100%",
         div_id=chart.name,
         config={"displaylogo": False, "responsive": True},
     )
-    return text
+    return text + _notes(chart)
+
+
+def _notes(chart: Chart) -> str:
+    """The notes as a list, with their commands set apart."""
+    if not chart.notes:
+        return ""
+    lines = [
+        COMMAND.sub(r"<code>\g<0></code>", html.escape(note, quote=False)) for note in chart.notes
+    ]
+    return "\n<ul>\n" + "\n".join(f"<li>{line}</li>" for line in lines) + "\n</ul>"

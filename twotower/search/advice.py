@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice, pairwise
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from twotower.common.errors import ConfigError
 from twotower.common.files import round_float
 from twotower.config import Config, SearchSpace
 from twotower.config.effects import DataFacts
+from twotower.config.numbers import without_exponent
 from twotower.config.ranges import CategoricalSpace, FloatSpace, IntSpace, ParameterSpace
 from twotower.config.training_choices import STARTS
 from twotower.search.trial import Trial
@@ -78,14 +78,14 @@ class _Ends:
 
     def _line(self, name: str, end: End, wider: ParameterSpace) -> str:
         if isinstance(wider, CategoricalSpace):
-            key, new = "choices", "[" + ",".join(map(_number, wider.choices)) + "]"
+            key, new = "choices", "[" + ",".join(map(without_exponent, wider.choices)) + "]"
         else:
-            key, new = end, _number(getattr(wider, end))
+            key, new = end, without_exponent(getattr(wider, end))
         key = f"hpo.search_space.{name}.{key}"
         # dvc sets only keys that the file has.
         written = "search_space" in self.config.hpo.model_fields_set
         to_do = f"dvc exp run -S '{key}={new}'" if written else f"set {key} to {new} in params.yaml"
-        value = _number(self.winner.params[name])
+        value = without_exponent(self.winner.params[name])
         return f"{name} {value} is at the {end} end of what was searched: {to_do}"
 
 
@@ -149,11 +149,6 @@ def _further(space: IntSpace | FloatSpace, end: End) -> list[float]:
         return [round(low - by, 12) for by in (length, length / 2, step)]  # 0.1 - 0.1 is 0
     doubled = [2 * high] if isinstance(space, IntSpace) else []
     return [*doubled, high + length, high + length / 2, high + step]
-
-
-def _number(value: Any) -> str:
-    """Without an exponent: readers of YAML 1.1 take 1e-05 for text."""
-    return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 
 def _presets(space: SearchSpace, data: DataFacts) -> list[str]:

@@ -1,11 +1,13 @@
-"""The files that a search leaves: results, trials table, validation metrics, study snapshot."""
+"""The files that a search leaves: results, tables of trials and epochs, metrics, study snapshot."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twotower.common.files import write_csv, write_json
+from twotower.common.headline import headline, headline_file
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config import Config, SearchSpace
 from twotower.evaluation.metrics import random_expectation
@@ -19,16 +21,36 @@ from twotower.search.trial import RESULTS_VERSION, Trial, distributions
 BEST_TRIAL = ("best_epoch", "metrics", "number", "params", "value")
 LISTED = ("failure", "number", "params", "state", "value")
 """Of every trial, for the plots; its metrics are in the trials table."""
+CURVES = ["trial", "state", "epoch", "loss", "value"]
+"""Columns of the learning curves."""
 
 
 @dataclass(frozen=True)
 class SearchOutputs:
-    """Where the files go; the defaults are those of dvc.yaml."""
+    """Where the files go; the defaults are those of dvc.yaml.
+
+    Attributes:
+        snapshot: the study as an Optuna database.
+        results: what refit and the plots read.
+        trials: a row for each trial.
+        validation: all metrics of the best trial, the defaults and a random ranking; their headline
+            and the learning curves go beside it.
+    """
 
     snapshot: Path = Path("hpo_study.db")
     results: Path = Path("hpo_results.json")
     trials: Path = Path("metrics/hpo_trials.csv")
     validation: Path = Path("metrics/validation.json")
+
+    @property
+    def curves(self) -> Path:
+        """A row for each epoch of each trial."""
+        return self.validation.with_name("learning_curves.csv")
+
+    @property
+    def headline(self) -> Path:
+        """The few metrics that DVC compares."""
+        return headline_file(self.validation)
 
 
 def write_outputs(
@@ -38,7 +60,7 @@ def write_outputs(
     objective: Objective,
     result: SearchResult,
 ) -> dict[str, Any]:
-    """Write all four files, each atomically; the results, which refit reads, last.
+    """Write all files, each atomically; the results, which refit reads, last.
 
     Returns:
         The content of the results file.
@@ -61,7 +83,10 @@ def write_outputs(
         },
     )
     write_trials(outputs.trials, config, result.trials)
-    write_json(outputs.validation, validation_metrics(config, objective, result))
+    write_csv(outputs.curves, CURVES, _epochs(result.trials))
+    metrics = validation_metrics(config, objective, result)
+    write_json(outputs.validation, metrics)
+    write_json(outputs.headline, headline("validation", metrics.get(MODEL), config.hpo.objective))
     write_json(outputs.results, results)
     return results
 
@@ -147,6 +172,15 @@ def write_trials(path: Path, config: Config, trials: list[Trial]) -> None:
     columns = ["number", "state", "value", *(f"params_{name}" for name in names)]
     columns += [*(f"metrics_{name}" for name in metrics), "best_epoch", "failure"]
     write_csv(path, columns, [_row(trial) for trial in trials])
+
+
+def _epochs(trials: list[Trial]) -> Iterator[dict[str, Any]]:
+    """A row for each epoch, from 1; its value only where a pruner needed it."""
+    for trial in trials:
+        for epoch, loss in enumerate(trial.losses, start=1):
+            value = trial.intermediate.get(epoch)
+            row = {"trial": trial.number, "state": trial.state, "epoch": epoch, "loss": loss}
+            yield {**row, "value": value}
 
 
 def _fields(trial: Trial, *names: str) -> dict[str, Any]:
