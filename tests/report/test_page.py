@@ -9,9 +9,10 @@ import pytest
 
 from tests.report.conftest import TITLES, run_pipeline
 from twotower.common.errors import ArtifactError, ConfigError, DataError
+from twotower.plots.interpretation import interpret
 from twotower.plots.pages import SCRIPT
 from twotower.report import write_report
-from twotower.report.page import render
+from twotower.report.page import render, with_commands
 from twotower.report.sources import Sources, read_sources
 
 
@@ -31,11 +32,19 @@ def test_every_section_is_there_with_what_the_files_say(page: str, sources: Sour
     assert len(targets) == 8
     assert all(f'<section id="{target}"' in text for target in targets)
     assert f"Verdict: {html.escape(sources.metrics['verdict']['sentence'])}" in text
-    for line in sources.results["advice"]:
-        assert str(html.escape(line)).replace("&#x27;", "&#39;") in text
+    for line in interpret(sources.search):
+        assert line in html.unescape(re.sub("</?code>", "", text))
     assert f"<td>{sources.metrics['test']['popularity']['recall_at_10']:.4f}</td>" in text
     assert sources.results["provenance"]["torch"] in text
     assert sources.results["identity"] in text
+
+
+def test_commands_are_set_apart_and_all_else_is_escaped() -> None:
+    line = "<b> is low: dvc exp run -S 'a=[\"<&\"]'; more: twotower preset x.yaml"
+    assert with_commands(line) == (
+        "&lt;b&gt; is low: <code>dvc exp run -S &#39;a=[&#34;&lt;&amp;&#34;]&#39;</code>; "
+        "more: <code>twotower preset x.yaml</code>"
+    )
 
 
 def test_ids_of_elements_are_unique(page: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from twotower.assessment.summary import comparison_text
@@ -20,6 +20,8 @@ from twotower.evaluation.metrics import metric_label
 from twotower.plots.chart import Chart
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
+from twotower.plots.interpretation import interpret
+from twotower.plots.pages import COMMAND
 from twotower.plots.parallel_chart import draw_parallel
 from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
 from twotower.report.item_map import draw_item_map, item_groups
@@ -30,7 +32,7 @@ from twotower.report.sources import Sources, read_sources
 from twotower.tracking.git import git_tags
 
 CLEAR = "rgba(0, 0, 0, 0)"
-WIDE_HEIGHT = 480
+WIDE_HEIGHT = 560
 """Of a chart of the visualize stage, in pixels; on a narrow screen it scrolls."""
 TONES = {"beats": "good", "signal": "fair"}
 """How the verdict looks, by its first word; others: poor."""
@@ -80,7 +82,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         lstrip_blocks=True,
     )
     environment.globals["plot"] = embed
-    environment.filters["metric"] = metric_label
+    environment.filters |= {"metric": metric_label, "commands": with_commands}
     groups = item_groups(sources.model.artifacts)
     verdict = sources.metrics["verdict"]
     return environment.get_template("page.html").render(
@@ -124,6 +126,15 @@ def embed(chart: Chart) -> Markup:
         config={"displaylogo": False, "responsive": True},
     )
     return Markup(text)  # noqa: S704 - plotly escapes what it is given
+
+
+def with_commands(line: str) -> Markup:
+    """A line of advice with its commands set apart."""
+    parts, end = [], 0
+    for command in COMMAND.finditer(line):
+        parts += [escape(line[end : command.start()]), Markup("<code>{}</code>").format(command[0])]
+        end = command.end()
+    return Markup("").join([*parts, escape(line[end:])])
 
 
 def _charts(sources: Sources) -> dict[str, Chart]:
@@ -176,7 +187,7 @@ def _advice(sources: Sources) -> Iterator[str]:
         yield from sources.metrics["verdict"]["advice"]
         if advice := sources.metrics["slices"]["advice"]:
             yield advice
-    yield from sources.results.get("advice", [])
+    yield from interpret(sources.search)
 
 
 def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
