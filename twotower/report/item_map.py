@@ -88,12 +88,13 @@ def principal_components(vectors: Float64Array) -> tuple[Float64Array, float]:
     Args:
         vectors: [num_vectors, dim], both at least 2.
     """
-    centred = vectors - vectors.mean(axis=0)
-    left, lengths, right = np.linalg.svd(centred, full_matrices=False)
-    largest = np.take_along_axis(right, np.abs(right).argmax(axis=1)[:, None], axis=1)[:2, 0]
-    places: Float64Array = left[:, :2] * lengths[:2] * np.sign(largest)  # one of two mirror images
-    variance = float((lengths**2).sum())
-    return places, float((lengths[:2] ** 2).sum()) / variance if variance else 0.0
+    from sklearn.decomposition import PCA
+
+    if not np.ptp(vectors, axis=0).any():
+        return np.zeros((len(vectors), 2)), 0.0
+    model = PCA(2, random_state=0)  # of thousands of dimensions, by random projections
+    places: Float64Array = model.fit_transform(vectors)
+    return places, float(model.explained_variance_ratio_.sum())
 
 
 def _cloud(
