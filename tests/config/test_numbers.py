@@ -9,7 +9,7 @@ from dvc.utils.hydra import apply_overrides
 from tests.conftest import REPOSITORY
 from twotower.common.yaml_file import parse_yaml
 from twotower.config import Config, load_config, parse_config
-from twotower.config.numbers import as_number, read_number
+from twotower.config.numbers import as_number, read_number, without_exponent
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,8 @@ def test_a_mapping_that_dvc_sets_is_merged_or_replaced_as_the_readme_says(set_pa
     dim = "hpo.search_space={dim: {type: int, low: 8, high: 64}}"
     assert "lr" in set_params(dim).hpo.search_space
     assert list(set_params("~hpo.search_space", f"+{dim}").hpo.search_space) == ["dim"]
+
+
+def test_values_are_written_without_an_exponent() -> None:
+    written = [without_exponent(value) for value in (1e-05, 0.003, 64, "dot", 3e20)]
+    assert written == ["0.00001", "0.003", "64", "dot", "300000000000000000000"]

@@ -47,6 +47,21 @@ def test_queued_experiments_share_the_study(project: Project) -> None:
     assert "all 6 trials are done" in project.stage("hpo")
 
 
+def test_an_experiment_is_seen_in_a_narrow_table_and_in_plots(project: Project) -> None:
+    project.dvc("exp", "run", "--temp", "-n", "small", "-S", "hpo.n_trials=1")
+    table = project.dvc("exp", "show", "--only-changed", "--csv")
+    columns = table.splitlines()[0].split(",")
+    assert len(columns) <= 12
+    assert {"validation.recall_at_10", "test.recall_at_10", "hpo.n_trials"} <= set(columns)
+    difference = json.loads(project.dvc("metrics", "diff", "HEAD", "small", "--all", "--json"))
+    headline = {f"metrics/headline/{split}.json" for split in ("validation", "test")}
+    assert headline <= difference.keys()
+    plots = json.loads(project.dvc("plots", "diff", "HEAD", "small", "--json"))["data"]
+    assert plots.keys() == {"search", "learning_curves", "baselines"}
+    for (plot,) in plots.values():
+        assert plot["revisions"] == ["HEAD", "small"]
+
+
 def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) -> None:
     project.dvc("push")
     clone = project.clone(tmp_path / "clone")

@@ -32,3 +32,14 @@ def test_a_page_without_a_figure_is_a_sentence(tmp_path):
 
 def test_the_script_is_written_even_if_no_page_needs_it(tmp_path):
     assert write_pages([NOTHING], tmp_path)[-1].stat().st_size > 1_000_000
+
+
+def test_notes_are_below_the_figure_with_their_commands_set_apart(tmp_path):
+    note = "lr <b> is bad: dvc exp run -S 'hpo.search_space.lr.low=0.001'"
+    chart = Chart("bars", "Bars", go.Figure(go.Bar(y=[1, 2])), notes=(note,))
+    page = write_pages([chart], tmp_path)[0].read_text()
+
+    item = "<li>lr &lt;b&gt; is bad: <code>dvc exp run -S 'hpo.search_space.lr.low=0.001'</code>"
+    assert item in page
+    assert page.index('id="bars"') < page.index(item)
+    assert "<li>" not in write_pages([FIGURE], tmp_path)[0].read_text()

@@ -12,7 +12,7 @@ minutes there. Below, that tenth is too few trials: of 20 it is two, and the two
 spread is that over resamples of the trials.
 
 Sources: Hutter et al., ICML 2014 (fANOVA); Watanabe et al., IJCAI 2023 (PED-ANOVA).
-docs/experiments.md compares the two.
+`python -m benchmarks.importance` compares the two.
 """
 
 import math
@@ -84,10 +84,10 @@ def weigh(trials: Sequence[FrozenTrial]) -> Importance:
     if not varied:
         return Importance(by_variance)
     if by_variance:
-        return Importance(by_variance, _weights(_fanova(trials, varied)))
+        return Importance(by_variance, _weights(fanova(trials, varied)))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        shares = _ped_anova(trials)
+        shares = ped_anova(trials)
     heard = dict.fromkeys(str(warning.message) for warning in caught)
     return Importance(by_variance, _weights(_resampled(trials), shares), tuple(heard))
 
@@ -105,7 +105,7 @@ def _weights(
     return tuple(sorted(found, key=lambda weight: -weight.share))
 
 
-def _fanova(
+def fanova(
     trials: Sequence[FrozenTrial], ranges: Mapping[str, BaseDistribution]
 ) -> list[dict[str, float]]:
     """Shares of the variance by one tree each; trees that saw equal values only are left out."""
@@ -152,12 +152,13 @@ def _resampled(trials: Sequence[FrozenTrial]) -> list[dict[str, float]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return [
-            _ped_anova([trials[row] for row in generator.integers(len(trials), size=len(trials))])
+            ped_anova([trials[row] for row in generator.integers(len(trials), size=len(trials))])
             for _ in range(RESAMPLES)
         ]
 
 
-def _ped_anova(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+def ped_anova(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+    """Shares, of 1, of how far the best tenth of the trials differs from all."""
     shares = PedAnovaImportanceEvaluator().evaluate(_study(trials))
     total = sum(shares.values())
     return {name: share / total if total else 0.0 for name, share in shares.items()}
