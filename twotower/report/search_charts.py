@@ -1,6 +1,6 @@
 """The search, beyond what the visualize stage draws: each parameter alone, and each epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -68,35 +68,38 @@ def draw_curves(trials: Sequence[Trial], search: DrawnSearch) -> Chart:
         trials: of the study, with what each epoch measured.
         search: names the objective and the trial that was chosen.
     """
-    title = "Learning curves"
-    measured = [trial for trial in trials if len(trial.intermediate) > 1]
-    curves = {trial.number: list(trial.intermediate.items()) for trial in measured}
-    label = f"Validation {metric_label(search.objective)}"
+    title, label = "Learning curves", f"Validation {metric_label(search.objective)}"
+    curves = {t.number: dict(t.intermediate) for t in trials if len(t.intermediate) > 1}
     if not curves:
-        title += ": not comparable between batch sizes and losses"
-        label = "Training loss"
-        curves = {t.number: list(enumerate(t.losses, 1)) for t in trials if len(t.losses) > 1}
+        title, label = f"{title}: not comparable between batch sizes and losses", "Training loss"
+        curves = {t.number: dict(enumerate(t.losses, 1)) for t in trials if len(t.losses) > 1}
     if not curves:
         return Chart("curves", title, None, "No trial was trained for more than one epoch.")
     pruned = {trial.number for trial in trials if trial.state == "PRUNED"}
     best = search.best.number if search.best else None
     order = sorted(curves, key=lambda number: (number == best, number))  # the best lies on top
     lines = [
-        go.Scatter(
-            x=[epoch for epoch, _ in curves[number]],
-            y=[value for _, value in curves[number]],
-            mode="lines",
-            line={
-                "color": chart.BEST if number == best else chart.TRIAL,
-                "width": 3 if number == best else 1.5,
-                "dash": "dot" if number in pruned else "solid",
-            },
-            hovertemplate=f"Trial {number}{', pruned' if number in pruned else ''}<br>"
-            "epoch %{x}: %{y:.4f}<extra></extra>",
-        )
+        _curve(number, curves[number], is_best=number == best, is_pruned=number in pruned)
         for number in order
     ]
     figure = framed(*lines, showlegend=False)
     figure.update_xaxes(title="Epoch")
     figure.update_yaxes(title=label)
     return Chart("curves", title, figure)
+
+
+def _curve(
+    number: int, by_epoch: Mapping[int, float], *, is_best: bool, is_pruned: bool
+) -> go.Scatter:
+    return go.Scatter(
+        x=list(by_epoch),
+        y=list(by_epoch.values()),
+        mode="lines",
+        line={
+            "color": chart.BEST if is_best else chart.TRIAL,
+            "width": 3 if is_best else 1.5,
+            "dash": "dot" if is_pruned else "solid",
+        },
+        hovertemplate=f"Trial {number}{', pruned' if is_pruned else ''}<br>"
+        "epoch %{x}: %{y:.4f}<extra></extra>",
+    )
