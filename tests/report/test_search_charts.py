@@ -73,4 +73,5 @@ def test_otherwise_of_the_loss(search: Callable[..., DrawnSearch]) -> None:
     assert chart.figure.layout.yaxis.title.text == "Training loss"
     assert list(chart.figure.data[0].y) == [9.0, 8.0]
     none = draw_curves([Trial(0, "COMPLETE", {})], drawn)
-    assert (none.figure, none.reason) == (None, "No trial was trained for more than one epoch.")
+    assert (none.figure, none.title) == (None, "Learning curves")
+    assert none.reason == "No trial was trained for more than one epoch."

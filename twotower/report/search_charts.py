@@ -14,6 +14,7 @@ from twotower.plots.drawn_search import DrawnSearch
 from twotower.report.figures import framed
 from twotower.search.trial import Trial
 
+CURVES = "Learning curves"
 DECADES = 30
 """Ratio of values beyond which a logarithmic axis names powers of ten, not its ends."""
 
@@ -68,13 +69,13 @@ def draw_curves(trials: Sequence[Trial], search: DrawnSearch) -> Chart:
         trials: of the study, with what each epoch measured.
         search: names the objective and the trial that was chosen.
     """
-    title, label = "Learning curves", f"Validation {metric_label(search.objective)}"
+    title, label = CURVES, f"Validation {metric_label(search.objective)}"
     curves = {t.number: dict(t.intermediate) for t in trials if len(t.intermediate) > 1}
     if not curves:
-        title, label = f"{title}: not comparable between batch sizes and losses", "Training loss"
+        title, label = f"{CURVES}: not comparable between batch sizes and losses", "Training loss"
         curves = {t.number: dict(enumerate(t.losses, 1)) for t in trials if len(t.losses) > 1}
     if not curves:
-        return Chart("curves", title, None, "No trial was trained for more than one epoch.")
+        return Chart("curves", CURVES, None, "No trial was trained for more than one epoch.")
     pruned = {trial.number for trial in trials if trial.state == "PRUNED"}
     best = search.best.number if search.best else None
     order = sorted(curves, key=lambda number: (number == best, number))  # the best lies on top
