@@ -1,6 +1,6 @@
 """Run a command of this project in its own environment, .venv, which is made on first use.
 
-    python run.py                     the pipeline: dvc repro
+    python run.py                     the pipeline: dvc repro, then twotower report
     python run.py test                the tests, on all processors, but for the slow ones
     python run.py test ARGUMENTS      pytest ARGUMENTS, e.g. test -k split, or test -m slow
     python run.py -- COMMAND          anything else, e.g. -- dvc exp show
@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -53,7 +54,13 @@ def main(arguments: list[str]) -> int:
         with only_installer():
             if not is_current():
                 install()
-    return hand_over(command, environment(os.environ))
+    os.chdir(ROOT)
+    variables = environment(os.environ)
+    if not arguments:
+        if status := wait_for(command, variables):
+            return status
+        command = [str(PYTHON), "-m", "twotower", "report"]
+    return hand_over(command, variables)
 
 
 def parse(arguments: list[str]) -> list[str]:
@@ -168,17 +175,29 @@ def try_lock(descriptor: int) -> bool:
 
 def hand_over(command: list[str], variables: dict[str, str]) -> int:
     """Become the command, so that its signals and exit status are ours; on Windows, wait for it."""
-    os.chdir(ROOT)
-    program = shutil.which(command[0], path=variables["PATH"])
-    if program is None:
-        fail(f"{command[0]}: no such command in {SCRIPTS} or on PATH", status=127)
     if sys.platform != "win32":
-        os.execve(program, command, variables)  # noqa: S606 - there is no shell on purpose
-    with subprocess.Popen([program, *command[1:]], env=variables) as process:
+        os.execve(locate(command, variables), command, variables)  # noqa: S606 - no shell on purpose
+    return wait_for(command, variables)
+
+
+def wait_for(command: list[str], variables: dict[str, str]) -> int:
+    """Run the command; it is told to end when we are. Its exit status, as a shell has it."""
+    started = [locate(command, variables), *command[1:]]
+    with subprocess.Popen(started, env=variables) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while process.returncode is None:
             with suppress(KeyboardInterrupt):  # the command got it as well and ends in its own way
                 process.wait()
-    return process.returncode
+    status: int = process.returncode
+    return status if status >= 0 else 128 - status
+
+
+def locate(command: list[str], variables: dict[str, str]) -> str:
+    """The program of a command."""
+    program = shutil.which(command[0], path=variables["PATH"])
+    if program is None:
+        fail(f"{command[0]}: no such command in {SCRIPTS} or on PATH", status=127)
+    return program
 
 
 def say(text: str) -> None:

@@ -22,6 +22,8 @@ case "$*" in
   "-m pip --version") echo "pip 1 from here (python {SERIES})" ;;
   "-m pip index"*) cat listing.txt ;;
   "-m pip install"*) echo "installing" >> calls.txt; cat calls.txt; . ./pip.sh ;;
+  "-m dvc repro") . ./dvc.sh ;;
+  "-m twotower report") echo "reporting" ;;
   "-m compileall"*) echo "compiling ${{PYTHONDONTWRITEBYTECODE-unset}}" >> calls.txt ;;
   *) exec "{sys.executable}" "$@" ;;
 esac
@@ -48,6 +50,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "constraints.txt").write_text("torch==2.13.0\n", encoding="utf-8")
     (tmp_path / "listing.txt").write_text("Available versions: 2.13.0+cpu\n", encoding="utf-8")
     (tmp_path / "pip.sh").write_text("exit 0\n", encoding="utf-8")
+    (tmp_path / "dvc.sh").write_text("echo computing\n", encoding="utf-8")
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(STAND_IN, encoding="utf-8")
@@ -218,6 +221,34 @@ def test_exit_status_and_signals_are_the_commands(checkout: Path) -> None:
         time.sleep(0.5)
         sleeper.send_signal(signal.SIGINT)
         assert sleeper.wait(timeout=30) == -signal.SIGINT
+
+
+@posix
+def test_the_pipeline_ends_with_the_report(checkout: Path) -> None:
+    done = execute(checkout)
+    assert (done.returncode, done.stdout) == (0, "computing\nreporting\n")
+
+
+@posix
+def test_a_pipeline_that_fails_has_no_report(checkout: Path) -> None:
+    (checkout / "dvc.sh").write_text("exit 7\n", encoding="utf-8")
+    failed = execute(checkout)
+    assert (failed.returncode, failed.stdout) == (7, "")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_pipeline_is_told_to_end(checkout: Path, number: signal.Signals) -> None:
+    (checkout / "dvc.sh").write_text("echo $$; exec sleep 60\n", encoding="utf-8")
+    with start(checkout) as running:
+        assert running.stdout is not None
+        pipeline = int(running.stdout.readline())
+        if number == signal.SIGINT:  # a terminal sends Ctrl-C to both
+            os.kill(pipeline, number)
+        running.send_signal(number)
+        output, errors = running.communicate(timeout=30)
+    assert (running.returncode, output) == (128 + number, "")
+    assert "Traceback" not in errors
 
 
 @posix

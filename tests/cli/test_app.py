@@ -10,7 +10,17 @@ import pytest
 from tests.cli.command import twotower
 from twotower.cli import app
 
-COMMANDS = {"check", "compare", "preset", "recommend", "registry", "retrain", "serve", "tracking"}
+COMMANDS = {
+    "check",
+    "compare",
+    "preset",
+    "recommend",
+    "registry",
+    "report",
+    "retrain",
+    "serve",
+    "tracking",
+}
 SLOW = {"fastapi", "mlflow", "numpy", "optuna", "pandas", "pyarrow", "ruamel", "torch", "uvicorn"}
 
 
@@ -85,4 +95,4 @@ def test_shells_complete_the_names_of_commands() -> None:
     variables = {"_TWOTOWER_COMPLETE": "complete_bash", "COMP_WORDS": "twotower re"}
     code = "import sys; sys.argv = ['twotower']; from twotower.cli import main; main()"
     ran = run(code, **variables, COMP_CWORD="1")
-    assert ran.stdout.split() == ["recommend", "registry", "retrain"]
+    assert ran.stdout.split() == ["recommend", "report", "registry", "retrain"]

@@ -39,7 +39,7 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         if interval := assessment.intervals["intervals"].get(name):
             parts.append("[{:.4f}, {:.4f}]".format(*interval[objective]))
         if comparison := assessment.verdict["comparisons"].get(name):
-            parts.append(_beaten(comparison, assessment.verdict["alpha"]))
+            parts.append(comparison_text(comparison, assessment.verdict["alpha"]))
         elif reason := assessment.verdict["left_out"].get(name):
             parts.append(reason)
         if setting := section.get("setting"):
@@ -49,7 +49,7 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         yield "  ".join(parts)
 
 
-def _beaten(comparison: Mapping[str, Any], alpha: float) -> str:
+def comparison_text(comparison: Mapping[str, Any], alpha: float) -> str:
     """The p-value of the final model; if it does not beat this scorer, all that explains why."""
     if comparison["beaten"]:
         return f"beaten (p {comparison['p_value']:.2g})"

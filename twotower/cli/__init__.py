@@ -7,6 +7,7 @@ from twotower.cli import (  # noqa: F401 - each adds its commands to the app
     preset,
     recommend,
     registry,
+    report,
     retrain,
     serve,
     tracking,

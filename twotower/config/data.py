@@ -227,7 +227,7 @@ class InteractionsConfig(Section):
 
 
 class TableConfig(Section):
-    """The users or the items table; only its id and its declared features are read."""
+    """The users or the items table; only its id and its declared columns are read."""
 
     file: OptionalName = None
     """As that of the interactions; null: recognised, and required only if features are declared.
@@ -245,6 +245,16 @@ class TableConfig(Section):
     """
     features: Features = Field(default_factory=dict)
     """Columns to use as side features, and their kinds."""
+
+
+class ItemTableConfig(TableConfig):
+    """The items table, which may also say what the items are called."""
+
+    title: Column | None = None
+    """Column that people know items by, for `twotower report` alone: no model sees it.
+
+    Without such a column, or if it is null, items are shown by their ids.
+    """
 
 
 class DataConfig(Section):
@@ -294,7 +304,7 @@ class DataConfig(Section):
     """
     interactions: InteractionsConfig = InteractionsConfig()
     users: TableConfig = TableConfig()
-    items: TableConfig = TableConfig()
+    items: ItemTableConfig = ItemTableConfig()
 
 
 class GuardConfig(Section):

@@ -7,6 +7,8 @@
     vocabulary/users.parquet, vocabulary/items.parquet
         user_id or item_id, in index order, then a column for each declared feature;
         the schema of ids that are text says how they are written, see `IdText`
+    titles.parquet
+        what items are called, see twotower.ingest.titles; no model reads it
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
 

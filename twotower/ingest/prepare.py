@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
@@ -23,6 +24,7 @@ from twotower.ingest.guard import check_data
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
 from twotower.ingest.side_tables import SideTable, build_entities, load_table
+from twotower.ingest.titles import TITLES, write_titles
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Prepared:
     Attributes:
         splits: by name.
         catalogue: users and items of the training split and of the side tables.
+        items: the items table, for the titles; None: there is none.
         report: what metrics/data.json will hold.
     """
 
     splits: Mapping[str, pd.DataFrame]
     catalogue: Catalogue
+    items: SideTable | None
     report: dict[str, Any]
 
 
@@ -102,7 +106,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     num_merged = num_rows - sum(len(rows) for rows in splits.values())
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
     report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
-    return Prepared(splits, catalogue, report)
+    return Prepared(splits, catalogue, tables["items"], report)
 
 
 def sample_users(
@@ -244,9 +248,12 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
         staging = Path(temporary)
-        names = [f"{name}.parquet" for name in SPLITS]
+        names = [*(f"{name}.parquet" for name in SPLITS), TITLES]
         for name in SPLITS:
             write_split(staging / f"{name}.parquet", prepared.splits[name])
+        items = prepared.items
+        ids = items.column if items else pa.array([], pa.string())
+        write_titles(staging / TITLES, ids, items and items.titles)
         write_catalogue(output / "vocabulary", prepared.catalogue)
         for name in names:
             (staging / name).replace(output / name)

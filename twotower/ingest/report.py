@@ -57,7 +57,7 @@ def data_report(
         },
         "features": {
             "users": _features(config.users, catalogue.users),
-            "items": _features(config.items, catalogue.items),
+            "items": _features(config.items, catalogue.items, _missing_title(config, tables)),
         },
     }
 
@@ -205,10 +205,19 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
     return report
 
 
-def _features(config: TableConfig, entities: Entities) -> dict[str, list[str]]:
-    """Declared features that the data has, and optional ones that it lacks."""
+def _features(
+    config: TableConfig, entities: Entities, missing: set[str] | None = None
+) -> dict[str, list[str]]:
+    """Declared features that the data has, and optional ones and other columns that it lacks."""
     used = sorted(entities.features.columns)
-    return {"used": used, "left_out": sorted(set(config.features) - set(used))}
+    left_out = (set(config.features) - set(used)) | (missing or set())
+    return {"used": used, "left_out": sorted(left_out)}
+
+
+def _missing_title(config: DataConfig, tables: Mapping[str, SideTable | None]) -> set[str]:
+    """The declared column of titles, if the items table lacks it."""
+    items, title = tables["items"], config.items.title
+    return {title} if title and (items is None or items.titles is None) else set()
 
 
 def _period(rows: pd.DataFrame) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""The users and items tables: only their ids and declared features are read."""
+"""The users and items tables: only their ids and declared columns are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
-from twotower.config.data import DataConfig, TableConfig
+from twotower.config.data import DataConfig, ItemTableConfig, TableConfig
 from twotower.data.features import Features
 from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
@@ -26,6 +26,7 @@ from twotower.ingest.recognised_names import (
 )
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
+from twotower.ingest.titles import read_titles
 from twotower.ingest.usual_names import FILES
 
 
@@ -38,6 +39,7 @@ class SideTable:
         ids: as the file holds them, all rows.
         column: [num_rows] distinct int64 or string ids of the valid rows.
         features: by declared name, each with num_rows values.
+        titles: [num_rows] text, null where there is none; None without such a column.
         num_read: rows in the file.
         dropped: rows dropped per rule.
         blanked: cells made missing per rule.
@@ -48,6 +50,7 @@ class SideTable:
     ids: Ids
     column: pa.Array
     features: Mapping[str, RawFeature]
+    titles: pa.ChunkedArray | None
     num_read: int
     dropped: Mapping[str, int]
     blanked: Mapping[str, int]
@@ -55,8 +58,13 @@ class SideTable:
 
     def filter(self, rows: BoolArray) -> "SideTable":
         """The rows where `rows` is true."""
-        features = {name: feature.filter(rows) for name, feature in self.features.items()}
-        return replace(self, column=self.column.filter(pa.array(rows)), features=features)
+        mask = pa.array(rows)
+        return replace(
+            self,
+            column=self.column.filter(mask),
+            features={name: feature.filter(rows) for name, feature in self.features.items()},
+            titles=None if self.titles is None else self.titles.filter(mask),
+        )
 
 
 def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
@@ -78,7 +86,9 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
     source = open_source(path, config, table_config.format)
     id_name = require_id(source, role, table_config.id)
     names = _feature_columns(source, role, table_config)
-    table = source.read(list(dict.fromkeys([id_name, *names.values()])))
+    title = _title_column(source, table_config)
+    wanted = [id_name, *names.values(), *([title] if title else [])]
+    table = source.read(list(dict.fromkeys(wanted)))
     check = RowCheck(source, table.num_rows, config)
     if source.has_header:
         _check_header(table, id_name, check)
@@ -102,6 +112,7 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         ids,
         ids.column,
         features,
+        read_titles(table[title], f"{where} {title!r}") if title else None,
         check.num_read,
         check.dropped,
         check.blanked,
@@ -151,6 +162,12 @@ def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str
         for feature, spec in config.features.items()
     }
     return {feature: column for feature, column in columns.items() if column is not None}
+
+
+def _title_column(source: Source, config: TableConfig) -> str | None:
+    """Column of the titles; None if none is declared, or the table lacks it."""
+    title = config.title if isinstance(config, ItemTableConfig) else None
+    return title if title in source.header else None
 
 
 def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:

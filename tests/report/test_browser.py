@@ -1,0 +1,57 @@
+"""The page in a real browser: every plot is drawn, nothing fails, nothing is asked of anyone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.report.browser import has_browser, look
+from twotower.report.page import render
+from twotower.report.sources import Sources
+
+pytestmark = pytest.mark.skipif(not has_browser(), reason="no Chrome or Chromium on this machine")
+NUM_PLOTS = "document.querySelectorAll('.js-plotly-plot').length"
+EMPTY_PLOTS = """
+[...document.querySelectorAll(".js-plotly-plot")]
+  .filter((plot) => !plot.querySelector(".trace path, .point path, .bars path, .scatter path"))
+  .map((plot) => plot.id)
+"""
+IS_WITHIN = "document.documentElement.scrollWidth <= innerWidth"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+PHONE = 390
+
+
+@pytest.fixture(scope="module")
+def page(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "a report.html"
+    path.write_text(render(sources), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (PHONE, "dark")])
+def test_every_plot_is_drawn_and_nothing_leaves_the_page(
+    page: Path, width: int, scheme: str
+) -> None:
+    expressions = (NUM_PLOTS, EMPTY_PLOTS, IS_WITHIN, BACKGROUND)
+    seen = look(page, *expressions, width=width, scheme=scheme)
+    assert seen.problems == []
+    assert seen.requests == [page.as_uri()]
+    num_plots, empty, is_within, background = seen.values
+    assert num_plots == page.read_text(encoding="utf-8").count("Plotly.newPlot(")
+    assert empty == []
+    assert is_within
+    assert background == ("rgb(17, 22, 27)" if scheme == "dark" else "rgb(244, 246, 248)")
+
+
+def test_what_goes_wrong_would_be_seen(page: Path, tmp_path: Path) -> None:
+    """Requests are refused by the page's policy, not only left out."""
+    faults = (
+        '<img src="http://127.0.0.1:9/x.png"><div id="void"></div>'
+        '<script>Plotly.newPlot("void", []); throw new Error("broken")</script></body>'
+    )
+    path = tmp_path / "faulty.html"
+    text = page.read_text(encoding="utf-8")
+    path.write_text(text.replace("</body>", faults), encoding="utf-8")
+    seen = look(path, EMPTY_PLOTS)
+    assert "Content Security Policy" in " ".join(seen.problems)
+    assert "broken" in " ".join(seen.problems)
+    assert seen.values == [["void"]]

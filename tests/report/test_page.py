@@ -1,0 +1,153 @@
+"""The page: complete, escaped, and silent about who the users are."""
+
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.report.conftest import TITLES, run_pipeline
+from twotower.common.errors import ArtifactError, ConfigError, DataError
+from twotower.plots.interpretation import interpret
+from twotower.plots.pages import SCRIPT
+from twotower.report import write_report
+from twotower.report.page import render, with_commands
+from twotower.report.sources import Sources, read_sources
+
+
+@pytest.fixture(scope="module")
+def page(sources: Sources) -> str:
+    return render(sources)
+
+
+def text_of(page: str) -> str:
+    """The page without its scripts."""
+    return re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_every_section_is_there_with_what_the_files_say(page: str, sources: Sources) -> None:
+    text = text_of(page)
+    targets = re.findall(r'href="#(\w+)"', text)
+    assert len(targets) == 8
+    assert all(f'<section id="{target}"' in text for target in targets)
+    assert f"Verdict: {html.escape(sources.metrics['verdict']['sentence'])}" in text
+    for line in interpret(sources.search):
+        assert line in html.unescape(re.sub("</?code>", "", text))
+    assert f"<td>{sources.metrics['test']['popularity']['recall_at_10']:.4f}</td>" in text
+    assert sources.results["provenance"]["torch"] in text
+    assert sources.results["identity"] in text
+
+
+def test_commands_are_set_apart_and_all_else_is_escaped() -> None:
+    line = "<b> is low: dvc exp run -S 'a=[\"<&\"]'; more: twotower preset x.yaml"
+    assert with_commands(line) == (
+        "&lt;b&gt; is low: <code>dvc exp run -S &#39;a=[&#34;&lt;&amp;&#34;]&#39;</code>; "
+        "more: <code>twotower preset x.yaml</code>"
+    )
+
+
+def test_ids_of_elements_are_unique(page: str) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', text_of(page))
+    assert len(ids) > 20
+    assert len(ids) == len(set(ids))
+
+
+def test_all_text_is_escaped(page: str) -> None:
+    for title in TITLES[:2]:
+        assert title not in page
+    assert "&lt;script&gt;alert(&#39;pwned&#39;)&lt;/script&gt;" in page
+    assert "&#34;Quoted&#34; &amp; &#39;all&#39;" in page
+    assert "a&lt;b" in text_of(page)
+    assert "Ñandú 🦙" in page
+
+
+def test_the_script_is_there_once_and_the_network_is_not(page: str) -> None:
+    assert page.count("/**\n* plotly.js v") == 1
+    assert SCRIPT not in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(?:script|link|img|iframe)[^>]*\b(?:src|href)=", text_of(page))
+
+
+def test_anonymous_pages_hold_no_user_id(page: str, sources: Sources) -> None:
+    users = {str(user) for user in sources.rows["user_id"]}
+    assert sum(html.escape(user) in page for user in users) == 10
+    masked = render(sources, anonymous=True)
+    assert "@example.org" not in masked
+    assert "User 10" in masked
+
+
+def test_a_model_without_test_scores(changed: Callable[..., Sources]) -> None:
+    blind = render(
+        changed("metrics/verdict.json", scored=False, reason="refit.score_test is false")
+    )
+    text = text_of(blind)
+    assert "<h2>The model was not scored</h2>" in text
+    assert text.count("No test scores: refit.score_test is false.") == 2
+    assert "Ten users" in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "tone"),
+    [
+        ("beats every baseline", "good"),
+        ("signal, but ease is better (by 0.0145, p 0.0004)", "fair"),
+        ("no better than random", "poor"),
+    ],
+)
+def test_the_verdict_has_a_tone(changed: Callable[..., Sources], sentence: str, tone: str) -> None:
+    text = text_of(render(changed("metrics/verdict.json", sentence=sentence)))
+    assert f'class="verdict {tone}"' in text
+    assert f"Verdict: {sentence}" in text
+
+
+def test_data_without_times_validation_or_features(tmp_path: Path) -> None:
+    """And a final model that was trained on the test split, after it was scored."""
+    data = {
+        "interactions": {"columns": {"timestamp": False}},
+        "items": {"file": False},
+        "users": {"features": {}},
+    }
+    changes = {"split": {"validation": 0}, "refit": {"final": "all", "seeds": 1}}
+    text = text_of(render(read_sources(run_pipeline(tmp_path / "shop", data=data, **changes))))
+    assert "The search has no trials" in text
+    assert "The data has no times." in text
+    assert re.search(r"item 1\d\d\d", text)
+    assert "later item" not in text
+
+
+def test_outside_a_repository_there_is_no_commit(page: str) -> None:
+    assert "git checkout" not in page
+    assert "python run.py" in page
+
+
+def test_a_folder_is_no_file(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder; --out names the file to write"):
+        write_report(tmp_path, finished)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file, so nothing can be put there"):
+        write_report(tmp_path / "file" / "report.html", finished)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hpo_results.json",
+        "metrics/verdict.json",
+        "metrics/data.json",
+        "data/prepared/titles.parquet",
+    ],
+)
+def test_a_missing_file_is_named_with_what_to_run(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(DataError, match=rf"{name}: no such file; run .*dvc"):
+        read_sources(copy)
+
+
+def test_a_damaged_file_and_a_missing_model(copy: Path) -> None:
+    (copy / ".artifacts_best" / "item_vecs.npy").unlink()
+    with pytest.raises(ArtifactError, match="not a complete model folder"):
+        read_sources(copy)
+    (copy / "metrics" / "slices.json").write_text("[1", encoding="utf-8")
+    with pytest.raises(DataError, match=r"slices\.json: not a file of the refit stage"):
+        read_sources(copy)

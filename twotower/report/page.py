@@ -1,0 +1,224 @@
+"""The page itself: everything that it shows, put into page.html, with all text escaped."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from twotower.assessment.summary import comparison_text
+from twotower.common.errors import ConfigError
+from twotower.common.files import write_text
+from twotower.common.paths import check_place
+from twotower.common.scorers import MODEL, RANDOM
+from twotower.data.prepared import SPLITS
+from twotower.evaluation.metrics import metric_label
+from twotower.plots.chart import Chart
+from twotower.plots.history_chart import draw_history
+from twotower.plots.importance_chart import draw_importance
+from twotower.plots.interpretation import interpret
+from twotower.plots.pages import COMMAND
+from twotower.plots.parallel_chart import draw_parallel
+from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
+from twotower.report.item_map import draw_item_map, item_groups
+from twotower.report.people import people
+from twotower.report.score_charts import draw_gap, draw_scores, draw_slices, scorers
+from twotower.report.search_charts import draw_curves, draw_parameters
+from twotower.report.sources import Sources, read_sources
+from twotower.tracking.git import git_tags
+
+CLEAR = "rgba(0, 0, 0, 0)"
+WIDE_HEIGHT = 560
+"""Of a chart of the visualize stage, in pixels; on a narrow screen it scrolls."""
+TONES = {"beats": "good", "signal": "fair"}
+"""How the verdict looks, by its first word; others: poor."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A scorer in the table of test scores, as text."""
+
+    name: str
+    value: str
+    interval: str
+    against: str
+    setting: str
+
+
+def write_report(out: Path, root: Path = Path(), *, anonymous: bool = False) -> None:
+    """Write the page of the finished pipeline in a repository.
+
+    The page is one file, and a browser that shows it asks for no other.
+
+    Args:
+        out: the file to write.
+        root: the repository.
+        anonymous: number the users that are shown instead of naming their ids.
+
+    Raises:
+        ConfigError: if `out` cannot be a file, or params.yaml is not valid.
+        DataError: if an output of a stage is missing or damaged.
+        SearchError: if the study is damaged.
+        ArtifactError: if the model is missing, damaged or of another format.
+    """
+    check_place(out)
+    if out.is_dir():
+        msg = f"{out}: is a folder; --out names the file to write"
+        raise ConfigError(msg)
+    write_text(out, render(read_sources(root), anonymous=anonymous))
+
+
+def render(sources: Sources, *, anonymous: bool = False) -> str:
+    """The whole page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("twotower.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["plot"] = embed
+    environment.filters |= {"metric": metric_label, "commands": with_commands}
+    groups = item_groups(sources.model.artifacts)
+    verdict = sources.metrics["verdict"]
+    return environment.get_template("page.html").render(
+        plotly=Markup(get_plotlyjs()),  # noqa: S704 - the installed library's script
+        name=Path(sources.config.data.root).name,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        verdict=verdict,
+        tone=_tone(verdict.get("sentence", "")),
+        why_unscored=sources.why_unscored,
+        tiles=list(_tiles(sources)),
+        advice=list(dict.fromkeys(_advice(sources))),
+        score_rows=list(_score_rows(sources)),
+        charts=_charts(sources),
+        slices=draw_slices(sources),
+        parameters=draw_parameters(sources.search),
+        item_map=draw_item_map(sources.model.artifacts, sources.titles, groups),
+        people=people(sources, groups, anonymous=anonymous),
+        data=sources.metrics["data"],
+        splits=SPLITS,
+        hyperparameters=list(_hyperparameters(sources)),
+        git=git_tags(sources.root),
+        provenance=sources.results["provenance"],
+        identity=sources.results["identity"],
+    )
+
+
+def _tone(sentence: str) -> str:
+    return next((tone for word, tone in TONES.items() if sentence.startswith(word)), "poor")
+
+
+def embed(chart: Chart) -> Markup:
+    """A chart as HTML without the script, which the page has once; or why there is none."""
+    if chart.figure is None:
+        return Markup('<p class="reason">{}</p>').format(chart.reason)
+    chart.figure.update_layout(paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, dragmode=False)
+    text = chart.figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        include_mathjax=False,
+        div_id=f"chart-{chart.name}",  # sections have ids too
+        config={"displaylogo": False, "responsive": True},
+    )
+    return Markup(text)  # noqa: S704 - plotly escapes what it is given
+
+
+def with_commands(line: str) -> Markup:
+    """A line of advice with its commands set apart."""
+    parts, end = [], 0
+    for command in COMMAND.finditer(line):
+        parts += [escape(line[end : command.start()]), Markup("<code>{}</code>").format(command[0])]
+        end = command.end()
+    return Markup("").join([*parts, escape(line[end:])])
+
+
+def _charts(sources: Sources) -> dict[str, Chart]:
+    """By name, the charts that have a place of their own in the page."""
+    search, rows = sources.search, sources.rows
+    wide = [draw_history(search), draw_importance(search), draw_parallel(search)]
+    for chart in wide:
+        if chart.figure is not None:
+            chart.figure.update_layout(height=WIDE_HEIGHT)
+    charts = [
+        *wide,
+        draw_scores(sources),
+        draw_gap(sources),
+        draw_curves(sources.trials, search),
+        draw_long_tail(rows),
+        draw_activity(rows),
+        draw_timeline(rows),
+    ]
+    return {chart.name: chart for chart in charts}
+
+
+def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
+    """The main numbers: what, the number, and what to hold it against."""
+    data = sources.metrics["data"]
+    if sources.is_scored:
+        objective = sources.metrics["verdict"]["objective"]
+        low, high = sources.metrics["intervals"]["intervals"][MODEL][objective]
+        scores, rival = dict(scorers(sources)), sources.metrics["slices"]["compared_with"]
+        yield (
+            f"Test {metric_label(objective)}",
+            f"{scores[MODEL]:.3f}",
+            f"95 % interval {low:.3f} to {high:.3f}",
+        )
+        yield (
+            "Strongest rival",
+            f"{scores[rival]:.3f}",
+            f"{rival}; a random ranking has {scores[RANDOM]:.3f}",
+        )
+        yield "Test users", f"{sources.metrics['verdict']['num_users']:,}", "with something to find"
+    yield (
+        "Data",
+        f"{data['rows']['total']:,}",
+        f"events of {data['users']['total']:,} users and {data['items']['total']:,} items",
+    )
+
+
+def _advice(sources: Sources) -> Iterator[str]:
+    """What to do next: what the assessment says, then what the search says."""
+    if sources.is_scored:
+        yield from sources.metrics["verdict"]["advice"]
+        if advice := sources.metrics["slices"]["advice"]:
+            yield advice
+    yield from interpret(sources.search)
+
+
+def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
+    if not sources.is_scored:
+        return
+    verdict = sources.metrics["verdict"]
+    intervals = sources.metrics["intervals"]["intervals"]
+    for name, value in scorers(sources):
+        interval = intervals.get(name)
+        comparison = verdict["comparisons"].get(name)
+        setting = sources.metrics["test"][name].get("setting", {})
+        yield ScoreRow(
+            name,
+            f"{value:.4f}",
+            "{:.4f} to {:.4f}".format(*interval[verdict["objective"]]) if interval else "",
+            comparison_text(comparison, verdict["alpha"])
+            if comparison
+            else verdict["left_out"].get(name, ""),
+            ", ".join(f"{key} {value:g}" for key, value in setting.items()),
+        )
+
+
+def _hyperparameters(sources: Sources) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Name, value in the final model, value in params.yaml, and whether it was searched."""
+    meta = sources.model.artifacts.meta
+    configured: Mapping[str, Any] = {
+        **sources.config.model.model_dump(mode="json"),
+        **sources.config.train.model_dump(mode="json"),
+    }
+    space = sources.config.search_space
+    searched = {space.target(name) for name in space.searched}
+    values = {**meta["model"], **meta["train"]}
+    for name in sorted(values, key=lambda name: (name not in searched, name)):
+        yield name, values[name], configured.get(name), name in searched

@@ -1,0 +1,110 @@
+"""What the page is made of: the outputs of the stages, read and not changed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twotower.artifacts import ARTIFACTS, Id
+from twotower.common.errors import DataError
+from twotower.common.paths import PARAMS
+from twotower.config import Config, load_config
+from twotower.data.prepared import PREPARED, SPLITS, read_split
+from twotower.ingest.titles import TITLES, item_titles
+from twotower.plots.drawn_search import DrawnSearch, read_search
+from twotower.search.store.snapshot import read_snapshot
+from twotower.search.trial import Trial
+from twotower.serving import Recommender
+
+RESULTS = "hpo_results.json"
+SNAPSHOT = "hpo_study.db"
+METRICS = {
+    "data": "prepare",
+    "intervals": "refit",
+    "slices": "refit",
+    "test": "refit",
+    "verdict": "refit",
+}
+"""The files of metrics/ that are read, and the stage that writes each."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A finished pipeline.
+
+    Attributes:
+        root: the repository.
+        config: params.yaml.
+        results: content of hpo_results.json.
+        search: the same, ready to be drawn.
+        trials: of the study, by number, with what each epoch measured.
+        metrics: by name, the content of the files of metrics/.
+        splits: by name, rows as the prepare stage wrote them.
+        titles: of the items that have one, by id.
+        model: the final model.
+    """
+
+    root: Path
+    config: Config
+    results: Mapping[str, Any]
+    search: DrawnSearch
+    trials: list[Trial]
+    metrics: Mapping[str, Any]
+    splits: Mapping[str, pd.DataFrame]
+    titles: Mapping[Id, str]
+    model: Recommender
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the model was scored on the test split."""
+        return bool(self.metrics["verdict"]["scored"])
+
+    @property
+    def why_unscored(self) -> str:
+        """Why there are no test scores; empty if there are."""
+        return "" if self.is_scored else f"No test scores: {self.metrics['verdict']['reason']}."
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Rows of all splits; `split` says of which."""
+        return pd.concat([frame.assign(split=name) for name, frame in self.splits.items()])
+
+
+def read_sources(root: Path = Path()) -> Sources:
+    """Read the outputs of all stages in a repository.
+
+    Raises:
+        ConfigError: if params.yaml is not valid.
+        DataError: if a file is missing or damaged.
+        SearchError: if the study is damaged.
+        ArtifactError: if the model is missing, damaged or of another format.
+    """
+    prepared = root / PREPARED
+    return Sources(
+        root=root,
+        config=load_config(root / PARAMS),
+        results=_read_json(root / RESULTS, "hpo"),
+        search=read_search(root / RESULTS),
+        trials=read_snapshot(root / SNAPSHOT)[1],
+        metrics={
+            name: _read_json(root / "metrics" / f"{name}.json", stage)
+            for name, stage in METRICS.items()
+        },
+        splits={name: read_split(prepared / f"{name}.parquet") for name in SPLITS},
+        titles=item_titles(prepared / TITLES),
+        model=Recommender.load(root / ARTIFACTS),
+    )
+
+
+def _read_json(path: Path, stage: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        msg = f"{path}: no such file; run dvc repro, or dvc pull, first"
+    except (OSError, ValueError, TypeError) as error:
+        msg = f"{path}: not a file of the {stage} stage ({error}); run dvc repro -f -s {stage}"
+    raise DataError(msg)
