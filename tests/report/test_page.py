@@ -10,9 +10,9 @@ import pytest
 from tests.report.conftest import TITLES, run_pipeline
 from twotower.common.errors import ArtifactError, ConfigError, DataError
 from twotower.plots.interpretation import interpret
-from twotower.plots.pages import SCRIPT
+from twotower.plots.pages import SCRIPT, with_commands
 from twotower.report import write_report
-from twotower.report.page import render, with_commands
+from twotower.report.page import render
 from twotower.report.sources import Sources, read_sources
 
 

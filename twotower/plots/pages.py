@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from twotower.common.files import write_text
@@ -82,7 +83,14 @@ def _notes(chart: Chart) -> str:
     """The notes as a list, with their commands set apart."""
     if not chart.notes:
         return ""
-    lines = [
-        COMMAND.sub(r"<code>\g<0></code>", html.escape(note, quote=False)) for note in chart.notes
-    ]
+    lines = [with_commands(note) for note in chart.notes]
     return "\n<ul>\n" + "\n".join(f"<li>{line}</li>" for line in lines) + "\n</ul>"
+
+
+def with_commands(line: str) -> Markup:
+    """A line of advice with its commands set apart."""
+    parts, end = [], 0
+    for command in COMMAND.finditer(line):
+        parts += [escape(line[end : command.start()]), Markup("<code>{}</code>").format(command[0])]
+        end = command.end()
+    return Markup("").join([*parts, escape(line[end:])])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from twotower.assessment.summary import comparison_text
@@ -21,7 +21,7 @@ from twotower.plots.chart import Chart
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
-from twotower.plots.pages import COMMAND
+from twotower.plots.pages import with_commands
 from twotower.plots.parallel_chart import draw_parallel
 from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
 from twotower.report.item_map import draw_item_map, item_groups
@@ -123,18 +123,10 @@ def embed(chart: Chart) -> Markup:
         include_plotlyjs=False,
         include_mathjax=False,
         div_id=f"chart-{chart.name}",  # sections have ids too
-        config={"displaylogo": False, "responsive": True},
+        # Where nothing hovers, as on a phone, the bar of buttons would hide the bars below it.
+        config={"displayModeBar": False, "responsive": True},
     )
     return Markup(text)  # noqa: S704 - plotly escapes what it is given
-
-
-def with_commands(line: str) -> Markup:
-    """A line of advice with its commands set apart."""
-    parts, end = [], 0
-    for command in COMMAND.finditer(line):
-        parts += [escape(line[end : command.start()]), Markup("<code>{}</code>").format(command[0])]
-        end = command.end()
-    return Markup("").join([*parts, escape(line[end:])])
 
 
 def _charts(sources: Sources) -> dict[str, Chart]:
