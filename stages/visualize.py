@@ -1,8 +1,11 @@
-"""Stage `visualize`: results of the search → plots/; needs no model and no database."""
+"""Stage `visualize`: results of the search → plots/; needs no model and no database.
+
+`dvc repro` runs it as params.yaml says; it takes no arguments.
+"""
 
 from pathlib import Path
 
-from twotower.common.errors import one_line_errors
+from twotower.common.stage import run_stage
 from twotower.config import load_config
 from twotower.plots import write_plots
 from twotower.tracking.background import upload_plots
@@ -25,5 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    run_stage(main, __doc__)

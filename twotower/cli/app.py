@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from twotower.common.errors import one_line_errors
+from twotower.common.progress import shown
 
 
 class Commands(TyperGroup):
@@ -17,7 +18,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was given."""
-        with one_line_errors():
+        with one_line_errors(), shown():
             return super().invoke(ctx)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int8Array
 from twotower.common.errors import DataError
+from twotower.common.progress import track
 from twotower.config.data import LARGEST_WEIGHT, DataConfig
 from twotower.data.id_text import IdText
 from twotower.data.splits import GIVEN_NAMES, UNSPLIT
@@ -109,7 +110,8 @@ class _Columns:
     def read(self, part: Input) -> int:
         """Read a whole source; the number of its rows."""
         num_rows = 0
-        for batch in part.source.batches(list(dict.fromkeys(part.roles.values()))):
+        batches = part.source.batches(list(dict.fromkeys(part.roles.values())))
+        for batch in track(batches, f"{part.file}: rows read", size=len):
             num_rows += len(batch)
             for role, name in part.roles.items():
                 self._add(role, batch[name], part.where(role))
