@@ -17,6 +17,7 @@ from twotower.assessment.slices import slices
 from twotower.assessment.verdict import BEATS, TOO_LITTLE, verdict
 from twotower.baselines.baseline import BASELINES
 from twotower.common.files import write_json
+from twotower.common.progress import part
 from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
 
@@ -24,6 +25,9 @@ VERDICT_VERSION = 3
 """Format of metrics/verdict.json. Version 1 had no `format_version`, and `baseline` was
 `reference`. Version 2 had no `advice`, `worse` and `p_value_worse`, and one verdict, `signal, but
 NAME is as good or better`, for what are two now."""
+
+NUM_ASSESSED = 3
+"""Parts that `assess` shows."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,17 @@ def assess(
     """
     counts = board.target.counts()
     digests = evaluated_digests(catalogue, board.target, held_out)
+    with part("intervals"):
+        bootstrapped = intervals(board, seed)
+    with part("verdict"):
+        concluded = _verdict(board, search, seed) | {"gap": gap(board, search)}
+    with part("slices"):
+        sliced = slices(board, seed)
     return Assessment(
         metrics={**board.sections(), "evaluated": {**counts, **digests}, "scored": True},
-        intervals=intervals(board, seed),
-        verdict=_verdict(board, search, seed) | {"gap": gap(board, search)},
-        slices=slices(board, seed),
+        intervals=bootstrapped,
+        verdict=concluded,
+        slices=sliced,
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,
     )
