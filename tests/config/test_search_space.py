@@ -160,7 +160,10 @@ def test_a_default_counts_only_where_trial_0_has_the_parameter() -> None:
         ({"sampler": "brute_force"}, ["outside the trials"]),
         ({"sampler": "nsgaii"}, ["several objectives"]),
         ({"sampler": "bayes"}, ["must be one of tpe, random, gp, cmaes", "'bayes'"]),
-        ({"sampler": {"type": "tpe", "n_startup": 3}}, ["hpo.sampler.n_startup", "permitted"]),
+        (
+            {"sampler": {"type": "tpe", "n_startup": 3}},
+            ["did you mean n_startup_trials?"],
+        ),
         ({"sampler": {"n_startup_trials": 3}}, ["must be one of tpe", "None"]),
         ({"pruner": "wilcoxon"}, ["hpo.pruner", "epochs of one training are not independent"]),
         ({"pruner": "threshold"}, ["fixed bound"]),

@@ -137,6 +137,7 @@ INPUTS = {
     *("common/errors.py", "common/progress.py", "config/__init__.py", "config/data.py"),
     "config/hpo.py",
     *("config/messages.py", "config/numbers.py", "config/params.py", "config/section.py"),
+    "config/places.py",
 }
 """Modules through which a trial gets values, and reports what it does; they compute nothing."""
 

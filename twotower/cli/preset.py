@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from twotower.cli.app import app, examples
+from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.common.files import followed, write_text
 from twotower.common.paths import PARAMS
@@ -81,8 +82,8 @@ def _read(yaml: Any, path: Path) -> Any:
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        msg = f"{path}: no such file"
-        raise ConfigError(msg) from None
+        parts = [f"{path}: no such file", did_you_mean(_nearest(path))]
+        raise ConfigError("; ".join(filter(None, parts))) from None
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
@@ -90,6 +91,13 @@ def _read(yaml: Any, path: Path) -> Any:
         msg = f"{path}: has no sections"
         raise ConfigError(msg)
     return content
+
+
+def _nearest(path: Path) -> list[str]:
+    """The preset that may be meant."""
+    folders = (Path("presets"), path.parent)
+    files = {file.stem: str(file) for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    return [files[name] for name in nearest(path.stem, files)]
 
 
 def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
 
+from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.config.hyperparameters import check_alone, hyperparameters, replace_both
 from twotower.config.ranges import (
@@ -67,7 +68,8 @@ def check_value(where: str, name: str, value: Any, model: ModelConfig, train: Tr
     """
     known = hyperparameters(model, train)
     if name not in known:
-        msg = f"{where}: {name} is not a hyperparameter; known are {', '.join(sorted(known))}"
+        meant = did_you_mean(nearest(name, known)) or f"known are {', '.join(sorted(known))}"
+        msg = f"{where}: {name} is not a hyperparameter; {meant}"
         raise ValueError(msg)
     used = hyperparameters(*replace_both(model, train, {name: value}, where))[name]
     same = used == (list(value) if isinstance(value, tuple) else value)
