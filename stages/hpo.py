@@ -7,9 +7,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
-from twotower.common.progress import say, shown
+from twotower.common.progress import say, step
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
@@ -108,7 +109,9 @@ def main() -> None:
         from twotower.ingest.guard import LAST_RUN
         from twotower.ingest.report import summary
 
-        say(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
+        with step("prepare"):
+            report = prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)
+        say(summary(report))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
     try:

@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from twotower.common.paths import repository_root
+from twotower.common.progress import step
 from twotower.common.stage import run_stage
 from twotower.config import load_config
 from twotower.data.prepared import PREPARED
@@ -20,7 +21,9 @@ METRICS = Path("metrics/data.json")
 def main() -> None:
     """Run the stage in the current directory."""
     config = load_config()
-    print(summary(prepare(config, PREPARED, METRICS, LAST_RUN)))
+    with step("prepare"):
+        report = prepare(config, PREPARED, METRICS, LAST_RUN)
+    print(summary(report))
     if note := untracked_note(Path(config.data.root), repository_root()):
         print(f"note: {note}")
 

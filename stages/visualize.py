@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+from twotower.common.progress import step
 from twotower.common.stage import run_stage
 from twotower.config import load_config
 from twotower.plots import write_plots
@@ -16,12 +17,13 @@ RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 def main() -> None:
     """Draw the search."""
     config = load_config()
-    written = write_plots(
-        results_file=RESULTS,
-        folder=PLOTS,
-        static=config.visualize.static,
-        verdict_file=Path("metrics/verdict.json"),
-    )
+    with step("plots"):
+        written = write_plots(
+            results_file=RESULTS,
+            folder=PLOTS,
+            static=config.visualize.static,
+            verdict_file=Path("metrics/verdict.json"),
+        )
     for line in [*map(str, written.files), *written.notes]:
         print(line)
     upload_plots(config.mlflow, RESULTS, PLOTS)

@@ -1,30 +1,8 @@
-"""What a long run shows, and that it shows nothing where nobody watches."""
-
-import io
-import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""What a long run says of itself, and that it shows nothing where nobody watches."""
 
 import pytest
 
-from twotower.common import progress
-from twotower.common.progress import Display, Step, Steps, part, say, shown, step, track, watched
-
-
-@contextmanager
-def displayed(*, terminal: bool) -> Iterator[tuple[Display, io.StringIO]]:
-    stream = io.StringIO()
-    display = Display(stream, terminal=terminal)
-    with watched(display):
-        yield display, stream
-    display.clear()
-
-
-def age(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let time pass."""
-    now = time.monotonic() + seconds
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+from twotower.common.progress import Step, Steps, part, step, track, watched
 
 
 class Seen(Steps):
@@ -92,55 +70,3 @@ def test_without_a_display_nothing_is_shown(capsys: pytest.CaptureFixture[str]) 
     with step("refit", 1), part("model"):
         assert list(track([1], "epoch")) == [1]
     assert capsys.readouterr() == ("", "")
-
-
-def test_a_log_gets_a_line_after_a_while_of_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    with displayed(terminal=False) as (display, stream), step("refit", 9), part("ease"):
-        display.look()
-        assert stream.getvalue() == ""
-        age(monkeypatch, progress.HEARTBEAT)
-        display.look()
-        display.look()
-        assert re.fullmatch(r"refit 0/9, ease \(00:\d\d\)\n", stream.getvalue())
-
-
-def test_what_is_said_is_a_sign_of_life_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with displayed(terminal=False) as (display, stream), step("refit", 9):
-        age(monkeypatch, progress.HEARTBEAT)
-        say("a line")
-        display.look()
-        assert stream.getvalue() == ""
-    assert capsys.readouterr().out == "a line\n"
-
-
-def test_a_terminal_gets_a_bar_that_goes_when_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    with displayed(terminal=True) as (display, stream):
-        with step("refit", 4, done=1, note=lambda: "best 0.241"), step("epoch", 15):
-            display.look()
-            assert stream.getvalue() == ""  # what is done at once needs no bar
-            age(monkeypatch, progress.DELAY)
-            display.look()
-            *_, drawn = stream.getvalue().split("\r")
-            assert re.match(r"refit 1/4 \|\S+ +\| best 0.241 · epoch 0/15 · 00:\d\d", drawn)
-        assert stream.getvalue().split("\r")[-2].strip() == ""
-
-
-def test_a_bar_without_a_total_is_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    with displayed(terminal=True) as (display, stream), step("a.csv: rows read") as advance:
-        advance(12_000)
-        age(monkeypatch, progress.DELAY)
-        display.look()
-        assert "a.csv: rows read 12,000 · 00:0" in stream.getvalue()
-
-
-def test_a_command_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "REFRESH", 0.01)
-    monkeypatch.setattr(progress, "HEARTBEAT", 0.0)
-    stream = io.StringIO()
-    with shown(stream), step("refit", 3):
-        deadline = time.monotonic() + 10
-        while not stream.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert stream.getvalue().startswith("refit 0/3 (")

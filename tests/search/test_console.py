@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from twotower.common.progress import Display, track, watched
+from twotower.common.display import Display
+from twotower.common.progress import track, watched
 from twotower.search.console import SearchConsole
 from twotower.search.trial import Trial
 
@@ -80,16 +81,16 @@ def line(display: Display) -> str:
 def test_a_search_shows_how_it_stands(seen: Display) -> None:
     console = begun(done=2, total=20)
     console.running([trial(2)])
-    assert line(seen) == "trials 2/20, 1 running, best 0.241"
+    assert line(seen) == "trials 2/20, best 0.241, 1 running"
     console.trial(trial(2, "PRUNED", 0.9))
     console.running([trial(3), trial(4)])
     # 20 - 3 trials of 10 s, on two workers.
-    assert line(seen) == "trials 3/20, 2 running, 1 pruned, best 0.241, about 1 min left"
+    assert line(seen) == "trials 3/20, best 0.241, about 1 min left, 2 running, 1 pruned"
 
 
 def test_no_more_time_is_left_than_the_budget(seen: Display) -> None:
     begun(done=3, total=1000, timeout=25)
-    assert line(seen) == "trials 3/1,000, 0 running, best 0.241, about 25 s left"
+    assert line(seen) == "trials 3/1,000, best 0.241, about 25 s left, 0 running"
 
 
 def test_the_epoch_of_the_only_trial_is_shown(seen: Display) -> None:
@@ -98,7 +99,7 @@ def test_the_epoch_of_the_only_trial_is_shown(seen: Display) -> None:
     with watched(console.epochs):
         for _ in track(range(9), "epoch"):
             with watched(seen):
-                assert line(seen) == "trials 1/2, 1 running, best 0.241, epoch 0/9"
+                assert line(seen) == "trials 1/2, best 0.241, 1 running, epoch 0/9"
             break
 
 
@@ -111,4 +112,4 @@ def test_confirmation_runs_are_no_trials_of_the_search(seen: Display) -> None:
     console = begun(done=3, total=4)
     console.trial(trial(3))
     console.running([trial(1)])
-    assert line(seen) == "trials 4/4, 1 running, best 0.241"
+    assert line(seen) == "trials 4/4, best 0.241, 1 running"

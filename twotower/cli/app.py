@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
-from twotower.common.progress import shown
 
 
 class Commands(TyperGroup):

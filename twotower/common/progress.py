@@ -6,30 +6,17 @@ Code that may take long names its steps, and need not know who watches:
     with step("refit", total=2):
         with part("model"): …      # one of the two
 
-They go to the display that a command has switched on with `shown`: a bar where stderr is a
-terminal, else a line now and then. Without one, as in a library or a server, nothing is shown.
+A command shows them (`common/display.py`). In a library or a server, nothing is shown.
 """
 
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TextIO, TypeVar
-
-from tqdm import tqdm
+from typing import TypeVar
 
 T = TypeVar("T")
-
-DELAY = 1.0
-"""Seconds before a bar appears: what is done sooner needs none."""
-REFRESH = 0.5
-"""Seconds between two looks at the steps."""
-HEARTBEAT = 30.0
-"""Seconds of silence after which a line is written where there is no terminal."""
 
 
 @dataclass
@@ -89,90 +76,9 @@ class Steps:
     def changed(self) -> None:
         """Called after every change."""
 
-
-class Display(Steps):
-    """Shows the steps on a terminal, or in a log."""
-
-    def __init__(self, stream: TextIO, *, terminal: bool) -> None:
-        """Prepare to show steps; nothing is written before the first `look`.
-
-        Args:
-            stream: where they are shown.
-            terminal: whether it can be written over; else whole lines are written, and few.
-        """
-        super().__init__()
-        self._stream = stream
-        self._terminal = terminal
-        self._bar: _Bar | None = None
-        self._written = time.monotonic()
-        self._lock = threading.RLock()
-
-    def end(self, one: Step) -> None:
-        """Take out a step; the bar goes with the outermost one."""
-        super().end(one)
-        if not self._open:
-            self.clear()
-
     def say(self, line: str) -> None:
-        """Print a line, above the bar."""
-        with self._lock:
-            tqdm.write(line, file=sys.stdout)
-            sys.stdout.flush()  # or a log shows it minutes later
-            self._written = time.monotonic()
-
-    def look(self) -> None:
-        """Show the steps as they are now."""
-        with self._lock:
-            now, steps = time.monotonic(), list(self._open)
-            if not steps:
-                return
-            if not self._terminal:
-                if now - max(self._written, steps[0].started) >= HEARTBEAT:
-                    self._write(steps, now)
-            elif now - steps[0].started >= DELAY:
-                self._draw(steps, now)
-
-    def clear(self) -> None:
-        """Remove the bar."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.close()
-                self._bar = None
-
-    def _write(self, steps: list[Step], now: float) -> None:
-        self._written = now
-        elapsed = tqdm.format_interval(now - steps[0].started)
-        line = ", ".join([steps[0].count(), *_said(steps)])
-        print(f"{line} ({elapsed})", file=self._stream, flush=True)
-
-    def _draw(self, steps: list[Step], now: float) -> None:
-        first = steps[0]
-        if self._bar is None:
-            self._bar = _Bar(file=self._stream, leave=False, dynamic_ncols=True, delay=DELAY)
-        self._bar.bar_format = _Bar.COUNT if first.total is None else _Bar.SHARE
-        self._bar.total, self._bar.n = first.total, first.done
-        self._bar.note = " · ".join([*_said(steps), tqdm.format_interval(now - first.started)])
-        self._bar.set_description_str(first.count())
-
-
-def _said(steps: list[Step]) -> list[str]:
-    """What there is to say besides the count of the outermost step."""
-    first, *inner = steps
-    texts = [first.note(), *(text for one in inner for text in (one.count(), one.note()))]
-    return [text for text in texts if text]
-
-
-class _Bar(tqdm):  # type: ignore[type-arg]
-    """Whose line ends with whatever there is to say."""
-
-    SHARE = "{desc} |{bar:16}| {note}"
-    COUNT = "{desc} · {note}"
-    note = ""
-
-    @property
-    def format_dict(self) -> dict[str, Any]:
-        """What a bar's format may name."""
-        return {**super().format_dict, "note": self.note}
+        """Print a line."""
+        print(line, flush=True)  # noqa: T201 - a command's own output
 
 
 _watching: ContextVar[Steps | None] = ContextVar("watching", default=None)
@@ -186,32 +92,6 @@ def watched(steps: Steps) -> Iterator[None]:
         yield
     finally:
         _watching.reset(token)
-
-
-@contextmanager
-def shown(stream: TextIO | None = None) -> Iterator[Display]:
-    """Show what is done inside, as a command does.
-
-    Args:
-        stream: None: stderr.
-    """
-    stream = stream or sys.stderr
-    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-    display, stop = Display(stream, terminal=terminal), threading.Event()
-
-    def keep_looking() -> None:
-        while not stop.wait(REFRESH):
-            display.look()
-
-    looking = threading.Thread(target=keep_looking, daemon=True)
-    looking.start()
-    try:
-        with watched(display):
-            yield display
-    finally:
-        stop.set()
-        looking.join()
-        display.clear()
 
 
 @contextmanager
@@ -261,8 +141,4 @@ def track(
 
 def say(line: str) -> None:
     """Print a line; above the bar, if there is one."""
-    steps = _watching.get()
-    if isinstance(steps, Display):
-        steps.say(line)
-    else:
-        print(line, flush=True)  # noqa: T201 - a command's own output
+    (_watching.get() or Steps()).say(line)

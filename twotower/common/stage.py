@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
-from twotower.common.progress import shown
 
 
 def run_stage(main: Callable[[], None], description: str) -> None:

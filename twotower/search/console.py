@@ -103,20 +103,20 @@ class SearchConsole:
         self._left.add(trial)
 
     def _note(self) -> str:
-        """How the search stands: what runs, what was pruned, the best value, the time left."""
+        """How the search stands: the best value, the time left, what runs, what was pruned."""
         running = list(self._running.values())
         pruned, now = self._states["PRUNED"], time.monotonic()
-        texts = []
+        texts = []  # a narrow terminal shows the first of them
+        if self._best is not None:
+            texts.append(f"best {self._best.value:#.3g}")
+        if (seconds := self._seconds_left(running, now)) is not None:
+            texts.append(f"{in_words(seconds)} left")
         if running or self._states.total() < self._total:
             texts.append(f"{len(running)} running")
         if pruned:
             texts.append(f"{pruned} pruned")
-        if self._best is not None:
-            texts.append(f"best {self._best.value:#.3g}")
         if len(running) == 1:
             texts.append(self.epochs.text())
-        if (seconds := self._seconds_left(running, now)) is not None:
-            texts.append(f"{in_words(seconds)} left")
         return ", ".join(text for text in texts if text)
 
     def _seconds_left(self, running: list[tuple[Trial, float]], now: float) -> float | None:
