@@ -112,7 +112,11 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(wide=INT | {"sets": "dmi"}), ["dmi is not a hyperparameter; did you mean dim?"]),
         (
             space(dim=INT | {"only_if": {"los": "mse"}}),
-            ["search_space.dim.only_if.los: los is not a hyperparameter; did you mean loss?"],
+            ["only_if.los: los is neither a hyperparameter nor an entry; did you mean loss?"],
+        ),
+        (
+            space(wide=INT | {"sets": "dim"}, lr=FLOAT | {"only_if": {"wied": 8}}),
+            ["search_space.lr.only_if.wied", "did you mean wide?"],
         ),
         (
             space(lr={"type": "flaot"}),

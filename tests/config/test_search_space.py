@@ -94,7 +94,11 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
 @pytest.mark.parametrize(
     ("space", "fixed", "words"),
     [
-        ({"lr": LR | {"only_if": {"los": "mse"}}}, {}, ["lr.only_if.los", "not a hyperparameter"]),
+        (
+            {"lr": LR | {"only_if": {"los": "mse"}}},
+            {},
+            ["lr.only_if.los", "neither a hyperparameter"],
+        ),
         ({"lr": LR | {"only_if": {"loss": "mae"}}}, {}, ["lr.only_if.loss", "mae"]),
         ({"lr": LR | {"only_if": {"loss": []}}}, {}, ["lr.only_if.loss", "at least 1"]),
         (
