@@ -59,7 +59,8 @@ def test_a_terminal_gets_a_bar_that_goes_when_all_is_done(monkeypatch: pytest.Mo
             display.look()
             *_, drawn = stream.getvalue().split("\r")
             assert re.match(r"refit 1/4 \|\S+ +\| best 0.241 · epoch 0/15 · 00:\d\d", drawn)
-        assert stream.getvalue().split("\r")[-2].strip() == ""
+        *_, last, cleared, after = stream.getvalue().split("\r")
+        assert (last, cleared.isspace(), after) == (drawn, True, "")
 
 
 def test_a_bar_without_a_total_is_a_count(monkeypatch: pytest.MonkeyPatch) -> None:

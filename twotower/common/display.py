@@ -83,6 +83,9 @@ class Display(Steps):
         first = steps[0]
         if self._bar is None:
             self._bar = _Bar(file=self._stream, leave=False, dynamic_ncols=True, delay=DELAY)
+            self._bar.delay = (
+                0  # keeps an empty bar from being drawn, but also one from being removed
+            )
         self._bar.total, self._bar.n = first.total, first.done
         self._bar.note = " · ".join([*_said(steps), tqdm.format_interval(now - first.started)])
         self._bar.set_description_str(first.count())
