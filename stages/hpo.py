@@ -7,8 +7,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
+from twotower.common.progress import say, step
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED
 from twotower.search.console import SearchConsole
@@ -62,7 +64,7 @@ class Reporter(SearchConsole):
     """Shows the search in the terminal and in MLflow."""
 
     def __init__(self, config: Config, root: Path) -> None:
-        super().__init__(config.hpo.objective)
+        super().__init__(config.hpo.objective, config.hpo.timeout)
         self.publisher: BackgroundPublisher | None = None
         self._config = config
         self._root = root
@@ -107,7 +109,9 @@ def main() -> None:
         from twotower.ingest.guard import LAST_RUN
         from twotower.ingest.report import summary
 
-        print(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
+        with step("prepare"):
+            report = prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)
+        say(summary(report))
     root = repository_root()
     reporter, outputs = Reporter(config, root), SearchOutputs()
     try:
@@ -121,5 +125,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
+    with one_line_errors(), shown():
         main()

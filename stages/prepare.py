@@ -1,9 +1,13 @@
-"""Stage `prepare`: raw files → data/prepared/ and metrics/data.json, as params.yaml says."""
+"""Stage `prepare`: raw files → data/prepared/ and metrics/data.json.
+
+`dvc repro` runs it as params.yaml says; it takes no arguments.
+"""
 
 from pathlib import Path
 
-from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
+from twotower.common.progress import step
+from twotower.common.stage import run_stage
 from twotower.config import load_config
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
@@ -16,12 +20,13 @@ METRICS = Path("metrics/data.json")
 
 def main() -> None:
     """Run the stage in the current directory."""
-    with one_line_errors():
-        config = load_config()
-        print(summary(prepare(config, PREPARED, METRICS, LAST_RUN)))
-        if note := untracked_note(Path(config.data.root), repository_root()):
-            print(f"note: {note}")
+    config = load_config()
+    with step("prepare"):
+        report = prepare(config, PREPARED, METRICS, LAST_RUN)
+    print(summary(report))
+    if note := untracked_note(Path(config.data.root), repository_root()):
+        print(f"note: {note}")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main, __doc__)

@@ -1,23 +1,27 @@
-"""Stage refit: best and default hyperparameters on train + validation, scored on test."""
+"""Stage `refit`: best and default hyperparameters on train + validation, scored on test.
+
+`dvc repro` runs it as params.yaml says; it takes no arguments.
+"""
 
 from pathlib import Path
 
 from twotower.assessment.summary import summary
-from twotower.common.errors import one_line_errors
 from twotower.common.paths import decompositions_folder, repository_root
+from twotower.common.progress import say, step
+from twotower.common.stage import run_stage
 from twotower.config import load_config
-from twotower.refit import read_search, refit
+from twotower.refit import num_parts, read_search, refit
 
 
 def main() -> None:
     """Run the stage in the current directory."""
     kept = decompositions_folder(repository_root())
-    search = read_search(Path("hpo_results.json"))
-    assessment = refit(load_config(), search, decompositions=kept, say=print)
+    search, config = read_search(Path("hpo_results.json")), load_config()
+    with step("refit", num_parts(config.refit)):
+        assessment = refit(config, search, decompositions=kept, say=say)
     for line in summary(assessment):
-        print(line)
+        say(line)
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    run_stage(main, __doc__)

@@ -9,15 +9,18 @@ from typing import Any
 import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
-from twotower.assessment.assess import Assessment, assess, unscored
+from twotower.assessment.assess import NUM_ASSESSED, Assessment, assess, unscored
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
+from twotower.baselines.baseline import wanted_baselines
 from twotower.baselines.plan import TrainingData
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
+from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
+from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
 from twotower.evaluation.holdout import evaluation_set
@@ -137,23 +140,37 @@ def refit(
     data = _PreparedData(prepared, decompositions)
     trained_on = ["train", "validation"]
     training = data.training_set(*trained_on)
-    model = training.fit(config, best_params)
+    with part("final model"):
+        model = training.fit(config, best_params)
     assessment = _assess(config, search, data, training, model, say=say)
     if config.refit.final == "all":
         trained_on = list(SPLITS)
         training = data.training_set(*trained_on)
-        model = training.fit(config, best_params)
+        with part("final model on all splits"):
+            model = training.fit(config, best_params)
     meta = _meta(config, best_params, training, assessment) | {
         "rows": {name: len(frame) for name, frame in data.splits.items()},
         "trained_on": [name for name in trained_on if len(data.splits[name])],
     }
     catalogue, rows = training.catalogue, training.encoded()
     indexed = config.refit.index is not None
-    write_artifacts(outputs.artifacts, model, catalogue, rows, meta, with_index=indexed)
-    if indexed:
-        assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
-    assessment.write(outputs.metrics)
+    with part("files"):
+        write_artifacts(outputs.artifacts, model, catalogue, rows, meta, with_index=indexed)
+        if indexed:
+            assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
+        assessment.write(outputs.metrics)
     return assessment
+
+
+def num_parts(config: RefitConfig) -> int:
+    """How many parts of a refit are shown: the model and its files, and what it is scored beside.
+
+    Of a model that is the default one, or data without a test split, it shows fewer.
+    """
+    parts = 3 if config.final == "all" else 2
+    if not config.score_test:
+        return parts
+    return parts + config.seeds + len(wanted_baselines(config.extra_baselines)) + NUM_ASSESSED
 
 
 def _assess(
@@ -202,21 +219,23 @@ def _score_models(
     board.seeds.append(board.evaluations[MODEL])
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
-        try:
-            other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
-            board.seeds.append(board.evaluate(_scorer(other)))
-        except TrainingError:
-            board.num_diverged += 1
+        with part(f"training seed {number + 1} of {config.refit.seeds}"):
+            try:
+                other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
+                board.seeds.append(board.evaluate(_scorer(other)))
+            except TrainingError:
+                board.num_diverged += 1
     sections = config.search_space.sections
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
     board.default_differs = default != best
     if not board.default_differs:
         board.evaluations[DEFAULT] = board.evaluations[MODEL]
         return
-    try:
-        board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
-    except TrainingError as error:  # a poor baseline must not cost the user the model
-        board.failures[DEFAULT] = str(error)
+    with part("default hyperparameters"):
+        try:
+            board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
+        except TrainingError as error:  # a poor baseline must not cost the user the model
+            board.failures[DEFAULT] = str(error)
 
 
 def _scorer(model: TwoTower) -> VectorScorer:

@@ -81,6 +81,17 @@ def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> Non
     assert params.read_bytes() == before
 
 
+def test_a_name_that_is_nearly_right_is_suggested(
+    tmp_path: Path, params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    (tmp_path / "mine.yaml").write_text("model: {dim: 8}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"mien.yaml: no such file; did you mean .*mine.yaml\?"):
+        apply_preset(tmp_path / "mien.yaml", params)
+    with pytest.raises(ConfigError, match=r"did you mean presets.quality.yaml\?"):
+        apply_preset(Path("qualty"), params)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

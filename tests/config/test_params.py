@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import yaml
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
-from twotower.config import load_config, parse_config
+from twotower.config import load_config, parse_config, places
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.params import Config
 from twotower.config.training import ModelConfig, TrainConfig
@@ -53,7 +54,7 @@ def test_integral_floats_are_the_same_study() -> None:
     ("raw", "words"),
     [
         ({"format_version": 2}, ["format_version: this version of twotower reads 1, got 2"]),
-        ({"hpo": {"trials": 5}}, ["hpo.trials", "not permitted"]),
+        ({"hpo": {"trials": 5}}, ["hpo.trials: there is no such key; did you mean n_trials?"]),
         ({"hpo": {"n_trials": 0}}, ["hpo.n_trials", "greater than 0", "0"]),
         ({"hpo": {"confirm": {"seeds": 1}}}, ["hpo.confirm.seeds", "greater than or equal to 2"]),
         ({"hpo": {"confirm": {"best": 5}}}, ["hpo.confirm.best"]),
@@ -73,7 +74,10 @@ def test_integral_floats_are_the_same_study() -> None:
         (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
         (space(dim=INT | {"low": 1.5}), ["hpo.search_space.dim.low", "1.5"]),
         (space(dim=INT | {"low": 72}), ["hpo.search_space.dim", "must not exceed"]),
-        (space(dim=INT | {"steps": 8}), ["hpo.search_space.dim.steps", "not permitted"]),
+        (
+            space(dim=INT | {"steps": 8}),
+            ["dim.steps: there is no such key; did you mean step?"],
+        ),
         (space(lr=FLOAT | {"low": 0}), ["hpo.search_space.lr", "log scale needs low > 0"]),
         (space(lr=FLOAT | {"step": 0.1}), ["hpo.search_space.lr", "cannot be combined"]),
         (space(lr={"type": "uniform"}), ["hpo.search_space.lr", "uniform"]),
@@ -94,6 +98,38 @@ def test_integral_floats_are_the_same_study() -> None:
             ["search_space.spectral_rank", "at least dim, 32, got 1"],
         ),
         (space(depth=INT), ["hpo.search_space.depth", "not a hyperparameter", "batch_size"]),
+        ({"train": {"lss": "mse"}}, ["train.lss: there is no such key; did you mean loss?"]),
+        ({"trian": {}}, ["trian: there is no such key; did you mean train?"]),
+        ({"train": {"dim": 8}}, ["train.dim: there is no such key; did you mean model.dim?"]),
+        ({"refit": {"seed": 3}}, ["did you mean seeds or seed?"]),
+        ({"visualize": {"png": 1}}, ["(there are static): leave it out, or -S '~visualize.png'"]),
+        (
+            {"data": {"items": {"features": {"a": {"kind": "numeric", "sort": 1}}}}},
+            ["there are kind, separator"],
+        ),
+        ({"hpo": {"fixed": {"los": "mse"}}}, ["hpo.fixed.los: ", "did you mean loss?"]),
+        (space(dims=INT), ["search_space.dims: dims is not a hyperparameter; did you mean dim?"]),
+        (space(wide=INT | {"sets": "dmi"}), ["dmi is not a hyperparameter; did you mean dim?"]),
+        (
+            space(dim=INT | {"only_if": {"los": "mse"}}),
+            ["only_if.los: los is neither a hyperparameter nor an entry; did you mean loss?"],
+        ),
+        (
+            space(wide=INT | {"sets": "dim"}, lr=FLOAT | {"only_if": {"wied": 8}}),
+            ["search_space.lr.only_if.wied", "did you mean wide?"],
+        ),
+        (
+            space(lr={"type": "flaot"}),
+            ["lr: type must be one of int, float, categorical, got 'flaot'; did you mean float?"],
+        ),
+        (space(lr={"type": "int", "low": 1}), ["hpo.search_space.lr.high: is missing"]),
+        ({"train": {"loss": "softmx"}}, ["train.loss: must be one of", "'softmx'; did you mean s"]),
+        ({"model": {"similarity": "cosin"}}, ["one of cosine, dot, got 'cosin'; did you mean cos"]),
+        ({"hpo": {"objective": "recal_at_10"}}, ["did you mean recall_at_10?"]),
+        ({"hpo": {"sampler": "cma-es"}}, ["hpo.sampler: must be one of", "did you mean cmaes?"]),
+        ({"hpo": {"study_name": "a b"}}, ["hpo.study_name: may have letters, digits", "got 'a b'"]),
+        (space(), ["hpo.search_space: must have at least 1 entry, got {}"]),
+        ({"train": {1: 2}}, ["train.1: keys must be text"]),
         ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral or ridge"]),
         ({"model": {"init": "spectral", "hidden": [8]}}, ["model", "needs hidden: []"]),
         ({"model": {"init": "ridge", "item_tower": "features"}}, ["init: ridge", "id or both"]),
@@ -161,6 +197,29 @@ def test_broken_rules_are_named(raw: Any, words: list[str]) -> None:
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+WRONG = (None, "", "x", [], {1: 2}, -1, 1e40, float("nan"), True)
+
+
+def complaint(key: str, value: Any) -> str:
+    """About a file in which this key has that value; empty if it is right."""
+    raw = value
+    for name in reversed(key.split(".")):
+        raw = {name: raw}
+    try:
+        parse_config(raw)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("key", list(places._keys(Config)))
+def test_no_rule_is_in_the_words_of_the_library(key: str) -> None:
+    complaints = [complaint(key, value) for value in WRONG]
+    assert any(complaints)
+    library = re.compile("Input|Field|Extra|Keys|Value|should|a valid")
+    assert not [words for words in complaints if library.search(words)]
 
 
 def test_every_broken_rule_has_a_line() -> None:

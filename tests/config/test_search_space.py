@@ -94,7 +94,11 @@ def test_a_pinned_name_may_stay_in_the_space() -> None:
 @pytest.mark.parametrize(
     ("space", "fixed", "words"),
     [
-        ({"lr": LR | {"only_if": {"los": "mse"}}}, {}, ["lr.only_if.los", "not a hyperparameter"]),
+        (
+            {"lr": LR | {"only_if": {"los": "mse"}}},
+            {},
+            ["lr.only_if.los", "neither a hyperparameter"],
+        ),
         ({"lr": LR | {"only_if": {"loss": "mae"}}}, {}, ["lr.only_if.loss", "mae"]),
         ({"lr": LR | {"only_if": {"loss": []}}}, {}, ["lr.only_if.loss", "at least 1"]),
         (
@@ -160,7 +164,10 @@ def test_a_default_counts_only_where_trial_0_has_the_parameter() -> None:
         ({"sampler": "brute_force"}, ["outside the trials"]),
         ({"sampler": "nsgaii"}, ["several objectives"]),
         ({"sampler": "bayes"}, ["must be one of tpe, random, gp, cmaes", "'bayes'"]),
-        ({"sampler": {"type": "tpe", "n_startup": 3}}, ["hpo.sampler.n_startup", "permitted"]),
+        (
+            {"sampler": {"type": "tpe", "n_startup": 3}},
+            ["did you mean n_startup_trials?"],
+        ),
         ({"sampler": {"n_startup_trials": 3}}, ["must be one of tpe", "None"]),
         ({"pruner": "wilcoxon"}, ["hpo.pruner", "epochs of one training are not independent"]),
         ({"pruner": "threshold"}, ["fixed bound"]),

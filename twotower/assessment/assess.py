@@ -19,6 +19,7 @@ from twotower.assessment.verdict import BEATS, TOO_LITTLE, verdict
 from twotower.baselines.baseline import BASELINES
 from twotower.common.files import write_csv, write_json
 from twotower.common.headline import headline, headline_file
+from twotower.common.progress import part
 from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
 
@@ -26,6 +27,9 @@ VERDICT_VERSION = 3
 """Format of metrics/verdict.json. Version 1 had no `format_version`, and `baseline` was
 `reference`. Version 2 had no `advice`, `worse` and `p_value_worse`, and one verdict, `signal, but
 NAME is as good or better`, for what are two now."""
+
+NUM_ASSESSED = 3
+"""Parts that `assess` shows."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,13 @@ def assess(
     """
     counts = board.target.counts()
     digests = evaluated_digests(catalogue, board.target, held_out)
-    sections, certainty = board.sections(), intervals(board, seed)
-    conclusion = _verdict(board, search, seed) | {"gap": gap(board, search)}
+    sections = board.sections()
+    with part("intervals"):
+        certainty = intervals(board, seed)
+    with part("verdict"):
+        conclusion = _verdict(board, search, seed) | {"gap": gap(board, search)}
+    with part("slices"):
+        sliced = slices(board, seed)
     best = sections[board.strongest()][board.objective]
     further = {"best_baseline": best, "verdict": conclusion["verdict"]}
     return Assessment(
@@ -102,7 +111,7 @@ def assess(
         bars=bars(sections, certainty["intervals"], board.objective),
         intervals=certainty,
         verdict=conclusion,
-        slices=slices(board, seed),
+        slices=sliced,
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,
     )

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from twotower.baselines.baseline import Setting, choose_setting, wanted_baselines
-from twotower.baselines.plan import TrainingData, sampled
+from twotower.baselines.baseline import Baseline, Setting, choose_setting, wanted_baselines
+from twotower.baselines.plan import Plan, TrainingData, sampled
 from twotower.common.arrays import Float64Array
+from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
@@ -120,20 +121,31 @@ def score_baselines(
         say: told beforehand of what will take a while.
     """
     for baseline in wanted_baselines(config.extra_baselines):
-        name = baseline.name
         plan = baseline.plan(train, board.training, config.baseline_budget)
-        if plan.obstacle:
-            board.failures[name] = plan.obstacle
-            continue
-        rows, target = train, validation
-        if plan.sample_users is not None and len(validation):
-            rows, target = sampled(train, validation, plan.sample_users, seed)
-            board.sample_users[name] = rows.num_users
-        if plan.notice:
-            choice = (
-                f", its setting chosen on {rows.num_users:,} users" if rows is not train else ""
-            )
-            say(f"{name}: {plan.notice}{choice}")
-        setting = choose_setting(baseline, rows, target, board.objective, board.ks)
-        board.settings[name] = setting
-        board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))
+        with part(baseline.name):
+            if plan.obstacle:
+                board.failures[baseline.name] = plan.obstacle
+            else:
+                _score_baseline(board, baseline, plan, train, validation, seed=seed, say=say)
+
+
+def _score_baseline(
+    board: Scoreboard,
+    baseline: Baseline,
+    plan: Plan,
+    train: TrainingData,
+    validation: EvaluationSet,
+    *,
+    seed: int,
+    say: Callable[[str], None],
+) -> None:
+    name, rows, target = baseline.name, train, validation
+    if plan.sample_users is not None and len(validation):
+        rows, target = sampled(train, validation, plan.sample_users, seed)
+        board.sample_users[name] = rows.num_users
+    if plan.notice:
+        choice = f", its setting chosen on {rows.num_users:,} users" if rows is not train else ""
+        say(f"{name}: {plan.notice}{choice}")
+    setting = choose_setting(baseline, rows, target, board.objective, board.ks)
+    board.settings[name] = setting
+    board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))

@@ -16,6 +16,7 @@ from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
 from twotower.common.choices import Table
+from twotower.common.progress import track
 from twotower.config.refit import BaselineBudget
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
@@ -168,5 +169,6 @@ def choose_setting(
             for variant, scorer in baseline.variants(train, setting)
         ]
 
-    found = [pair for setting in baseline.grid for pair in values(setting)]
+    settings = track(baseline.grid, "setting")
+    found = [pair for setting in settings for pair in values(setting)]
     return max(found, key=lambda pair: pair[0])[1]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
 
 
@@ -17,7 +18,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was given."""
-        with one_line_errors():
+        with one_line_errors(), shown():
             return super().invoke(ctx)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from twotower.cli.app import app, examples
 from twotower.common.paths import PARAMS, repository_root
+from twotower.common.progress import step
 
 
 @app.command(epilog=examples("twotower check", "twotower check --data-root my/shop"))
@@ -29,7 +30,8 @@ def check(
     from twotower.ingest.untracked import untracked_note
 
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
-    prepared = examine(config, PREPARED, LAST_RUN)
+    with step("check"):
+        prepared = examine(config, PREPARED, LAST_RUN)
     typer.echo(summary(prepared.report))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")

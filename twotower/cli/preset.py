@@ -8,6 +8,7 @@ import typer
 
 from twotower.cli.app import app, examples
 from twotower.cli.params_file import read_commented, write_sections
+from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 
@@ -49,10 +50,20 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     from twotower.config import load_config
 
     load_config(params)
+    if not preset.exists():
+        parts = [f"{preset}: no such file", did_you_mean(_nearest(preset))]
+        raise ConfigError("; ".join(filter(None, parts)))
     written, wanted = read_commented(params), read_commented(preset)
     changes = list(_merge(written, wanted, preset))
     write_sections(params, written, wanted, str(preset))
     return changes
+
+
+def _nearest(path: Path) -> list[str]:
+    """The preset that may be meant."""
+    folders = (Path("presets"), path.parent)
+    files = {file.stem: str(file) for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    return [files[name] for name in nearest(path.stem, files)]
 
 
 def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[str]:

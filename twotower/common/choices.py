@@ -1,6 +1,7 @@
 """Tables of what a parameter may name; each row says all there is to say of one choice."""
 
 from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
@@ -61,9 +62,25 @@ def check_choice(name: str, choices: Collection[str]) -> str:
         ValueError: listing them.
     """
     if name not in choices:
-        msg = f"must be one of {', '.join(choices)}, got {name!r}"
-        raise ValueError(msg)
+        raise ValueError(choice_rule(name, choices))
     return name
+
+
+def choice_rule(given: Any, choices: Collection[str]) -> str:
+    """What to write in place of a name that is none of the choices."""
+    rule = f"must be one of {', '.join(choices)}, got {given!r}"
+    meant = did_you_mean(nearest(given, choices))
+    return f"{rule}; {meant}" if meant else rule
+
+
+def nearest(given: Any, choices: Collection[str]) -> list[str]:
+    """The choice that is nearest to what was given, if it may be a slip of the pen."""
+    return get_close_matches(str(given), choices, n=1)
+
+
+def did_you_mean(names: Collection[str]) -> str:
+    """The question; empty without names."""
+    return f"did you mean {' or '.join(names)}?" if names else ""
 
 
 def lazy(path: str) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.choices import choice_rule
 from twotower.config.ranges import (
     CategoricalSpace,
     Choice,
@@ -111,10 +112,10 @@ def _named(*names: str) -> BeforeValidator:
         name = value.get("type") if isinstance(value, dict) else value
         if name in names:
             return value
-        known = ", ".join(names)
-        why = f"{name} {REFUSED[name]}; " if isinstance(name, str) and name in REFUSED else ""
-        msg = f"{why}must be one of {known}" + ("" if why else f", got {name!r}")
-        raise ValueError(msg)
+        if isinstance(name, str) and name in REFUSED:
+            msg = f"{name} {REFUSED[name]}; must be one of {', '.join(names)}"
+            raise ValueError(msg)
+        raise ValueError(choice_rule(name, names))
 
     return BeforeValidator(check)
 
@@ -130,8 +131,6 @@ PrunerConfig = Annotated[
     ],
     _named("none", "median", "hyperband", "successive_halving"),
 ]
-TAGGED = {"search_space": 3, "sampler": 2, "pruner": 2}
-"""Where the location of an error in these sections has the `type`, which is no key of the file."""
 
 
 def _pinned(value: Any) -> Any:

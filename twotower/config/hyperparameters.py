@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from twotower.common.errors import ConfigError
 from twotower.config.messages import explain
+from twotower.config.places import Place
 from twotower.config.section import Section
 from twotower.config.training import ModelConfig, TrainConfig
 
@@ -41,7 +42,7 @@ def replace_values(section: S, values: Mapping[str, Any], where: str) -> S:
         problem = error.errors()[0]
         name = str(next(iter(problem["loc"]), ""))  # none where two values disagree
         place = f"{where}: {name}" if name not in ("", where.rpartition(".")[2]) else where
-        msg = f"{place}: {explain(problem, place)}"
+        msg = f"{place}: {explain(problem, Place(place))}"
         raise ConfigError(msg) from None
 
 
@@ -57,7 +58,7 @@ def check_alone(name: str, value: Any, where: str) -> None:
     except ValidationError as error:
         for problem in error.errors():
             if problem["loc"]:  # of this value; where values disagree there is none
-                msg = f"{where}: {explain(problem, where)}"
+                msg = f"{where}: {explain(problem, Place(where))}"
                 raise ConfigError(msg) from None
 
 

@@ -5,26 +5,48 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from twotower.common.choices import choice_rule, did_you_mean, nearest
 from twotower.config.numbers import read_number
+from twotower.config.places import Place
 
 
-def explain(problem: Any, key: str) -> str:
+def explain(problem: Any, place: Place) -> str:
     """One of pydantic's errors as a rule and the value that breaks it, without credentials.
 
     Args:
         problem: of `ValidationError.errors()`.
-        key: the dotted key of params.yaml, for commands; empty: the whole file.
+        place: of params.yaml, for commands and suggestions.
     """
-    kind, given = problem["type"], problem["input"]
-    message = problem["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":  # perhaps what `-S` left: it adds to a mapping
-        return f"{message}: leave it out, or -S '~{key}'"
-    if kind in ("value_error", "missing"):
-        return str(message)
-    if rule := RULES.get(kind):
-        message = rule if isinstance(rule, str) else rule(given, key)
+    kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            return _unknown(place)
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(problem["msg"].removeprefix("Value error, "))
+        case "literal_error":
+            return choice_rule(given, _quoted(context["expected"]))
+        case "union_tag_invalid":
+            return f"type {choice_rule(context['tag'], _quoted(context['expected_tags']))}"
+    rule = RULES.get(kind, problem["msg"])
+    message = rule.format(**context) if isinstance(rule, str) else rule(given, place.key)
     shown = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(given))
     return f"{message}, got {shown}"
+
+
+def _unknown(place: Place) -> str:
+    """A key that there is not: perhaps misspelt, of another section, or left there by `-S`."""
+    name = place.key.rpartition(".")[2]
+    meant = did_you_mean([*nearest(name, place.siblings), *place.homes])
+    if meant:
+        return f"there is no such key; {meant}"
+    known = ", ".join(place.siblings)
+    return f"there is no such key (there are {known}): leave it out, or -S '~{place.key}'"
+
+
+def _quoted(listed: str) -> list[str]:
+    return re.findall("'(.*?)'", listed)
 
 
 def _number(given: Any, _key: str) -> str:
@@ -71,5 +93,15 @@ RULES: dict[str, str | Rule] = {
     "dict_type": _named_values,
     "string_type": _text,
     "union_tag_not_found": "must have a type",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be greater than or equal to {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be less than or equal to {le:g}",
+    "finite_number": "must be a finite number",
+    "string_too_short": "must have at least {min_length} character",
+    "too_short": "must have at least {min_length} entry",
+    "string_pattern_mismatch": "may have letters, digits, dots, hyphens and underscores only",
+    "invalid_key": "keys must be text, in quotes",
 }
-"""What to write, by pydantic's type of error; functions are given the value and its key."""
+"""What to write, by pydantic's type of error; its figures fill the braces, and functions are given
+the value and its key."""

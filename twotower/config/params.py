@@ -7,12 +7,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from twotower.common.choices import choice_rule
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
-from twotower.config.hpo import TAGGED, HpoConfig
+from twotower.config.hpo import HpoConfig
 from twotower.config.messages import explain
+from twotower.config.places import locate
 from twotower.config.refit import RefitConfig
 from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
@@ -63,7 +65,7 @@ class Config(Section):
     def _check_objective(self) -> "Config":
         choices = objectives(self.evaluate.ks)
         if self.hpo.objective not in choices:
-            msg = f"hpo.objective: must be one of {', '.join(choices)}, got {self.hpo.objective}"
+            msg = f"hpo.objective: {choice_rule(self.hpo.objective, choices)}"
             raise ValueError(msg)
         return self
 
@@ -140,12 +142,6 @@ def _override(raw: Any, key: str, value: Any) -> None:
 
 
 def _line(problem: Any) -> str:
-    key = ".".join(map(str, _place(problem["loc"])))
-    return f"{key}: {explain(problem, key)}" if key else explain(problem, key)
-
-
-def _place(location: tuple[str | int, ...]) -> list[str | int]:
-    """The keys on the way, without the `type` of a union's member, which is none of them."""
-    section, name = (*location, "", "")[:2]
-    tag = TAGGED.get(str(name)) if section == "hpo" else None
-    return [part for number, part in enumerate(location) if number != tag and part != "[key]"]
+    place = locate(Config, problem["loc"])
+    explained = explain(problem, place)
+    return f"{place.key}: {explained}" if place.key else explained

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
 
+from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.config.hyperparameters import check_alone, hyperparameters, replace_both
 from twotower.config.ranges import (
@@ -66,13 +67,23 @@ def check_value(where: str, name: str, value: Any, model: ModelConfig, train: Tr
         ConfigError: if the value breaks the rule of its parameter.
     """
     known = hyperparameters(model, train)
-    if name not in known:
-        msg = f"{where}: {name} is not a hyperparameter; known are {', '.join(sorted(known))}"
-        raise ValueError(msg)
+    _check_known(where, name, known)
     used = hyperparameters(*replace_both(model, train, {name: value}, where))[name]
     same = used == (list(value) if isinstance(value, tuple) else value)
     if not same or isinstance(used, bool) != isinstance(value, bool):
         msg = f"{where}: {value!r} would be used as {used!r}; write that instead"
+        raise ValueError(msg)
+
+
+def _check_known(
+    where: str, name: str, known: Collection[str], entries: Collection[str] = ()
+) -> None:
+    """Insist that a name is a hyperparameter's, or an entry's where one may be named."""
+    if name not in known and name not in entries:
+        meant = did_you_mean(nearest(name, [*known, *entries]))
+        what = "neither a hyperparameter nor an entry" if entries else "not a hyperparameter"
+        meant = meant or f"known are {', '.join(sorted(known))}"
+        msg = f"{where}: {name} is {what}; {meant}"
         raise ValueError(msg)
 
 
@@ -152,6 +163,7 @@ def _check_conditions(
 ) -> None:
     for parent, values in spaces[name].only_if.items():
         where, parent_of = f"hpo.search_space.{name}.only_if.{parent}", target(parent, spaces)
+        _check_known(where, parent, hyperparameters(model, train), spaces)
         _check_condition(where, parent, spaces)
         for value in values:
             if parent_of in pinned:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
+from twotower.common.progress import track
 from twotower.config.data import DataConfig
 from twotower.data.id_text import IdText
 from twotower.ingest.codes import Codes
@@ -115,7 +116,8 @@ class _Columns:
     def read(self, part: Input) -> int:
         """Read a whole source; the number of its rows."""
         num_rows = 0
-        for batch in part.source.batches(list(dict.fromkeys(part.roles.values()))):
+        batches = part.source.batches(list(dict.fromkeys(part.roles.values())))
+        for batch in track(batches, f"{part.file}: rows read", size=len):
             num_rows += len(batch)
             for role, name in part.roles.items():
                 self._add(role, batch[name], part.where(role))

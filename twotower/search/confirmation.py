@@ -6,10 +6,12 @@ values of fresh seeds do not. Runs are stored as trials are, each in a file, com
 .hpo/<identity>/<provenance>/confirm/<seed>/0007.json
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
 
+from twotower.common.progress import step
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hpo import ConfirmConfig
@@ -71,14 +73,11 @@ class Confirmation:
             SearchError: if a run cannot be kept.
         """
         trials = self._best(result.trials)
-        self._announce(trials)
-
-        def next_job() -> Job | None:
-            running = {trial.key for trial in dispatcher.handed_out}
-            missing = (trial for trial in self._missing(trials) if trial.key not in running)
-            return next(((trial, None) for trial in missing), None)
-
-        dispatcher.run(next_job, self._keep)
+        total = len(trials) * len(self._seeds)
+        done = total - len(self._not_run(trials, self._seeds))
+        self._announce(len(trials), total, done)
+        with step("confirmation run", total, done) as advance:
+            self._run_missing(trials, dispatcher, advance)
         if self._missing(trials):
             self._say(OUT_OF_TIME)
             return result
@@ -93,6 +92,20 @@ class Confirmation:
             stdev(values) if len(values) > 1 else None,
         )
         return replace(result, confirmed=confirmed)
+
+    def _run_missing(
+        self, trials: list[Trial], dispatcher: Dispatcher, advance: Callable[[int], None]
+    ) -> None:
+        def next_job() -> Job | None:
+            running = {trial.key for trial in dispatcher.handed_out}
+            missing = (trial for trial in self._missing(trials) if trial.key not in running)
+            return next(((trial, None) for trial in missing), None)
+
+        def keep(run: Trial) -> None:
+            self._keep(run)
+            advance(1)
+
+        dispatcher.run(next_job, keep)
 
     def _best(self, trials: list[Trial]) -> list[Trial]:
         return complete_by_value(trials)[: self._confirm.top]
@@ -138,12 +151,10 @@ class Confirmation:
         else:
             self._say(f"{name}: {self._objective} {run.value:.4f}")
 
-    def _announce(self, trials: list[Trial]) -> None:
-        total = len(trials) * len(self._seeds)
-        done = total - len(self._not_run(trials, self._seeds))
+    def _announce(self, num_trials: int, total: int, done: int) -> None:
         progress = f"; {done} of {total} runs are done" if done else ""
-        plural = "s" if len(trials) > 1 else ""
+        plural = "s" if num_trials > 1 else ""
         self._say(
-            f"confirming the best {len(trials)} trial{plural} with {len(self._seeds)} fresh "
+            f"confirming the best {num_trials} trial{plural} with {len(self._seeds)} fresh "
             f"seeds each{progress}"
         )

@@ -1,12 +1,16 @@
 """The terminal output of a search: counts, a progress bar, a summary."""
 
-import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from tqdm import tqdm
-
+from twotower.common.progress import say, step
 from twotower.search.store.location import StudyLocation
+from twotower.search.time_left import TimeLeft, in_words
 from twotower.search.trial import Trial, best
+from twotower.search.workers.epochs import Epochs
 
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
 
@@ -14,16 +18,35 @@ EXHAUSTED = "every combination of the search space has been tried"
 
 
 class SearchConsole:
-    """Shows one search: a line for each new best and each failed trial, a bar for the rest."""
+    """Shows one search: a line for each new best and each failed trial, a bar for the rest.
 
-    def __init__(self, objective: str) -> None:
+    Attributes:
+        epochs: how far the trial of a single worker has come.
+    """
+
+    def __init__(self, objective: str, timeout: float | None = None) -> None:
+        """Prepare to show a search.
+
+        Args:
+            objective: that is maximised.
+            timeout: seconds after which no trial is started.
+        """
+        self.epochs = Epochs()
         self._objective = objective
+        self._timeout = timeout
         self._best: Trial | None = None
-        self._bar: tqdm[Any] | None = None
+        self._states: Counter[str] = Counter()
+        self._left = TimeLeft()
+        self._running: dict[tuple[int, int | None], tuple[Trial, float]] = {}
+        self._workers = 1
+        self._total = 0
+        self._started = 0.0
+        self._open = ExitStack()
+        self._advance: Callable[[int], None] = lambda _: None
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        tqdm.write(line, file=sys.stdout)
+        say(line)
 
     def start(
         self,
@@ -45,11 +68,22 @@ class SearchConsole:
             f"{counts['num_train_rows']:,} training rows, "
             f"{counts['num_validation_rows']:,} validation rows"
         )
-        self._best = best(finished)
-        self._bar = tqdm(total=total, initial=len(finished), desc="trials", disable=None)
+        self._best, self._total, self._started = best(finished), total, time.monotonic()
+        for trial in finished:
+            self._count(trial)
+        if len(finished) < total:
+            shown = step("trials", total, len(finished), note=self._note)
+            self._advance = self._open.enter_context(shown)
+
+    def running(self, trials: list[Trial]) -> None:
+        """Note which trials, or runs of a confirmation, are running; called at every change."""
+        now = time.monotonic()
+        self._running = {t.key: self._running.get(t.key, (t, now)) for t in trials}
+        self._workers = max(self._workers, len(trials))
 
     def trial(self, trial: Trial) -> None:
         """Show a new finished trial; called once it is on disk."""
+        self._count(trial)
         if trial.failure is not None:
             self.say(f"trial {trial.number} failed: {trial.failure}")
         elif best([t for t in (self._best, trial) if t]) is trial:
@@ -58,13 +92,43 @@ class SearchConsole:
                 f"trial {trial.number}: {self._objective} {trial.value:.4f}, the best so far, "
                 f"with {_params(trial.params)}"
             )
-        if self._bar is not None:
-            self._bar.update()
+        self._advance(1)
 
     def close(self) -> None:
         """End the bar."""
-        if self._bar is not None:
-            self._bar.close()
+        self._open.close()
+
+    def _count(self, trial: Trial) -> None:
+        self._states[trial.state] += 1
+        self._left.add(trial)
+
+    def _note(self) -> str:
+        """How the search stands: the best value, the time left, what runs, what was pruned."""
+        running = list(self._running.values())
+        pruned, now = self._states["PRUNED"], time.monotonic()
+        texts = []  # a narrow terminal shows the first of them
+        if self._best is not None:
+            texts.append(f"best {self._best.value:#.3g}")
+        if (seconds := self._seconds_left(running, now)) is not None:
+            texts.append(f"{in_words(seconds)} left")
+        if running or self._states.total() < self._total:
+            texts.append(f"{len(running)} running")
+        if pruned:
+            texts.append(f"{pruned} pruned")
+        if len(running) == 1:
+            texts.append(self.epochs.text())
+        return ", ".join(text for text in texts if text)
+
+    def _seconds_left(self, running: list[tuple[Trial, float]], now: float) -> float | None:
+        """Seconds until the last trial has finished, or no more is started."""
+        spent = [(trial.params, now - since) for trial, since in running]
+        waiting = self._total - self._states.total() - len(running)
+        if waiting < 0 or not (waiting or running):  # a confirmation runs, or nothing
+            return None
+        left = self._left.estimate(spent, waiting, self._workers)
+        if left is None or self._timeout is None:
+            return left
+        return min(left, max(0.0, self._started + self._timeout - now))
 
     def summary(self, results: dict[str, Any], files: list[str]) -> None:
         """Show the best trial and the files.

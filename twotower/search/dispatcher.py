@@ -25,13 +25,20 @@ class Dispatcher:
     The budget starts when the dispatcher is made; the search and its confirmation share it.
     """
 
-    def __init__(self, config: HpoConfig, workers: Workers) -> None:
+    def __init__(
+        self,
+        config: HpoConfig,
+        workers: Workers,
+        watch: Callable[[list[Trial]], None] = lambda _: None,
+    ) -> None:
         """Start the time budget.
 
         Args:
             config: `timeout`, `timeout_grace` and `tries` count.
             workers: run the trials.
+            watch: told of the trials that run, whenever one begins or has ended.
         """
+        self._watch = watch
         self._config = config
         self._workers = workers
         self._running: dict[Future[Trial], Job] = {}
@@ -64,7 +71,9 @@ class Dispatcher:
             if not done and patience == 0:
                 break  # the grace time is over: trials that still run are lost
             for future in sorted(done, key=lambda future: self._running[future][0].number):
-                self._collect(self._running.pop(future), future, keep)
+                job = self._running.pop(future)
+                self._watch([trial for trial, _ in self._running.values()])
+                self._collect(job, future, keep)
             self._fill(next_job, may_end)
 
     def _fill(self, next_job: Callable[[], Job | None], may_end: Callable[[], bool]) -> None:
@@ -73,6 +82,7 @@ class Dispatcher:
             job = self._waiting.pop(0) if self._waiting else next_job()
             if job is None:
                 return
+            self._watch([*(trial for trial, _ in self._running.values()), job[0]])
             self._running[self._workers.submit(*job)] = job
 
     def _has_time(self, may_end: Callable[[], bool]) -> bool:

@@ -119,8 +119,10 @@ def _search(
         folder = location.folder / "confirm"
         confirmation = Confirmation(config, config.hpo.confirm, folder, digest, console.say)
         missing = missing or confirmation.num_missing(finished)
-    with open_workers(config, objective, missing, console.say, location.workers) as workers:
-        dispatcher = Dispatcher(config.hpo, workers)
+    with open_workers(
+        config, objective, missing, console.say, location.workers, epochs=console.epochs
+    ) as workers:
+        dispatcher = Dispatcher(config.hpo, workers, console.running)
         search = SearchDriver(
             config,
             study,

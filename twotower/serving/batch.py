@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from twotower.artifacts import Id, IdColumn
 from twotower.common.errors import ConfigError
 from twotower.common.files import atomic_write, followed
 from twotower.common.paths import check_place
+from twotower.common.progress import track
 from twotower.serving.recommendations import Recommendations
 from twotower.serving.recommender import Recommender
 
@@ -86,12 +86,10 @@ def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int
     with (
         atomic_write(followed(out)) as handle,
         _writer(handle, schema, out.suffix.lower()) as writer,
-        tqdm(total=len(batch.users), unit="user", disable=None) as progress,
     ):
-        for chunk in batch.chunks(model):
+        for chunk in track(batch.chunks(model), "users", len(batch.users), size=len):
             writer.write_table(_table(chunk, schema))
             sources.update(chunk.source)
-            progress.update(len(chunk))
     return dict(sorted(sources.items()))
 
 

@@ -121,6 +121,10 @@ def explain(errors: Any) -> str:
     # A union adds the names of its members to the location; the client did not write those.
     parts = [part for part in problem["loc"] if part != "body" and "[" not in str(part)]
     where = ".".join(str(part) for part in parts if part not in ("int", "str"))
+    if problem["type"] == "missing":
+        return f"{where or 'the body'} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: there is no such key"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if "int" in parts:  # what it says of the first member does not hold for the other
         message = "must be an integer or a string, whichever the ids of this model are"

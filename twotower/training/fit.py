@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from twotower.common.errors import TrainingError
+from twotower.common.progress import track
 from twotower.common.seeds import derive_seed
 from twotower.config.training import ModelConfig, TrainConfig, check_start
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS, Negatives
@@ -98,7 +99,8 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
         trained = cast(TwoTower, average.module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "dropout"))  # dropout takes no generator
-        for epoch in range(1, min(config.epochs, config.last_epoch or config.epochs) + 1):
+        last = min(config.epochs, config.last_epoch or config.epochs)
+        for epoch in track(range(1, last + 1), "epoch"):
             model.train()
             total = 0.0
             for number, batch in enumerate(source.batches(config.batch_size, shuffle)):

@@ -12,13 +12,20 @@ from twotower.common.errors import ConfigError
 from twotower.config import Config
 from twotower.search.objective import Objective, load_objective
 from twotower.search.store.locks import Say
+from twotower.search.workers.epochs import Epochs
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import SerialWorkers, Workers
 
 
 @contextmanager
 def open_workers(
-    config: Config, objective: Objective, trials: int, say: Say, folder: Path
+    config: Config,
+    objective: Objective,
+    trials: int,
+    say: Say,
+    folder: Path,
+    *,
+    epochs: Epochs | None = None,
 ) -> Iterator[Workers]:
     """The workers of section `hpo`; they end with the context.
 
@@ -28,6 +35,7 @@ def open_workers(
         trials: number of trials to run; for 0, no worker is started or waited for.
         say: shows a line to the user.
         folder: for data that local workers share while they run; no other search uses it.
+        epochs: shows how far the trial of a single local worker has come.
 
     Raises:
         ConfigError: if a package is missing.
@@ -45,7 +53,7 @@ def open_workers(
         yield SerialWorkers(objective)
         return
     with _shared(objective, folder) as path:
-        local = LocalWorkers(partial(load_objective, path), count)
+        local = LocalWorkers(partial(load_objective, path), count, epochs if count == 1 else None)
         try:
             yield local
         finally:

@@ -11,15 +11,19 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from twotower.common.errors import SearchError
+from twotower.common.progress import Steps, watched
 from twotower.search.proposals.pruners import Pruning
 from twotower.search.run_trial import Evaluate, execute
 from twotower.search.trial import Trial
+from twotower.search.workers.epochs import Epochs
 from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
 """The objective of this worker process; loaded once, when the process starts."""
 _load_failure = ""
 """Why it could not be loaded."""
+_epochs = Steps()
+"""Shows how far its trial has come."""
 
 
 class LocalWorkers:
@@ -32,14 +36,18 @@ class LocalWorkers:
     # Not pebble's pool: its workers take tasks from one pipe under a shared lock, and one that is
     # killed while it holds that lock leaves the others waiting for a minute, and then broken.
 
-    def __init__(self, load: Callable[[], Evaluate], count: int) -> None:
+    def __init__(
+        self, load: Callable[[], Evaluate], count: int, epochs: Epochs | None = None
+    ) -> None:
         """Start all processes at once, so that they are ready at about the same time.
 
         Args:
             load: loads the objective in a worker; pickled.
             count: number of processes.
+            epochs: shows how far their trials have come; None: not shown.
         """
         self._load = load
+        self._epochs = epochs
         self._idle = [self._new_pool() for _ in range(count)]
         self._pools = set(self._idle)
         self._lock = threading.Lock()
@@ -104,12 +112,15 @@ class LocalWorkers:
 
     def _new_pool(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(self._load,))
+        return ProcessPoolExecutor(
+            1, context, initializer=_begin, initargs=(self._load, self._epochs)
+        )
 
 
-def _begin(load: Callable[[], Evaluate]) -> None:
+def _begin(load: Callable[[], Evaluate], epochs: Epochs | None) -> None:
     """Prepare a worker process: watch its driver, then load the objective."""
-    global _objective, _load_failure  # noqa: PLW0603 - what a process keeps between tasks
+    global _objective, _load_failure, _epochs  # noqa: PLW0603 - what a process keeps between tasks
+    _epochs = epochs or Steps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
     threading.Thread(target=_end_with_driver, daemon=True).start()
     try:
@@ -130,7 +141,8 @@ def _end_with_driver() -> None:
 def _run(trial: Trial, pruning: Pruning | None) -> Trial:
     if _objective is None:
         raise SearchError(_load_failure)  # ends the search; no failed trial
-    return execute(trial, _objective, pruning)
+    with watched(_epochs):
+        return execute(trial, _objective, pruning)
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
