@@ -39,7 +39,8 @@ def test_notes_are_below_the_figure_with_their_commands_set_apart(tmp_path):
     chart = Chart("bars", "Bars", go.Figure(go.Bar(y=[1, 2])), notes=(note,))
     page = write_pages([chart], tmp_path)[0].read_text()
 
-    item = "<li>lr &lt;b&gt; is bad: <code>dvc exp run -S 'hpo.search_space.lr.low=0.001'</code>"
+    command = "dvc exp run -S &#39;hpo.search_space.lr.low=0.001&#39;"
+    item = f"<li>lr &lt;b&gt; is bad: <code>{command}</code>"
     assert item in page
     assert page.index('id="bars"') < page.index(item)
     assert "<li>" not in write_pages([FIGURE], tmp_path)[0].read_text()
