@@ -14,7 +14,7 @@ from twotower.ingest.prepare import examine
 from twotower.ingest.report import summary
 
 CONFIG = parse_config({"split": {"validation": 0, "test": 0}})
-QUICK, ALL = 250, 2_500
+QUICK, ALL = 200, 2_000
 BY_ROW = ("ragged", "blank id", "time", "number", "header")
 """Damage that costs a row."""
 
