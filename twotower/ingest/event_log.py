@@ -33,7 +33,7 @@ class EventLog:
         num_read: rows in the files.
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
-        why_text: likewise, what makes the ids text where most of them are integers.
+        why_text: likewise, what makes the ids text where others are integers.
         null_words: likewise, rows of each id that may stand for none.
         enclosed: likewise, the first id if all are in marks.
         alike: likewise, how many ids differ from another one only in their Unicode form.
@@ -121,7 +121,7 @@ def _unused(inputs: Sequence[Input]) -> Sequence[str]:
 
 
 def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:
-    """What makes ids text where most are integers: "'guest' (log.csv, line 7)"; else None."""
+    """What makes ids text where others are integers: "'guest' (log.csv, line 7)"; else None."""
     table, raw = tables[f"{side}s"], rows.ids[side].raw
     if table is not None:
         return table.why_text

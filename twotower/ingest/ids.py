@@ -21,6 +21,8 @@ from twotower.ingest.sources.source import Source
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
 
+NOTABLE = 0.1
+"""Share of ids that are integers, beside others, from which they may all have been meant so."""
 NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
 """What exports write where there is no value, in small letters."""
 
@@ -70,20 +72,34 @@ class RawIds:
         return not self._is_text.any()
 
     @cached_property
+    def _is_integer(self) -> BoolArray:
+        """[num_values] whether a value is one, by its type or its form."""
+        if pa.types.is_integer(self.values.type):
+            return np.ones(len(self.values), dtype=bool)
+        return _mask(_as_integers(IdText().column(self.values)).is_valid())
+
+    @cached_property
     def _is_text(self) -> BoolArray:
         """[num_values] whether a value is neither blank nor an integer nor the header."""
         if pa.types.is_integer(self.values.type):
             return np.zeros(len(self.values), dtype=bool)
         texts = IdText().column(self.values)
         other = pc.is_in(texts, value_set=pa.array(["", *self.headers], pa.string()))
-        return _mask(pc.and_(_as_integers(texts).is_null(), pc.invert(other)))
+        return ~self._is_integer & ~_mask(other)
 
     def odd_text(self) -> int | None:
-        """Position of the first value that is text where most are integers; None: there is none."""
-        is_text = self._is_text
-        if self.typed or not is_text.any() or is_text.mean() > 0.5:
+        """Position of the first value that is text where others are integers; None: there is none.
+
+        Codes of letters and digits, a few of which have no letter, do not count: the integers must
+        be a `NOTABLE` share of the rows or of the values.
+        """
+        if self.typed or not self._is_text.any():
             return None
-        return int(np.argmax(is_text))
+        rows = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        share_of_rows = rows[self._is_integer].sum() / rows.sum()
+        if max(share_of_rows, self._is_integer.mean()) < NOTABLE:
+            return None
+        return int(np.argmax(self._is_text))
 
     def settle(self, *, integers: bool, text: IdText | None) -> "Ids":
         """The ids, all of one type.

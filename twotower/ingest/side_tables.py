@@ -41,7 +41,7 @@ class SideTable:
         num_read: rows in the file.
         dropped: rows dropped per rule.
         blanked: cells made missing per rule.
-        why_text: what makes the ids text where most of them are integers; None: nothing.
+        why_text: what makes the ids text where others are integers; None: nothing.
     """
 
     file: str
