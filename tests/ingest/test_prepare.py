@@ -47,6 +47,8 @@ def test_a_shop_by_hand(shop):
             "order": "timestamp",
             "times": "ISO dates",
             "times_near_1970": False,
+            "times_after_2031": False,
+            "times_before_1980": 0,
             "ids": {"user": "integer", "item": "integer"},
             "why_text": {"user": None, "item": None},
             "null_words": {"user": {}, "item": {}},

@@ -124,3 +124,23 @@ def test_ids_in_marks_are_said(shop):
     shop.bare("user,item\n'1',=\"a\"\n'2',=\"b\"\n'1','b'\n")
     said = [line for line in summary(shop.run()).splitlines() if "in marks" in line]
     assert said == ["  all user ids are in marks, as '1' is, and stay so: only \" is undone"]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (
+            (2401010030, 2401010130, 2401020030, 5),
+            ("most times are after 2031", "1 time is before"),
+        ),
+        ((1704067200, 1704067201, 1704067202, 5), ("1 time is before 1980",)),
+        ((1704067200, 1704067201, 1704067202, 1704067203), ()),
+    ],
+)
+def test_times_that_are_far_from_now_are_said(shop, times, said):
+    rows = "".join(f"{row % 2},{row},{time}\n" for row, time in enumerate(times))
+    shop.bare(f"user,item,timestamp\n{rows}")
+    lines = summary(shop.run()).splitlines()
+    assert len([line for line in lines if "time" in line and "columns" not in line]) == len(said)
+    for start in said:
+        assert any(line.startswith(f"  {start}") for line in lines)

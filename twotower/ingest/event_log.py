@@ -26,7 +26,7 @@ class EventLog:
     Attributes:
         files: names of the raw files, in the order of their rows.
         times: how most times are written; None without a time column.
-        near_1970: see EventTimes.
+        near_1970: see EventTimes; so, too, the next two.
         columns: name in the (first) file of each role: user, item, timestamp, …
         unused: columns without a role.
         grouped: columns of numbers whose points may be between thousands.
@@ -42,6 +42,8 @@ class EventLog:
     files: tuple[str, ...]
     times: str | None
     near_1970: bool
+    after_2031: bool
+    num_early: int
     columns: Mapping[str, str]
     unused: Sequence[str]
     grouped: Sequence[str]
@@ -97,6 +99,8 @@ def load_interactions(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
+        after_2031=bool(times and times.after_2031),
+        num_early=times.num_early if times else 0,
         columns=inputs[0].roles,
         unused=_unused(inputs),
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],

@@ -96,6 +96,10 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
         yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
     if source["unused_columns"]:
         yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
+    yield from _of_times(source)
+
+
+def _of_times(source: Mapping[str, Any]) -> Iterator[str]:
     if source["order"] == "file":
         yield "no timestamps: the order of the rows is used as time order"
     elif source["times_near_1970"]:
@@ -103,8 +107,16 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
             "times are before 1980, if they are seconds: unless they are places in an order, set "
             "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
         )
+    elif source["times_after_2031"]:
+        yield (
+            "most times are after 2031, if they are seconds: otherwise set "
+            "data.interactions.time_format (e.g. '%y%m%d%H%M' for 2401310030) or time_unit"
+        )
     elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
         yield f"times are read as {source['times']}"
+    if early := source["times_before_1980"]:
+        times = "1 time is" if early == 1 else f"{early} times are"
+        yield f"{times} before 1980, and most later: remove such rows if the time means none"
 
 
 def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
@@ -175,6 +187,8 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "order": "file" if log.times is None else "timestamp",
         "times": log.times,
         "times_near_1970": log.near_1970,
+        "times_after_2031": log.after_2031,
+        "times_before_1980": log.num_early,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
         "null_words": {side: dict(words) for side, words in log.null_words.items()},
