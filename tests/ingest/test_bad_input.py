@@ -296,6 +296,13 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         ),
         [LOG, "is there a header? The item column '7'", "data.header: false"],
     ),
+    "first row named as header, but for its time": (
+        lambda shop: (
+            shop.bare("u0,i0,1,2024-01-01\nu1,i1,5,2024-01-02\n"),
+            shop.data.update(interactions={"columns": {"user": "u0", "item": "i0"}}),
+        ),
+        [LOG, "is there a header? The column '1'", "data.header: false"],
+    ),
     "first row named as header": (
         lambda shop: (
             shop.bare("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "interactions.tsv"),
