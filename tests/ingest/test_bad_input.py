@@ -348,7 +348,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "float ids": (
         parquet_instead(PAIRS.assign(item_id=[10.5, 11, 12])),
-        ["interactions.parquet: column 'item_id': ids must be text or 64-bit integers", "double"],
+        ["interactions.parquet: column 'item_id': ids must be text or integers", "double"],
     ),
     "duplicate id": (
         edit("items.csv", "12,Mat", "10,Mat"),

@@ -53,6 +53,7 @@ def test_a_shop_by_hand(shop):
             "why_text": {"user": None, "item": None},
             "null_words": {"user": {}, "item": {}},
             "enclosed": {"user": None, "item": None},
+            "rounded": {"user": None, "item": None},
             "alike": {"user": 0, "item": 0},
             "columns": {
                 "user": "user_id",

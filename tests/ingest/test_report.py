@@ -121,7 +121,7 @@ def test_what_may_have_been_meant_otherwise_is_said(shop):
 
 
 def test_ids_in_marks_are_said(shop):
-    shop.bare("user,item\n'1',=\"a\"\n'2',=\"b\"\n'1','b'\n")
+    shop.bare("user,item\n'1',a\n'2',b\n'1','b'\n")
     said = [line for line in summary(shop.run()).splitlines() if "in marks" in line]
     assert said == ["  all user ids are in marks, as '1' is, and stay so: only \" is undone"]
 
@@ -144,3 +144,11 @@ def test_times_that_are_far_from_now_are_said(shop, times, said):
     assert len([line for line in lines if "time" in line and "columns" not in line]) == len(said)
     for start in said:
         assert any(line.startswith(f"  {start}") for line in lines)
+
+
+def test_text_of_spreadsheets_is_undone_and_rounded_numbers_are_said(shop):
+    shop.bare('user,item\n="007",1.23457E+12\n="8",7\n"=""8""",7\n')
+    said = summary(shop.run()).splitlines()
+    assert set(shop.everything()["user_id"]) == {"007", "8"}
+    text = "item ids such as 1.23457E+12 look like numbers that a spreadsheet has rounded"
+    assert f"  {text}" in said

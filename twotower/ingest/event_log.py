@@ -14,7 +14,7 @@ from twotower.config.data import DataConfig, SplitConfig
 from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
-from twotower.ingest.ids import enclosed, null_words, num_alike
+from twotower.ingest.ids import enclosed, null_words, num_alike, rounded
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 
@@ -36,6 +36,7 @@ class EventLog:
         why_text: likewise, what makes the ids text where others are integers.
         null_words: likewise, rows of each id that may stand for none.
         enclosed: likewise, the first id if all are in marks.
+        rounded: likewise, the first id that looks as if a spreadsheet had rounded it.
         alike: likewise, how many ids differ from another one only in their Unicode form.
     """
 
@@ -53,6 +54,7 @@ class EventLog:
     why_text: Mapping[str, str | None]
     null_words: Mapping[str, Mapping[str, int]]
     enclosed: Mapping[str, str | None]
+    rounded: Mapping[str, str | None]
     alike: Mapping[str, int]
 
 
@@ -109,6 +111,7 @@ def load_interactions(
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
         null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
         enclosed={side: enclosed(frame[f"{side}_id"]) for side in SIDES},
+        rounded={side: rounded(frame[f"{side}_id"]) for side in SIDES},
         alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )

@@ -124,7 +124,7 @@ class _Columns:
     def _add(self, role: str, column: pa.Array, where: str) -> None:
         match role:
             case "user" | "item":
-                self.codes[role].add(as_ids(column, where))
+                self.codes[role].add(as_ids(column, where, f"data.{role}s.id_type"))
             case "timestamp":
                 self.times.add(column, where)
             case "weight":

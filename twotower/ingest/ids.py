@@ -21,6 +21,8 @@ from twotower.ingest.sources.source import Source
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
 
+ROUNDED = r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}"
+"""1.23457E+12, as spreadsheets show and export 1234567890123."""
 NOTABLE = 0.1
 """Share of ids that are integers, beside others, from which they may all have been meant so."""
 NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
@@ -46,13 +48,14 @@ class RawIds:
     headers: Sequence[str] = ()
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray, source: Source, name: str) -> "RawIds":
+    def of(cls, column: pa.ChunkedArray, source: Source, name: str, key: str) -> "RawIds":
         """The ids of a whole column.
 
         Args:
             column: [num_rows] of any type.
             source: of the column.
             name: of the column.
+            key: the parameter that declares their type.
 
         Raises:
             DataError: if the type is not one of ids.
@@ -60,7 +63,7 @@ class RawIds:
         codes = Codes()
         where = f"{source.name}: column {name!r}"
         for chunk in column.chunks:
-            codes.add(as_ids(chunk, where))
+            codes.add(as_ids(chunk, where, key))
         headers = [name] if source.has_header else []
         return cls(*codes.finish(), source.typed, where, headers)
 
@@ -176,12 +179,21 @@ def null_words(ids: pd.Series) -> dict[str, int]:
 
 
 def enclosed(ids: pd.Series) -> str | None:
-    """The first id if all are in marks that only some programs undo: '7', `7` or ="7"."""
+    """The first id if all are in marks that only some programs undo: '7' or `7`."""
     if pd.api.types.is_integer_dtype(ids.dtype):
         return None
     texts = pd.Series(ids.unique())
-    is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`", '=".*"'))
+    is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`"))
     return str(texts[0]) if is_enclosed else None
+
+
+def rounded(ids: pd.Series) -> str | None:
+    """The first id that looks like a number of which a spreadsheet kept a few digits."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return None
+    texts = pd.Series(ids.unique())
+    found = texts[texts.str.fullmatch(ROUNDED)]
+    return str(found.iloc[0]) if len(found) else None
 
 
 def num_alike(ids: pd.Series) -> int:

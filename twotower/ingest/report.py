@@ -127,13 +127,21 @@ def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
         for word, count in words.items():
             rows = "1 row has" if count == 1 else f"{count} rows have"
             yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
-    for side, first in source["enclosed"].items():
-        if first is not None:
-            yield f'all {side} ids are in marks, as {first} is, and stay so: only " is undone'
+    yield from _of_programs(source)
     for side, count in source["alike"].items():
         if count:
             ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
             yield f"{ids} like another one: data.unicode: nfc makes them one"
+
+
+def _of_programs(source: Mapping[str, Any]) -> Iterator[str]:
+    """What programs have made of ids."""
+    for side, first in source["enclosed"].items():
+        if first is not None:
+            yield f'all {side} ids are in marks, as {first} is, and stay so: only " is undone'
+    for side, first in source["rounded"].items():
+        if first is not None:
+            yield f"{side} ids such as {first} look like numbers that a spreadsheet has rounded"
 
 
 def _names(columns: Sequence[str]) -> str:
@@ -193,6 +201,7 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "why_text": dict(log.why_text),
         "null_words": {side: dict(words) for side, words in log.null_words.items()},
         "enclosed": dict(log.enclosed),
+        "rounded": dict(log.rounded),
         "alike": dict(log.alike),
         "columns": dict(log.columns),
         "unused_columns": list(log.unused),

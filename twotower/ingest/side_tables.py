@@ -166,8 +166,8 @@ def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
 def _read_ids(
     source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
 ) -> Ids:
-    raw = RawIds.of(column, source, name)
     key = f"data.{role}.id_type"
+    raw = RawIds.of(column, source, name, key)
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))
 

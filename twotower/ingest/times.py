@@ -131,6 +131,12 @@ class Times:
         is_text = pa.types.is_string(column.type)
         if is_text and self._unit is None and (dates := all_iso(column)) is not None:
             return {ISO_FORM: dates}
+        if pa.types.is_time(column.type):
+            msg = (
+                f"{where}: values of type {column.type} are times of day without a date; set "
+                "data.interactions.columns.timestamp to another column, or false"
+            )
+            raise DataError(msg)
         numbers = as_numbers(column, where, self._decimal)
         if self._unit is not None or np.isfinite(numbers).all():
             return {NUMBERS: numbers}
