@@ -105,7 +105,7 @@ def main() -> None:
     if arguments.data_root is not None:
         from twotower.ingest import prepare
         from twotower.ingest.guard import LAST_RUN
-        from twotower.ingest.report import summary
+        from twotower.ingest.summary import summary
 
         print(summary(prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)))
     root = repository_root()

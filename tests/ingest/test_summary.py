@@ -1,14 +1,14 @@
-"""What metrics/data.json and the terminal say of held-out rows tied with training rows."""
+"""What metrics/data.json and the terminal say of held-out rows, times and ids."""
 
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 
-NOTE = (
-    "rows share user and second with training rows; split.strategy: cutoff, "
-    "or temporal with split.ties: together, keeps such rows together"
-)
+SHARE = "user and second with training rows;"
+CUTOFF = "split.strategy: cutoff"
+TOGETHER = "split.strategy: temporal with split.ties: together"
+NO_VALIDATION = " and split.validation: 0"
 
 
 def baskets(num_users: int, dates: list[str]) -> str:
@@ -36,14 +36,29 @@ def test_parts_of_baskets_are_counted(shop):
     assert report["hidden"]["test"]["train_rows_later_share"] == 0
     # Of the six items of the second date, three are in training, two in validation, one in test.
     assert tied(report) == {"validation": 80, "test": 40}
-    assert f"  80 validation and 40 test {NOTE}" in summary(report).splitlines()
+    ways = f"{CUTOFF}{NO_VALIDATION}, or {TOGETHER}{NO_VALIDATION}"
+    note = f"80 validation and 40 test rows share {SHARE} {ways} keeps such rows together"
+    assert f"  {note}" in summary(report).splitlines()
 
 
 def test_test_rows_tied_with_validation_rows_alone_are_counted(shop):
     shop.bare("user,item,timestamp\n1,10,1\n1,11,2\n1,12,3\n1,13,3\n2,10,3\n2,11,4\n")
     report = shop.run()
     assert tied(report) == {"validation": 0, "test": 1}
-    assert f"  1 test {NOTE.replace('rows share', 'row shares', 1)}" in summary(report).splitlines()
+    assert f"1 test row shares {SHARE} {CUTOFF}, or {TOGETHER} keeps" in summary(report)
+
+
+@pytest.mark.parametrize(
+    ("dates", "ways"),
+    [
+        (["2025-03-01"] * 2, "only split.strategy: given"),
+        (["2025-03-01", "2025-03-08"], f"{CUTOFF}, or {TOGETHER}"),
+    ],
+)
+def test_what_works_on_the_data_is_advised(shop, dates, ways):
+    shop.bare(baskets(3, dates))
+    shop.split["validation"] = 0
+    assert f"{SHARE} {ways} keeps such rows together" in summary(shop.run())
 
 
 def test_a_moment_is_a_second_as_in_the_prepared_files(shop):
