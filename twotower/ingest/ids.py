@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,8 @@ class RawIds:
         codes: [num_rows] position in `values`; -1 for null.
         typed: whether the source itself says whether ids are text.
         where: source and column, for messages.
-        headers: names in the header; one that is repeated further down does not make ids text.
+        headers: names of columns of ids; a header that is repeated further down does not make ids
+            text.
     """
 
     values: pa.Array
@@ -87,8 +89,9 @@ class RawIds:
         if pa.types.is_integer(self.values.type):
             return np.zeros(len(self.values), dtype=bool)
         texts = IdText().column(self.values)
-        other = pc.is_in(texts, value_set=pa.array(["", *self.headers], pa.string()))
-        return ~self._is_integer & ~_mask(other)
+        return ~(
+            self._is_integer | _mask(pc.equal(texts, "")) | _mask(is_header(texts, self.headers))
+        )
 
     def odd_text(self) -> int | None:
         """Position of the first value that is text where others are integers; None: there is none.
@@ -155,6 +158,12 @@ class Ids:
     def each(self, of_values: BoolArray, *, null: bool) -> BoolArray:
         """[num_rows] what is said of each row's value, and of null."""
         return np.append(of_values, null)[self.raw.codes]
+
+
+def is_header(texts: Any, names: Sequence[str]) -> Any:
+    """[num_texts] whether a text is one of the names, in capitals or not."""
+    small = pa.array([name.lower() for name in names], pa.string())
+    return pc.is_in(pc.utf8_lower(texts), value_set=small)
 
 
 def describe_ids(ids: pa.Array) -> str:
