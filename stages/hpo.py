@@ -107,7 +107,7 @@ def main() -> None:
     if arguments.data_root is not None:
         from twotower.ingest import prepare
         from twotower.ingest.guard import LAST_RUN
-        from twotower.ingest.report import summary
+        from twotower.ingest.summary import summary
 
         with step("prepare"):
             report = prepare(config, PREPARED, Path("metrics/data.json"), LAST_RUN)

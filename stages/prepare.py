@@ -12,7 +12,7 @@ from twotower.config import load_config
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
 from twotower.ingest.guard import LAST_RUN
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 from twotower.ingest.untracked import untracked_note
 
 METRICS = Path("metrics/data.json")

@@ -10,7 +10,7 @@ from tests.cli.command import error_of, twotower
 from tests.ingest.conftest import Shop
 from twotower.common.errors import DataError
 from twotower.ingest.guard import LAST_RUN, profile, write_last_run
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 
 
 @pytest.fixture

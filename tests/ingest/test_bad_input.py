@@ -275,6 +275,14 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         edit("users.csv", "2,Bo", "user_id,name,city,email\n2,Bo"),
         ["users.csv: column 'user_id' must not be the header again", "line 3 ('user_id')"],
     ),
+    "the header again, in capitals and another order": (
+        lambda shop: shop.bare("user_id,item_id\n1,10\nITEM_ID,USER_ID\n2,11\n"),
+        [LOG, "column 'user_id' must not be the header again", "line 3 ('ITEM_ID')"],
+    ),
+    "the header of a table again, in capitals": (
+        edit("users.csv", "2,Bo", "USER_ID,Name,City,Email\n2,Bo"),
+        ["users.csv: column 'user_id' must not be the header again", "line 3 ('USER_ID')"],
+    ),
     "header taken for data": (
         lambda shop: (
             shop.bare("user_id,item_id\na,x\nb,y\n"),
@@ -295,6 +303,13 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
             shop.data.update(interactions={"columns": {"user": "a", "item": "7"}}),
         ),
         [LOG, "is there a header? The item column '7'", "data.header: false"],
+    ),
+    "first row named as header, but for its time": (
+        lambda shop: (
+            shop.bare("u0,i0,1,2024-01-01\nu1,i1,5,2024-01-02\n"),
+            shop.data.update(interactions={"columns": {"user": "u0", "item": "i0"}}),
+        ),
+        [LOG, "is there a header? The column '1'", "data.header: false"],
     ),
     "first row named as header": (
         lambda shop: (
@@ -327,6 +342,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         ["parts: no such file", "data.interactions.file"],
     ),
     "a spreadsheet": (write(LOG, b"PK\x03\x04abc"), [LOG, "a spreadsheet or a zip archive", "CSV"]),
+    "a compressed file": (write(LOG, b"BZh9abc"), [LOG, "compressed by bzip2; decompress it"]),
     "an array of JSON": (
         lambda shop: (shop.bare('[{"user": 1, "item": 2}]\n', "interactions.jsonl"),),
         ["interactions.jsonl: line 1", "JSON object of its own", "jq -c '.[]'"],
@@ -341,7 +357,7 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
     ),
     "float ids": (
         parquet_instead(PAIRS.assign(item_id=[10.5, 11, 12])),
-        ["interactions.parquet: column 'item_id': ids must be text or 64-bit integers", "double"],
+        ["interactions.parquet: column 'item_id': ids must be text or integers", "double"],
     ),
     "duplicate id": (
         edit("items.csv", "12,Mat", "10,Mat"),
@@ -435,6 +451,7 @@ def test_bad_weight(shop, cell):
         shop.run()
     message = str(caught.value)
     assert "'rating' must be a number from 0" in message
+    assert ("data.decimal" in message) == (cell in ("nan", "inf", "5 stars"))
     assert f"line 3 ({cell!r})" in message
 
 

@@ -11,7 +11,7 @@ from twotower.common.errors import TwoTowerError
 from twotower.config import parse_config
 from twotower.config.data import DataConfig
 from twotower.ingest.prepare import examine
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 
 CONFIG = parse_config({"split": {"validation": 0, "test": 0}})
 QUICK, ALL = 200, 2_000

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import unicodedata
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,13 @@ from twotower.ingest.codes import Codes
 from twotower.ingest.convert import as_ids
 from twotower.ingest.ids import RawIds, choose_integers, describe_ids
 
+KEY = "data.users.id_type"
+
 
 def raw_ids(values, kind=None, *, typed=False, headers=()) -> RawIds:
     codes = Codes()
     for value in values:  # batches of one row
-        codes.add(as_ids(pa.array([value], kind), "f: column 'u'"))
+        codes.add(as_ids(pa.array([value], kind), "f: column 'u'", KEY))
     return RawIds(*codes.finish(), typed, "f: column 'u'", headers)
 
 
@@ -78,43 +81,67 @@ def test_one_id_is_written_as_a_column_of_them(nfc):
 def test_what_makes_ids_text():
     assert raw_ids(["1", "2", "guest", "3"]).odd_text() == 2
     assert raw_ids(["1", "user_id", "2"], headers=["user_id"]).are_integers
-    assert raw_ids(["a1", "7", "b2", "c3"]).odd_text() is None
     assert raw_ids(["1", "2"]).odd_text() is None
+
+
+def test_integers_that_are_few_among_values_but_not_among_rows_are_notable():
+    guests = [f"guest{number}" for number in range(30)]
+    assert raw_ids(["a1", "7", "b2", "c3"]).odd_text() == 0
+    assert raw_ids(["7"] * 4 + guests).odd_text() == 1
+    assert raw_ids(["7"] * 3 + guests).odd_text() is None
 
 
 def test_parquet_ids():
     ints = [[1, None], [1.0, float("nan")]]
-    assert as_ids(pa.array(ints[0], pa.uint32()), "f").to_pylist() == [1, None]
-    assert as_ids(pa.array(ints[1]), "f").to_pylist() == [1, None]
+    assert as_ids(pa.array(ints[0], pa.uint32()), "f", KEY).to_pylist() == [1, None]
+    assert as_ids(pa.array(ints[1]), "f", KEY).to_pylist() == [1, None]
     decimals = pa.array(["12", None]).cast(pa.decimal128(20, 3))
-    assert as_ids(decimals, "f").to_pylist() == [12, None]
-    assert as_ids(pa.array(["a", "b"]).dictionary_encode(), "f").to_pylist() == ["a", "b"]
-    assert as_ids(pa.array([b"a"]), "f").to_pylist() == ["a"]
+    assert as_ids(decimals, "f", KEY).to_pylist() == [12, None]
+    assert as_ids(pa.array(["a", "b"]).dictionary_encode(), "f", KEY).to_pylist() == ["a", "b"]
+    for kind in (pa.binary(), pa.large_binary(), pa.binary(1)):
+        assert as_ids(pa.array([b"a"], kind), "f", KEY).to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize("kind", [pa.uint64(), pa.decimal128(38, 2), pa.decimal256(60, 0)])
+def test_parquet_integers_beyond_64_bits_are_text(kind):
+    values = [2**64 - 1, 7, None]
+    assert as_ids(pa.array(values, kind), "f", KEY).to_pylist() == [
+        "18446744073709551615",
+        "7",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.5], [Decimal("1.00"), Decimal("1.50")]], ids=str)
+def test_parquet_ids_with_fractions(values):
+    with pytest.raises(DataError, match=r"f: ids must be .* 1\.50?; .* data\.users\.id_type: text"):
+        as_ids(pa.array(values), "f", KEY)
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        [1.5],
         [True],
         [dt.date(2024, 1, 1)],
-        np.array([2**64 - 1], dtype=np.uint64),
         [b"\xff"],
+        pa.array([b"\xff\xfe"], pa.binary(2)),
         [[1]],
     ],
     ids=str,
 )
 def test_other_types_are_not_ids(values):
-    with pytest.raises(DataError, match=r"f\.parquet: column 'u': ids must be text or 64-bit"):
-        as_ids(pa.array(values), "f.parquet: column 'u'")
+    with pytest.raises(
+        DataError, match=r"f\.parquet: column 'u': ids must be text or integers, got type"
+    ):
+        as_ids(pa.array(values), "f.parquet: column 'u'", KEY)
 
 
 @pytest.mark.parametrize(("kind", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
 def test_floats_that_stand_for_several_integers_are_not_ids(kind, digits):
     exact = np.array([2.0**digits, -5], dtype=kind)
-    assert as_ids(pa.array(exact), "f").to_pylist() == [2**digits, -5]
+    assert as_ids(pa.array(exact), "f", KEY).to_pylist() == [2**digits, -5]
     with pytest.raises(DataError, match=rf"f: ids of type \w+ are exact up to {2**digits}"):
-        as_ids(pa.array(exact + np.array([2, 0], kind)), "f")
+        as_ids(pa.array(exact + np.array([2, 0], kind)), "f", KEY)
 
 
 def test_describe_ids_shows_what_makes_them_text():

@@ -254,3 +254,13 @@ def test_a_format_without_a_row_is_an_error(section, choices):
 def test_adjacency_lists_hold_no_features():
     with pytest.raises(ConfigError, match=r"data\.items\.format: .*, got 'adjacency'"):
         parse_config({"data": {"items": {"format": "adjacency"}}})
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [("user_id,item_id,2024", {}), ("who,what,2024", {"user": "who", "item": "what"})],
+)
+def test_a_number_may_be_the_name_of_a_column_that_is_not_used(shop, header, columns):
+    shop.bare(f"{header}\na,x,3\nb,y,5\na,y,5\nb,x,5\n")
+    shop.data["interactions"] = {"columns": columns}
+    assert shop.run()["source"]["unused_columns"] == ["2024"]

@@ -47,10 +47,13 @@ def test_a_shop_by_hand(shop):
             "order": "timestamp",
             "times": "ISO dates",
             "times_near_1970": False,
+            "times_after_2031": False,
+            "times_before_1980": 0,
             "ids": {"user": "integer", "item": "integer"},
             "why_text": {"user": None, "item": None},
             "null_words": {"user": {}, "item": {}},
             "enclosed": {"user": None, "item": None},
+            "rounded": {"user": None, "item": None},
             "alike": {"user": 0, "item": 0},
             "columns": {
                 "user": "user_id",
@@ -72,6 +75,7 @@ def test_a_shop_by_hand(shop):
         "users": {"train": 2, "validation": 2, "test": 2, "total": 2, "vocabulary": 2},
         "items": {"train": 2, "validation": 2, "test": 1, "total": 3, "vocabulary": 3},
         "pairs": {"train": 2, "validation": 2, "test": 2, "total": 5},
+        "moments": {"total": 6, "most_of_a_user": 3},
         "period": {
             "train": {"first": "2024-01-01T00:00:00Z", "last": "2024-01-01T09:00:00Z"},
             "validation": {"first": "2024-01-01T10:00:00Z", "last": "2024-01-02T00:00:00Z"},

@@ -63,7 +63,7 @@ def test_one_time(value, expected):
 )
 def test_documented_examples(form, example):
     (got,) = seconds([example])
-    assert got - FIVE_PAST_TWO in (0, 0.25, -(14 * 3600 + 300))
+    assert got - FIVE_PAST_TWO in (0, 0.25, -300, -(14 * 3600 + 300))
     assert form in ("numbers", read([example]).form)
 
 
@@ -167,8 +167,9 @@ def test_parquet_dates_and_numbers():
     assert seconds([dt.date(2024, 1, 1)]) == [MIDNIGHT]
     assert seconds([MIDNIGHT]) == [MIDNIGHT]
     assert seconds([MIDNIGHT * 1000]) == [MIDNIGHT]
-    with pytest.raises(DataError, match="type time32"):
-        read([dt.time(1)], pa.time32("s"))
+    for kind in (pa.time32("s"), pa.time64("us")):
+        with pytest.raises(DataError, match=r"type time.* without a date; .*columns\.timestamp"):
+            read([dt.time(1)], kind)
 
 
 @pytest.mark.parametrize("type_", [pa.string(), pa.int64(), pa.float64()])
@@ -181,3 +182,41 @@ def test_dates_without_hyphens(type_):
 def test_a_number_among_dates_without_hyphens_is_invalid(other):
     assert seconds([20240131.0, float(other)]) == [1_706_659_200, None]
     assert seconds([20240131.0, float(other), float(other)])[1:] == [other, other]
+
+
+def test_hours_without_punctuation():
+    assert seconds(["2024010113", "2024010100", "1767189900"]) == [
+        MIDNIGHT + 46_800,
+        MIDNIGHT,
+        None,
+    ]
+    assert seconds([2024010113]) == [MIDNIGHT + 46_800]
+    # Seconds of 2034, half of which are no such dates.
+    assert seconds([2024010113, 2024010199, 2024019913])[0] == 2_024_010_113
+
+
+def test_seconds_that_are_late_are_said_to_be():
+    assert read(["2401010030", "2401010031", "1704067200"]).after_2031
+    assert not read(["2401010030"], time_unit="s").after_2031
+    assert not read(["2401010030"], time_format="%y%m%d%H%M").after_2031
+    assert not read(["1704067200", "1704067200", "2401010030"]).after_2031
+
+
+@pytest.mark.parametrize("factor", [1, 1e3, 1e6, 1e9])
+def test_zero_and_minus_one_among_recent_numbers_are_no_times(factor):
+    recent = [str(int(MIDNIGHT * factor))] * 2
+    assert seconds([*recent, "0", "-1", "0", "0"]) == [MIDNIGHT, MIDNIGHT] + 4 * [None]
+    assert seconds(["0", "1", "2", "-1"]) == [0, 1, 2, -1]
+    assert seconds([str(MIDNIGHT), "0"], time_unit="s") == [MIDNIGHT, 0]
+
+
+def test_stray_early_times_are_counted():
+    assert read([str(MIDNIGHT)] * 3 + ["5", "86400"]).num_early == 2
+    assert read(["2024-01-01", "2024-01-02", "1970-01-01"]).num_early == 1
+    assert read(["1975-01-01"]).num_early == 0
+    assert read([str(MIDNIGHT)] * 2 + ["5"], time_unit="s").num_early == 0
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(60, "min"), (3600, "h"), (86_400, "d")])
+def test_coarse_units_can_be_declared(factor, unit):
+    assert seconds([str(MIDNIGHT // factor)], time_unit=unit) == [MIDNIGHT]

@@ -26,7 +26,7 @@ def check(
     from twotower.data.prepared import PREPARED
     from twotower.ingest.guard import LAST_RUN
     from twotower.ingest.prepare import examine
-    from twotower.ingest.report import summary
+    from twotower.ingest.summary import summary
     from twotower.ingest.untracked import untracked_note
 
     config = load_config(params, {} if data_root is None else {"data.root": data_root})

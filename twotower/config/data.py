@@ -102,6 +102,9 @@ TIME_UNITS = Table(
     TimeUnit("ms", "milliseconds", 1e3),
     TimeUnit("us", "microseconds", 1e6),
     TimeUnit("ns", "nanoseconds", 1e9),
+    TimeUnit("min", "minutes", 1 / 60),
+    TimeUnit("h", "hours", 1 / 3_600),
+    TimeUnit("d", "days", 1 / 86_400),
     # A spreadsheet counts days from the end of 1899.
     TimeUnit("excel", "spreadsheet days", 1 / 86_400, -2_209_161_600),
 )
@@ -213,9 +216,11 @@ class InteractionsConfig(Section):
     time_format: Annotated[Text, AfterValidator(_check_time_format)] | None = None
     """Of times that are text, as strptime has it (`%d/%m/%Y %H:%M`); null: recognised."""
     time_unit: Annotated[str, AfterValidator(TIME_UNITS.check)] | None = None
-    """Of times that are numbers, since 1970 in UTC: s, ms, us or ns; excel: days of a spreadsheet.
+    """Of times that are numbers, since 1970 in UTC: s, ms, us, ns, min, h or d.
 
-    null: recognised by size; 20251231 and 20251231140500 are dates.
+    excel: days of a spreadsheet.
+
+    null: recognised by size; 20251231, 2025123114 and 20251231140500 are dates.
     """
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ GROUPED, DECIMAL = "grouped", "decimal"
 OTHER_MARK = {".": ",", ",": "."}
 OTHER_GROUPS = " \u00a0\u202f'\u2019"
 """Blanks and apostrophes, which group thousands in French and in Switzerland."""
+FORMULA = '="'
+"""How a cell begins that spreadsheets keep as text, ="007"."""
 
 
 def as_text(column: Any, where: str) -> Any:
@@ -33,32 +35,63 @@ def as_text(column: Any, where: str) -> Any:
         raise DataError(msg) from None
 
 
-def as_ids(column: Any, where: str) -> Any:
-    """The column as int64 or string, whichever it is; nulls stay.
+def as_ids(column: Any, where: str, key: str) -> Any:
+    """The column as int64 or string, whichever it is; nulls stay, and ="007" becomes 007.
+
+    Args:
+        column: [num_rows] array or chunked array.
+        where: source and column, for the message.
+        key: the parameter that declares the type of ids, for the message.
 
     Raises:
         DataError: if ids have another type; floats and decimals are accepted if all are whole
-            (integers with nulls may have become floats), and floats if they are exact.
+            (integers with nulls may have become floats), and floats if they are exact. Integers
+            beyond 64 bits are text.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return as_ids(column.cast(kind.value_type), where)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
-        return column.cast(pa.string())
+        return as_ids(column.cast(kind.value_type), where, key)
+    if pa.types.is_floating(kind):
+        column = pc.if_else(column.is_null(nan_is_null=True), None, column)
+        _check_exact(column, where)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        if pa.types.is_floating(kind):
-            column = pc.if_else(column.is_null(nan_is_null=True), None, column)
-            _check_exact(column, where)
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid:
-            pass
-    if pa.types.is_binary(kind):  # text of writers that do not say so
-        try:
-            return column.cast(pa.string())
-        except pa.ArrowInvalid:
-            pass
-    msg = f"{where}: ids must be text or 64-bit integers, got type {kind}"
+            return _beyond_integers(column, where, key)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        column = _text_of_bytes(column, where)
+    texts = column.cast(pa.string())
+    if pc.any(pc.match_substring(texts, FORMULA)).as_py():
+        texts = pc.replace_substring_regex(texts, r'^\s*="([^"]*)"\s*$', r"\1")
+    return texts
+
+
+def _beyond_integers(ids: Any, where: str, key: str) -> Any:
+    """Whole numbers beyond 64 bits as text, as they are in files without types."""
+    if pa.types.is_integer(ids.type):
+        return ids.cast(pa.string())
+    whole = pc.equal(pc.floor(ids), ids)
+    if not pc.all(whole).as_py():
+        first = ids.filter(pc.invert(whole))[0].as_py()
+        msg = (
+            f"{where}: ids must be text or integers, got type {ids.type} with {first}; write them "
+            f"as text, and set {key}: text"
+        )
+        raise DataError(msg)
+    return ids.cast(pa.decimal256(76, 0)).cast(pa.string())
+
+
+def _text_of_bytes(ids: Any, where: str) -> Any:
+    """Text of writers that do not say so."""
+    kind = ids.type
+    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    try:
+        if is_bytes or pa.types.is_fixed_size_binary(kind):
+            return ids.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        pass
+    msg = f"{where}: ids must be text or integers, got type {kind}; write them as one of these"
     raise DataError(msg)
 
 

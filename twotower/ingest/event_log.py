@@ -14,7 +14,7 @@ from twotower.config.data import DataConfig, SplitConfig
 from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
-from twotower.ingest.ids import enclosed, null_words, num_alike
+from twotower.ingest.ids import enclosed, null_words, num_alike, rounded
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 
@@ -26,22 +26,25 @@ class EventLog:
     Attributes:
         files: names of the raw files, in the order of their rows.
         times: how most times are written; None without a time column.
-        near_1970: see EventTimes.
+        near_1970: see EventTimes; so, too, the next two.
         columns: name in the (first) file of each role: user, item, timestamp, …
         unused: columns without a role.
         grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
-        why_text: likewise, what makes the ids text where most of them are integers.
+        why_text: likewise, what makes the ids text where others are integers.
         null_words: likewise, rows of each id that may stand for none.
         enclosed: likewise, the first id if all are in marks.
+        rounded: likewise, the first id that looks as if a spreadsheet had rounded it.
         alike: likewise, how many ids differ from another one only in their Unicode form.
     """
 
     files: tuple[str, ...]
     times: str | None
     near_1970: bool
+    after_2031: bool
+    num_early: int
     columns: Mapping[str, str]
     unused: Sequence[str]
     grouped: Sequence[str]
@@ -51,6 +54,7 @@ class EventLog:
     why_text: Mapping[str, str | None]
     null_words: Mapping[str, Mapping[str, int]]
     enclosed: Mapping[str, str | None]
+    rounded: Mapping[str, str | None]
     alike: Mapping[str, int]
 
 
@@ -97,6 +101,8 @@ def load_interactions(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
+        after_2031=bool(times and times.after_2031),
+        num_early=times.num_early if times else 0,
         columns=inputs[0].roles,
         unused=_unused(inputs),
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
@@ -105,6 +111,7 @@ def load_interactions(
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
         null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
         enclosed={side: enclosed(frame[f"{side}_id"]) for side in SIDES},
+        rounded={side: rounded(frame[f"{side}_id"]) for side in SIDES},
         alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
@@ -121,7 +128,7 @@ def _unused(inputs: Sequence[Input]) -> Sequence[str]:
 
 
 def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> str | None:
-    """What makes ids text where most are integers: "'guest' (log.csv, line 7)"; else None."""
+    """What makes ids text where others are integers: "'guest' (log.csv, line 7)"; else None."""
     table, raw = tables[f"{side}s"], rows.ids[side].raw
     if table is not None:
         return table.why_text

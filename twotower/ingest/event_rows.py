@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twotower.common.arrays import Float64Array
+from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.errors import DataError
 from twotower.common.progress import track
 from twotower.config.data import DataConfig
@@ -19,6 +19,7 @@ from twotower.ingest.convert import (
     as_ids,
     as_numbers,
     as_text,
+    blank,
     meanings_of_points,
 )
 from twotower.ingest.ids import Ids, RawIds, choose_integers
@@ -62,6 +63,7 @@ class EventRows:
         ids: of "user" and "item".
         times: None without a time column.
         weight: [num_rows] float64 own weight, NaN where it is not a number; None without a column.
+        blank_weight: [num_rows] whether there is nothing in the column of weights; empty without.
         grouped: whether points in weights may be between thousands.
         texts: (distinct texts, [num_rows] position of each row's) of "event" and "split", where
             there is such a column.
@@ -72,6 +74,7 @@ class EventRows:
     ids: Mapping[str, Ids]
     times: EventTimes | None
     weight: Float64Array | None
+    blank_weight: BoolArray
     grouped: bool
     texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
 
@@ -98,6 +101,7 @@ def read_rows(inputs: Sequence[Input], data: DataConfig, tables: Tables) -> Even
         ids,
         times=columns.times.finish(first.where("timestamp")) if "timestamp" in has else None,
         weight=np.concatenate(columns.weights) if "weight" in has else None,
+        blank_weight=np.concatenate(columns.blank_weights),
         grouped=columns.points == {GROUPED},
         texts={role: columns.codes[role].finish() for role in ("event", "split") if role in has},
     )
@@ -110,6 +114,7 @@ class _Columns:
         self.codes = {role: Codes() for role in (*SIDES, "event", "split")}
         self.times = Times(data.interactions, data.decimal)
         self.weights: list[Float64Array] = [np.empty(0)]
+        self.blank_weights: list[BoolArray] = [np.empty(0, dtype=bool)]
         self.points: set[str] = set()
         self._decimal = data.decimal
 
@@ -126,11 +131,12 @@ class _Columns:
     def _add(self, role: str, column: pa.Array, where: str) -> None:
         match role:
             case "user" | "item":
-                self.codes[role].add(as_ids(column, where))
+                self.codes[role].add(as_ids(column, where, f"data.{role}s.id_type"))
             case "timestamp":
                 self.times.add(column, where)
             case "weight":
                 self.weights.append(as_numbers(column, where, self._decimal))
+                self.blank_weights.append(blank(column))
                 self.points |= meanings_of_points(column, self._decimal)
             case _:
                 self.codes[role].add(pc.fill_null(as_text(column, where), ""))
@@ -142,7 +148,7 @@ def _settle(
     where, key = inputs[0].where(side), f"data.{side}s.id_type"
     values, positions = codes.finish()
     typed = {part.source.typed for part in inputs}
-    headers = [part.roles[side] for part in inputs if part.source.has_header]
+    headers = [part.roles[role] for part in inputs if part.source.has_header for role in SIDES]
     raw = RawIds(values, positions, all(typed), where, headers)
     id_type = getattr(data, f"{side}s").id_type
     if id_type == "auto" and (len(typed) > 1 or codes.mixed):

@@ -12,11 +12,9 @@ from twotower.common.arrays import BoolArray, Float64Array, Int8Array
 from twotower.config.data import LARGEST_WEIGHT, DataConfig
 from twotower.data.id_text import IdText
 from twotower.data.splits import GIVEN_NAMES, UNSPLIT
-from twotower.ingest.convert import (
-    number_rule,
-)
+from twotower.ingest.convert import number_rule
 from twotower.ingest.event_rows import SIDES, EventRows, Tables
-from twotower.ingest.ids import Ids, describe_ids
+from twotower.ingest.ids import Ids, describe_ids, is_header
 from twotower.ingest.recognised_names import event_weights
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.side_tables import SideTable
@@ -106,11 +104,10 @@ def _no_header(rows: EventRows) -> Rule:
 
 
 def _names(rows: EventRows, side: str) -> BoolArray:
-    """[num_rows] whether an id is the name of its column, or a usual one where there is none."""
+    """[num_rows] whether an id is a name of such columns, or a usual one where there is none."""
     ids = rows.ids[side].raw
     names = ids.headers or ([] if ids.typed else COLUMNS[side])
-    values = IdText().column(ids.values.cast(pa.string()))
-    is_name = pc.is_in(values, value_set=pa.array(names, pa.string()))
+    is_name = is_header(IdText().column(ids.values.cast(pa.string())), names)
     return rows.ids[side].each(is_name.to_numpy(zero_copy_only=False), null=False)
 
 
@@ -146,9 +143,13 @@ def _weights(rows: EventRows, data: DataConfig) -> tuple[Float64Array, list[Rule
     if rows.weight is not None:
         with np.errstate(over="ignore"):
             weight = weight * rows.weight
-        ok = (rows.weight >= 0) & ~(weight > LARGEST_WEIGHT)
-        expected = f"must be a number from 0 to {LARGEST_WEIGHT:g}{number_rule(data.decimal)}"
-        rules.append(Rule("bad_weight", "weight", expected, ok))
+        number = f"must be a number from 0 to {LARGEST_WEIGHT:g}"
+        for expected, ok in (
+            (f"{number}, not blank", ~rows.blank_weight),
+            (f"{number}{number_rule(data.decimal)}", ~np.isnan(rows.weight)),
+            (number, (rows.weight >= 0) & ~(weight > LARGEST_WEIGHT)),
+        ):
+            rules.append(Rule("bad_weight", "weight", expected, ok))
     return weight, rules
 
 

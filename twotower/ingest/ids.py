@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,10 @@ from twotower.ingest.sources.source import Source
 INTEGER = r"^(0|-?[1-9][0-9]{0,18})(\.0+)?$"
 """Integers in canonical form, or as floats that are whole; 007, +5 and -0 are not."""
 
+ROUNDED = r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}"
+"""1.23457E+12, as spreadsheets show and export 1234567890123."""
+NOTABLE = 0.1
+"""Share of ids that are integers, beside others, from which they may all have been meant so."""
 NULL_WORDS = {"null", "(null)", "none", "nan", "na", "n/a", "<na>", "nil", "undefined", "\\n"}
 """What exports write where there is no value, in small letters."""
 
@@ -34,7 +39,8 @@ class RawIds:
         codes: [num_rows] position in `values`; -1 for null.
         typed: whether the source itself says whether ids are text.
         where: source and column, for messages.
-        headers: names in the header; one that is repeated further down does not make ids text.
+        headers: names of columns of ids; a header that is repeated further down does not make ids
+            text.
     """
 
     values: pa.Array
@@ -44,13 +50,14 @@ class RawIds:
     headers: Sequence[str] = ()
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray, source: Source, name: str) -> "RawIds":
+    def of(cls, column: pa.ChunkedArray, source: Source, name: str, key: str) -> "RawIds":
         """The ids of a whole column.
 
         Args:
             column: [num_rows] of any type.
             source: of the column.
             name: of the column.
+            key: the parameter that declares their type.
 
         Raises:
             DataError: if the type is not one of ids.
@@ -58,7 +65,7 @@ class RawIds:
         codes = Codes()
         where = f"{source.name}: column {name!r}"
         for chunk in column.chunks:
-            codes.add(as_ids(chunk, where))
+            codes.add(as_ids(chunk, where, key))
         headers = [name] if source.has_header else []
         return cls(*codes.finish(), source.typed, where, headers)
 
@@ -70,20 +77,35 @@ class RawIds:
         return not self._is_text.any()
 
     @cached_property
+    def _is_integer(self) -> BoolArray:
+        """[num_values] whether a value is one, by its type or its form."""
+        if pa.types.is_integer(self.values.type):
+            return np.ones(len(self.values), dtype=bool)
+        return _mask(_as_integers(IdText().column(self.values)).is_valid())
+
+    @cached_property
     def _is_text(self) -> BoolArray:
         """[num_values] whether a value is neither blank nor an integer nor the header."""
         if pa.types.is_integer(self.values.type):
             return np.zeros(len(self.values), dtype=bool)
         texts = IdText().column(self.values)
-        other = pc.is_in(texts, value_set=pa.array(["", *self.headers], pa.string()))
-        return _mask(pc.and_(_as_integers(texts).is_null(), pc.invert(other)))
+        return ~(
+            self._is_integer | _mask(pc.equal(texts, "")) | _mask(is_header(texts, self.headers))
+        )
 
     def odd_text(self) -> int | None:
-        """Position of the first value that is text where most are integers; None: there is none."""
-        is_text = self._is_text
-        if self.typed or not is_text.any() or is_text.mean() > 0.5:
+        """Position of the first value that is text where others are integers; None: there is none.
+
+        Codes of letters and digits, a few of which have no letter, do not count: the integers must
+        be a `NOTABLE` share of the rows or of the values.
+        """
+        if self.typed or not self._is_text.any():
             return None
-        return int(np.argmax(is_text))
+        rows = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        share_of_rows = rows[self._is_integer].sum() / rows.sum()
+        if max(share_of_rows, self._is_integer.mean()) < NOTABLE:
+            return None
+        return int(np.argmax(self._is_text))
 
     def settle(self, *, integers: bool, text: IdText | None) -> "Ids":
         """The ids, all of one type.
@@ -138,6 +160,12 @@ class Ids:
         return np.append(of_values, null)[self.raw.codes]
 
 
+def is_header(texts: Any, names: Sequence[str]) -> Any:
+    """[num_texts] whether a text is one of the names, in capitals or not."""
+    small = pa.array([name.lower() for name in names], pa.string())
+    return pc.is_in(pc.utf8_lower(texts), value_set=small)
+
+
 def describe_ids(ids: pa.Array) -> str:
     """What the ids are, for a message: "integers such as 7", or "text such as '007'".
 
@@ -160,12 +188,21 @@ def null_words(ids: pd.Series) -> dict[str, int]:
 
 
 def enclosed(ids: pd.Series) -> str | None:
-    """The first id if all are in marks that only some programs undo: '7', `7` or ="7"."""
+    """The first id if all are in marks that only some programs undo: '7' or `7`."""
     if pd.api.types.is_integer_dtype(ids.dtype):
         return None
     texts = pd.Series(ids.unique())
-    is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`", '=".*"'))
+    is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`"))
     return str(texts[0]) if is_enclosed else None
+
+
+def rounded(ids: pd.Series) -> str | None:
+    """The first id that looks like a number of which a spreadsheet kept a few digits."""
+    if pd.api.types.is_integer_dtype(ids.dtype):
+        return None
+    texts = pd.Series(ids.unique())
+    found = texts[texts.str.fullmatch(ROUNDED)]
+    return str(found.iloc[0]) if len(found) else None
 
 
 def num_alike(ids: pd.Series) -> int:

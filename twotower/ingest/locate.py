@@ -11,13 +11,14 @@ from twotower.ingest.open_file import part_files
 from twotower.ingest.recognised_names import (
     find_column,
     find_file,
+    is_named,
     listing,
     named_column,
     named_file,
     require_column,
 )
 from twotower.ingest.sources.source import Source
-from twotower.ingest.usual_names import FILES
+from twotower.ingest.usual_names import FILES, column_tiers
 
 
 def interaction_files(root: Path, data: DataConfig, split: SplitConfig) -> list[tuple[int, Path]]:
@@ -84,11 +85,25 @@ def interaction_roles(source: Source, data: DataConfig, split: SplitConfig) -> d
             roles[role] = column
     if SPLIT_STRATEGIES[split.strategy].is_given and split.column:
         roles["split"] = named_column(source, split.column, "split.column")
-    for role, column in roles.items():
-        if column in source.values_in_header:
-            msg = (
-                f"{source.name}: is there a header? The {role} column {column!r} has a value for "
-                "its name; if so, set data.header: false, and give the columns by their position"
-            )
-            raise DataError(msg)
+    _check_header(source, roles)
     return roles
+
+
+def _check_header(source: Source, roles: Mapping[str, str]) -> None:
+    """Refuse columns that are called by the first row of a file without a header.
+
+    A column beside them may be called 2024, but where it has a number or date just like its name
+    and neither users nor items have a usual name, all names are data.
+    """
+    values = [f"{role} column {c!r}" for role, c in roles.items() if c in source.values_in_header]
+    usual = (
+        is_named(roles[side], names) for side in ("user", "item") for names in column_tiers(side)
+    )
+    if not values and source.like_the_first_row and not any(usual):
+        values = [f"column {c!r}" for c in source.header if c in source.like_the_first_row]
+    if values:
+        msg = (
+            f"{source.name}: is there a header? The {values[0]} has a value for its name; if so, "
+            "set data.header: false, and give the columns by their position"
+        )
+        raise DataError(msg)

@@ -1,15 +1,14 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twotower.config.data import TIME_UNITS, DataConfig, TableConfig
+from twotower.config.data import DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
-from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.side_tables import SideTable
 
@@ -49,6 +48,7 @@ def data_report(
         "users": {**num_users, "vocabulary": len(catalogue.users)},
         "items": {**num_items, "vocabulary": len(catalogue.items)},
         "pairs": num_pairs,
+        "moments": _moments(coded["total"]) if timed else None,
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": {
@@ -62,85 +62,10 @@ def data_report(
     }
 
 
-def summary(report: Mapping[str, Any]) -> str:
-    """The main numbers of a report for the terminal; metrics/data.json has the rest."""
-    rows, users, items = report["rows"], report["users"], report["items"]
-    lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
-    for name in SPLITS:
-        cold = report["cold"].get(name)
-        rest = f", {cold['rows']} rows with a user or item that train lacks" if cold else ""
-        lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
-    for name, read in report["read"].items():
-        if read["dropped"]["total"]:
-            lines.append(f"  {name}: dropped {read['dropped']['total']} of {read['rows']} rows")
-        if read.get("blanked_cells"):
-            lines.append(f"  {name}: {read['blanked_cells']} invalid numbers count as missing")
-    for name, features in report["features"].items():
-        if features["left_out"]:
-            lines.append(f"  {name}: no column for {', '.join(features['left_out'])}")
-    if report["merged_rows"]:
-        lines.append(f"  merged {report['merged_rows']} repeated rows")
-    if report["sampled_out_users"]:
-        lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
-    lines.extend(_tied(report["hidden"]))
-    return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
-
-
-def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
-    """What was read in one of several ways, where a reader may have meant another."""
-    columns = [f"{role} {_names([name])}" for role, name in source["columns"].items()]
-    yield f"columns: {', '.join(columns)}"
-    yield from _of_ids(source)
-    if source["grouped_numbers"]:
-        names = ", ".join(source["grouped_numbers"])
-        yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
-    if source["unused_columns"]:
-        yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
-    if source["order"] == "file":
-        yield "no timestamps: the order of the rows is used as time order"
-    elif source["times_near_1970"]:
-        yield (
-            "times are before 1980, if they are seconds: unless they are places in an order, set "
-            "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
-        )
-    elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
-        yield f"times are read as {source['times']}"
-
-
-def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
-    for side, why in source["why_text"].items():
-        if why is not None:
-            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
-    for side, words in source["null_words"].items():
-        for word, count in words.items():
-            rows = "1 row has" if count == 1 else f"{count} rows have"
-            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
-    for side, first in source["enclosed"].items():
-        if first is not None:
-            yield f'all {side} ids are in marks, as {first} is, and stay so: only " is undone'
-    for side, count in source["alike"].items():
-        if count:
-            ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
-            yield f"{ids} like another one: data.unicode: nfc makes them one"
-
-
-def _names(columns: Sequence[str]) -> str:
-    """The first names, each on one line."""
-    shown = ", ".join(
-        repr(name) if name != name.strip() or not name else name for name in columns[:10]
-    )
-    return " ".join(shown.split()) + (", …" if len(columns) > 10 else "")
-
-
-def _tied(hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    tied = {name: held_out["tied_rows"] for name, held_out in hidden.items()}
-    counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
-    if counts:
-        rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
-        yield (
-            f"  {counts} {rows} user and second with training rows; split.strategy: cutoff, "
-            "or temporal with split.ties: together, keeps such rows together"
-        )
+def _moments(rows: pd.DataFrame) -> dict[str, int]:
+    """Number of different times, of all users and the most of one."""
+    of_users = rows.groupby("user")["timestamp"].nunique()
+    return {"total": rows["timestamp"].nunique(), "most_of_a_user": int(of_users.max())}
 
 
 def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -175,10 +100,13 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "order": "file" if log.times is None else "timestamp",
         "times": log.times,
         "times_near_1970": log.near_1970,
+        "times_after_2031": log.after_2031,
+        "times_before_1980": log.num_early,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
         "null_words": {side: dict(words) for side, words in log.null_words.items()},
         "enclosed": dict(log.enclosed),
+        "rounded": dict(log.rounded),
         "alike": dict(log.alike),
         "columns": dict(log.columns),
         "unused_columns": list(log.unused),

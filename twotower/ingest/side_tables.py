@@ -17,7 +17,7 @@ from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
-from twotower.ingest.ids import Ids, RawIds, choose_integers
+from twotower.ingest.ids import Ids, RawIds, choose_integers, is_header
 from twotower.ingest.open_file import open_source
 from twotower.ingest.recognised_names import (
     find_feature,
@@ -43,7 +43,7 @@ class SideTable:
         num_read: rows in the file.
         dropped: rows dropped per rule.
         blanked: cells made missing per rule.
-        why_text: what makes the ids text where most of them are integers; None: nothing.
+        why_text: what makes the ids text where others are integers; None: nothing.
     """
 
     file: str
@@ -174,7 +174,7 @@ def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
     """Files that were put together have a row whose cells are the names of their columns."""
     repeats = np.ones(table.num_rows, dtype=bool)
     for name in table.column_names:
-        same = pc.equal(pc.utf8_trim_whitespace(table[name]), name)
+        same = is_header(pc.utf8_trim_whitespace(table[name]), [name])
         repeats &= pc.fill_null(same, fill_value=False).to_numpy()
     expected = "must not be the header again"
     check.require(~repeats, rule="repeated_header", column=id_name, expected=expected)
@@ -183,8 +183,8 @@ def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
 def _read_ids(
     source: Source, column: pa.ChunkedArray, name: str, config: DataConfig, role: str
 ) -> Ids:
-    raw = RawIds.of(column, source, name)
     key = f"data.{role}.id_type"
+    raw = RawIds.of(column, source, name, key)
     integers = choose_integers(raw, getattr(config, role).id_type, key)
     return raw.settle(integers=integers, text=IdText.of(config.unicode))
 

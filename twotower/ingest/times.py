@@ -1,6 +1,6 @@
 """Times of events, in whatever form a file has them, as seconds since 1970 in UTC."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,19 @@ from twotower.ingest.dates import (
 RECENT = (315_532_800, 4_102_444_800)
 """1980 and 2100: times of events in seconds; in milliseconds and so on they are as far apart as
 the units, so that the size of a number tells its unit."""
+LATE = 1_956_528_000
+"""2032: where most times lie later if they are seconds, they are more likely something else."""
+NO_TIME = (0, -1)
+"""Numbers that exports write where there is no time."""
 KEYS = (
     "data.interactions.time_format and time_unit (for numbers such as 45321,5 also data.decimal) "
     "settle how times are written"
 )
-RULE = f"must be a time between 1900 and 2199, written as in most rows ({{form}}); {KEYS}"
-DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+RULE = (
+    "must be a time between 1900 and 2199 (0 and -1 among later ones mean none), written as in "
+    f"most rows ({{form}}); {KEYS}"
+)
+DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Dates without punctuation, by their number of digits."""
 
 
@@ -62,8 +69,8 @@ TIME_FORMS = Table(
     ),
     TimeForm(DAY_FIRST, ("31/12/2025 14:05", "31.12.2025", "31-12-2025 2:05 p.m.")),
     TimeForm(MONTH_FIRST, ("12/31/2025 14:05", "12/31/2025 2:05:00 PM")),
-    TimeForm(NUMBERS, ("1767189900", "1767189900.25", "1767189900250", "20251231", "202512311405",
-                         "20251231140500")),
+    TimeForm(NUMBERS, ("1767189900", "1767189900.25", "1767189900250", "20251231", "2025123114",
+                         "202512311405", "20251231140500")),
 )  # fmt: skip
 
 
@@ -77,12 +84,17 @@ class EventTimes:
         form: how most are written, in words.
         near_1970: whether numbers were taken for seconds and all lie before 1980, as places in an
             order do, years, days of a spreadsheet, minutes since 1970, and times before it.
+        after_2031: whether numbers were taken for seconds and most lie so late, as those of dates
+            with two digits for the year do.
+        num_early: times before 1980, without a declared unit, where most are later.
     """
 
     seconds: Float64Array
     valid: BoolArray
     form: str
     near_1970: bool = False
+    after_2031: bool = False
+    num_early: int = 0
 
 
 class Times:
@@ -119,6 +131,12 @@ class Times:
         is_text = pa.types.is_string(column.type)
         if is_text and self._unit is None and (dates := all_iso(column)) is not None:
             return {ISO_FORM: dates}
+        if pa.types.is_time(column.type):
+            msg = (
+                f"{where}: values of type {column.type} are times of day without a date; set "
+                "data.interactions.columns.timestamp to another column, or false"
+            )
+            raise DataError(msg)
         numbers = as_numbers(column, where, self._decimal)
         if self._unit is not None or np.isfinite(numbers).all():
             return {NUMBERS: numbers}
@@ -139,8 +157,10 @@ class Times:
         seconds = columns[form]
         if form in (DAY_FIRST, MONTH_FIRST):
             _check_order(columns, counts, where)
+        if form == DECLARED:
+            return _checked(seconds, f"{self._format} (time_format)")
         if form != NUMBERS:
-            return _checked(seconds, f"{self._format} (time_format)" if form == DECLARED else form)
+            return _checked(seconds, form)
         return _checked(*_from_numbers(seconds, self._unit), declared=self._unit is not None)
 
     def _column(self, form: str) -> Float64Array:
@@ -151,10 +171,19 @@ class Times:
         return np.concatenate([np.empty(0), *parts])
 
 
-def _checked(seconds: Float64Array, form: str, *, declared: bool = True) -> EventTimes:
+def _checked(seconds: Float64Array, form: str, *, declared: bool = False) -> EventTimes:
     valid = (seconds >= FIRST_SECOND) & (seconds < LAST_SECOND + 1)
-    near = not declared and valid.any() and seconds[valid].max() < RECENT[0]
-    return EventTimes(np.where(valid, seconds, 0.0), valid, form, bool(near))
+    times = EventTimes(np.where(valid, seconds, 0.0), valid, form)
+    if declared or not valid.any():
+        return times
+    middle = float(np.median(seconds[valid]))
+    taken = form == TIME_UNITS["s"].plural
+    return replace(
+        times,
+        near_1970=taken and bool(seconds[valid].max() < RECENT[0]),
+        after_2031=taken and middle >= LATE,
+        num_early=int((seconds[valid] < RECENT[0]).sum()) if middle >= RECENT[0] else 0,
+    )
 
 
 def _check_order(columns: dict[str, Float64Array], counts: dict[str, int], where: str) -> None:
@@ -178,23 +207,28 @@ def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64
         seconds = numbers / unit.per_second + unit.origin
         # A spreadsheet writes so few decimals of a day that a second is not exact.
         return np.round(seconds) if unit.per_second < 1 else seconds, unit.plural
-    median = float(np.median(finite))
+    known = finite[~np.isin(finite, NO_TIME)]
+    median = float(np.median(known if len(known) else finite))
     for unit in (TIME_UNITS[name] for name in ("ms", "us", "ns")):
         if RECENT[0] <= median / unit.per_second <= RECENT[1]:
             seconds = numbers / unit.per_second
             recent = (seconds >= RECENT[0]) & (seconds <= RECENT[1])
             return np.where(recent, seconds, np.nan), unit.plural
+    if median >= RECENT[0]:
+        numbers = np.where(np.isin(numbers, NO_TIME), np.nan, numbers)
     return numbers, TIME_UNITS["s"].plural
 
 
 def _digits(numbers: Float64Array, finite: Float64Array) -> Float64Array | None:
     """Seconds if at least half of the numbers are dates such as 20240131 or 20240131235959.
 
+    Those of ten digits would be seconds of 2030 to 2039, of which one in a hundred is such a date.
+
     NaN for the others: taken for seconds, they would turn all dates into days of 1970.
     """
 
     def has(length: int) -> BoolArray:
-        low, high = 10 ** (length - 1), 10**length
+        low, high = 1900 * 10 ** (length - 4), 2200 * 10 ** (length - 4)
         return np.asarray((numbers >= low) & (numbers < high) & (numbers % 1 == 0), dtype=bool)
 
     length = max(DIGITS, key=lambda length: np.count_nonzero(has(length)))

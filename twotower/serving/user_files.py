@@ -107,7 +107,7 @@ class _Rows:
     def ids(self, role: str, text: IdText | None, *, integers: bool | None) -> pa.Array:
         """[num_rows] ids of one type; `integers` None: of the type that the file gives them."""
         name = self._roles[role]
-        raw = RawIds.of(self._table[name], self._source, name)
+        raw = RawIds.of(self._table[name], self._source, name, f"data.{role}s.id_type")
         if integers is None:
             integers = raw.typed and raw.are_integers
         ids = raw.settle(integers=integers, text=text)

@@ -31,6 +31,7 @@ class Partition(Source):
         self.num_fields = part.num_fields
         self.typed, self.has_header = part.typed, part.has_header
         self.values_in_header = part.values_in_header
+        self.like_the_first_row = part.like_the_first_row
         self.optional_columns = part.optional_columns
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -86,6 +87,7 @@ class Parts(Source):
         super().__init__(name, first.header)
         self.num_fields = first.num_fields
         self.values_in_header = first.values_in_header
+        self.like_the_first_row = first.like_the_first_row
         self.typed, self.has_header = first.typed, first.has_header
         self._parts = parts
         folder = os.path.commonpath([Path(part.name).parent for part in parts])

@@ -82,7 +82,9 @@ class RawText:
             raise DataError(msg)
         for magic, what in MAGIC.items():
             if start.startswith(magic):
-                msg = f"{path}: is not text but {what}; export it as CSV or set the file's format"
+                way = "decompress it" if "compressed" in what else "export it as CSV"
+                way = "unpack it or export it as CSV" if "archive" in what else way
+                msg = f"{path}: is not text but {what}; {way}, or set the file's format"
                 raise DataError(msg)
         mark = next((mark for mark in MARKS if start.startswith(mark)), None)
         self.encoding = MARKS[mark] if mark else encoding

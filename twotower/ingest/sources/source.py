@@ -23,6 +23,7 @@ class Source(ABC):
         typed: whether the source itself says what is a number and what is text (Parquet does).
         num_fields: of a row.
         values_in_header: column names that look like data, as those of a file without a header do.
+        like_the_first_row: of these, names that are written as the value below, digit by digit.
         optional_columns: whether a part may lack a column that another has.
         has_header: whether the names are a row of the data, which may be repeated further down.
         num_ragged: rows that the last pass left out for their number of fields.
@@ -30,6 +31,7 @@ class Source(ABC):
 
     typed = False
     values_in_header: frozenset[str] = frozenset()
+    like_the_first_row: frozenset[str] = frozenset()
     optional_columns = False
     has_header = False
 

@@ -65,7 +65,7 @@ class TextSource(Source):
         rows = self._rows()
         line, header = next(rows)
         self.has_header = config.header
-        first = next(rows, (None, []))[0] if config.header else line
+        first, below = next(rows, (None, [])) if config.header else (line, [])
         rows.close()
         header = [name.strip() for name in header]
         if config.header:
@@ -75,6 +75,9 @@ class TextSource(Source):
         super().__init__(self.name, header)
         if config.header:
             self.values_in_header = frozenset(filter(VALUE.fullmatch, header))
+            pairs = zip(header, below, strict=False)
+            alike = (name for name, cell in pairs if _shape(name) == _shape(cell.strip()))
+            self.like_the_first_row = self.values_in_header & frozenset(alike)
         self._first_line = first
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -217,6 +220,10 @@ class TextSource(Source):
         if self.has_header:
             next(rows)
         return rows
+
+
+def _shape(cell: str) -> str:
+    return re.sub("[0-9]", "0", cell)
 
 
 class _Counted(io.RawIOBase):

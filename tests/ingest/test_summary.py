@@ -1,14 +1,14 @@
-"""What metrics/data.json and the terminal say of held-out rows tied with training rows."""
+"""What metrics/data.json and the terminal say of held-out rows, times and ids."""
 
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 
-NOTE = (
-    "rows share user and second with training rows; split.strategy: cutoff, "
-    "or temporal with split.ties: together, keeps such rows together"
-)
+SHARE = "user and second with training rows;"
+CUTOFF = "split.strategy: cutoff"
+TOGETHER = "split.strategy: temporal with split.ties: together"
+NO_VALIDATION = " and split.validation: 0"
 
 
 def baskets(num_users: int, dates: list[str]) -> str:
@@ -36,14 +36,29 @@ def test_parts_of_baskets_are_counted(shop):
     assert report["hidden"]["test"]["train_rows_later_share"] == 0
     # Of the six items of the second date, three are in training, two in validation, one in test.
     assert tied(report) == {"validation": 80, "test": 40}
-    assert f"  80 validation and 40 test {NOTE}" in summary(report).splitlines()
+    ways = f"{CUTOFF}{NO_VALIDATION}, or {TOGETHER}{NO_VALIDATION}"
+    note = f"80 validation and 40 test rows share {SHARE} {ways} keeps such rows together"
+    assert f"  {note}" in summary(report).splitlines()
 
 
 def test_test_rows_tied_with_validation_rows_alone_are_counted(shop):
     shop.bare("user,item,timestamp\n1,10,1\n1,11,2\n1,12,3\n1,13,3\n2,10,3\n2,11,4\n")
     report = shop.run()
     assert tied(report) == {"validation": 0, "test": 1}
-    assert f"  1 test {NOTE.replace('rows share', 'row shares', 1)}" in summary(report).splitlines()
+    assert f"1 test row shares {SHARE} {CUTOFF}, or {TOGETHER} keeps" in summary(report)
+
+
+@pytest.mark.parametrize(
+    ("dates", "ways"),
+    [
+        (["2025-03-01"] * 2, "only split.strategy: given"),
+        (["2025-03-01", "2025-03-08"], f"{CUTOFF}, or {TOGETHER}"),
+    ],
+)
+def test_what_works_on_the_data_is_advised(shop, dates, ways):
+    shop.bare(baskets(3, dates))
+    shop.split["validation"] = 0
+    assert f"{SHARE} {ways} keeps such rows together" in summary(shop.run())
 
 
 def test_a_moment_is_a_second_as_in_the_prepared_files(shop):
@@ -121,6 +136,34 @@ def test_what_may_have_been_meant_otherwise_is_said(shop):
 
 
 def test_ids_in_marks_are_said(shop):
-    shop.bare("user,item\n'1',=\"a\"\n'2',=\"b\"\n'1','b'\n")
+    shop.bare("user,item\n'1',a\n'2',b\n'1','b'\n")
     said = [line for line in summary(shop.run()).splitlines() if "in marks" in line]
     assert said == ["  all user ids are in marks, as '1' is, and stay so: only \" is undone"]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (
+            (2401010030, 2401010130, 2401020030, 5),
+            ("most times are after 2031", "1 time is before"),
+        ),
+        ((1704067200, 1704067201, 1704067202, 5), ("1 time is before 1980",)),
+        ((1704067200, 1704067201, 1704067202, 1704067203), ()),
+    ],
+)
+def test_times_that_are_far_from_now_are_said(shop, times, said):
+    rows = "".join(f"{row % 2},{row},{time}\n" for row, time in enumerate(times))
+    shop.bare(f"user,item,timestamp\n{rows}")
+    lines = summary(shop.run()).splitlines()
+    assert len([line for line in lines if "time" in line and "columns" not in line]) == len(said)
+    for start in said:
+        assert any(line.startswith(f"  {start}") for line in lines)
+
+
+def test_text_of_spreadsheets_is_undone_and_rounded_numbers_are_said(shop):
+    shop.bare('user,item\n="007",1.23457E+12\n="8",7\n"=""8""",7\n')
+    said = summary(shop.run()).splitlines()
+    assert set(shop.everything()["user_id"]) == {"007", "8"}
+    text = "item ids such as 1.23457E+12 look like numbers that a spreadsheet has rounded"
+    assert f"  {text}" in said

@@ -1,0 +1,125 @@
+"""The main numbers of metrics/data.json for the terminal, and what a reader may have meant else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from twotower.config.data import TIME_UNITS
+from twotower.data.prepared import SPLITS
+from twotower.ingest.dates import ISO_FORM
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """The main numbers of a report for the terminal; metrics/data.json has the rest."""
+    rows, users, items = report["rows"], report["users"], report["items"]
+    lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
+    for name in SPLITS:
+        cold = report["cold"].get(name)
+        rest = f", {cold['rows']} rows with a user or item that train lacks" if cold else ""
+        lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
+    for name, read in report["read"].items():
+        if read["dropped"]["total"]:
+            lines.append(f"  {name}: dropped {read['dropped']['total']} of {read['rows']} rows")
+        if read.get("blanked_cells"):
+            lines.append(f"  {name}: {read['blanked_cells']} invalid numbers count as missing")
+    for name, features in report["features"].items():
+        if features["left_out"]:
+            lines.append(f"  {name}: no column for {', '.join(features['left_out'])}")
+    if report["merged_rows"]:
+        lines.append(f"  merged {report['merged_rows']} repeated rows")
+    if report["sampled_out_users"]:
+        lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
+    lines.extend(_tied(report))
+    return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
+
+
+def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
+    """What was read in one of several ways, where a reader may have meant another."""
+    columns = [f"{role} {_names([name])}" for role, name in source["columns"].items()]
+    yield f"columns: {', '.join(columns)}"
+    yield from _of_ids(source)
+    if source["grouped_numbers"]:
+        names = ", ".join(source["grouped_numbers"])
+        yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
+    if source["unused_columns"]:
+        yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
+    yield from _of_times(source)
+
+
+def _of_times(source: Mapping[str, Any]) -> Iterator[str]:
+    if source["order"] == "file":
+        yield "no timestamps: the order of the rows is used as time order"
+    elif source["times_near_1970"]:
+        yield (
+            "times are before 1980, if they are seconds: unless they are places in an order, set "
+            "data.interactions.time_unit or time_format (e.g. '%Y' for 2019)"
+        )
+    elif source["times_after_2031"]:
+        yield (
+            "most times are after 2031, if they are seconds: otherwise set "
+            "data.interactions.time_format (e.g. '%y%m%d%H%M' for 2401310030) or time_unit"
+        )
+    elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
+        yield f"times are read as {source['times']}"
+    if early := source["times_before_1980"]:
+        times = "1 time is" if early == 1 else f"{early} times are"
+        yield f"{times} before 1980, and most later: remove such rows if the time means none"
+
+
+def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
+    for side, why in source["why_text"].items():
+        if why is not None:
+            yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
+    for side, words in source["null_words"].items():
+        for word, count in words.items():
+            rows = "1 row has" if count == 1 else f"{count} rows have"
+            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+    yield from _of_programs(source)
+    for side, count in source["alike"].items():
+        if count:
+            ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
+            yield f"{ids} like another one: data.unicode: nfc makes them one"
+
+
+def _of_programs(source: Mapping[str, Any]) -> Iterator[str]:
+    """What programs have made of ids."""
+    for side, first in source["enclosed"].items():
+        if first is not None:
+            yield f'all {side} ids are in marks, as {first} is, and stay so: only " is undone'
+    for side, first in source["rounded"].items():
+        if first is not None:
+            yield f"{side} ids such as {first} look like numbers that a spreadsheet has rounded"
+
+
+def _names(columns: Sequence[str]) -> str:
+    """The first names, each on one line."""
+    shown = ", ".join(
+        repr(name) if name != name.strip() or not name else name for name in columns[:10]
+    )
+    return " ".join(shown.split()) + (", …" if len(columns) > 10 else "")
+
+
+def _tied(report: Mapping[str, Any]) -> Iterator[str]:
+    tied = {name: held_out["tied_rows"] for name, held_out in report["hidden"].items()}
+    counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
+    if counts:
+        rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
+        num_splits = sum(1 for name in SPLITS if report["rows"][name])
+        yield (
+            f"  {counts} {rows} user and second with training rows; "
+            f"{_untied(report['moments'], num_splits)} keeps such rows together"
+        )
+
+
+def _untied(moments: Mapping[str, int], num_splits: int) -> str:
+    """What keeps events of one moment together and still gives each split rows, of a few moments.
+
+    Where three splits are too many, two may do.
+    """
+    ways = []
+    for way, most in (
+        ("split.strategy: cutoff", moments["total"]),
+        ("split.strategy: temporal with split.ties: together", moments["most_of_a_user"]),
+    ):
+        if most >= 2:
+            ways.append(way if most >= num_splits else f"{way} and split.validation: 0")
+    return ", or ".join(ways) or "only split.strategy: given"
