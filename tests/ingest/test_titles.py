@@ -5,7 +5,7 @@ import pytest
 
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
-from twotower.ingest.report import summary
+from twotower.ingest.summary import summary
 from twotower.ingest.titles import TITLES, item_titles, read_titles, write_titles
 
 
