@@ -24,7 +24,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -182,13 +182,24 @@ def hand_over(command: list[str], variables: dict[str, str]) -> int:
 
 def wait_for(command: list[str], variables: dict[str, str]) -> int:
     """Run the command; it is told to end when we are. Its exit status, as a shell has it."""
+    told: list[int] = []
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def end(number: int, _frame: object) -> None:
+        told.append(number)
+        for process in processes:
+            process.terminate()
+
     started = [locate(command, variables), *command[1:]]
+    # Ctrl-C reaches the command as well, which ends in its own way. An exception here could come
+    # between the end of the command and its exit status, which would be lost.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, end)
     with subprocess.Popen(started, env=variables) as process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        while process.returncode is None:
-            with suppress(KeyboardInterrupt):  # the command got it as well and ends in its own way
-                process.wait()
-    status: int = process.returncode
+        processes.append(process)
+        if told:  # before there was something to end
+            process.terminate()
+        status = process.wait()
     return status if status >= 0 else 128 - status
 
 

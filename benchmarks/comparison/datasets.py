@@ -12,6 +12,7 @@ from benchmarks.comparison.clock import OBJECTIVE
 from twotower.common.errors import DataError
 from twotower.config import Config, load_config, parse_config
 from twotower.config.training import EvaluateConfig
+from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import SPLITS, Catalogue, read_catalogue, read_split
 from twotower.data.splits import TRAIN, UNSPLIT, SplitInput, random_split
@@ -166,7 +167,8 @@ def _carve(
     )
     kept, carved = train[labels == TRAIN], train[labels != TRAIN]
     catalogue = Catalogue(
-        users=build_entities(None, kept["user_id"]), items=build_entities(None, kept["item_id"])
+        users=build_entities(None, kept["user_id"], IdText()),
+        items=build_entities(None, kept["item_id"], IdText()),
     )
     return {"train": kept, "validation": carved, "test": splits["test"]}, catalogue
 
