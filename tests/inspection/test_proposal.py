@@ -167,3 +167,26 @@ def test_the_report(tmp_path: Path) -> None:
     assert "\n  email      personal data\n" in text
     assert "\nnotas.txt: not used: only one column\n" in text
     assert text.splitlines()[-1].startswith("  data.interactions.columns.weight: importe may be")
+
+
+@pytest.mark.parametrize(
+    ("weights", "prices", "decimal", "unsure"),
+    [
+        (["1,200", "2"], ["3", "4"], None, "rating has numbers such as 1,200: set ','"),
+        (["3", "4"], ["1,200", "2"], None, "precio has numbers such as 1,200: set ','"),
+        (["1,200", "2"], ["0,5", "1"], ",", ""),
+        (["1,200", "2.5"], ["3", "4"], ".", ""),
+        (["3.5", "4"], ["1,5", "2"], None, ""),  # the price is left out
+    ],
+)
+def test_decimal_marks(
+    tmp_path: Path, weights: list[str], prices: list[str], decimal: str | None, unsure: str
+) -> None:
+    rows = [f"{u};{i};{weights[n % 2]}" for u, i, _, n in events()]
+    write(tmp_path / "ventas.csv", lines("cliente;sku;rating", *rows))
+    goods = [f"{n};{prices[n % 2]}" for n in range(NUM_ITEMS)]
+    write(tmp_path / "articulos.csv", lines("sku;precio", *goods))
+    proposal = proposed(tmp_path)
+    assert settings(proposal)["decimal"] == decimal
+    assert doubts(proposal).get("decimal", "").startswith(unsure)
+    assert ("decimal" in doubts(proposal)) == bool(unsure)

@@ -15,7 +15,7 @@ from twotower.inspection.listing import tables_of
 from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
-from twotower.inspection.settings import Setting, decimal_of, settings_of
+from twotower.inspection.settings import Setting, decimal_of, settings_of, unsure_marks
 from twotower.inspection.tables import Tables, assign, to_be_joined
 
 SHOWN_COLUMNS = 8
@@ -62,7 +62,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         raise DataError(_nothing(root, samples, unused))
     doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
-    doubts += [*_doubts(tables), *tables.doubts, *tables.roles.doubts]
+    doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
     doubts += other_uses(tables.interactions, tables.roles)
     used = {sample.file for sample in tables.samples}
     return Proposal(
@@ -99,7 +99,7 @@ def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[
 
 
 def _features(tables: Tables) -> Iterator[tuple[str, dict[str, FeatureKind]]]:
-    decimal = decimal_of(tables.samples)
+    decimal = decimal_of(tables)
     for role, side in tables.sides.items():
         columns = [column for column in side.sample.columns if column is not side.id]
         yield role, {column.name: feature_kind(column, role, decimal) for column in columns}

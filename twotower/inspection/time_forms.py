@@ -111,7 +111,7 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
         middle = float(np.median(form.seconds))
         form = form if LIKELY[0] <= middle <= LIKELY[1] else None
     if form is None and named:
-        numbers = column.numbers(column.decimal)
+        numbers = column.own_numbers
         if SPREADSHEET[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= SPREADSHEET[1]:
             return _read(column, time_unit="excel")
     return form
