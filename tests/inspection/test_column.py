@@ -67,6 +67,7 @@ def test_lists_and_nested_values() -> None:
     assert lists.share_filled == 3 / 4
     assert column([{"a": 1}]).is_nested
     assert column([{"a": 1}]).counts == {}
+    assert column([b"\0" * 16], kind=pa.binary(16)).is_nested
     assert column([[{"a": 1}]]).counts == {}
 
 

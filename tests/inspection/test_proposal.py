@@ -190,3 +190,17 @@ def test_decimal_marks(
     assert settings(proposal)["decimal"] == decimal
     assert doubts(proposal).get("decimal", "").startswith(unsure)
     assert ("decimal" in doubts(proposal)) == bool(unsure)
+
+
+def test_a_table_with_rows_of_another_length_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES)
+    write(tmp_path / "clientes.csv", lines("cliente,grupo", *PEOPLE[:-1], f"{PEOPLE[-1]},x"))
+    left_out = doubts(proposed(tmp_path))["users.file"]
+    assert left_out.startswith("clientes.csv was left out: it has rows (1) with more or fewer")
+
+
+def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES)
+    write(tmp_path / "clientes.csv", lines("cliente,grupo", *(f"{row}," for row in PEOPLE)))
+    left_out = doubts(proposed(tmp_path))["users.file"]
+    assert left_out.startswith("clientes.csv was left out: every row must have 2 fields")

@@ -24,6 +24,15 @@ def test_text(tmp_path: Path, name: str) -> None:
     assert sample.key_of(sample.columns[1]) == "item"
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_line_that_tells_the_separator(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{mark}sep=;\nuser;item\n1;2\n", encoding="utf-8")
+    sample = read_sample(tmp_path, "a.csv")
+    assert [column.name for column in sample.columns] == ["user", "item"]
+    assert sample.dialect is not None
+    assert (sample.dialect.separator, sample.num_rows) == (";", 1)
+
+
 def test_large_files_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS", 100)
     monkeypatch.setattr(module, "HEAD_BYTES", 1000)
@@ -96,7 +105,13 @@ def test_lines_of_another_length_are_counted(tmp_path: Path) -> None:
     [
         ("a.csv", b"only\none\ncolumn\n", "only one column"),
         ("a.csv", b"user,item\n", "no rows"),
-        ("a.csv", b"sep=;\nuser;item\n1;2\n", "first line, 'sep=;', is above the header: delete"),
+        (
+            "a.csv",
+            b"Sales\n\nuser;item\n1;2\n2;3\n",
+            "first line, 'Sales', is above",
+        ),
+        ("a.csv", b"user,item\n1,2,\n2,3,\n", "must have 2 fields, like the first; line 2 has 3"),
+        ("a.csv", b'u,t,i\n1,"a \\"x, c",2\n2,"\\"a, c",3\n', "have 3 fields.*not doubled"),
         ("a.csv", b"day,day\n1,2\n3,4\n", "duplicate column names in the header: 'day'"),
         ("a.json", b'[{"user": 1}]', "a JSON array; JSON lines are read, which jq"),
         ("a.csv", b" \n", "the file is empty"),

@@ -68,7 +68,8 @@ class Column:
     @cached_property
     def is_nested(self) -> bool:
         """Whether a cell is a table of its own, or bytes."""
-        return any(is_kind(self.values.type) for is_kind in (pa.types.is_struct, pa.types.is_map))
+        kinds = (pa.types.is_struct, pa.types.is_map, pa.types.is_fixed_size_binary)
+        return any(is_kind(self.values.type) for is_kind in kinds)
 
     @cached_property
     def filled(self) -> pa.ChunkedArray:

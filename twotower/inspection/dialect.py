@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twotower.ingest.sources.raw_text import MARKS, UNIT
+from twotower.ingest.sources.text import SEPARATOR_LINE
 
 SEPARATORS = ("\t", ";", "|", "::", ",", " ")
 """A space only if no other separates."""
 LINES = 500
 """From which separator and header are told."""
 MOST_ABOVE = 6
-"""Lines above a table, such as its title, or `sep=;` for a spreadsheet."""
+"""Lines above a table, such as its title."""
 REGULAR = 0.9
 """Share of the lines that must have as many fields as the first."""
 OLD_ENCODINGS = ("cp1252", "cp850", "mac_roman")
@@ -62,9 +63,13 @@ def dialect_of(pieces: Sequence[bytes]) -> Dialect:
     lines = [line for line in lines[: LINES + 1] if line.strip()][:LINES]
     if is_adjacency(lines):
         return Dialect(encoding, None, header=True, is_adjacency=True)
-    separator = separator_of(lines)
-    if _begins_below(lines, separator):
-        return Dialect(encoding, None, header=True, above=lines[0].strip())
+    declared = lines and SEPARATOR_LINE.fullmatch(lines[0].strip().encode())
+    lines = lines[1:] if declared else lines
+    separator = declared[1].decode() if declared else separator_of(lines)
+    if separator is None and (below := _separator_below(lines)):
+        if all(len(row) < 2 for row in rows_of(lines[:1], below)):
+            return Dialect(encoding, None, header=True, above=lines[0].strip())
+        separator = below  # rows have other numbers of fields than the header, which reading tells
     header, header_doubt = has_header(rows_of(lines, separator or ","))
     doubts = (("encoding", encoding_doubt), ("header", header_doubt))
     return Dialect(encoding, separator, header, tuple(pair for pair in doubts if pair[1]))
@@ -120,12 +125,11 @@ def is_adjacency(lines: Sequence[str]) -> bool:
     return len(lengths) > 2 and len({row[0] for row in rows}) == len(rows)
 
 
-def _begins_below(lines: Sequence[str], separator: str | None) -> bool:
-    """Whether there is something else above the table."""
-    if lines and re.fullmatch(r"sep=.\s*", lines[0]):
-        return True
+def _separator_below(lines: Sequence[str]) -> str | None:
+    """What separates the lines that follow the first ones; None if nothing does."""
     rests = (lines[skip:] for skip in range(1, MOST_ABOVE) if len(lines) > skip + 1)
-    return separator is None and any(separator_of(rest) not in (None, " ") for rest in rests)
+    separators = (separator_of(rest) for rest in rests)
+    return next((each for each in separators if each not in (None, " ")), None)
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:

@@ -16,7 +16,7 @@ from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
 from twotower.inspection.settings import Setting, decimal_of, settings_of, unsure_marks
-from twotower.inspection.tables import Tables, assign, to_be_joined
+from twotower.inspection.tables import Tables, assign, file_role, to_be_joined
 
 SHOWN_COLUMNS = 8
 
@@ -63,7 +63,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
     doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
     doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
-    doubts += other_uses(tables.interactions, tables.roles)
+    doubts += [*other_uses(tables.interactions, tables.roles), *_unread_sides(tables, unused)]
     used = {sample.file for sample in tables.samples}
     return Proposal(
         tables=tables,
@@ -84,6 +84,14 @@ def _read_all(root: Path) -> tuple[list[TableSample], list[tuple[str, str]]]:
         except DataError as error:
             unread.append((file, str(error).removeprefix(f"{root / file}: ")))
     return samples, unread
+
+
+def _unread_sides(tables: Tables, unread: Sequence[tuple[str, str]]) -> Iterator[Doubt]:
+    """Files that are called like a table that was not found."""
+    for file, why in unread:
+        role = file_role(file) or ""
+        if role in ("users", "items") and role not in tables.sides:
+            yield Doubt((role, "file"), f"{file} was left out: {why}")
 
 
 def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[str, str]]) -> str:
