@@ -35,6 +35,23 @@ def test_encoding(data: bytes, encoding: str) -> None:
     assert bool(doubt) == encoding.startswith("utf-16-")
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "found", "unsure"),
+    [
+        ("José0,Peña1", "mac_roman", "mac_roman", False),  # by cp850 JosÄ
+        ("José0,Peña1", "cp850", "cp850", False),
+        ("José0,Peña1", "latin-1", "cp1252", False),
+        ("un été; le Noël", "cp850", "cp850", False),
+        ("Málaga", "latin-1", "cp1252", False),
+        ("São Paulo", "cp1252", "cp1252", True),  # by cp850 SÒo
+        ("Málaga", "mac_roman", "cp850", True),  # Mçlaga,
+    ],
+)
+def test_old_encodings_of_few_accents(text: str, encoding: str, found: str, unsure: bool) -> None:
+    best, doubt = encoding_of([text.encode(encoding)])
+    assert (best, bool(doubt)) == (found, unsure)
+
+
 def test_an_encoding_that_fits_badly_is_a_doubt() -> None:
     assert encoding_of(["заказ;клиент".encode("cp1251")])[1]
 

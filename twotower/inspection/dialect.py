@@ -24,6 +24,9 @@ LETTERS = frozenset(
     "\u2018\u2019\u2013\u2014"  # quotation marks and dashes
 )
 """What text of the five languages has beside ASCII."""
+NOT_ASCII = re.compile(r"([A-Za-z]?)([^\x00-\x7f])(?=([A-Za-z]?))")
+ALONE = frozenset("ÀÁÈÉÊÌÍÒÓÔ")
+"""Capital letters that may stand between blanks, digits or marks."""
 FITTING, MOST_ACCENTS = 0.95, 0.4
 """Share of the characters beside ASCII that must be such; their share of all letters."""
 VALUE = re.compile(r"[+-]?[0-9][0-9.,:/TZ +-]*")
@@ -184,15 +187,32 @@ def _decodes(piece: bytes, encoding: str) -> bool:
 
 def _old_encoding(data: bytes) -> tuple[str, str]:
     """The encoding by which most characters beside ASCII are such as Western Europe writes."""
-    high = re.sub(rb"[\x00-\x7f]+", b"", data)
-    shares = {}
-    for encoding in OLD_ENCODINGS:
-        text = high.decode(encoding, errors="replace")
-        shares[encoding] = sum(letter in LETTERS for letter in text) / len(text)
-    best = max(shares, key=lambda encoding: shares[encoding])
+    shares = {encoding: _share_fitting(data, encoding) for encoding in OLD_ENCODINGS}
+    best, second = sorted(shares, key=lambda encoding: -shares[encoding])[:2]
+    num_high = len(re.findall(rb"[\x80-\xff]", data))
     letters = len(re.findall(rb"[A-Za-z\x80-\xff]", data))
-    fits = shares[best] > FITTING and len(high) < MOST_ACCENTS * letters
-    doubt = "" if fits else f"no encoding of Western Europe fits well; {best} was taken"
+    doubt = ""
+    if shares[best] <= FITTING or num_high >= MOST_ACCENTS * letters:
+        doubt = f"no encoding of Western Europe fits well; {best} was taken"
+    elif shares[second] > FITTING:
+        doubt = f"{best} was taken, but {second} fits as well"
     if best == "cp1252" and not _decodes(data, best):
         return "latin-1", doubt
     return best, doubt
+
+
+def _share_fitting(data: bytes, encoding: str) -> float:
+    """Share of the characters beside ASCII that are usual, and usual where they are."""
+    found = NOT_ASCII.findall(data.decode(encoding, errors="replace"))
+    return sum(_fits(*each) for each in found) / len(found)
+
+
+def _fits(before: str, char: str, after: str) -> bool:
+    """Whether a character is usual between its neighbours, each "" if it is no ASCII letter."""
+    if char not in LETTERS or (char.isupper() and before.islower()):
+        return False
+    if char == "ß":
+        return before in "aeiouy"  # or after an umlaut
+    if not char.isalpha():
+        return char == "\u2019" or not (before and after)  # an apostrophe
+    return bool(before or after) or char.islower() or char in ALONE

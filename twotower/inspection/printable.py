@@ -2,5 +2,5 @@
 
 
 def printable(text: str) -> str:
-    """The text on one line, with control characters escaped: terminals obey them, YAML refuses them."""
+    """The text with control characters escaped: terminals obey them, YAML refuses them."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
