@@ -3,6 +3,7 @@
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -203,8 +204,8 @@ def _old_encoding(data: bytes) -> tuple[str, str]:
 
 def _share_fitting(data: bytes, encoding: str) -> float:
     """Share of the characters beside ASCII that are usual, and usual where they are."""
-    found = NOT_ASCII.findall(data.decode(encoding, errors="replace"))
-    return sum(_fits(*each) for each in found) / len(found)
+    found = Counter(NOT_ASCII.findall(data.decode(encoding, errors="replace")))
+    return sum(count for each, count in found.items() if _fits(*each)) / found.total()
 
 
 def _fits(before: str, char: str, after: str) -> bool:

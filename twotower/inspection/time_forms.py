@@ -23,13 +23,16 @@ LIKELY = (788_918_400, 2_051_222_400)
 NUMBER = r"^[0-9]+([.,][0-9]+)?$"
 DIGIT = r"[0-9]"
 CLOCK = re.compile(
-    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<part>\.\d+)?"
+    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2})(?P<mark>[:.])\d{2}(?P<second>(?P=mark)\d{2})?(?P<part>\.\d+)?"
     r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:UTC|GMT|Z|[+-]\d{2}:?\d{2}))?)?"
 )
 DATES = (
     (r"\d{1,2}([-/.])\d{1,2}[-/.]\d{4}", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y"),
     (r"\d{1,2}([-/.])\d{1,2}[-/.]\d{2}", "%d{0}%m{0}%y", "%m{0}%d{0}%y"),
-    (r"\d{1,2}([- ])[A-Z][a-z]{2}[- ]\d{4}", "%d{0}%b{0}%Y"),
+    (r"\d{1,2}([-/ ])[A-Z][A-Za-z]{2}[-/ ]\d{4}", "%d{0}%b{0}%Y"),
+    (r"\d{1,2}([-/ ])[A-Z][A-Za-z]{2}[-/ ]\d{2}", "%d{0}%b{0}%y"),
+    (r"[A-Z][a-z]{2}(,) \d{1,2} [A-Z][a-z]{2} \d{4}", "%a{0} %d %b %Y"),
+    (r"\d{1,2}( )\d{1,2}, \d{4}", "%m{0}%d, %Y"),
     (r"[A-Z][a-z]{2}( )\d{1,2}, ?\d{4}", "%b{0}%d, %Y"),
     (r"[A-Z][a-z]{2}( )\d{1,2} ?\d{4}", "%b{0}%d %Y"),
     (r"[A-Z][a-z]{3,}( )\d{1,2}, ?\d{4}", "%B{0}%d, %Y"),
@@ -160,8 +163,9 @@ def _clock_format(clock: re.Match[str]) -> str:
     if not clock["hour"]:
         return ""
     hour = "%I" if clock["half"] else "%H"
-    second = ":%S" if clock["second"] else ""
+    mark = clock["mark"]
+    second = f"{mark}%S" if clock["second"] else ""
     part = ".%f" if clock["part"] else ""
     half = " %p" if (clock["half"] or "").startswith(" ") else "%p" if clock["half"] else ""
     zone = re.sub(r"[+-].*", "%z", clock["zone"] or "")
-    return f"{clock['gap']}{hour}:%M{second}{part}{half}{zone}"
+    return f"{clock['gap']}{hour}{mark}%M{second}{part}{half}{zone}"
