@@ -142,3 +142,21 @@ def test_parts_with_other_types(tmp_path: Path) -> None:
         table = pa.table({"user": [1], "item": [1], "rating": [rating]})
         pq.write_table(table, tmp_path / f"part-{number}.parquet")
     assert read_sample(tmp_path, "part-*.parquet").columns[2].values.to_pylist() == [1, 1.5]
+
+
+@pytest.mark.parametrize("values", [["2025-01-01", "__HIVE_DEFAULT_PARTITION__"],
+                                    ["__HIVE_DEFAULT_PARTITION__"]])  # fmt: skip
+def test_parts_in_folders_without_a_value(tmp_path: Path, values: list[str]) -> None:
+    for value in values:
+        (tmp_path / "events" / f"date={value}").mkdir(parents=True)
+        (tmp_path / "events" / f"date={value}" / "p.csv").write_text("user,item\n1,2\n")
+    date = read_sample(tmp_path, "events").columns[2]
+    assert (date.name, date.share_filled) == ("date", 1 - 1 / len(values))
+
+
+def test_parts_of_two_formats(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "part-0.csv").write_text("user,item\n1,2\n")
+    pq.write_table(pa.table({"user": [1], "item": [1]}), tmp_path / "events" / "part-1.parquet")
+    with pytest.raises(DataError, match=r"part-1.parquet: is not text but a Parquet file"):
+        read_sample(tmp_path, "events")

@@ -23,7 +23,8 @@ LIKELY = (788_918_400, 2_051_222_400)
 NUMBER = r"^[0-9]+([.,][0-9]+)?$"
 DIGIT = r"[0-9]"
 CLOCK = re.compile(
-    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2})(?P<mark>[:.])\d{2}(?P<second>(?P=mark)\d{2})?(?P<part>\.\d+)?"
+    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2})(?P<mark>[:.])\d{2}"
+    r"(?P<second>(?P=mark)\d{2})?(?P<part>\.\d+)?"
     r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:UTC|GMT|Z|[+-]\d{2}:?\d{2}))?)?"
 )
 DATES = (
