@@ -94,6 +94,14 @@ def test_times_that_are_not_read_are_told() -> None:
     assert doubts_of(user=USERS, item=ITEMS, fecha=weeks) == [f"timestamp: fecha {UNREAD_TIME}"]
 
 
+def test_numbers_that_would_be_refused_are_no_times() -> None:
+    ticks = [str(133_500_000_000_000_000 + n * 10**12) for n in range(240)]
+    assert "timestamp" not in roles_of(user=USERS, item=ITEMS, timestamp=ticks)
+    assert doubts_of(user=USERS, item=ITEMS, timestamp=ticks) == [
+        f"timestamp: timestamp {UNREAD_TIME}"
+    ]
+
+
 def test_places_in_an_order() -> None:
     places = [str(1 + n // 30) for n in range(240)]
     assert roles_of(user=USERS, item=ITEMS, timestamp=places)["timestamp"] == "timestamp"

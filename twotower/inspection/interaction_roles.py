@@ -17,7 +17,7 @@ from twotower.inspection.names import (
 )
 from twotower.inspection.roles import MOST_EVENTS, MOSTLY_BLANK, ROLES, Roles, fits
 from twotower.inspection.sample import TableSample
-from twotower.inspection.time_forms import TimeForm, time_form
+from twotower.inspection.time_forms import TimeForm, order_form, time_form
 
 KNOWN_EVENTS = 0.5
 """Share of the rows or types that must be usual events, where the column has no usual name."""
@@ -133,9 +133,10 @@ def _take_time(times: Sequence[tuple[Column, TimeForm]], roles: Roles, *, by_nam
 def _take_order(columns: Sequence[Column], roles: Roles) -> None:
     """A column called like times with other numbers, which give the order at least."""
     for column in columns:
-        if "timestamp" not in roles.columns and fits(column, "weight"):
-            numbers = column.own_numbers
-            roles.time = TimeForm("numbers", None, None, str(column.filled[0]), numbers)
+        if "timestamp" in roles.columns or not fits(column, "weight"):
+            continue
+        roles.time = order_form(column)
+        if roles.time is not None:
             roles.take("timestamp", column, by_name=True, others=())
             text = "has numbers that are no usual times: an order, or counted in another time_unit"
             roles.doubt("timestamp", f"{column.name} {text}")

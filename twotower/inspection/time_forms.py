@@ -82,6 +82,12 @@ def time_form(column: Column, *, named: bool) -> TimeForm | None:
     return _of_text(column) if column.share(DIGIT) >= VALID else None
 
 
+def order_form(column: Column) -> TimeForm | None:
+    """Small numbers, which give the order at least; None if the pipeline would refuse them."""
+    form = _read(column, is_order=True)
+    return form and replace(form, name="numbers")
+
+
 def _of_text(column: Column) -> TimeForm | None:
     """Dates that are recognised, with their exact format where all have one; else by a format."""
     try:
@@ -122,9 +128,15 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
 
 
 def _read(
-    column: Column, time_format: str | None = None, time_unit: str | None = None
+    column: Column,
+    time_format: str | None = None,
+    time_unit: str | None = None,
+    *,
+    is_order: bool = False,
 ) -> TimeForm | None:
     """The times as the pipeline reads them with these parameters; None if it reads too few.
+
+    None, too, if all lie near 1970, unless they are but an order.
 
     Raises:
         DataError: if nothing tells the day from the month.
@@ -136,7 +148,7 @@ def _read(
         times.add(chunk, column.name)
     read = times.finish(column.name)
     share = float(read.valid.mean())
-    if share < VALID or read.near_1970:
+    if share < VALID or (read.near_1970 and not is_order):
         return None
     unit = next((unit.name for unit in TIME_UNITS.values() if unit.plural == read.form), None)
     doubts = () if share == 1 else (f"{column.name}: {1 - share:.1%} of its values are no times",)
