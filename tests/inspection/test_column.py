@@ -43,6 +43,11 @@ def test_numbers_by_their_own_mark() -> None:
     assert column(["1,234", "5.5"]).own_numbers.tolist() == [1234, 5.5]
 
 
+def test_numbers_with_a_type_tell_no_mark() -> None:
+    assert (column([1.5]).decimal, column([1.5]).text_decimal) == (".", None)
+    assert column(["1.5"]).text_decimal == "."
+
+
 def test_nan_is_blank() -> None:
     made = column([1.0, math.nan, None])
     assert made.counts == {"1": 1}

@@ -66,6 +66,12 @@ class Column:
         )
 
     @cached_property
+    def is_number(self) -> bool:
+        """Whether the file itself says that these are numbers."""
+        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        return any(is_kind(self.values.type) for is_kind in kinds)
+
+    @cached_property
     def is_nested(self) -> bool:
         """Whether a cell is a table of its own, or bytes."""
         kinds = (pa.types.is_struct, pa.types.is_map, pa.types.is_fixed_size_binary)
@@ -139,6 +145,11 @@ class Column:
         return None
 
     @cached_property
+    def text_decimal(self) -> str | None:
+        """The same, if they are text: data.decimal says nothing of numbers that have a type."""
+        return None if self.is_number else self.decimal
+
+    @cached_property
     def is_mark_unsure(self) -> bool:
         """Whether the values are numbers whose commas may be decimal marks or group thousands."""
         either = self.share(EITHER)
@@ -159,7 +170,7 @@ class Column:
         """The values as numbers, NaN for any that is none."""
         if not len(self.filled) or self.is_list:
             return np.full(len(self.filled), np.nan)
-        return as_numbers(self.filled, self.name, decimal)
+        return as_numbers(self.filled, self.name, None if self.is_number else decimal)
 
     def share_numeric(self, decimal: str | None) -> float:
         """Share of the values that are numbers; 0 without any."""

@@ -57,7 +57,7 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
         return FeatureKind(reason=reason)
     if column.is_list:
         return FeatureKind(MultiValued.name)
-    if column.decimal not in (None, decimal or "."):
+    if column.text_decimal not in (None, decimal or "."):
         return FeatureKind(reason=f"numbers with another decimal mark than {decimal or '.'!r}")
     if column.is_mark_unsure:  # numbers by either mark; read once data.decimal says by which
         decimal = decimal or ","

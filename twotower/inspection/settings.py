@@ -70,11 +70,15 @@ def decimal_of(tables: Tables) -> str | None:
     The interactions decide, of which the numbers are needed; else the other tables.
     """
     own, others = _own_numbers(tables), _features(tables)
-    marks = {each.decimal for each in own} - {None} or {each.decimal for each in others} - {None}
+    marks = _marks(own) or _marks(others)
     if "," in marks:
         return ","
     has_commas = any(each.has_groups or each.is_mark_unsure for each in (*own, *others))
     return "." if marks and has_commas else None
+
+
+def _marks(columns: Sequence[Column]) -> set[str]:
+    return {each.text_decimal for each in columns if each.text_decimal}
 
 
 def unsure_marks(tables: Tables) -> Iterator[Doubt]:
