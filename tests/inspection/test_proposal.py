@@ -204,3 +204,10 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     write(tmp_path / "clientes.csv", lines("cliente,grupo", *(f"{row}," for row in PEOPLE)))
     left_out = doubts(proposed(tmp_path))["users.file"]
     assert left_out.startswith("clientes.csv was left out: every row must have 2 fields")
+
+
+def test_a_column_that_cannot_be_read_explains_why_nothing_was_found(tmp_path: Path) -> None:
+    rows = [f'{u},"{i}"x' for u, i, _, _ in events()]
+    write(tmp_path / "ventas.csv", lines("cliente,sku", *rows))
+    with pytest.raises(DataError, match=r"ventas.csv \(not read: line 2: column 'sku': stray quot"):
+        proposed(tmp_path)

@@ -99,7 +99,8 @@ def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[
         f"{each.file} ({', '.join(column.name for column in each.columns[:SHOWN_COLUMNS])})"
         for each in samples
     ]
-    seen += [f"{file} (not read: {why})" for file, why in unread]
+    left_out = [(each.file, why) for each in samples for why in each.unread]
+    seen += [f"{file} (not read: {why})" for file, why in [*left_out, *unread]]
     return (
         f"{root}: no file has users and items in its rows, one row per event; found "
         f"{'; '.join(seen) or 'no files'}"
