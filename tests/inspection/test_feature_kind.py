@@ -66,6 +66,7 @@ def test_titles_are_texts_of_items() -> None:
     assert not kind(texts, role="users").is_title
     assert not kind([text * 9 for text in texts]).is_title
     assert not kind([f"{n},50 €" for n in range(50)]).is_title
+    assert not kind([f"{n},50 EUR" for n in range(50)]).is_title
 
 
 def test_numbers_with_a_type_need_no_mark() -> None:

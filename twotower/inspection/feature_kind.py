@@ -26,6 +26,8 @@ LONG = 60
 MOSTLY = 0.9
 """Share of numbers in a column of numbers that has other cells too; of titles with a letter."""
 LETTER = r"\p{L}"
+AMOUNT = r"^\P{L}*[0-9]+[.,][0-9]+ ?\p{L}{0,3}$"
+"""As 0,50 EUR or 1.5 kg are."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _of_text(column: Column, role: str) -> FeatureKind:
     if num_distinct <= most and column.share_distinct < 1:
         return FeatureKind(Categorical.name)
     length = pc.mean(pc.utf8_length(column.distinct)).as_py()
-    is_title = role == "items" and column.share(LETTER) >= MOSTLY and length < LONG
+    named = column.share(LETTER) >= MOSTLY and column.share(AMOUNT) < MOSTLY
+    is_title = role == "items" and named and length < LONG
     return FeatureKind(reason=f"{num_distinct:,} different texts", is_title=is_title)
 
 
