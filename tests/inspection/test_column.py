@@ -13,7 +13,13 @@ from tests.inspection.columns import column
         (["1.234,56", "12,5"], ","),
         (["1.5", "2"], "."),
         (["1,234", "1,234,567.5"], "."),
-        (["1,234", "5,678"], "."),  # three digits each: thousands, as nobody measures like that
+        (["1,234", "5,678"], None),  # which may be either
+        (["1,234", "5.5"], "."),
+        (["1,125", "0,125"], ","),  # no thousands begin with 0
+        (["1,125", "1234,125"], ","),
+        (["1.234.567", "1.234"], ","),
+        (["1 234,5", "1\u202f234,5", "1'234,5", "2 000"], ","),
+        (["1 234.5", "1,234"], "."),
         (["1", "2"], None),
         (["1,5", "red", "blue"], None),
         (["a,b"], None),
@@ -23,8 +29,33 @@ def test_decimal_mark(values: list[str], decimal: str | None) -> None:
     assert column(values).decimal == decimal
 
 
+@pytest.mark.parametrize(
+    ("values", "unsure"),
+    [(["1,234", "5"], True), (["1,234", "5.5"], False), (["1,234", "0,5"], False),
+     (["5"], False), (["1,234", "red"], False)],
+)  # fmt: skip
+def test_commas_that_may_be_either(values: list[str], unsure: bool) -> None:
+    assert column(values).is_mark_unsure == unsure
+
+
+def test_numbers_by_their_own_mark() -> None:
+    assert column(["1,234", "5"]).own_numbers.tolist() == [1.234, 5]
+    assert column(["1,234", "5.5"]).own_numbers.tolist() == [1234, 5.5]
+
+
+def test_numbers_with_a_type_tell_no_mark() -> None:
+    assert (column([1.5]).decimal, column([1.5]).text_decimal) == (".", None)
+    assert column(["1.5"]).text_decimal == "."
+
+
+def test_nan_is_blank() -> None:
+    made = column([1.0, math.nan, None])
+    assert made.counts == {"1": 1}
+    assert made.share_filled == 1 / 3
+
+
 def test_groups() -> None:
-    assert column(["1,234", "5"]).has_groups
+    assert column(["1,234", "5.5"]).has_groups
     assert not column(["1234.5", "5"]).has_groups
 
 
@@ -41,6 +72,7 @@ def test_lists_and_nested_values() -> None:
     assert lists.share_filled == 3 / 4
     assert column([{"a": 1}]).is_nested
     assert column([{"a": 1}]).counts == {}
+    assert column([b"\0" * 16], kind=pa.binary(16)).is_nested
     assert column([[{"a": 1}]]).counts == {}
 
 

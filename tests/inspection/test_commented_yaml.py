@@ -51,6 +51,16 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     assert applied(AFTER, tmp_path / "params.yaml") == AFTER
 
 
+def test_examples_in_comments_are_one_line_of_valid_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("data:\n  file: x\n", encoding="utf-8")
+    content = read_commented(path)
+    apply_settings(content, "data", [Setting(("file",), "y", "such as \x1b[31m\nb")])
+    path.write_text(section_text(content, "data"), encoding="utf-8")
+    assert path.read_text(encoding="utf-8").endswith("# such as \\x1b[31m\\nb\n")
+    assert read_commented(path)["data"]["file"] == "y"
+
+
 def test_a_section_that_is_not_there(tmp_path: Path) -> None:
     text = applied("seed: 1\n", tmp_path / "params.yaml")
     assert text.startswith("data:\n  root: there\n  file: x.csv ")

@@ -35,6 +35,23 @@ def test_encoding(data: bytes, encoding: str) -> None:
     assert bool(doubt) == encoding.startswith("utf-16-")
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "found", "unsure"),
+    [
+        ("José0,Peña1", "mac_roman", "mac_roman", False),  # by cp850 JosÄ
+        ("José0,Peña1", "cp850", "cp850", False),
+        ("José0,Peña1", "latin-1", "cp1252", False),
+        ("un été; le Noël", "cp850", "cp850", False),
+        ("Málaga", "latin-1", "cp1252", False),
+        ("São Paulo", "cp1252", "cp1252", True),  # by cp850 SÒo
+        ("Málaga", "mac_roman", "cp850", True),  # Mçlaga,
+    ],
+)
+def test_old_encodings_of_few_accents(text: str, encoding: str, found: str, unsure: bool) -> None:
+    best, doubt = encoding_of([text.encode(encoding)])
+    assert (best, bool(doubt)) == (found, unsure)
+
+
 def test_an_encoding_that_fits_badly_is_a_doubt() -> None:
     assert encoding_of(["заказ;клиент".encode("cp1251")])[1]
 
@@ -101,10 +118,20 @@ def test_rows_of_several_characters_and_stray_quotes() -> None:
     assert separator_of(['a,b', '1,"x" y', "2,z"]) == ","  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["sep=;\na;b\n1;2\n3;4\n", "Sales of 2025\n\na;b\n1;2\n3;4\n"])
-def test_lines_above_the_table(text: str) -> None:
-    assert dialect_of([text.encode()]).above == text.partition("\n")[0]
+def test_lines_above_the_table() -> None:
+    assert dialect_of([b"Sales of 2025\n\na;b\n1;2\n3;4\n"]).above == "Sales of 2025"
     assert dialect_of([b"name\nx y\nz\n"]).above == ""
+
+
+def test_a_header_with_fewer_fields_than_rows_is_one() -> None:
+    dialect = dialect_of([b"a,b\n1,2,\n3,4,\n"])
+    assert (dialect.separator, dialect.header, dialect.above) == (",", True, "")
+
+
+def test_a_line_that_tells_the_separator_is_no_header() -> None:
+    dialect = dialect_of([b"sep=;\na;b\n1;2\n3;4\n"])
+    assert (dialect.separator, dialect.header, dialect.above) == (";", True, "")
+    assert dialect_of([b"sep=,\n1,2\n1,3\n"]).header is False
 
 
 def test_the_whole() -> None:

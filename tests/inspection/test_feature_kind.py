@@ -65,6 +65,17 @@ def test_titles_are_texts_of_items() -> None:
     assert kind(texts).is_title
     assert not kind(texts, role="users").is_title
     assert not kind([text * 9 for text in texts]).is_title
+    assert not kind([f"{n},50 €" for n in range(50)]).is_title
+    assert not kind([f"{n},50 EUR" for n in range(50)]).is_title
+
+
+def test_numbers_with_a_type_need_no_mark() -> None:
+    assert kind([1.5, 2.5, 3.5, 4.0], decimal=",").kind == "numeric"
+
+
+def test_a_comma_that_may_be_either_is_numeric() -> None:
+    assert kind(["1,125", "1,126", "2", "3"]).kind == "numeric"
+    assert kind(["1,125", "0,126", "2", "3"]).reason == "numbers with another decimal mark than '.'"
 
 
 def test_numbers_that_count_nothing() -> None:

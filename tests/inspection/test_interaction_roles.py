@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 
 from tests.inspection.columns import sample
-from twotower.inspection.interaction_roles import find_roles, known_weight, other_uses, takes_back
+from twotower.inspection.interaction_roles import (
+    UNREAD_TIME,
+    find_roles,
+    known_weight,
+    other_uses,
+    takes_back,
+)
 
 USERS = [f"{n % 30}" for n in range(240)]
 ITEMS = [f"i{n * 7 % 24}" for n in range(240)]
@@ -54,7 +60,14 @@ def test_an_id_that_is_mostly_blank_gives_way() -> None:
     found = roles_of(user_id=blank, user_pseudo_id=USERS, item_id=ITEMS)
     assert found["user"] == "user_pseudo_id"
     assert doubts_of(user_id=blank, user_pseudo_id=USERS, item_id=ITEMS) == [
-        "user: user_id is called like it, but mostly blank"
+        "user: user_id has the name of one, but is mostly blank"
+    ]
+
+
+def test_a_weight_with_gaps_says_how_many() -> None:
+    gaps = ["" if n % 3 == 0 else "4" for n in range(240)]
+    assert doubts_of(user=USERS, item=ITEMS, rating=gaps) == [
+        "weight: rating has the name of one, but 33% of the rows lack it"
     ]
 
 
@@ -72,14 +85,20 @@ def test_times_of_day_beat_days() -> None:
 def test_a_clock_beside_a_date_is_told() -> None:
     clock = ["14:05"] * 240
     found = doubts_of(user=USERS, item=ITEMS, fecha=DAYS, hora=clock)
-    assert found == ["timestamp: hora is called like it, but is not read"]
+    assert found == [f"timestamp: hora {UNREAD_TIME}"]
 
 
 def test_times_that_are_not_read_are_told() -> None:
     weeks = [f"2025-W{1 + n % 50:02}" for n in range(240)]
     assert roles_of(user=USERS, item=ITEMS, fecha=weeks) == {"user": "user", "item": "item"}
-    assert doubts_of(user=USERS, item=ITEMS, fecha=weeks) == [
-        "timestamp: fecha is called like it, but is not read"
+    assert doubts_of(user=USERS, item=ITEMS, fecha=weeks) == [f"timestamp: fecha {UNREAD_TIME}"]
+
+
+def test_numbers_that_would_be_refused_are_no_times() -> None:
+    ticks = [str(133_500_000_000_000_000 + n * 10**12) for n in range(240)]
+    assert "timestamp" not in roles_of(user=USERS, item=ITEMS, timestamp=ticks)
+    assert doubts_of(user=USERS, item=ITEMS, timestamp=ticks) == [
+        f"timestamp: timestamp {UNREAD_TIME}"
     ]
 
 
@@ -87,7 +106,7 @@ def test_places_in_an_order() -> None:
     places = [str(1 + n // 30) for n in range(240)]
     assert roles_of(user=USERS, item=ITEMS, timestamp=places)["timestamp"] == "timestamp"
     found = doubts_of(user=USERS, item=ITEMS, timestamp=places)
-    assert found[0].startswith("timestamp: timestamp has no times but small numbers: their order")
+    assert found[0].startswith("timestamp: timestamp has numbers that are no usual times: an order")
 
 
 @pytest.mark.parametrize(

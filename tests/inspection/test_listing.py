@@ -17,6 +17,7 @@ from twotower.inspection.listing import tables_of
         ([".hidden.csv", "_SUCCESS", "README.md", "plot.png"], []),
         (["events/part-00000-3f0c.parquet", "events/part-00001-9a1b.parquet", "events/_SUCCESS"],
          ["events"]),
+        (["events/part-0.csv", "events/part-1.parquet"], ["events"]),
         (["other/ventas.csv", "other/clientes.csv"], []),
     ],
 )  # fmt: skip

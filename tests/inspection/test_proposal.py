@@ -167,3 +167,47 @@ def test_the_report(tmp_path: Path) -> None:
     assert "\n  email      personal data\n" in text
     assert "\nnotas.txt: not used: only one column\n" in text
     assert text.splitlines()[-1].startswith("  data.interactions.columns.weight: importe may be")
+
+
+@pytest.mark.parametrize(
+    ("weights", "prices", "decimal", "unsure"),
+    [
+        (["1,200", "2"], ["3", "4"], None, "rating has numbers such as 1,200: set ','"),
+        (["3", "4"], ["1,200", "2"], None, "precio has numbers such as 1,200: set ','"),
+        (["1,200", "2"], ["0,5", "1"], ",", ""),
+        (["1,200", "2.5"], ["3", "4"], ".", ""),
+        (["3.5", "4"], ["1,5", "2"], None, ""),  # the price is left out
+    ],
+)
+def test_decimal_marks(
+    tmp_path: Path, weights: list[str], prices: list[str], decimal: str | None, unsure: str
+) -> None:
+    rows = [f"{u};{i};{weights[n % 2]}" for u, i, _, n in events()]
+    write(tmp_path / "ventas.csv", lines("cliente;sku;rating", *rows))
+    goods = [f"{n};{prices[n % 2]}" for n in range(NUM_ITEMS)]
+    write(tmp_path / "articulos.csv", lines("sku;precio", *goods))
+    proposal = proposed(tmp_path)
+    assert settings(proposal)["decimal"] == decimal
+    assert doubts(proposal).get("decimal", "").startswith(unsure)
+    assert ("decimal" in doubts(proposal)) == bool(unsure)
+
+
+def test_a_table_with_rows_of_another_length_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES)
+    write(tmp_path / "clientes.csv", lines("cliente,grupo", *PEOPLE[:-1], f"{PEOPLE[-1]},x"))
+    left_out = doubts(proposed(tmp_path))["users.file"]
+    assert left_out.startswith("clientes.csv was left out: it has rows (1) with more or fewer")
+
+
+def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES)
+    write(tmp_path / "clientes.csv", lines("cliente,grupo", *(f"{row}," for row in PEOPLE)))
+    left_out = doubts(proposed(tmp_path))["users.file"]
+    assert left_out.startswith("clientes.csv was left out: every row must have 2 fields")
+
+
+def test_a_column_that_cannot_be_read_explains_why_nothing_was_found(tmp_path: Path) -> None:
+    rows = [f'{u},"{i}"x' for u, i, _, _ in events()]
+    write(tmp_path / "ventas.csv", lines("cliente,sku", *rows))
+    with pytest.raises(DataError, match=r"ventas.csv \(not read: line 2: column 'sku': stray quot"):
+        proposed(tmp_path)

@@ -24,6 +24,15 @@ def test_text(tmp_path: Path, name: str) -> None:
     assert sample.key_of(sample.columns[1]) == "item"
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_line_that_tells_the_separator(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{mark}sep=;\nuser;item\n1;2\n", encoding="utf-8")
+    sample = read_sample(tmp_path, "a.csv")
+    assert [column.name for column in sample.columns] == ["user", "item"]
+    assert sample.dialect is not None
+    assert (sample.dialect.separator, sample.num_rows) == (";", 1)
+
+
 def test_large_files_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS", 100)
     monkeypatch.setattr(module, "HEAD_BYTES", 1000)
@@ -96,7 +105,13 @@ def test_lines_of_another_length_are_counted(tmp_path: Path) -> None:
     [
         ("a.csv", b"only\none\ncolumn\n", "only one column"),
         ("a.csv", b"user,item\n", "no rows"),
-        ("a.csv", b"sep=;\nuser;item\n1;2\n", "first line, 'sep=;', is above the header: delete"),
+        (
+            "a.csv",
+            b"Sales\n\nuser;item\n1;2\n2;3\n",
+            "first line, 'Sales', is above",
+        ),
+        ("a.csv", b"user,item\n1,2,\n2,3,\n", "must have 2 fields, like the first; line 2 has 3"),
+        ("a.csv", b'u,t,i\n1,"a \\"x, c",2\n2,"\\"a, c",3\n', "have 3 fields.*not doubled"),
         ("a.csv", b"day,day\n1,2\n3,4\n", "duplicate column names in the header: 'day'"),
         ("a.json", b'[{"user": 1}]', "a JSON array; JSON lines are read, which jq"),
         ("a.csv", b" \n", "the file is empty"),
@@ -127,3 +142,21 @@ def test_parts_with_other_types(tmp_path: Path) -> None:
         table = pa.table({"user": [1], "item": [1], "rating": [rating]})
         pq.write_table(table, tmp_path / f"part-{number}.parquet")
     assert read_sample(tmp_path, "part-*.parquet").columns[2].values.to_pylist() == [1, 1.5]
+
+
+@pytest.mark.parametrize("values", [["2025-01-01", "__HIVE_DEFAULT_PARTITION__"],
+                                    ["__HIVE_DEFAULT_PARTITION__"]])  # fmt: skip
+def test_parts_in_folders_without_a_value(tmp_path: Path, values: list[str]) -> None:
+    for value in values:
+        (tmp_path / "events" / f"date={value}").mkdir(parents=True)
+        (tmp_path / "events" / f"date={value}" / "p.csv").write_text("user,item\n1,2\n")
+    date = read_sample(tmp_path, "events").columns[2]
+    assert (date.name, date.share_filled) == ("date", 1 - 1 / len(values))
+
+
+def test_parts_of_two_formats(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "part-0.csv").write_text("user,item\n1,2\n")
+    pq.write_table(pa.table({"user": [1], "item": [1]}), tmp_path / "events" / "part-1.parquet")
+    with pytest.raises(DataError, match=r"part-1.parquet: is not text but a Parquet file"):
+        read_sample(tmp_path, "events")

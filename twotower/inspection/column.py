@@ -10,18 +10,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twotower.common.arrays import Float64Array
-from twotower.ingest.convert import as_numbers, as_text
+from twotower.ingest.convert import OTHER_GROUPS, as_numbers, as_text
 from twotower.ingest.ids import INTEGER as INTEGER_ID
 
 INTEGER = r"^-?[0-9]+(\.0+)?$"
-POINT = r"^[+-]?[0-9]+\.([0-9]{1,2}|[0-9]{4,})$"
-COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})$"
-GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
+GAP = f"[{OTHER_GROUPS}]"
+"""What groups thousands beside points and commas."""
+GROUP = "[+-]?[1-9][0-9]{0,2}"
+"""The first digits of a number with groups."""
+POINT = r"^[+-]?([0-9]+\.([0-9]{1,2}|[0-9]{4,})|(0|[0-9]{4,})\.[0-9]{3})$"
+COMMA = (
+    r"^[+-]?([0-9]+,([0-9]{1,2}|[0-9]{4,})|(0|[0-9]{4,}),[0-9]{3})$|"
+    rf"^{GROUP}((\.|{GAP})[0-9]{{3}})+,[0-9]+$|^{GROUP}(\.[0-9]{{3}}){{2,}}$"
+)
+GROUPED = rf"^{GROUP}((,|{GAP})[0-9]{{3}})+\.[0-9]+$|^{GROUP}(,[0-9]{{3}}){{2,}}$"
 """Numbers with a decimal point, with a decimal comma, and with commas between thousands."""
+EITHER = rf"^{GROUP},[0-9]{{3}}$"
+"""1,200 is one and a fifth in Spain, but twelve hundred in America."""
+GAPS = rf"^{GROUP}({GAP}[0-9]{{3}})+$"
+NO_COMMA, NO_POINT = r"^[+-]?[0-9.]+$", rf"^[+-]?[0-9]+$|^{GROUP}\.[0-9]{{3}}$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$"
 PHONE = r"^[+(]?[0-9]([ ()/-]{0,2}[0-9]){8,}$"
 """More digits than a date has, and something between them."""
 ONLY_DIGITS = r"^[0-9]+$"
+NUMERIC = 0.95
+"""Share of the values that must be numbers."""
 ADDRESS = r"^(https?://|www\.|/)\S+$"
 """A link, or a path to a picture."""
 
@@ -53,14 +66,23 @@ class Column:
         )
 
     @cached_property
+    def is_number(self) -> bool:
+        """Whether the file itself says that these are numbers."""
+        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        return any(is_kind(self.values.type) for is_kind in kinds)
+
+    @cached_property
     def is_nested(self) -> bool:
         """Whether a cell is a table of its own, or bytes."""
-        return any(is_kind(self.values.type) for is_kind in (pa.types.is_struct, pa.types.is_map))
+        kinds = (pa.types.is_struct, pa.types.is_map, pa.types.is_fixed_size_binary)
+        return any(is_kind(self.values.type) for is_kind in kinds)
 
     @cached_property
     def filled(self) -> pa.ChunkedArray:
         """The values that are not blank, as trimmed text; of lists, their parts."""
         values = pc.list_flatten(self.values) if self.is_list else self.values
+        if pa.types.is_floating(values.type):
+            values = values.filter(pc.invert(values.is_null(nan_is_null=True)))
         if self.is_nested or (self.is_list and pa.types.is_nested(values.type)):
             return pa.chunked_array([pa.array([], pa.string())])
         text = pc.utf8_trim_whitespace(as_text(values, self.name))
@@ -112,24 +134,43 @@ class Column:
 
     @cached_property
     def decimal(self) -> str | None:
-        """Mark of the decimals, "." or ",", where the values are numbers that have one."""
-        point, comma, grouped = self.share(POINT), self.share(COMMA), self.share(GROUPED)
-        if comma and comma + self.share(r"^[+-]?[0-9.]+$") > 0.95:
+        """Mark of the decimals, "." or ",", where the values are numbers that tell it."""
+        comma, gaps = self.share(COMMA), self.share(GAPS)
+        point = self.share(POINT) + self.share(GROUPED) + gaps
+        others = self.share(EITHER) + gaps
+        if comma and comma + others + self.share(NO_POINT) > NUMERIC:
             return ","
-        if (point or grouped) and grouped + self.share(r"^[+-]?[0-9.]+$") > 0.95:
+        if point and self.share(GROUPED) + others + self.share(NO_COMMA) > NUMERIC:
             return "."
         return None
 
     @cached_property
+    def text_decimal(self) -> str | None:
+        """The same, if they are text: data.decimal says nothing of numbers that have a type."""
+        return None if self.is_number else self.decimal
+
+    @cached_property
+    def is_mark_unsure(self) -> bool:
+        """Whether the values are numbers whose commas may be decimal marks or group thousands."""
+        either = self.share(EITHER)
+        return self.decimal is None and either > 0 and either + self.share(INTEGER) > NUMERIC
+
+    @cached_property
     def has_groups(self) -> bool:
-        """Whether commas group thousands."""
-        return self.decimal == "." and self.share(GROUPED) > 0
+        """Whether thousands are grouped, where decimals have a point."""
+        patterns = (GROUPED, EITHER, GAPS)
+        return self.decimal == "." and any(self.share(pattern) > 0 for pattern in patterns)
+
+    @cached_property
+    def own_numbers(self) -> Float64Array:
+        """The values as numbers by their own mark, NaN for any that is none."""
+        return self.numbers("," if self.is_mark_unsure else self.decimal)
 
     def numbers(self, decimal: str | None) -> Float64Array:
         """The values as numbers, NaN for any that is none."""
         if not len(self.filled) or self.is_list:
             return np.full(len(self.filled), np.nan)
-        return as_numbers(self.filled, self.name, decimal)
+        return as_numbers(self.filled, self.name, None if self.is_number else decimal)
 
     def share_numeric(self, decimal: str | None) -> float:
         """Share of the values that are numbers; 0 without any."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from twotower.inspection.printable import printable
 from twotower.inspection.settings import Setting
 
 COLUMN = 29
@@ -42,7 +43,7 @@ def _set(node: Any, setting: Setting) -> None:
         below = _below(node, key)
         node.ca.items.pop(key, None)
         if setting.comment or below:
-            _put(node, key, f"{setting.comment and '# '}{setting.comment}\n{below}")
+            _put(node, key, f"{setting.comment and '# '}{printable(setting.comment)}\n{below}")
 
 
 def _below(node: Any, key: str) -> str:

@@ -3,17 +3,19 @@
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twotower.ingest.sources.raw_text import MARKS, UNIT
+from twotower.ingest.sources.text import SEPARATOR_LINE
 
 SEPARATORS = ("\t", ";", "|", "::", ",", " ")
 """A space only if no other separates."""
 LINES = 500
 """From which separator and header are told."""
 MOST_ABOVE = 6
-"""Lines above a table, such as its title, or `sep=;` for a spreadsheet."""
+"""Lines above a table, such as its title."""
 REGULAR = 0.9
 """Share of the lines that must have as many fields as the first."""
 OLD_ENCODINGS = ("cp1252", "cp850", "mac_roman")
@@ -23,6 +25,9 @@ LETTERS = frozenset(
     "\u2018\u2019\u2013\u2014"  # quotation marks and dashes
 )
 """What text of the five languages has beside ASCII."""
+NOT_ASCII = re.compile(r"([A-Za-z]?)([^\x00-\x7f])(?=([A-Za-z]?))")
+ALONE = frozenset("ÀÁÈÉÊÌÍÒÓÔ")
+"""Capital letters that may stand between blanks, digits or marks."""
 FITTING, MOST_ACCENTS = 0.95, 0.4
 """Share of the characters beside ASCII that must be such; their share of all letters."""
 VALUE = re.compile(r"[+-]?[0-9][0-9.,:/TZ +-]*")
@@ -62,9 +67,13 @@ def dialect_of(pieces: Sequence[bytes]) -> Dialect:
     lines = [line for line in lines[: LINES + 1] if line.strip()][:LINES]
     if is_adjacency(lines):
         return Dialect(encoding, None, header=True, is_adjacency=True)
-    separator = separator_of(lines)
-    if _begins_below(lines, separator):
-        return Dialect(encoding, None, header=True, above=lines[0].strip())
+    declared = lines and SEPARATOR_LINE.fullmatch(lines[0].strip().encode())
+    lines = lines[1:] if declared else lines
+    separator = declared[1].decode() if declared else separator_of(lines)
+    if separator is None and (below := _separator_below(lines)):
+        if all(len(row) < 2 for row in rows_of(lines[:1], below)):
+            return Dialect(encoding, None, header=True, above=lines[0].strip())
+        separator = below  # rows have other numbers of fields than the header, which reading tells
     header, header_doubt = has_header(rows_of(lines, separator or ","))
     doubts = (("encoding", encoding_doubt), ("header", header_doubt))
     return Dialect(encoding, separator, header, tuple(pair for pair in doubts if pair[1]))
@@ -120,12 +129,11 @@ def is_adjacency(lines: Sequence[str]) -> bool:
     return len(lengths) > 2 and len({row[0] for row in rows}) == len(rows)
 
 
-def _begins_below(lines: Sequence[str], separator: str | None) -> bool:
-    """Whether there is something else above the table."""
-    if lines and re.fullmatch(r"sep=.\s*", lines[0]):
-        return True
+def _separator_below(lines: Sequence[str]) -> str | None:
+    """What separates the lines that follow the first ones; None if nothing does."""
     rests = (lines[skip:] for skip in range(1, MOST_ABOVE) if len(lines) > skip + 1)
-    return separator is None and any(separator_of(rest) not in (None, " ") for rest in rests)
+    separators = (separator_of(rest) for rest in rests)
+    return next((each for each in separators if each not in (None, " ")), None)
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
@@ -180,15 +188,32 @@ def _decodes(piece: bytes, encoding: str) -> bool:
 
 def _old_encoding(data: bytes) -> tuple[str, str]:
     """The encoding by which most characters beside ASCII are such as Western Europe writes."""
-    high = re.sub(rb"[\x00-\x7f]+", b"", data)
-    shares = {}
-    for encoding in OLD_ENCODINGS:
-        text = high.decode(encoding, errors="replace")
-        shares[encoding] = sum(letter in LETTERS for letter in text) / len(text)
-    best = max(shares, key=lambda encoding: shares[encoding])
+    shares = {encoding: _share_fitting(data, encoding) for encoding in OLD_ENCODINGS}
+    best, second = sorted(shares, key=lambda encoding: -shares[encoding])[:2]
+    num_high = len(re.findall(rb"[\x80-\xff]", data))
     letters = len(re.findall(rb"[A-Za-z\x80-\xff]", data))
-    fits = shares[best] > FITTING and len(high) < MOST_ACCENTS * letters
-    doubt = "" if fits else f"no encoding of Western Europe fits well; {best} was taken"
+    doubt = ""
+    if shares[best] <= FITTING or num_high >= MOST_ACCENTS * letters:
+        doubt = f"no encoding of Western Europe fits well; {best} was taken"
+    elif shares[second] > FITTING:
+        doubt = f"{best} was taken, but {second} fits as well"
     if best == "cp1252" and not _decodes(data, best):
         return "latin-1", doubt
     return best, doubt
+
+
+def _share_fitting(data: bytes, encoding: str) -> float:
+    """Share of the characters beside ASCII that are usual, and usual where they are."""
+    found = Counter(NOT_ASCII.findall(data.decode(encoding, errors="replace")))
+    return sum(count for each, count in found.items() if _fits(*each)) / found.total()
+
+
+def _fits(before: str, char: str, after: str) -> bool:
+    """Whether a character is usual between its neighbours, each "" if it is no ASCII letter."""
+    if char not in LETTERS or (char.isupper() and before.islower()):
+        return False
+    if char == "ß":
+        return before in "aeiouy"  # or after an umlaut
+    if not char.isalpha():
+        return char == "\u2019" or not (before and after)  # an apostrophe
+    return bool(before or after) or char.islower() or char in ALONE

@@ -24,7 +24,10 @@ FLAGS = 3
 LONG = 60
 """Mean number of characters of a text that is no title."""
 MOSTLY = 0.9
-"""Share of numbers in a column of numbers that has other cells too."""
+"""Share of numbers in a column of numbers that has other cells too; of titles with a letter."""
+LETTER = r"\p{L}"
+AMOUNT = r"^\P{L}*[0-9]+[.,][0-9]+ ?\p{L}{0,3}$"
+"""As 0,50 EUR or 1.5 kg are."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,10 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
         return FeatureKind(reason=reason)
     if column.is_list:
         return FeatureKind(MultiValued.name)
-    if column.decimal not in (None, decimal or "."):
-        return FeatureKind(reason=f"numbers with another decimal mark than {decimal!r}")
+    if column.text_decimal not in (None, decimal or "."):
+        return FeatureKind(reason=f"numbers with another decimal mark than {decimal or '.'!r}")
+    if column.is_mark_unsure:  # numbers by either mark; read once data.decimal says by which
+        decimal = decimal or ","
     share = column.share_numeric(decimal)
     if share == 1 and len(column.counts) > FLAGS and not has_word(column.name, LABELS):
         return FeatureKind(Numeric.name)
@@ -95,7 +100,8 @@ def _of_text(column: Column, role: str) -> FeatureKind:
     if num_distinct <= most and column.share_distinct < 1:
         return FeatureKind(Categorical.name)
     length = pc.mean(pc.utf8_length(column.distinct)).as_py()
-    is_title = role == "items" and column.share_integer < MOSTLY and length < LONG
+    named = column.share(LETTER) >= MOSTLY and column.share(AMOUNT) < MOSTLY
+    is_title = role == "items" and named and length < LONG
     return FeatureKind(reason=f"{num_distinct:,} different texts", is_title=is_title)
 
 

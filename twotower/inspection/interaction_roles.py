@@ -17,7 +17,7 @@ from twotower.inspection.names import (
 )
 from twotower.inspection.roles import MOST_EVENTS, MOSTLY_BLANK, ROLES, Roles, fits
 from twotower.inspection.sample import TableSample
-from twotower.inspection.time_forms import TimeForm, time_form
+from twotower.inspection.time_forms import TimeForm, order_form, time_form
 
 KNOWN_EVENTS = 0.5
 """Share of the rows or types that must be usual events, where the column has no usual name."""
@@ -26,6 +26,9 @@ MOST_STARS = 20
 """Distinct values of ratings in a column without a name."""
 HIGHEST = 10
 """Of such ratings."""
+UNREAD_TIME = (
+    "has the name of one, but its values are not recognised; set data.interactions.time_format"
+)
 REPEATED = 0.9
 """Distinct values as a share of the rows, beyond which a column without a name has no ids."""
 
@@ -79,8 +82,16 @@ def _by_name(sample: TableSample, role: str, roles: Roles) -> None:
                 roles.doubt(role, _weakness(best))
             return
         for column in [] if is_weak else named:
-            text = "mostly blank" if column.share_filled < MOSTLY_BLANK else "of another kind"
-            roles.doubt(role, f"{column.name} is called like it, but {text}")
+            roles.doubt(role, f"{column.name} has the name of one, but {_why_not(column, role)}")
+
+
+def _why_not(column: Column, role: str) -> str:
+    """Why a column cannot have the role that its name tells."""
+    if column.share_filled < MOSTLY_BLANK:
+        return "is mostly blank"
+    if column.share_filled < 1 and role in ("event", "weight"):
+        return f"{1 - column.share_filled:.0%} of the rows lack it"
+    return "its values are of another kind"
 
 
 def _weakness(column: Column) -> str:
@@ -105,7 +116,7 @@ def _find_time(sample: TableSample, roles: Roles) -> None:
         taken = roles.columns.get("timestamp")
         for column in columns:
             if column is not taken and time_form(column, named=True) is None:
-                roles.doubt("timestamp", f"{column.name} is called like it, but is not read")
+                roles.doubt("timestamp", f"{column.name} {UNREAD_TIME}")
         if taken in columns:
             break
 
@@ -122,11 +133,12 @@ def _take_time(times: Sequence[tuple[Column, TimeForm]], roles: Roles, *, by_nam
 def _take_order(columns: Sequence[Column], roles: Roles) -> None:
     """A column called like times with other numbers, which give the order at least."""
     for column in columns:
-        if "timestamp" not in roles.columns and fits(column, "weight"):
-            numbers = column.numbers(column.decimal)
-            roles.time = TimeForm("numbers", None, None, str(column.filled[0]), numbers)
+        if "timestamp" in roles.columns or not fits(column, "weight"):
+            continue
+        roles.time = order_form(column)
+        if roles.time is not None:
             roles.take("timestamp", column, by_name=True, others=())
-            text = "has no times but small numbers: their order, or counted in another time_unit"
+            text = "has numbers that are no usual times: an order, or counted in another time_unit"
             roles.doubt("timestamp", f"{column.name} {text}")
 
 

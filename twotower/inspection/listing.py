@@ -23,6 +23,7 @@ NOT_DATA = frozenset(
         ".log",
     }
 )
+EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
 DIGITS = re.compile(r"[0-9]+([-_][0-9]+)*")
 
 
@@ -55,8 +56,11 @@ def tables_of(root: Path) -> Iterator[str]:
 
 
 def _are_parts(files: Sequence[Path]) -> bool:
-    """Whether the files of a folder are one table: they differ only in digits and checksums."""
-    return bool(files) and len({_without_number(path.name) for path in files}) == 1
+    """Whether the files of a folder are one table: they differ only in digits and checksums.
+
+    Their extensions may differ, as reading then tells.
+    """
+    return len({_without_number(EXTENSIONS.sub("", path.name)) for path in files}) == 1
 
 
 def _without_number(name: str) -> str:

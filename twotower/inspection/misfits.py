@@ -1,7 +1,7 @@
 """Tables that the pipeline could not read beside the interactions, or would refuse."""
 
 from twotower.inspection.doubt import Doubt
-from twotower.inspection.sample import TableSample
+from twotower.inspection.sample import WHY_RAGGED, TableSample
 from twotower.inspection.settings import encoding_of
 from twotower.inspection.tables import SideTable, Tables
 
@@ -48,6 +48,9 @@ def _misfit(sample: TableSample, other: TableSample) -> str:
 
 def _refused(side: SideTable, role: str) -> str:
     """Which rule of the pipeline the table breaks; "" if none."""
+    if side.sample.num_ragged:
+        rows = f"it has rows ({side.sample.num_ragged:,}) with more or fewer fields than the header"
+        return f"{rows} ({WHY_RAGGED})"
     remedy = f"to use it, set data.{role}.file: {side.sample.file} and data.on_invalid: drop"
     for ids, what in ((side.missing, "lacks"), (side.repeated, "repeats")):
         if ids:

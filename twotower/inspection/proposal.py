@@ -15,8 +15,8 @@ from twotower.inspection.listing import tables_of
 from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
-from twotower.inspection.settings import Setting, decimal_of, settings_of
-from twotower.inspection.tables import Tables, assign, to_be_joined
+from twotower.inspection.settings import Setting, decimal_of, settings_of, unsure_marks
+from twotower.inspection.tables import Tables, assign, file_role, to_be_joined
 
 SHOWN_COLUMNS = 8
 
@@ -62,8 +62,8 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         raise DataError(_nothing(root, samples, unused))
     doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
-    doubts += [*_doubts(tables), *tables.doubts, *tables.roles.doubts]
-    doubts += other_uses(tables.interactions, tables.roles)
+    doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
+    doubts += [*other_uses(tables.interactions, tables.roles), *_unread_sides(tables, unused)]
     used = {sample.file for sample in tables.samples}
     return Proposal(
         tables=tables,
@@ -86,12 +86,21 @@ def _read_all(root: Path) -> tuple[list[TableSample], list[tuple[str, str]]]:
     return samples, unread
 
 
+def _unread_sides(tables: Tables, unread: Sequence[tuple[str, str]]) -> Iterator[Doubt]:
+    """Files that are called like a table that was not found."""
+    for file, why in unread:
+        role = file_role(file) or ""
+        if role in ("users", "items") and role not in tables.sides:
+            yield Doubt((role, "file"), f"{file} was left out: {why}")
+
+
 def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[str, str]]) -> str:
     seen = [
         f"{each.file} ({', '.join(column.name for column in each.columns[:SHOWN_COLUMNS])})"
         for each in samples
     ]
-    seen += [f"{file} (not read: {why})" for file, why in unread]
+    left_out = [(each.file, why) for each in samples for why in each.unread]
+    seen += [f"{file} (not read: {why})" for file, why in [*left_out, *unread]]
     return (
         f"{root}: no file has users and items in its rows, one row per event; found "
         f"{'; '.join(seen) or 'no files'}"
@@ -99,7 +108,7 @@ def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[
 
 
 def _features(tables: Tables) -> Iterator[tuple[str, dict[str, FeatureKind]]]:
-    decimal = decimal_of(tables.samples)
+    decimal = decimal_of(tables)
     for role, side in tables.sides.items():
         columns = [column for column in side.sample.columns if column is not side.id]
         yield role, {column.name: feature_kind(column, role, decimal) for column in columns}

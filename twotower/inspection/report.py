@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from twotower.inspection.feature_kind import PERSONAL_DATA, FeatureKind
+from twotower.inspection.printable import printable
 from twotower.inspection.proposal import Proposal
 from twotower.inspection.sample import TableSample
 from twotower.inspection.settings import describe, rows_of
@@ -14,7 +15,7 @@ MOST_EVENTS = 8
 
 def report(proposal: Proposal) -> str:
     """Lines about each file and each of its columns, then what is not sure."""
-    return "\n".join(_lines(proposal))
+    return "\n".join(map(printable, _lines(proposal)))
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:

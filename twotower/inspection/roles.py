@@ -77,7 +77,7 @@ def fits(column: Column, role: str) -> bool:
 
 
 def _may_be_weight(column: Column) -> bool:
-    numbers = column.numbers(column.decimal)
+    numbers = column.own_numbers
     return bool(np.isfinite(numbers).all() and (numbers >= 0).all())
 
 

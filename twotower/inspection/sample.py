@@ -24,6 +24,7 @@ USUAL = {".csv": ",", ".tsv": "\t"}
 """The separator where none is given."""
 SHOWN = 40
 """Characters of a line."""
+WHY_RAGGED = "perhaps separators end the lines, or quotation marks inside fields are not doubled"
 ROWS, BYTES = 200_000, 1 << 26
 """Most rows that are looked at, and so many of wide tables: a file of any size takes seconds."""
 
@@ -93,7 +94,7 @@ def read_sample(root: Path, file: str) -> TableSample:
     source = open_source(path, config_of(dialect), name)
     table, is_whole, unread = _readable(source)
     if len(source.header) < 2 or not table.num_rows:
-        msg = f"{path}: {'no rows' if len(source.header) > 1 else 'only one column'}"
+        msg = f"{path}: {_no_table(source)}"
         raise DataError(msg)
     named = [each for each in table.column_names if each.strip()]  # others cannot be asked for
     columns = tuple(Column(each, table[each]) for each in named)
@@ -101,6 +102,17 @@ def read_sample(root: Path, file: str) -> TableSample:
     ragged = source.num_ragged if is_whole else 0
     reasons = tuple(reason.removeprefix(f"{path}: ") for reason in unread)
     return TableSample(file, name, dialect, columns, table.num_rows, estimate, ragged, reasons)
+
+
+def _no_table(source: Source) -> str:
+    """Why there are no rows of several fields."""
+    if len(source.header) < 2:
+        return "only one column"
+    place, fields = next(source.ragged(), ("", 0))
+    if not place:
+        return "no rows"
+    rule = f"every row must have {source.num_fields} fields, like the first"
+    return f"{rule}; {place} has {fields} ({WHY_RAGGED})"
 
 
 def _readable(source: Source) -> tuple[pa.Table, bool, list[str]]:

@@ -64,12 +64,47 @@ def settings_of(
     return [_with_doubts(setting, doubts) for setting in settings]
 
 
-def decimal_of(samples: Sequence[TableSample]) -> str | None:
-    """The mark in numbers of all files; None: a point will do."""
-    columns = [column for sample in samples for column in sample.columns]
-    if any(column.decimal == "," for column in columns):
+def decimal_of(tables: Tables) -> str | None:
+    """The mark in numbers of all files; None: a point will do, or nothing tells.
+
+    The interactions decide, of which the numbers are needed; else the other tables.
+    """
+    own, others = _own_numbers(tables), _features(tables)
+    marks = _marks(own) or _marks(others)
+    if "," in marks:
         return ","
-    return "." if any(column.has_groups for column in columns) else None
+    has_commas = any(each.has_groups or each.is_mark_unsure for each in (*own, *others))
+    return "." if marks and has_commas else None
+
+
+def _marks(columns: Sequence[Column]) -> set[str]:
+    return {each.text_decimal for each in columns if each.text_decimal}
+
+
+def unsure_marks(tables: Tables) -> Iterator[Doubt]:
+    """Numbers such as 1,200, where no other number tells what the comma is."""
+    columns = [*_own_numbers(tables), *_features(tables)]
+    if decimal_of(tables) == "," or any(column.has_groups for column in columns):
+        return
+    dialect = tables.interactions.dialect
+    hint = "; the separator ';' points to ','" if dialect and dialect.separator == ";" else ""
+    for column in columns:
+        if column.is_mark_unsure:
+            example = next(value for value in column.counts if "," in value)
+            text = f"{column.name} has numbers such as {example}: set ',' if that is a decimal mark"
+            yield Doubt(("decimal",), f"{text}, '.' if it groups thousands{hint}")
+
+
+def _own_numbers(tables: Tables) -> list[Column]:
+    """Columns of the interactions that are read as numbers."""
+    columns = tables.roles.columns
+    return [columns[role] for role in ("timestamp", "weight") if role in columns]
+
+
+def _features(tables: Tables) -> list[Column]:
+    """Columns of the other tables but the ids."""
+    sides = tables.sides.values()
+    return [each for side in sides for each in side.sample.columns if each is not side.id]
 
 
 def encoding_of(samples: Sequence[TableSample]) -> str | None:
@@ -111,7 +146,7 @@ def _text(tables: Tables) -> Iterator[Setting]:
     yield Setting(("separator",), separator)
     yield Setting(("header",), all(sample.dialect.header for sample in texts if sample.dialect))
     yield Setting(("encoding",), encoding_of(tables.samples) or "utf-8")
-    yield Setting(("decimal",), decimal_of(tables.samples))
+    yield Setting(("decimal",), decimal_of(tables))
     ids = [tables.roles.columns[role] for role in ("user", "item")]
     if any(_has_twins(column) for column in ids):
         yield Setting(("unicode",), "nfc", "some ids differ only in how accents are written")

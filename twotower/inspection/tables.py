@@ -9,6 +9,7 @@ from twotower.ingest.recognised_names import is_named, normalise
 from twotower.ingest.usual_names import FILES, WIDER_FILES, column_tiers
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
+from twotower.inspection.listing import EXTENSIONS
 from twotower.inspection.names import TRAINING, has_word, id_tiers
 from twotower.inspection.roles import Roles
 from twotower.inspection.sample import TableSample
@@ -23,7 +24,6 @@ TIE = 3
 """Files whose ranks begin with as many equal parts may each hold the interactions."""
 WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
 """Integers as tables with gaps have them: 7.0 is 7."""
-EXTENSIONS = re.compile(r"(\.(gz|csv|tsv|txt|dat|parquet|jsonl|ndjson))+$", re.IGNORECASE)
 
 
 @dataclass

@@ -23,13 +23,17 @@ LIKELY = (788_918_400, 2_051_222_400)
 NUMBER = r"^[0-9]+([.,][0-9]+)?$"
 DIGIT = r"[0-9]"
 CLOCK = re.compile(
-    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<part>\.\d+)?"
+    r"(?:(?P<gap>T|,? )(?P<hour>\d{1,2})(?P<mark>[:.])\d{2}"
+    r"(?P<second>(?P=mark)\d{2})?(?P<part>\.\d+)?"
     r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:UTC|GMT|Z|[+-]\d{2}:?\d{2}))?)?"
 )
 DATES = (
     (r"\d{1,2}([-/.])\d{1,2}[-/.]\d{4}", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y"),
     (r"\d{1,2}([-/.])\d{1,2}[-/.]\d{2}", "%d{0}%m{0}%y", "%m{0}%d{0}%y"),
-    (r"\d{1,2}([- ])[A-Z][a-z]{2}[- ]\d{4}", "%d{0}%b{0}%Y"),
+    (r"\d{1,2}([-/ ])[A-Z][A-Za-z]{2}[-/ ]\d{4}", "%d{0}%b{0}%Y"),
+    (r"\d{1,2}([-/ ])[A-Z][A-Za-z]{2}[-/ ]\d{2}", "%d{0}%b{0}%y"),
+    (r"[A-Z][a-z]{2}(,) \d{1,2} [A-Z][a-z]{2} \d{4}", "%a{0} %d %b %Y"),
+    (r"\d{1,2}( )\d{1,2}, \d{4}", "%m{0}%d, %Y"),
     (r"[A-Z][a-z]{2}( )\d{1,2}, ?\d{4}", "%b{0}%d, %Y"),
     (r"[A-Z][a-z]{2}( )\d{1,2} ?\d{4}", "%b{0}%d %Y"),
     (r"[A-Z][a-z]{3,}( )\d{1,2}, ?\d{4}", "%B{0}%d, %Y"),
@@ -78,6 +82,12 @@ def time_form(column: Column, *, named: bool) -> TimeForm | None:
     return _of_text(column) if column.share(DIGIT) >= VALID else None
 
 
+def order_form(column: Column) -> TimeForm | None:
+    """Small numbers, which give the order at least; None if the pipeline would refuse them."""
+    form = _read(column, is_order=True)
+    return form and replace(form, name="numbers")
+
+
 def _of_text(column: Column) -> TimeForm | None:
     """Dates that are recognised, with their exact format where all have one; else by a format."""
     try:
@@ -111,16 +121,22 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
         middle = float(np.median(form.seconds))
         form = form if LIKELY[0] <= middle <= LIKELY[1] else None
     if form is None and named:
-        numbers = column.numbers(column.decimal)
+        numbers = column.own_numbers
         if SPREADSHEET[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= SPREADSHEET[1]:
             return _read(column, time_unit="excel")
     return form
 
 
 def _read(
-    column: Column, time_format: str | None = None, time_unit: str | None = None
+    column: Column,
+    time_format: str | None = None,
+    time_unit: str | None = None,
+    *,
+    is_order: bool = False,
 ) -> TimeForm | None:
     """The times as the pipeline reads them with these parameters; None if it reads too few.
+
+    None, too, if all lie near 1970, unless they are but an order.
 
     Raises:
         DataError: if nothing tells the day from the month.
@@ -132,7 +148,7 @@ def _read(
         times.add(chunk, column.name)
     read = times.finish(column.name)
     share = float(read.valid.mean())
-    if share < VALID or read.near_1970:
+    if share < VALID or (read.near_1970 and not is_order):
         return None
     unit = next((unit.name for unit in TIME_UNITS.values() if unit.plural == read.form), None)
     doubts = () if share == 1 else (f"{column.name}: {1 - share:.1%} of its values are no times",)
@@ -160,8 +176,9 @@ def _clock_format(clock: re.Match[str]) -> str:
     if not clock["hour"]:
         return ""
     hour = "%I" if clock["half"] else "%H"
-    second = ":%S" if clock["second"] else ""
+    mark = clock["mark"]
+    second = f"{mark}%S" if clock["second"] else ""
     part = ".%f" if clock["part"] else ""
     half = " %p" if (clock["half"] or "").startswith(" ") else "%p" if clock["half"] else ""
     zone = re.sub(r"[+-].*", "%z", clock["zone"] or "")
-    return f"{clock['gap']}{hour}:%M{second}{part}{half}{zone}"
+    return f"{clock['gap']}{hour}{mark}%M{second}{part}{half}{zone}"

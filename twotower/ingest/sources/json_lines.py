@@ -81,7 +81,7 @@ class JsonLines(Source):
             if isinstance(value, dict):
                 msg = (
                     f"{self.name}: line {line}: column {name!r} must be text, a number or a list, "
-                    f"not an object; take a value out of it, e.g. with: jq -c '.{name} |= .[]'"
+                    f"not an object; take a value out of it, e.g. with: jq -c '.{name} |= .[]?'"
                 )
                 raise DataError(msg)
         if name not in self._lists:
