@@ -75,7 +75,7 @@ def test_a_shop_by_hand(shop):
         "users": {"train": 2, "validation": 2, "test": 2, "total": 2, "vocabulary": 2},
         "items": {"train": 2, "validation": 2, "test": 1, "total": 3, "vocabulary": 3},
         "pairs": {"train": 2, "validation": 2, "test": 2, "total": 5},
-        "moments": {"total": 6, "most_of_a_user": 3},
+        "moments": None,
         "period": {
             "train": {"first": "2024-01-01T00:00:00Z", "last": "2024-01-01T09:00:00Z"},
             "validation": {"first": "2024-01-01T10:00:00Z", "last": "2024-01-02T00:00:00Z"},

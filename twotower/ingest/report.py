@@ -34,12 +34,17 @@ def data_report(
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    before_test = pd.concat([train, validation])
+    before_test = pd.concat([rows[["pair", "moment"]] for rows in (train, validation)])
     timed = log.times is not None
     num_users, num_items, num_pairs = (
         {name: rows[column].nunique() for name, rows in coded.items()}
         for column in ("user", "item", "pair")
     )
+    hidden = {
+        "validation": _hidden(train, train, validation, timed=timed),
+        "test": _hidden(train, before_test, test, timed=timed),
+    }
+    tied = any(held_out["tied_rows"] for held_out in hidden.values())
     return {
         "source": _source(log, tables),
         "read": _read(log, tables),
@@ -48,13 +53,10 @@ def data_report(
         "users": {**num_users, "vocabulary": len(catalogue.users)},
         "items": {**num_items, "vocabulary": len(catalogue.items)},
         "pairs": num_pairs,
-        "moments": _moments(coded["total"]) if timed else None,
+        "moments": _moments(coded["total"]) if tied else None,
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
-        "hidden": {
-            "validation": _hidden(train, train, validation, timed=timed),
-            "test": _hidden(train, before_test, test, timed=timed),
-        },
+        "hidden": hidden,
         "features": {
             "users": _features(config.users, catalogue.users),
             "items": _features(config.items, catalogue.items, _missing_title(config, tables)),
@@ -64,7 +66,7 @@ def data_report(
 
 def _moments(rows: pd.DataFrame) -> dict[str, int]:
     """Number of different times, of all users and the most of one."""
-    of_users = rows.groupby("user")["timestamp"].nunique()
+    of_users = np.bincount(rows["user"][~rows["moment"].duplicated()])
     return {"total": rows["timestamp"].nunique(), "most_of_a_user": int(of_users.max())}
 
 
@@ -78,14 +80,14 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     rows = pd.concat([splits[name] for name in SPLITS], ignore_index=True)
     users, _ = pd.factorize(rows["user_id"])
     items, distinct_items = pd.factorize(rows["item_id"])
-    seconds, distinct_seconds = pd.factorize(rows["timestamp"])
+    seconds = rows["timestamp"].to_numpy() - rows["timestamp"].min()
     total = pd.DataFrame(
         {
             "user": users,
             "item": items,
             "timestamp": rows["timestamp"],
             "pair": pair_keys(users, items, len(distinct_items)),
-            "moment": pair_keys(users, seconds, len(distinct_seconds)),
+            "moment": pair_keys(users, seconds, int(seconds.max()) + 1),
         }
     )
     stops = np.cumsum([len(splits[name]) for name in SPLITS]).tolist()
