@@ -1,8 +1,10 @@
 """A repository in which `dvc repro` has run, and copies of it for tests that change things."""
 
+import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.pipeline.project import Project, create
 
@@ -31,10 +33,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two commits: the shop, and what `dvc repro` made of it. Not to be changed."""
-    project = create(tmp_path_factory.mktemp("finished") / "shop")
-    project.dvc("repro")
-    project.commit("Lock the pipeline")
+    """Two commits: the shop, and what `dvc repro` made of it. Not to be changed.
+
+    It takes half a minute, so the processes of one test run share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    done = folder / "done"
+    with FileLock(folder.with_suffix(".lock")):
+        if done.exists():
+            return Project(folder / "shop")
+        project = create(folder / "shop")
+        project.dvc("repro")
+        project.commit("Lock the pipeline")
+        done.touch()
     return project
 
 

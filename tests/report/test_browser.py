@@ -8,7 +8,10 @@ from tests.report.browser import has_browser, look
 from twotower.report.page import render
 from twotower.report.sources import Sources
 
-pytestmark = pytest.mark.skipif(not has_browser(), reason="no Chrome or Chromium on this machine")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not has_browser(), reason="no Chrome or Chromium on this machine"),
+]
 NUM_PLOTS = "document.querySelectorAll('.js-plotly-plot').length"
 EMPTY_PLOTS = """
 [...document.querySelectorAll(".js-plotly-plot")]

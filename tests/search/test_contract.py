@@ -60,7 +60,7 @@ def settings(sampler: str, pruner: str, count: int = 8, **hpo: Any) -> Config:
     )  # fmt: skip
 
 
-QUICK = {("tpe", "none"), ("random", "median"), ("cmaes", "hyperband")}
+QUICK = {("tpe", "none"), ("cmaes", "hyperband")}
 PAIRS = [
     pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
     for pair in product(SAMPLERS, PRUNERS)

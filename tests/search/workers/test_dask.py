@@ -65,6 +65,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
     return Run(tmp_path_factory.mktemp("straight"), prepared, config())
 
 
+@pytest.mark.slow
 def test_a_cluster_of_this_machine_gives_the_same_bytes(
     straight: Run, tmp_path: Path, prepared: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
