@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from twotower.config.data import FORMATS, TIME_UNITS, DataConfig, InteractionsConfig
+from twotower.config.data import DataConfig, InteractionsConfig
+from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.data.id_text import IdText
 from twotower.ingest.convert import as_numbers
 from twotower.ingest.ids import RawIds

@@ -20,7 +20,8 @@ from tests.ingest.documented import (
     time_examples,
 )
 from twotower.common.errors import DataError
-from twotower.config.data import FORMATS, TIME_UNITS, DataConfig, InteractionsConfig
+from twotower.config.data import DataConfig, InteractionsConfig
+from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.ingest.open_file import open_source
 from twotower.ingest.recognised_names import (
     event_weights,

@@ -8,7 +8,8 @@ import pytest
 
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
-from twotower.config.data import FORMATS, DataConfig, FileFormat
+from twotower.config.data import DataConfig
+from twotower.config.raw_files import FORMATS, FileFormat
 from twotower.ingest.open_file import open_source
 from twotower.ingest.sources import text
 from twotower.ingest.sources.raw_text import read_bytes

@@ -92,7 +92,13 @@ def test_given_splits_count_over_all_files(shop):
 
 
 @pytest.mark.parametrize(
-    "log", ["user,item\n,10\n,11\n", "user,item\n1,10\n,11\n", "user,item\n1\n2\n"]
+    "log",
+    [
+        "user,item\n,10\n,11\n",
+        "user,item\n1,10\n,11\n",
+        "user,item\n1\n2\n",
+        "user,item,timestamp\na,x,2024-13-01\nb,y,soon\n",
+    ],
 )
 def test_too_little_left_is_an_error(shop, log):
     shop.data["on_invalid"] = "drop"

@@ -1,8 +1,6 @@
 """Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -15,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.common.choices import Table, check_choice, lazy
+from twotower.common.choices import check_choice
+from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
 
@@ -23,91 +22,6 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 LARGEST_WEIGHT = 1e30
 """Largest weight of one row, so that a sum over many rows still fits a float32."""
-
-
-@dataclass(frozen=True)
-class FileFormat:
-    """A format of raw data.
-
-    Attributes:
-        name: its value of `format`.
-        summary: one line for the docs.
-        open: makes a twotower.ingest.sources.source.Source of a path and the `data` section.
-        extensions: file extensions by which it is recognised, each also with .gz.
-        side_tables: whether a users or items table may have it.
-    """
-
-    name: str
-    summary: str
-    open: Callable[..., Any]
-    extensions: tuple[str, ...] = ()
-    side_tables: bool = True
-
-
-FORMATS = Table(
-    "data.interactions.format",
-    FileFormat(
-        "csv",
-        "text with a separator, a comma unless `data.separator` says otherwise",
-        lazy("twotower.ingest.sources.text:open_csv"),
-        (".csv",),
-    ),
-    FileFormat(
-        "tsv",
-        "the same with a tab",
-        lazy("twotower.ingest.sources.text:open_tsv"),
-        (".tsv",),
-    ),
-    FileFormat(
-        "parquet",
-        "columns with types",
-        lazy("twotower.ingest.sources.parquet:open_parquet"),
-        (".parquet",),
-    ),
-    FileFormat(
-        "jsonl",
-        "one JSON object per line, whose keys are the columns",
-        lazy("twotower.ingest.sources.json_lines:open_json_lines"),
-        (".jsonl", ".ndjson"),
-    ),
-    FileFormat(
-        "adjacency",
-        "interactions only: each line a user, then the user's items",
-        lazy("twotower.ingest.sources.adjacency:open_adjacency"),
-        side_tables=False,
-    ),
-)
-
-
-@dataclass(frozen=True)
-class TimeUnit:
-    """What times that are numbers count.
-
-    Attributes:
-        name: its value of `time_unit`.
-        plural: in words.
-        per_second: units in a second.
-        origin: seconds from 1970 to its zero, UTC.
-    """
-
-    name: str
-    plural: str
-    per_second: float
-    origin: int = 0
-
-
-TIME_UNITS = Table(
-    "data.interactions.time_unit",
-    TimeUnit("s", "seconds", 1),
-    TimeUnit("ms", "milliseconds", 1e3),
-    TimeUnit("us", "microseconds", 1e6),
-    TimeUnit("ns", "nanoseconds", 1e9),
-    TimeUnit("min", "minutes", 1 / 60),
-    TimeUnit("h", "hours", 1 / 3_600),
-    TimeUnit("d", "days", 1 / 86_400),
-    # A spreadsheet counts days from the end of 1899.
-    TimeUnit("excel", "spreadsheet days", 1 / 86_400, -2_209_161_600),
-)
 
 
 def _check_table_format(name: str) -> str:

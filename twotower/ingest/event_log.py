@@ -14,7 +14,7 @@ from twotower.config.data import DataConfig, SplitConfig
 from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
-from twotower.ingest.ids import enclosed, null_words, num_alike, rounded
+from twotower.ingest.ids import Oddities, oddities
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 
@@ -34,10 +34,7 @@ class EventLog:
         dropped: rows dropped per rule.
         ids: integer or text, for "user" and "item".
         why_text: likewise, what makes the ids text where others are integers.
-        null_words: likewise, rows of each id that may stand for none.
-        enclosed: likewise, the first id if all are in marks.
-        rounded: likewise, the first id that looks as if a spreadsheet had rounded it.
-        alike: likewise, how many ids differ from another one only in their Unicode form.
+        oddities: likewise, what looks odd among ids that are text.
     """
 
     files: tuple[str, ...]
@@ -52,10 +49,7 @@ class EventLog:
     dropped: Mapping[str, int]
     ids: Mapping[str, str]
     why_text: Mapping[str, str | None]
-    null_words: Mapping[str, Mapping[str, int]]
-    enclosed: Mapping[str, str | None]
-    rounded: Mapping[str, str | None]
-    alike: Mapping[str, int]
+    oddities: Mapping[str, Oddities]
 
 
 def load_interactions(
@@ -109,10 +103,7 @@ def load_interactions(
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
-        null_words={side: null_words(frame[f"{side}_id"]) for side in SIDES},
-        enclosed={side: enclosed(frame[f"{side}_id"]) for side in SIDES},
-        rounded={side: rounded(frame[f"{side}_id"]) for side in SIDES},
-        alike={side: num_alike(frame[f"{side}_id"]) for side in SIDES},
+        oddities={side: oddities(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
 
@@ -132,15 +123,15 @@ def _why_text(rows: EventRows, side: str, data: DataConfig, tables: Tables) -> s
     table, raw = tables[f"{side}s"], rows.ids[side].raw
     if table is not None:
         return table.why_text
-    position = raw.odd_text() if getattr(data, f"{side}s").id_type == "auto" else None
-    if position is None:
+    odd = raw.first_odd_text() if getattr(data, f"{side}s").id_type == "auto" else None
+    if odd is None:
         return None
-    row = int(np.argmax(raw.codes == position))
+    text, row = odd
     ends = np.cumsum(rows.num_rows)
     number = int(np.searchsorted(ends, row, side="right"))
     part = rows.inputs[number]
     place = part.source.place(row - int(ends[number]) + rows.num_rows[number])
-    return f"{raw.values[position].as_py()!r} ({part.file}, {place})"
+    return f"{text!r} ({part.file}, {place})"
 
 
 def _check_same_roles(inputs: Sequence[Input]) -> None:

@@ -107,6 +107,13 @@ class RawIds:
             return None
         return int(np.argmax(self._is_text))
 
+    def first_odd_text(self) -> tuple[str, int] | None:
+        """The value of `odd_text` and its first row."""
+        position = self.odd_text()
+        if position is None:
+            return None
+        return self.values[position].as_py(), int(np.argmax(self.codes == position))
+
     def settle(self, *, integers: bool, text: IdText | None) -> "Ids":
         """The ids, all of one type.
 
@@ -160,6 +167,23 @@ class Ids:
         return np.append(of_values, null)[self.raw.codes]
 
 
+@dataclass(frozen=True)
+class Oddities:
+    """What looks odd among ids that are text.
+
+    Attributes:
+        null_words: rows of each id that may stand for none.
+        enclosed: the first id if all are in marks that only some programs undo: '7' or `7`.
+        rounded: the first id that looks like a number of which a spreadsheet kept a few digits.
+        alike: number of ids that are another one but for the Unicode form of letters with accents.
+    """
+
+    null_words: dict[str, int]
+    enclosed: str | None
+    rounded: str | None
+    alike: int
+
+
 def is_header(texts: Any, names: Sequence[str]) -> Any:
     """[num_texts] whether a text is one of the names, in capitals or not."""
     small = pa.array([name.lower() for name in names], pa.string())
@@ -178,39 +202,22 @@ def describe_ids(ids: pa.Array) -> str:
     return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
 
 
-def null_words(ids: pd.Series) -> dict[str, int]:
-    """Rows of each id, integer or text, that may stand for none."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return {}
-    counts = ids.value_counts()
-    words = counts[counts.index.str.lower().isin(NULL_WORDS)]
-    return {str(word): int(count) for word, count in sorted(words.items())}
-
-
-def enclosed(ids: pd.Series) -> str | None:
-    """The first id if all are in marks that only some programs undo: '7' or `7`."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return None
+def oddities(ids: pd.Series) -> Oddities:
+    """What looks odd among ids, integers or text."""
+    if ids.empty or pd.api.types.is_integer_dtype(ids.dtype):
+        return Oddities({}, None, None, 0)
     texts = pd.Series(ids.unique())
+    words = texts[texts.str.lower().isin(NULL_WORDS)]
+    counts = ids[ids.isin(words)].value_counts()
     is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`"))
-    return str(texts[0]) if is_enclosed else None
-
-
-def rounded(ids: pd.Series) -> str | None:
-    """The first id that looks like a number of which a spreadsheet kept a few digits."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return None
-    texts = pd.Series(ids.unique())
-    found = texts[texts.str.fullmatch(ROUNDED)]
-    return str(found.iloc[0]) if len(found) else None
-
-
-def num_alike(ids: pd.Series) -> int:
-    """Number of ids that are another one but for the Unicode form of letters with accents."""
-    if pd.api.types.is_integer_dtype(ids.dtype):
-        return 0
-    texts = [text for text in ids.unique() if not text.isascii()]
-    return len(texts) - len({unicodedata.normalize("NFC", text) for text in texts})
+    rounded = texts[texts.str.fullmatch(ROUNDED)]
+    accented = [text for text in texts if not text.isascii()]
+    return Oddities(
+        null_words={str(word): int(counts[word]) for word in sorted(words)},
+        enclosed=str(texts[0]) if is_enclosed else None,
+        rounded=str(rounded.iloc[0]) if len(rounded) else None,
+        alike=len(accented) - len({unicodedata.normalize("NFC", text) for text in accented}),
+    )
 
 
 def choose_integers(raw: RawIds, id_type: str, key: str, table: Ids | None = None) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twotower.common.errors import DataError
-from twotower.config.data import FORMATS, DataConfig, FileFormat
+from twotower.config.data import DataConfig
+from twotower.config.raw_files import FORMATS, FileFormat
 from twotower.ingest.sources.parts import Partition, Parts, partition_columns
 from twotower.ingest.sources.source import Source
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from twotower.common.errors import DataError
-from twotower.config.data import FORMATS
+from twotower.config.raw_files import FORMATS
 from twotower.ingest.open_file import part_files
 from twotower.ingest.sources.source import Source
 from twotower.ingest.usual_names import (

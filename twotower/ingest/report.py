@@ -1,6 +1,7 @@
 """metrics/data.json: the data in numbers, what was left out, and what the split hides."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from twotower.config.data import DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
+from twotower.ingest.ids import Oddities
 from twotower.ingest.side_tables import SideTable
 
 
@@ -106,10 +108,10 @@ def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, 
         "times_before_1980": log.num_early,
         "ids": dict(log.ids),
         "why_text": dict(log.why_text),
-        "null_words": {side: dict(words) for side, words in log.null_words.items()},
-        "enclosed": dict(log.enclosed),
-        "rounded": dict(log.rounded),
-        "alike": dict(log.alike),
+        **{
+            field.name: {side: getattr(odd, field.name) for side, odd in log.oddities.items()}
+            for field in fields(Oddities)
+        },
         "columns": dict(log.columns),
         "unused_columns": list(log.unused),
         "grouped_numbers": _grouped(log, tables),

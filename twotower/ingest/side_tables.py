@@ -190,11 +190,8 @@ def _read_ids(
 
 
 def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
-    position = ids.odd_text()
-    if position is None:
-        return None
-    row = int(np.argmax(ids.codes == position))
-    return f"{ids.values[position].as_py()!r} ({file}, {source.place(row)})"
+    odd = ids.first_odd_text()
+    return None if odd is None else f"{odd[0]!r} ({file}, {source.place(odd[1])})"
 
 
 def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from twotower.config.data import TIME_UNITS
+from twotower.config.raw_files import TIME_UNITS
 from twotower.data.prepared import SPLITS
 from twotower.ingest.dates import ISO_FORM
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Float64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
-from twotower.config.data import TIME_UNITS, InteractionsConfig, TimeUnit
+from twotower.config.data import InteractionsConfig
+from twotower.config.raw_files import TIME_UNITS, TimeUnit
 from twotower.ingest.convert import as_numbers, as_text
 from twotower.ingest.dates import (
     DAY_FIRST,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from twotower.config.data import FORMATS
+from twotower.config.raw_files import FORMATS
 from twotower.inspection.column import Column
 from twotower.inspection.doubt import Doubt
 from twotower.inspection.feature_kind import FeatureKind

@@ -9,7 +9,8 @@ import numpy as np
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
 from twotower.common.units import DAY
-from twotower.config.data import TIME_UNITS, InteractionsConfig
+from twotower.config.data import InteractionsConfig
+from twotower.config.raw_files import TIME_UNITS
 from twotower.ingest.dates import ISO_FORM
 from twotower.ingest.times import Times
 from twotower.inspection.column import Column
