@@ -53,6 +53,7 @@ class Project:
         outer = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         settings = self.root.parent / "dvc"
         who = {"NAME": "A User", "EMAIL": "user@example.org"}
+        outer.pop("PYTHONDONTWRITEBYTECODE", None)  # copies take the bytecode with them
         return outer | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
             "PYTHONPATH": str(self.root),
