@@ -12,6 +12,7 @@ from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING
+from twotower.project.record import say_version
 
 if TYPE_CHECKING:
     from twotower.config import Config
@@ -63,6 +64,7 @@ def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _search(arguments: argparse.Namespace) -> None:
+    say_version("hpo")
     with step(LOADING):
         from twotower.config import load_config
         from twotower.search.outputs import SearchOutputs

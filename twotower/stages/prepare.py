@@ -8,6 +8,7 @@ from pathlib import Path
 from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
+from twotower.project.record import say_version
 
 METRICS = Path("metrics/data.json")
 
@@ -18,6 +19,7 @@ def main() -> None:
 
 
 def _prepare() -> None:
+    say_version("prepare")
     with step(LOADING):
         from twotower.config import load_config
         from twotower.data.prepared import PREPARED

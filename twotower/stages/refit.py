@@ -8,6 +8,7 @@ from pathlib import Path
 from twotower.common.paths import decompositions_folder, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
+from twotower.project.record import say_version
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
 
 
 def _refit() -> None:
+    say_version("refit")
     with step(LOADING):
         from twotower.assessment.summary import summary
         from twotower.config import load_config

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
+from twotower.project.record import say_version
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
@@ -17,6 +18,7 @@ def main() -> None:
 
 
 def _visualize() -> None:
+    say_version("visualize")
     with step(LOADING):
         from twotower.config import load_config
         from twotower.plots import write_plots
