@@ -19,8 +19,8 @@ class _Fate(Enum):
     SAME = ""
     NEW = "new"
     RENEWED = "renewed"
-    EDITED = "you have edited it, so it stays; the installed version's differs:"
-    REMOVED = "you have removed it, so it stays away"
+    EDITED = "yours is kept, as it is edited; the new one differs:"
+    REMOVED = "removed, and stays so"
 
 
 def recorded(folder: Path) -> Record:
