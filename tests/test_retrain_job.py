@@ -16,7 +16,7 @@ WORKFLOW = REPOSITORY / ".github" / "workflows" / "retrain.yml"
 def test_the_workflow_runs_the_job() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
     steps = workflow["jobs"]["retrain"]["steps"]
-    assert ".ci/retrain" in [step.get("run") for step in steps]
+    assert "bash .ci/retrain" in [step.get("run") for step in steps]
     assert os.access(JOB, os.X_OK)
 
 

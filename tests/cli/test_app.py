@@ -13,6 +13,7 @@ from twotower.cli import app
 COMMANDS = {
     "check",
     "compare",
+    "init",
     "preset",
     "recommend",
     "registry",

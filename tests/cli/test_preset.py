@@ -5,7 +5,7 @@ import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
-from twotower.cli.preset import apply_preset
+from twotower.cli.preset import apply_preset, find_preset
 from twotower.common.errors import ConfigError
 from twotower.config import load_config
 from twotower.config.effects import ANY_DATA
@@ -81,15 +81,22 @@ def test_what_breaks_a_rule_changes_nothing(tmp_path: Path, params: Path) -> Non
     assert params.read_bytes() == before
 
 
-def test_a_name_that_is_nearly_right_is_suggested(
-    tmp_path: Path, params: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(REPOSITORY)
+def test_a_name_that_is_nearly_right_is_suggested(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("model: {dim: 8}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"mien.yaml: no such file; did you mean .*mine.yaml\?"):
-        apply_preset(tmp_path / "mien.yaml", params)
-    with pytest.raises(ConfigError, match=r"did you mean presets.quality.yaml\?"):
-        apply_preset(Path("qualty"), params)
+    with pytest.raises(ConfigError, match=r"mien.yaml: no such .*; did you mean .*mine.yaml\?"):
+        find_preset(str(tmp_path / "mien.yaml"))
+    with pytest.raises(ConfigError, match=r"did you mean quality\?"):
+        find_preset("presets/qualty.yaml")
+
+
+def test_a_preset_has_a_name_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no folder of presets
+    assert [find_preset(path.stem) for path in PRESETS] == PRESETS
+    assert find_preset("presets/quality.yaml") == QUALITY
+    own = tmp_path / "presets" / "quality.yaml"
+    own.parent.mkdir()
+    own.touch()
+    assert find_preset("presets/quality.yaml").resolve() == own
 
 
 @pytest.mark.parametrize(
@@ -106,4 +113,4 @@ def test_an_unusable_preset_is_named(tmp_path, params, text, words) -> None:
     if text is not None:
         preset.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=words):
-        apply_preset(preset, params)
+        apply_preset(find_preset(str(preset)), params)

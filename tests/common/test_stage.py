@@ -1,12 +1,9 @@
 """`--help` of a stage prints help and runs nothing."""
 
-import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
 from twotower.common.stage import run_stage
 
@@ -38,21 +35,3 @@ def test_without_arguments_it_runs(
     with pytest.raises(SystemExit):
         run_stage(fail, "")
     assert capsys.readouterr().err == "error: the stage ran\n"
-
-
-STAGES = sorted((REPOSITORY / "stages").glob("*.py"))
-
-
-@pytest.mark.parametrize("stage", STAGES, ids=lambda path: path.stem)
-def test_every_stage_has_help(
-    stage: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)  # where a stage that ran would find nothing
-    monkeypatch.setattr(sys, "argv", [str(stage), "--help"])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(stage), run_name="__main__")
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: {stage.name}")

@@ -118,7 +118,7 @@ def test_data_without_times_validation_or_features(tmp_path: Path) -> None:
 
 def test_outside_a_repository_there_is_no_commit(page: str) -> None:
     assert "git checkout" not in page
-    assert "python run.py" in page
+    assert "dvc repro " in page
 
 
 def test_a_folder_is_no_file(finished: Path, tmp_path: Path) -> None:

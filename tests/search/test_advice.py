@@ -139,7 +139,7 @@ def test_a_space_that_the_file_lacks_is_set_there() -> None:
 def test_presets_are_named_where_they_search_something_else() -> None:
     def presets(config: Config, data: Any) -> list[str]:
         said = " ".join(advise(config, Trial(0, "COMPLETE", {}), data))
-        return re.findall(r"presets/(\w+)\.yaml", said)
+        return re.findall(r"twotower preset (\w+)", said)
 
     assert presets(Config(), ANY_DATA) == ["quality", "sequence"]
     assert presets(Config(), TIMELESS) == ["quality"]

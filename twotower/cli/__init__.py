@@ -3,6 +3,7 @@
 from twotower.cli import (  # noqa: F401 - each adds its commands to the app
     check,
     compare,
+    init,
     inspect,
     preset,
     recommend,

@@ -28,7 +28,9 @@ def check(
     from twotower.ingest.prepare import examine
     from twotower.ingest.summary import summary
     from twotower.ingest.untracked import untracked_note
+    from twotower.project.record import say_version
 
+    say_version()
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     with step("check"):
         prepared = examine(config, PREPARED, LAST_RUN)

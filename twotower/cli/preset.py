@@ -11,18 +11,23 @@ from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
+from twotower.project.sources import presets
 
 
 @app.command(
     epilog=examples(
-        "twotower preset presets/quality.yaml",
-        "twotower preset presets/ml-100k.yaml presets/quality.yaml    # one after the other",
+        "twotower preset quality",
+        "twotower preset ml-100k quality    # one after the other",
+        "twotower preset my/own.yaml",
     ),
 )
 def preset(
-    presets: Annotated[
-        list[Path],
-        typer.Argument(metavar="PRESET", help="YAML files, e.g. presets/quality.yaml."),
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PRESET",
+            help=f"One of {', '.join(presets())}, or YAML files.",
+        ),
     ],
     params: Annotated[Path, typer.Option(help="File to change.")] = PARAMS,
 ) -> None:
@@ -30,8 +35,27 @@ def preset(
 
     Comments and all other keys stay. If the result would break a rule, nothing is changed.
     """
-    changes = [line for path in presets for line in apply_preset(path, params)]
+    paths = [find_preset(name) for name in names]
+    changes = [line for path in paths for line in apply_preset(path, params)]
     typer.echo("\n".join(changes) or f"{params} is unchanged: it has all of these values")
+
+
+def find_preset(name: str) -> Path:
+    """The file of a preset: one that is there, or one of ours, whose folder may be named as well.
+
+    Raises:
+        ConfigError: naming the one that may be meant.
+    """
+    path, ours = Path(name), presets()
+    if path.is_file():
+        return path
+    for stem, file in ours.items():
+        if path.as_posix() in (stem, f"presets/{stem}.yaml"):
+            return file
+    beside = [str(file) for file in sorted(path.parent.glob("*.yaml"))]
+    meant = [*nearest(path.stem, ours), *nearest(name, beside)]
+    parts = [f"{name}: no such preset, and no such file", did_you_mean(meant[:1])]
+    raise ConfigError("; ".join(filter(None, parts)))
 
 
 def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
@@ -50,20 +74,10 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     from twotower.config import load_config
 
     load_config(params)
-    if not preset.exists():
-        parts = [f"{preset}: no such file", did_you_mean(_nearest(preset))]
-        raise ConfigError("; ".join(filter(None, parts)))
     written, wanted = read_commented(params), read_commented(preset)
     changes = list(_merge(written, wanted, preset))
     write_sections(params, written, wanted, str(preset))
     return changes
-
-
-def _nearest(path: Path) -> list[str]:
-    """The preset that may be meant."""
-    folders = (Path("presets"), path.parent)
-    files = {file.stem: str(file) for folder in folders for file in sorted(folder.glob("*.yaml"))}
-    return [files[name] for name in nearest(path.stem, files)]
 
 
 def _merge(written: Any, wanted: Mapping[str, Any], preset: Path) -> Iterator[str]:

@@ -24,7 +24,7 @@ CLOSE = 0.05
 ONLY_MORE = {"dim", "epochs"}
 """Hyperparameters of which less costs less, and is no reason to search again."""
 WIDE = 2048
-"""Dimensions of closed-form models from which a space is as wide as presets/quality.yaml."""
+"""Dimensions of closed-form models from which a space is as wide as the preset `quality`."""
 
 
 def advise(config: Config, winner: Trial | None, data: DataFacts) -> list[str]:
@@ -158,7 +158,7 @@ def _presets(space: SearchSpace, data: DataFacts) -> list[str]:
     is_wide = decomposes and max(space.start_widths) >= WIDE
     presets = []
     if not is_wide:
-        presets.append("a wider space, for more time: twotower preset presets/quality.yaml")
+        presets.append("a wider space, for more time: twotower preset quality")
     if data.has_order and not has_sequences:
-        presets.append("users as sequences: twotower preset presets/sequence.yaml")
+        presets.append("users as sequences: twotower preset sequence")
     return ["; ".join(presets)] if presets else []

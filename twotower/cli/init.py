@@ -1,0 +1,127 @@
+"""`twotower init`: a project of one's own, without a clone of the repository."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from twotower.cli.app import app, examples
+from twotower.cli.params_file import read_commented, write_sections
+from twotower.common.paths import PARAMS
+from twotower.common.progress import step
+from twotower.common.stage import LOADING
+
+RAW = "data/raw"
+"""Where exports are expected if no folder is given."""
+
+
+@app.command(
+    epilog=examples(
+        "twotower init shop",
+        "twotower init shop --data my/exports",
+        "twotower init --upgrade    # in a project, after an upgrade of the package",
+    )
+)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the project.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of raw files, looked at and written down.")
+    ] = None,
+    weekly: Annotated[
+        bool, typer.Option("--weekly", help="Also the GitHub workflow that retrains every week.")
+    ] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Bring an older project to the installed version.")
+    ] = False,
+) -> None:
+    """Begin a project: params.yaml, stages, settings of git and DVC, and the repositories of both.
+
+    What is in the folder stays; if a file of the project is there already, nothing is written.
+    With --upgrade, files that init wrote and nobody has edited since are renewed, and what changes
+    is said, file by file; params.yaml is never changed.
+    """
+    if upgrade and data is not None:
+        msg = "--data: params.yaml is yours: twotower inspect writes it anew"
+        raise typer.BadParameter(msg, param_hint="--upgrade")
+    folder = folder.expanduser()
+    with TemporaryDirectory(prefix="twotower-") as temporary:
+        staged = Path(temporary)
+        lines = (
+            _upgrade(staged, folder, weekly=weekly)
+            if upgrade
+            else _create(staged, folder, data and data.expanduser(), weekly=weekly)
+        )
+        for line in lines:
+            typer.echo(line)
+
+
+def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> Iterator[str]:
+    with step(LOADING):
+        from twotower.project.create import check_folder, create_project, stage_project
+        from twotower.project.sources import installed_version
+
+    check_folder(folder, weekly=weekly)
+    parts = stage_project(staged, weekly=weekly)
+    root = RAW if data is None else _root(folder, data)
+    seen = _set_data(staged / PARAMS, root, data)
+    with step("project"):
+        said = create_project(staged, folder, parts)
+    yield from (seen, "") if seen else ()
+    if data is None:
+        (folder / RAW).mkdir(parents=True, exist_ok=True)
+    yield f"{folder}: a project of twotower {installed_version()}"
+    yield from (f"  {line}" for line in said)
+    yield "next:"
+    if folder.resolve() != Path.cwd():
+        yield f"  cd {folder}"
+    if data is None:
+        yield f"  twotower inspect {RAW}    # once your exports are there"
+    yield "  twotower check"
+    if not Path(root).is_absolute():
+        yield f"  dvc add {root}"
+    yield "  git add --all"
+    yield "  git commit --message 'A recommender'"
+    yield "  dvc repro"
+    yield "  twotower report"
+
+
+def _set_data(params: Path, root: str, data: Path | None) -> str:
+    """Write the section `data`; what was found in the raw files, if they are there."""
+    from twotower.config import load_config
+
+    content, found = read_commented(params), ""
+    if data is not None:
+        from twotower.inspection.commented_yaml import apply_settings
+        from twotower.inspection.proposal import propose
+        from twotower.inspection.report import report
+
+        proposal = propose(data, load_config(params).data)
+        apply_settings(content, "data", proposal.settings)
+        found = report(proposal)
+    content["data"]["root"] = root
+    write_sections(params, content, ["data"], PARAMS.name)
+    return found
+
+
+def _root(folder: Path, data: Path) -> str:
+    """`data.root`: relative inside the project, so that it can move; elsewhere absolute."""
+    root, project = (Path(os.path.abspath(path)) for path in (data, folder))  # noqa: PTH100 - links stay
+    return (root.relative_to(project) if root.is_relative_to(project) else root).as_posix()
+
+
+def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
+    from twotower.project.parts import WORKFLOW, write_parts
+    from twotower.project.sources import installed_version
+    from twotower.project.upgrade import recorded, upgrade_project
+
+    parts = write_parts(staged, weekly=weekly or WORKFLOW in recorded(folder).files)
+    said = upgrade_project(staged, folder, parts)
+    yield from said
+    yield (
+        "next: git diff, then dvc repro"
+        if said
+        else (f"{folder}: of twotower {installed_version()}, the version that is installed")
+    )

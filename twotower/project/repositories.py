@@ -1,0 +1,62 @@
+"""The git and DVC repositories of a project."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twotower.common.errors import ConfigError
+from twotower.common.files import write_text
+from twotower.common.git import git
+from twotower.project.sources import source_text
+
+DVC_CONFIG = ".dvc/config"
+
+
+def place_in_git(folder: Path) -> str | None:
+    """Where a folder is in its git repository: empty at the root, None outside of any.
+
+    Args:
+        folder: it may not exist yet.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    prefix = git(there, "rev-parse", "--show-prefix")
+    if prefix is None or there == folder:
+        return prefix
+    return prefix + folder.absolute().relative_to(there).as_posix()
+
+
+def begin_repositories(folder: Path) -> Iterator[str]:
+    """Make the folder a git and a DVC repository where it is none; a line for each.
+
+    Args:
+        folder: exists; it may be inside a git repository, and is a DVC repository of its own.
+
+    Raises:
+        ConfigError: if git or DVC fails, with what it says.
+    """
+    place = place_in_git(folder)
+    if place is None:
+        _run(folder, "git", "init", "--quiet")
+        yield "git init"
+    if not (folder / ".dvc").is_dir():
+        subdir = ("--subdir",) if place else ()
+        _run(folder, sys.executable, "-m", "dvc", "init", "--quiet", *subdir)
+        write_text(folder / DVC_CONFIG, source_text(DVC_CONFIG))
+        yield " ".join(("dvc init", *subdir))
+
+
+def _run(folder: Path, *command: str) -> None:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+    try:
+        subprocess.run(  # noqa: S603 - fixed arguments
+            command, cwd=folder, env=environment, capture_output=True, check=True, text=True
+        )
+    except FileNotFoundError:
+        msg = f"{command[0]}: no such program; a project needs it"
+        raise ConfigError(msg) from None
+    except subprocess.CalledProcessError as error:
+        said = " ".join(error.stderr.split())
+        msg = f"{folder}: {' '.join(command)}: {said}"
+        raise ConfigError(msg) from None

@@ -1,0 +1,113 @@
+"""An older project, brought to the installed version; what its user has changed stays."""
+
+import difflib
+import shutil
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+
+from twotower.common.errors import ConfigError
+from twotower.project.create import JOINED
+from twotower.project.record import Record, digest, read_record
+from twotower.project.stage_code import RECORD
+
+SHOWN_LINES = 20
+"""Of a difference."""
+
+
+class _Fate(Enum):
+    SAME = ""
+    NEW = "new"
+    RENEWED = "renewed"
+    EDITED = "yours is kept, as it is edited; the new one differs:"
+    REMOVED = "removed, and stays so"
+
+
+def recorded(folder: Path) -> Record:
+    """The record of a project.
+
+    Raises:
+        ConfigError: if the folder is none.
+    """
+    record = read_record(folder)
+    if record is None:
+        msg = f"{folder}: not a project of twotower init: there is no {RECORD}"
+        raise ConfigError(msg)
+    return record
+
+
+def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[str]:
+    """Renew the files that nobody has edited.
+
+    Args:
+        staged: where the installed version's are.
+        folder: of the project.
+        parts: paths of those that are renewed.
+
+    Returns:
+        A line for all that changes, and for all that would if it had not been edited; none if
+        the project is of the installed version.
+
+    Raises:
+        ConfigError: if the folder is no project.
+    """
+    old = recorded(folder)
+    fates = {name: _fate(staged / name, folder / name, old.files.get(name)) for name in parts}
+    written = {}
+    for name, fate in fates.items():
+        if fate in (_Fate.NEW, _Fate.RENEWED):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(staged / name, folder / name)
+        if fate not in (_Fate.EDITED, _Fate.REMOVED):
+            written[name] = digest(staged / name)
+        elif name in old.files:
+            written[name] = old.files[name]
+    said = [*_lines(fates, staged, folder), *_no_longer(old, parts, folder)]
+    new = Record.of_installed(written)
+    if new != old:
+        new.write(folder)
+    return [*_of_version(old, new), *said]
+
+
+def _fate(new: Path, own: Path, written: str | None) -> _Fate:
+    if not own.exists():
+        return _Fate.NEW if written is None else _Fate.REMOVED
+    now = digest(own)
+    if now == digest(new):
+        return _Fate.SAME
+    return _Fate.RENEWED if now == written else _Fate.EDITED
+
+
+def _lines(fates: dict[str, _Fate], staged: Path, folder: Path) -> Iterator[str]:
+    for name, fate in fates.items():
+        difference: list[str] = []
+        if fate is _Fate.EDITED:
+            difference = _difference(folder / name, staged / name, lacking=name in JOINED)
+            if not difference:
+                continue
+        if fate is not _Fate.SAME:
+            yield f"{name}: {fate.value}"
+            yield from (f"  {line}" for line in difference)
+
+
+def _difference(own: Path, new: Path, *, lacking: bool) -> list[str]:
+    """Lines to add (+) and to take out (-); only the former if what is `lacking` is wanted."""
+    yours, theirs = (path.read_text(encoding="utf-8").splitlines() for path in (own, new))
+    wanted = "+" if lacking else "+-"
+    compared = [line for line in difflib.ndiff(yours, theirs) if line[0] in wanted]
+    more = len(compared) - SHOWN_LINES
+    return compared[:SHOWN_LINES] + ([f"… and {more} lines more"] if more > 0 else [])
+
+
+def _no_longer(old: Record, parts: Sequence[str], folder: Path) -> Iterator[str]:
+    for name in sorted(old.files.keys() - set(parts)):
+        if (folder / name).exists():
+            yield f"{name}: no longer part of a project; it may be removed"
+
+
+def _of_version(old: Record, new: Record) -> Iterator[str]:
+    if old.version != new.version:
+        yield f"twotower {old.version} -> {new.version}"
+    changed = [name for name in new.stages if new.stages[name] != old.stages.get(name)]
+    if changed:
+        yield f"{RECORD}: dvc repro runs again: {', '.join(changed)}"

@@ -1,0 +1,30 @@
+"""Stage `refit`: best and default hyperparameters on train + validation, scored on test.
+
+`dvc repro` runs it as params.yaml says; it takes no arguments.
+"""
+
+from pathlib import Path
+
+from twotower.common.paths import decompositions_folder, repository_root
+from twotower.common.progress import say, step
+from twotower.common.stage import LOADING, run_stage
+from twotower.project.record import say_version
+
+
+def main() -> None:
+    """Run the stage in the current directory, as its script does."""
+    run_stage(_refit, __doc__)
+
+
+def _refit() -> None:
+    say_version("refit")
+    with step(LOADING):
+        from twotower.assessment.summary import summary
+        from twotower.config import load_config
+        from twotower.refit import num_parts, read_search, refit
+    kept = decompositions_folder(repository_root())
+    search, config = read_search(Path("hpo_results.json")), load_config()
+    with step("refit", num_parts(config.refit)):
+        assessment = refit(config, search, decompositions=kept, say=say)
+    for line in summary(assessment):
+        say(line)

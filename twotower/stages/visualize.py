@@ -1,0 +1,38 @@
+"""Stage `visualize`: results of the search → plots/; needs no model and no database.
+
+`dvc repro` runs it as params.yaml says; it takes no arguments.
+"""
+
+from pathlib import Path
+
+from twotower.common.progress import say, step
+from twotower.common.stage import LOADING, run_stage
+from twotower.project.record import say_version
+
+RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
+
+
+def main() -> None:
+    """Run the stage in the current directory, as its script does."""
+    run_stage(_visualize, __doc__)
+
+
+def _visualize() -> None:
+    say_version("visualize")
+    with step(LOADING):
+        from twotower.config import load_config
+        from twotower.plots import write_plots
+        from twotower.tracking.background import upload_plots
+    config = load_config()
+    with step("plots"):
+        written = write_plots(
+            results_file=RESULTS,
+            folder=PLOTS,
+            static=config.visualize.static,
+            verdict_file=Path("metrics/verdict.json"),
+        )
+    for line in [*map(str, written.files), *written.notes]:
+        say(line)
+    for line in written.advice:
+        say(f"next: {line}")
+    upload_plots(config.mlflow, RESULTS, PLOTS)
