@@ -1,10 +1,11 @@
-"""The tables of the documents are those of the code; run as a module, this file writes them."""
+"""The documents show what the code has; run as a module, this file renews them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests import data_flow
 from tests.conftest import REPOSITORY
 from tests.ingest.documented import ROWS
 from twotower.baselines.baseline import BASELINES, Baseline
@@ -13,6 +14,7 @@ from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
 DOCS = REPOSITORY / "docs"
+README = REPOSITORY / "README.md"
 YES_OR_NO = {True: "yes", False: "no"}
 
 
@@ -83,10 +85,17 @@ def test_the_tables_are_those_of_the_code(document: str) -> None:
     assert text.splitlines() == wanted, "run python -m tests.test_doc_tables"
 
 
+def test_the_figure_is_that_of_the_pipeline() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert data_flow.BLOCK.search(text)
+    assert text == data_flow.renewed(text), "run python -m tests.test_doc_tables"
+
+
 def write(folder: Path = DOCS) -> None:
     for name, tables in TABLES.items():
         lines = renewed((folder / name).read_text(encoding="utf-8"), tables)
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    README.write_text(data_flow.renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

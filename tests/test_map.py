@@ -1,4 +1,4 @@
-"""The README's map names every room, and no other."""
+"""The map in CONTRIBUTING.md names every room, and no other."""
 
 import re
 import subprocess
@@ -8,8 +8,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-MAP = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("## Where things are\n")[2]
-ROOMS, ADDITIONS, PLACES = re.findall(r"(?:^\|.*\n)+", MAP, re.MULTILINE)[:3]
+GUIDE = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAP = GUIDE.partition("## Where things are\n")[2]
+ROOMS, PLACES, ADDITIONS = re.findall(r"(?:^\|.*\n)+", MAP, re.MULTILINE)[:3]
 
 
 def named(table: str) -> list[str]:

@@ -233,9 +233,11 @@ def test_from_frame():
     assert events.user_seeds.tolist() == [derive_seed(5, "split", user) for user in ("b", "a")]
 
 
-def test_the_readme_lists_the_strategies():
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("| strategy | what | when |\n|---|---|---|\n")[2].partition("\n\n")[0]
+def test_the_documents_list_the_strategies():
+    document = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    table = document.partition("| strategy | what | when |\n|---|---|---|\n")[2].partition("\n\n")[
+        0
+    ]
     cells = [row.split("|") for row in table.splitlines()]
     listed = [(name.split("`")[1], summary.strip()) for _, name, summary, *_ in cells]
     assert listed == [(row.name, row.summary) for row in SPLIT_STRATEGIES.values()]

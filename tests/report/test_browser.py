@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.browser import has_browser, look
+from tests.report.pictures import PARTS, SCHEMES, draw
 from twotower.report.page import render
 from twotower.report.sources import Sources
 
@@ -58,3 +59,19 @@ def test_what_goes_wrong_would_be_seen(page: Path, tmp_path: Path) -> None:
     assert "Content Security Policy" in " ".join(seen.problems)
     assert "broken" in " ".join(seen.problems)
     assert seen.values == [["void"]]
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height, which stand near the beginning of a PNG file."""
+    head = picture.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+
+
+def test_the_pictures_of_the_readme(page: Path, tmp_path: Path) -> None:
+    draw(page, tmp_path)
+    for part in PARTS:
+        light, dark = (tmp_path / f"{part}-{scheme}.png" for scheme in SCHEMES)
+        assert size_of(light) == size_of(dark)
+        assert min(size_of(light)) > 300
+        assert light.read_bytes() != dark.read_bytes()

@@ -107,7 +107,7 @@ class SplitStrategy:
 
     Attributes:
         name: its value of `split.strategy`.
-        summary: what it holds out, in a few words; the README's table shows it.
+        summary: what it holds out, in a few words; docs/data.md shows it.
         label: gives each row TRAIN, VALIDATION or TEST: [num_rows] int8.
         needs_times: whether it needs the time of each event, not just their order.
         is_given: whether the labels come with the data, from `split.files` or `split.column`.
