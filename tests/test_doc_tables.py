@@ -1,5 +1,9 @@
-"""The tables of the documents are those of the code; run as a module, this file writes them."""
+"""The tables of the documents, and the schema of params.yaml, are those of the code.
 
+Run as a module, this file writes them.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,10 +13,12 @@ from tests.conftest import REPOSITORY
 from tests.ingest.documented import ROWS
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
+from twotower.config.schema import params_schema
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
 DOCS = REPOSITORY / "docs"
+SCHEMA = REPOSITORY / "params.schema.json"
 YES_OR_NO = {True: "yes", False: "no"}
 
 
@@ -83,7 +89,18 @@ def test_the_tables_are_those_of_the_code(document: str) -> None:
     assert text.splitlines() == wanted, "run python -m tests.test_doc_tables"
 
 
+def schema_text() -> str:
+    """Keys are in the order of params.yaml."""
+    return json.dumps(params_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def test_the_schema_of_params_yaml_is_that_of_the_code() -> None:
+    text = SCHEMA.read_text(encoding="utf-8")
+    assert text == schema_text(), "run python -m tests.test_doc_tables"
+
+
 def write(folder: Path = DOCS) -> None:
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
     for name, tables in TABLES.items():
         lines = renewed((folder / name).read_text(encoding="utf-8"), tables)
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
 
-from twotower.common.choices import check_choice
+from twotower.common.choices import OneOf
 from twotower.config.section import Section
 
 EXTRA_BASELINES = ("ials",)
@@ -35,8 +35,7 @@ class RefitConfig(Section):
     """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
     seeds: PositiveInt = 3
     """Training runs with different seeds whose test scores are compared; the first is shipped."""
-    extra_baselines: tuple[
-        Annotated[str, AfterValidator(lambda name: check_choice(name, EXTRA_BASELINES))], ...
-    ] = ()
+    extra_baselines: tuple[Annotated[str, AfterValidator(OneOf(lambda: EXTRA_BASELINES))], ...] = ()
     """Baselines to compare with besides those of every run."""
     baseline_budget: BaselineBudget = BaselineBudget()
+    """What a baseline may take."""

@@ -18,9 +18,11 @@ class MlflowConfig(Section):
     """Section `mlflow`."""
 
     enabled: bool = False
+    """Whether trials are logged to MLflow."""
     tracking_uri: str | None = None
     """null: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the repository."""
     experiment: Annotated[str, Field(min_length=1)] = "two-tower"
+    """Name of the MLflow experiment."""
     model: Annotated[str, Field(min_length=1)] = "two-tower"
     """Name of the registered model."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
