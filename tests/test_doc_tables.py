@@ -5,12 +5,14 @@ Run as a module, this file writes them.
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from tests.config.documented import ROWS as PARAMETERS
 from tests.conftest import REPOSITORY
-from tests.ingest.documented import ROWS
+from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
 from twotower.config.schema import params_schema
@@ -49,7 +51,8 @@ TABLES: dict[str, dict[str, Rows]] = {
         "hyperparameter": [(effect.name, effect.summary) for effect in EFFECTS.values()],
         "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
     },
-    "data.md": ROWS,
+    "data.md": DATA,
+    "parameters.md": PARAMETERS,
     "trust.md": {
         "baseline": [(row.name, row.summary, grid(row), when(row)) for row in BASELINES.values()],
     },
@@ -72,7 +75,7 @@ def renewed(text: str, tables: Mapping[str, Rows]) -> Iterator[str]:
             continue
         yield next(lines)  # the line below the header
         yield from (row(*cells) for cells in tables[heading])
-        yield next(after for after in lines if not after.startswith("|"))
+        yield from islice((after for after in lines if not after.startswith("|")), 1)
 
 
 @pytest.mark.parametrize(

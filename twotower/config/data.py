@@ -201,7 +201,7 @@ class ItemTableConfig(TableConfig):
 
 
 class DataConfig(Section):
-    """Section `data`."""
+    """Section `data`: the raw files, and how they are read."""
 
     root: Text = "data/sample"
     """Folder of the raw files, relative to the repository or absolute; without the outputs."""
@@ -314,6 +314,7 @@ class SplitConfig(Section):
     `cutoff` never parts them, and `given` stays as it is.
     """
     files: GivenFiles = GivenFiles()
-    """For `given`: one file per split ..."""
+    """For `given`: one file per split."""
     column: Text | None = None
-    """... or the column of the interactions file with the values train, validation and test."""
+    """For `given`, instead of `files`: the column of the interactions file whose values are train,
+    validation and test."""

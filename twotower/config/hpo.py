@@ -196,7 +196,7 @@ def default_search_space() -> dict[str, ParameterSpace]:
 
 
 class HpoConfig(Section):
-    """Section `hpo`."""
+    """Section `hpo`: what is searched, and how."""
 
     n_trials: PositiveInt = 20
     """Total number of trials, those of earlier runs included."""
@@ -213,7 +213,7 @@ class HpoConfig(Section):
     tries: PositiveInt = 3
     """How often a trial is begun whose worker dies before it counts as failed."""
     objective: str = "recall_at_10"
-    """Validation metric to maximise: one of `twotower/evaluation/metrics.py`, e.g. ndcg_at_10."""
+    """Validation metric to maximise, e.g. ndcg_at_10: docs/metrics.md explains each."""
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )

@@ -18,9 +18,9 @@ class BaselineBudget(Section):
     """
 
     gigabytes: PositiveFloat = 8.0
-    """Memory beside that of the process."""
+    """Memory that a baseline may take, beside that of the process."""
     minutes: PositiveFloat = 5.0
-    """To choose its setting and fit it."""
+    """Time that a baseline may take, to choose its setting and to be fitted."""
 
 
 class RefitConfig(Section):

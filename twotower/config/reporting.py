@@ -8,14 +8,14 @@ from twotower.config.section import Section
 
 
 class VisualizeConfig(Section):
-    """Section `visualize`."""
+    """Section `visualize`: the plots."""
 
     static: Literal["auto", "always", "never"] = "auto"
     """PNG files beside the HTML; auto: where a Chrome or Chromium is found."""
 
 
 class MlflowConfig(Section):
-    """Section `mlflow`."""
+    """Section `mlflow`: tracking of trials, and the registry of models."""
 
     enabled: bool = False
     """Whether trials are logged to MLflow."""

@@ -63,7 +63,7 @@ class ModelConfig(Section):
     """Interactions are divided by the user's total weight raised to this power before they are
     decomposed and pooled."""
     item_exponent: Exponent = 0.5
-    """Likewise for the item's total weight."""
+    """They are also divided by the item's total weight raised to this power."""
     singular_exponent: Exponent = 0.5
     """Exponent of the singular values in the inner product of a user's and an item's vector."""
     popularity_exponent: Exponent = 0.5
@@ -142,7 +142,7 @@ class TrainConfig(Section):
     uniform_negatives: NonNegativeInt = 0
     """Items drawn uniformly from the catalogue and added to each batch's negatives."""
     frequency_negatives: NonNegativeInt = 0
-    """Likewise, drawn as often as they occur in the training rows."""
+    """Items drawn as often as they occur in the training rows, and added in the same way."""
     schedule: Annotated[str, AfterValidator(SCHEDULES.check)] = "constant"
     """How the learning rate changes over the epochs; linear and cosine end at 0."""
     weight_decay: NonNegativeFloat = 0.0
