@@ -1,20 +1,28 @@
-"""The documents show what the code has; run as a module, this file renews them."""
+"""The documents and the schema of params.yaml show what the code has.
 
+Run as a module, this file renews them.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests import data_flow
+from tests.config.documented import ROWS as PARAMETERS
 from tests.conftest import REPOSITORY
-from tests.ingest.documented import ROWS
+from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
+from twotower.config.schema import params_schema
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
 DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
+SCHEMA = REPOSITORY / "params.schema.json"
 YES_OR_NO = {True: "yes", False: "no"}
 
 
@@ -45,7 +53,8 @@ TABLES: dict[str, dict[str, Rows]] = {
         "hyperparameter": [(effect.name, effect.summary) for effect in EFFECTS.values()],
         "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
     },
-    "data.md": ROWS,
+    "data.md": DATA,
+    "parameters.md": PARAMETERS,
     "trust.md": {
         "baseline": [(row.name, row.summary, grid(row), when(row)) for row in BASELINES.values()],
     },
@@ -68,7 +77,7 @@ def renewed(text: str, tables: Mapping[str, Rows]) -> Iterator[str]:
             continue
         yield next(lines)  # the line below the header
         yield from (row(*cells) for cells in tables[heading])
-        yield next(after for after in lines if not after.startswith("|"))
+        yield from islice((after for after in lines if not after.startswith("|")), 1)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,18 @@ def test_the_figure_is_that_of_the_pipeline() -> None:
     assert text == data_flow.renewed(text), "run python -m tests.test_doc_tables"
 
 
+def schema_text() -> str:
+    """Keys are in the order of params.yaml."""
+    return json.dumps(params_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def test_the_schema_of_params_yaml_is_that_of_the_code() -> None:
+    text = SCHEMA.read_text(encoding="utf-8")
+    assert text == schema_text(), "run python -m tests.test_doc_tables"
+
+
 def write(folder: Path = DOCS) -> None:
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
     for name, tables in TABLES.items():
         lines = renewed((folder / name).read_text(encoding="utf-8"), tables)
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")

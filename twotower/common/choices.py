@@ -1,6 +1,7 @@
 """Tables of what a parameter may name; each row says all there is to say of one choice."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -64,6 +65,33 @@ def check_choice(name: str, choices: Collection[str]) -> str:
     if name not in choices:
         raise ValueError(choice_rule(name, choices))
     return name
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The validator of a parameter with choices that are no table, or one that is slow to import.
+
+    Attributes:
+        choices: gives their names.
+    """
+
+    choices: Callable[[], Collection[str]]
+
+    def __call__(self, name: str) -> str:
+        """The name, if it is one of the choices.
+
+        Raises:
+            ValueError: listing them.
+        """
+        return check_choice(name, self.choices())
+
+
+def choices_of(validator: Any) -> Collection[str] | None:
+    """The names that `Table.check` or a `OneOf` accepts; None of any other validator."""
+    if isinstance(validator, OneOf):
+        return validator.choices()
+    table = getattr(validator, "__self__", None)
+    return table if isinstance(table, Table) else None
 
 
 def choice_rule(given: Any, choices: Collection[str]) -> str:

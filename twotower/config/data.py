@@ -1,6 +1,7 @@
 """Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -10,10 +11,11 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
-from twotower.common.choices import check_choice
+from twotower.common.choices import OneOf
 from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
@@ -24,8 +26,8 @@ LARGEST_WEIGHT = 1e30
 """Largest weight of one row, so that a sum over many rows still fits a float32."""
 
 
-def _check_table_format(name: str) -> str:
-    return check_choice(name, [row.name for row in FORMATS.values() if row.side_tables])
+def _table_formats() -> list[str]:
+    return [row.name for row in FORMATS.values() if row.side_tables]
 
 
 def _unescape_tab(value: Any) -> Any:
@@ -62,26 +64,42 @@ def _false_is_absent(value: Any) -> Any:
     return "" if value is False else value
 
 
-Separator = Annotated[str, BeforeValidator(_unescape_tab), AfterValidator(_check_separator)]
+Separator = Annotated[
+    str,
+    BeforeValidator(_unescape_tab),
+    AfterValidator(_check_separator),
+    Field(json_schema_extra={"pattern": r'^[^"\r\n]+$'}),
+]
 
-OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent)]
+
+def _or_false(*types: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": [*types, "null"]}, {"const": False}]})
+
+
+OptionalName = Annotated[str | None, BeforeValidator(_false_is_absent), _or_false("string")]
 """null: recognised by its usual names; false (or ""): not used."""
-Column = Annotated[Text, BeforeValidator(_by_position)]
-OptionalColumn = Annotated[OptionalName, BeforeValidator(_by_position)]
+_COLUMN = WithJsonSchema({"type": ["string", "integer"], "minLength": 1})
+Column = Annotated[Text, BeforeValidator(_by_position), _COLUMN]
+OptionalColumn = Annotated[
+    OptionalName, BeforeValidator(_by_position), _or_false("string", "integer")
+]
 IdType = Literal["auto", "integer", "text"]
 
 
-def _check_kind(name: str) -> str:
+def _kinds() -> Collection[str]:
     from twotower.data.features import KINDS  # pyarrow takes a moment to import
 
-    return KINDS.check(name)
+    return KINDS
+
+
+Kind = Annotated[str, AfterValidator(OneOf(_kinds))]
 
 
 class FeatureConfig(Section):
     """A declared side feature; `category: categorical` is short for `category: {kind: ...}`."""
 
-    kind: Annotated[str, AfterValidator(_check_kind)]
-    """A row of `KINDS` in twotower/data/features.py."""
+    kind: Kind
+    """What its values are, see docs/model.md."""
     separator: Text = "|"
     """Between the values of a cell, for kinds that are read from lists."""
     optional: bool = False
@@ -92,7 +110,10 @@ def _expand_feature(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-Features = dict[Text, Annotated[FeatureConfig, BeforeValidator(_expand_feature)]]
+Feature = Annotated[
+    FeatureConfig, BeforeValidator(_expand_feature, json_schema_input_type=Kind | FeatureConfig)
+]
+Features = dict[Text, Feature]
 
 
 class InteractionColumns(Section):
@@ -103,7 +124,9 @@ class InteractionColumns(Section):
     """
 
     user: Column | None = None
+    """Ids of users."""
     item: Column | None = None
+    """Ids of items."""
     timestamp: OptionalColumn = None
     """Times; without it, the order of the rows is time order. docs/data.md lists what is read."""
     event: OptionalColumn = None
@@ -127,6 +150,7 @@ class InteractionsConfig(Section):
     `data.separator`), without a header; a user may have no items.
     """
     columns: InteractionColumns = InteractionColumns()
+    """Names of its columns."""
     time_format: Annotated[Text, AfterValidator(_check_time_format)] | None = None
     """Of times that are text, as strptime has it (`%d/%m/%Y %H:%M`); null: recognised."""
     time_unit: Annotated[str, AfterValidator(TIME_UNITS.check)] | None = None
@@ -153,7 +177,7 @@ class TableConfig(Section):
 
     false: do not use a table, even if the folder has one.
     """
-    format: Annotated[str, AfterValidator(_check_table_format)] | None = None
+    format: Annotated[str, AfterValidator(OneOf(_table_formats))] | None = None
     """csv, tsv, parquet or jsonl; null: by extension."""
     id: Column | None = None
     """Column of the ids; null: recognised by its usual name."""
@@ -177,7 +201,7 @@ class ItemTableConfig(TableConfig):
 
 
 class DataConfig(Section):
-    """Section `data`."""
+    """Section `data`: the raw files, and how they are read."""
 
     root: Text = "data/sample"
     """Folder of the raw files, relative to the repository or absolute; without the outputs."""
@@ -222,8 +246,11 @@ class DataConfig(Section):
     Other spellings of the four default types, in five languages, are recognised: see docs/data.md.
     """
     interactions: InteractionsConfig = InteractionsConfig()
+    """The file of interactions."""
     users: TableConfig = TableConfig()
+    """The table of users, optional."""
     items: ItemTableConfig = ItemTableConfig()
+    """The table of items, optional."""
 
 
 class GuardConfig(Section):
@@ -250,18 +277,21 @@ class GuardConfig(Section):
 
 
 class GivenFiles(Section):
-    """Files of a given split, inside `data.root`."""
+    """Files of a given split, inside `data.root`, each as `data.interactions.file` has it."""
 
     train: Text | None = None
+    """Of the training rows."""
     validation: Text | None = None
+    """Of the validation rows."""
     test: Text | None = None
+    """Of the test rows."""
 
 
 class SplitConfig(Section):
     """Section `split`: the test split is held out first, then validation from what is left."""
 
     strategy: Annotated[str, AfterValidator(SPLIT_STRATEGIES.check)] = "temporal"
-    """Which events are held out, see twotower/data/splits.py.
+    """Which events are held out.
 
     temporal: each user's latest. cutoff: the latest of all users, from one moment on; users and
     items whose first event is later are cold. random: some of each user's.
@@ -274,7 +304,7 @@ class SplitConfig(Section):
     At least one event, of each user or of all; for `leave_last_out` any share is one event.
     """
     test: Fraction = 0.1
-    """Likewise; 0: no test split."""
+    """Share that is held out as test, likewise; 0: no test split."""
     ties: Literal["file_order", "together"] = "file_order"
     """Events of one user in one second, such as a basket whose times are dates.
 
@@ -284,6 +314,7 @@ class SplitConfig(Section):
     `cutoff` never parts them, and `given` stays as it is.
     """
     files: GivenFiles = GivenFiles()
-    """For `given`: one file per split ..."""
+    """For `given`: one file per split."""
     column: Text | None = None
-    """... or the column of the interactions file with the values train, validation and test."""
+    """For `given`, instead of `files`: the column of the interactions file whose values are train,
+    validation and test."""

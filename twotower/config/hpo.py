@@ -29,6 +29,7 @@ class TpeConfig(Section):
     """Tree-structured Parzen estimator: fast, and at home in every kind of space."""
 
     type: Literal["tpe"] = "tpe"
+    """Which one this is."""
     n_startup_trials: PositiveInt = 10
     """Finished trials before which it draws at random."""
 
@@ -37,12 +38,14 @@ class RandomConfig(Section):
     """Independent random draws."""
 
     type: Literal["random"] = "random"
+    """Which one this is."""
 
 
 class GpConfig(Section):
     """Gaussian process: strong on few trials; conditional parameters are drawn at random."""
 
     type: Literal["gp"] = "gp"
+    """Which one this is."""
     n_startup_trials: PositiveInt = 10
     """Complete trials before which it draws at random."""
 
@@ -51,18 +54,21 @@ class CmaEsConfig(Section):
     """CMA-ES, for numbers; categorical and conditional parameters are drawn at random."""
 
     type: Literal["cmaes"] = "cmaes"
+    """Which one this is."""
 
 
 class NoPrunerConfig(Section):
     """Every trial runs to its end."""
 
     type: Literal["none"] = "none"
+    """Which one this is."""
 
 
 class MedianConfig(Section):
     """Stops a trial whose best value is below the median of earlier ones at the same epoch."""
 
     type: Literal["median"] = "median"
+    """Which one this is."""
     n_startup_trials: NonNegativeInt = 5
     """Complete trials before which none is stopped."""
     n_warmup_steps: NonNegativeInt = 0
@@ -73,18 +79,22 @@ class HalvingConfig(Section):
     """At epochs min_resource · reduction_factor^i only the best 1 / reduction_factor go on."""
 
     type: Literal["successive_halving"] = "successive_halving"
+    """Which one this is."""
     min_resource: PositiveInt = 1
     """Epochs of the first rung."""
     reduction_factor: Annotated[int, Field(ge=2)] = 4
+    """Of how many trials one goes on, and by how many times as many epochs."""
 
 
 class HyperbandConfig(Section):
     """Successive halving with several first rungs, up to the most epochs of the space."""
 
     type: Literal["hyperband"] = "hyperband"
+    """Which one this is."""
     min_resource: PositiveInt = 1
     """Epochs of the lowest first rung."""
     reduction_factor: Annotated[int, Field(ge=2)] = 3
+    """Of how many trials one goes on, and by how many times as many epochs."""
 
 
 _ELSEWHERE = "keeps its place outside the trials, so a resumed or parallel search would differ"
@@ -186,7 +196,7 @@ def default_search_space() -> dict[str, ParameterSpace]:
 
 
 class HpoConfig(Section):
-    """Section `hpo`."""
+    """Section `hpo`: what is searched, and how."""
 
     n_trials: PositiveInt = 20
     """Total number of trials, those of earlier runs included."""
@@ -199,30 +209,33 @@ class HpoConfig(Section):
     executor: Literal["local", "dask"] = "local"
     """Who runs the trials: processes of this machine, or the workers of a dask scheduler."""
     dask: DaskConfig = DaskConfig()
+    """Of `executor: dask`."""
     tries: PositiveInt = 3
     """How often a trial is begun whose worker dies before it counts as failed."""
     objective: str = "recall_at_10"
-    """Validation metric to maximise: one of `twotower/evaluation/metrics.py`, e.g. ndcg_at_10."""
+    """Validation metric to maximise, e.g. ndcg_at_10: docs/metrics.md explains each."""
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )
     """Entries in Optuna's abbreviated form, with `only_if` and `sets`; an entry has the name of a
     hyperparameter of `model` or `train`, or sets one."""
     fixed: dict[str, FixedValue] = Field(default_factory=dict)
-    """Hyperparameters that every trial has; they come before the space and before `model`, …."""
+    """Hyperparameters that every trial has, whatever the space and `model` and `train` say."""
     include_defaults: bool = True
     """Whether trial 0 is the values of `model` and `train`, with `fixed` in their place."""
     sampler: SamplerConfig = TpeConfig()
     """A name, or {type: name, …} with what it can be told."""
     pruner: PrunerConfig = NoPrunerConfig()
-    """Likewise. It decides by the same earlier trials as the sampler."""
+    """A name, or {type: name, …}; it decides by the same earlier trials as the sampler."""
     confirm: ConfirmConfig | None = None
     """Trains the best few trials again, to choose without their luck; null: the best value wins."""
     lookahead: PositiveInt = 4
     """Trial n is proposed when trials 0..n-lookahead are finished; part of a study's identity."""
     on_drift: Literal["new", "resume", "error"] = "new"
-    """When stored trials were made by other code, libraries or CPU capability."""
+    """Where stored trials were made by other code, libraries or CPU capability: start a new study
+    and keep the old one, continue it and mark the results as mixed, or stop with an error."""
     study_name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "two-tower"
+    """Name of the study in the database, and so in optuna-dashboard."""
     storage: str | None = None
     """Database URL of the live study; null: SQLite below .hpo/ in the repository."""
 

@@ -86,6 +86,7 @@ RULES: dict[str, str | Rule] = {
     **dict.fromkeys(
         ("int_type", "int_parsing", "int_from_float"), "must be a whole number, such as 10"
     ),
+    "int_parsing_size": "must be a smaller number",
     **dict.fromkeys(("float_type", "float_parsing"), _number),
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("tuple_type", "list_type"), _list),

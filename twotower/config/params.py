@@ -36,9 +36,14 @@ def _check_version(version: int) -> int:
 class Config(Section):
     """All of params.yaml."""
 
-    format_version: Annotated[int, AfterValidator(_check_version)] = FORMAT_VERSION
+    format_version: Annotated[
+        int,
+        AfterValidator(_check_version),
+        Field(json_schema_extra={"minimum": FORMAT_VERSION, "maximum": FORMAT_VERSION}),
+    ] = FORMAT_VERSION
     """Of this file; a file without it is of version 1."""
     seed: int = Field(default=42, ge=0)
+    """Of everything random: sampling of users, random splits, proposals, trainings, resamples."""
     data: DataConfig = DataConfig()
     guard: GuardConfig = GuardConfig()
     split: SplitConfig = SplitConfig()

@@ -11,6 +11,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
@@ -61,9 +62,15 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Choice = Annotated[bool | int | Number | str, BeforeValidator(plain)]
-Choices = Annotated[tuple[Choice, ...], AfterValidator(_not_empty)]
-Condition = Annotated[Choices, BeforeValidator(_as_list)]
+Choice = Annotated[
+    bool | int | Number | str,
+    BeforeValidator(plain),
+    WithJsonSchema({"type": ["boolean", "number", "string"]}),
+]
+Choices = Annotated[
+    tuple[Choice, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})
+]
+Condition = Annotated[Choices, BeforeValidator(_as_list, json_schema_input_type=Choices | Choice)]
 
 
 class _Space(Section):
@@ -86,10 +93,15 @@ class IntSpace(_Space):
     """Integers low, low + step, …, high."""
 
     type: Literal["int"]
+    """Whole numbers."""
     low: Annotated[int, OnlyNumber]
+    """The smallest."""
     high: Annotated[int, OnlyNumber]
+    """The largest."""
     step: Annotated[PositiveInt, OnlyNumber] = 1
+    """From one to the next; it divides the range, and is 1 on a log scale."""
     log: bool = False
+    """true: every order of magnitude is as likely; `low` is then above 0."""
 
     @model_validator(mode="after")
     def _check(self) -> "IntSpace":
@@ -107,10 +119,15 @@ class FloatSpace(_Space):
     """Real numbers from low to high, both included."""
 
     type: Literal["float"]
+    """Real numbers."""
     low: Annotated[Number, OnlyNumber]
+    """The smallest."""
     high: Annotated[Number, OnlyNumber]
+    """The largest."""
     step: Annotated[PositiveFloat | None, OnlyNumber] = None
+    """From one to the next; it divides the range. null: any number; always so on a log scale."""
     log: bool = False
+    """true: every order of magnitude is as likely; `low` is then above 0."""
 
     @model_validator(mode="after")
     def _check(self) -> "FloatSpace":
@@ -143,7 +160,9 @@ class CategoricalSpace(_Space):
     """A list of distinct choices."""
 
     type: Literal["categorical"]
+    """A list of values."""
     choices: Choices
+    """Distinct values; a single one is a value that a trial has where the condition holds."""
 
     @model_validator(mode="after")
     def _check(self) -> "CategoricalSpace":

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
 
-from twotower.common.choices import check_choice
+from twotower.common.choices import OneOf
 from twotower.config.section import Section
 
 EXTRA_BASELINES = ("ials",)
@@ -18,9 +18,9 @@ class BaselineBudget(Section):
     """
 
     gigabytes: PositiveFloat = 8.0
-    """Memory beside that of the process."""
+    """Memory that a baseline may take, beside that of the process."""
     minutes: PositiveFloat = 5.0
-    """To choose its setting and fit it."""
+    """Time that a baseline may take, to choose its setting and to be fitted."""
 
 
 class RefitConfig(Section):
@@ -35,8 +35,7 @@ class RefitConfig(Section):
     """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
     seeds: PositiveInt = 3
     """Training runs with different seeds whose test scores are compared; the first is shipped."""
-    extra_baselines: tuple[
-        Annotated[str, AfterValidator(lambda name: check_choice(name, EXTRA_BASELINES))], ...
-    ] = ()
+    extra_baselines: tuple[Annotated[str, AfterValidator(OneOf(lambda: EXTRA_BASELINES))], ...] = ()
     """Baselines to compare with besides those of every run."""
     baseline_budget: BaselineBudget = BaselineBudget()
+    """What a baseline may take."""

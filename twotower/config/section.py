@@ -19,6 +19,9 @@ from twotower.config.numbers import read_number
 class Section(BaseModel):
     """Unknown keys are errors, values never change, numbers are finite.
 
+    The docstrings of the fields are what docs/parameters.md and editors say of the keys. That of a
+    key which is added after version 0.1.0 ends with the version, such as "Since 0.2.0.".
+
     A number may be written in any spelling, as text too: 5, 5.0 and "5e0" are the same study. True
     and false are not numbers.
     """

@@ -30,6 +30,7 @@ class ModelConfig(Section):
     """Dropout rate of the summed embeddings; with `user_tower: sequence`, of the layers of the
     sequence tower and of its input, while the vectors of candidates are whole."""
     similarity: Literal["cosine", "dot"] = "cosine"
+    """Score of an item for a user: the cosine of their vectors, or their inner product."""
     temperature: PositiveFloat = 0.1
     """Divides the cosine in the loss, except in `mse`; ignored with `dot`, which learns its own
     scale."""
@@ -57,12 +58,12 @@ class ModelConfig(Section):
     """Power of the total event weight of a (user, item) pair at which it counts in histories and in
     what is decomposed; 0: every pair counts once. The rows of training keep their weights."""
     init: Annotated[str, AfterValidator(STARTS.check)] = "random"
-    """Where training starts; see `STARTS`."""
+    """Where training starts; docs/model.md explains each."""
     user_exponent: Exponent = 0.5
     """Interactions are divided by the user's total weight raised to this power before they are
     decomposed and pooled."""
     item_exponent: Exponent = 0.5
-    """Likewise for the item's total weight."""
+    """They are also divided by the item's total weight raised to this power."""
     singular_exponent: Exponent = 0.5
     """Exponent of the singular values in the inner product of a user's and an item's vector."""
     popularity_exponent: Exponent = 0.5
@@ -126,8 +127,9 @@ class TrainConfig(Section):
     """Section `train`: how the towers are fitted."""
 
     loss: Annotated[str, AfterValidator(LOSSES.check)] = "softmax"
-    """Objective of training, see `LOSSES`."""
+    """What training minimises; docs/model.md explains each."""
     lr: PositiveFloat = 0.003
+    """Learning rate, at the beginning of `schedule`."""
     epochs: NonNegativeInt = 5
     """Passes over the training rows; 0: the model stays as `model.init` sets it."""
     last_epoch: PositiveInt | None = None
@@ -140,9 +142,9 @@ class TrainConfig(Section):
     uniform_negatives: NonNegativeInt = 0
     """Items drawn uniformly from the catalogue and added to each batch's negatives."""
     frequency_negatives: NonNegativeInt = 0
-    """Likewise, drawn as often as they occur in the training rows."""
+    """Items drawn as often as they occur in the training rows, and added in the same way."""
     schedule: Annotated[str, AfterValidator(SCHEDULES.check)] = "constant"
-    """How the learning rate changes over the epochs, see `SCHEDULES`."""
+    """How the learning rate changes over the epochs; linear and cosine end at 0."""
     weight_decay: NonNegativeFloat = 0.0
     """Adds this factor times half the mean squared length of the batch's vectors to the loss."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -155,6 +157,7 @@ class TrainConfig(Section):
     threads: PositiveInt = 1
     """CPU threads of one training run; another number gives slightly different results."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the towers are trained; auto: on a CUDA device if there is one."""
 
     @model_validator(mode="after")
     def _check(self) -> "TrainConfig":
@@ -180,7 +183,10 @@ def check_start(model: ModelConfig, train: TrainConfig) -> None:
 class EvaluateConfig(Section):
     """Section `evaluate`: how a ranking is scored."""
 
-    ks: tuple[PositiveInt, ...] = (5, 10, 20)
+    ks: Annotated[
+        tuple[PositiveInt, ...], Field(json_schema_extra={"minItems": 1, "uniqueItems": True})
+    ] = (5, 10, 20)
+    """Cut-offs of the metrics, in ascending order: recall_at_10 looks at the first ten items."""
     exclude_seen: bool = True
     """Whether items of a user's training history are excluded from the ranking."""
 
