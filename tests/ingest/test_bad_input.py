@@ -420,6 +420,8 @@ BAD: dict[str, tuple[Callable[[Any], None], list[str]]] = {
         ["the training split has no valid rows"],
     ),
 }
+SEVERAL = {"encoding not for files": 3, "wrong separator": 4, "duplicate id": 2, "blank id": 2}
+"""Problems of the cases that have more than one."""
 WEIGHT = {
     "negative weight": "-1",
     "nan weight": "nan",
@@ -440,7 +442,8 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(shop, case):
         shop.run()
     message = str(caught.value)
     assert [word for word in words if word not in message] == [], message
-    assert "\n" not in message
+    assert message.count("\n- ") == SEVERAL.get(case, 0)
+    assert ("\n" in message) == (case in SEVERAL)
     assert shop.files() == before
 
 

@@ -1,5 +1,6 @@
 """A fuzz of odd exports: read right, or refused with file, line, rule and the key to set."""
 
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -87,7 +88,15 @@ def check_refusal(message: str, export: Export, dropped: list[str]) -> None:
     assert any(name in message for name in names), message
     named = [key for key in dropped if f"data.{key}" in message or f" and {key[13:]} (" in message]
     assert named, (message, dropped)
-    assert "\n" not in message
+    check_lines(message)
+
+
+def check_lines(message: str) -> None:
+    """One problem in one line, or a line for each of several."""
+    first, *others = message.split("\n")
+    assert len(others) != 1
+    assert not others or re.fullmatch(r"\d+ problems with the raw files:", first), message
+    assert all(re.match("- .|for invalid rows, ", line) for line in others), message
 
 
 def check_damaged(folder: Folder) -> None:

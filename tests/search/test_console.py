@@ -93,10 +93,10 @@ def test_no_more_time_is_left_than_the_budget(seen: Display) -> None:
     assert line(seen) == "trials 3/1,000, best 0.241, about 25 s left, 0 running"
 
 
-def test_the_epoch_of_the_only_trial_is_shown(seen: Display) -> None:
+def test_the_epoch_of_a_trial_is_shown(seen: Display) -> None:
     console = begun(done=1, total=2)
     console.running([trial(1)])
-    with watched(console.epochs):
+    with watched(console.epochs.add_worker()):
         for _ in track(range(9), "epoch"):
             with watched(seen):
                 assert line(seen) == "trials 1/2, best 0.241, 1 running, epoch 0/9"

@@ -4,6 +4,7 @@ Modules of commands import what they run only inside the command: torch, mlflow 
 seconds, and `twotower --help` should not.
 """
 
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
+from twotower.common.progress import step
 
 
 class Commands(TyperGroup):
@@ -30,6 +32,11 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text: errors stay on one line, in logs too
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def loading() -> AbstractContextManager[object]:
+    """Shows that what a command runs is imported."""
+    return step("loading libraries")
 
 
 def examples(*lines: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.common.paths import PARAMS, repository_root
 from twotower.common.progress import step
 
@@ -22,13 +22,14 @@ def check(
     Reads and splits the raw files as the prepare stage would, guard rails included, with the same
     messages and the same summary.
     """
-    from twotower.config import load_config
-    from twotower.data.prepared import PREPARED
-    from twotower.ingest.guard import LAST_RUN
-    from twotower.ingest.prepare import examine
-    from twotower.ingest.summary import summary
-    from twotower.ingest.untracked import untracked_note
-    from twotower.project.record import say_version
+    with loading():
+        from twotower.config import load_config
+        from twotower.data.prepared import PREPARED
+        from twotower.ingest.guard import LAST_RUN
+        from twotower.ingest.prepare import examine
+        from twotower.ingest.summary import summary
+        from twotower.ingest.untracked import untracked_note
+        from twotower.project.record import say_version
 
     say_version()
     config = load_config(params, {} if data_root is None else {"data.root": data_root})

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
+from twotower.common.progress import step, track
 from twotower.common.scorers import MODEL
 
 
@@ -36,10 +37,13 @@ def compare(
     For each metric: both means, their difference with a 95 % interval, and p-values. Differences
     are B - A: above 0, the second revision is better. Nothing is checked out.
     """
-    from twotower import revisions
+    with loading():
+        from twotower import revisions
 
-    a, b = (revisions.read_user_metrics(name, scorer=scorer) for name in (rev_a, rev_b))
-    comparisons = revisions.compare(a, b, seed=seed)
+    names = track((rev_a, rev_b), "revisions read")
+    a, b = (revisions.read_user_metrics(name, scorer=scorer) for name in names)
+    with step("tests and intervals"):
+        comparisons = revisions.compare(a, b, seed=seed)
     if not as_json:
         typer.echo(revisions.table_text(a, b, comparisons))
         return

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.cli.params_file import read_commented, section_text, write_sections
 from twotower.common.paths import PARAMS
+from twotower.common.progress import step
 
 
 @app.command(
@@ -26,14 +27,16 @@ def inspect(
     side features, and what is not sure. All keys of `data` that concern files are replaced;
     comments and all other keys stay. Only the beginning of large files is read.
     """
-    from twotower.config import load_config
-    from twotower.data.splits import SPLIT_STRATEGIES
-    from twotower.inspection.commented_yaml import apply_settings
-    from twotower.inspection.proposal import propose
-    from twotower.inspection.report import report
+    with loading():
+        from twotower.config import load_config
+        from twotower.data.splits import SPLIT_STRATEGIES
+        from twotower.inspection.commented_yaml import apply_settings
+        from twotower.inspection.proposal import propose
+        from twotower.inspection.report import report
 
     config = load_config(params)
-    proposal = propose(folder.expanduser(), config.data)
+    with step("inspect"):
+        proposal = propose(folder.expanduser(), config.data)
     content = read_commented(params)
     apply_settings(content, "data", proposal.settings)
     if show:

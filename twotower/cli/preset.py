@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
@@ -71,7 +71,8 @@ def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:
     Raises:
         ConfigError: if a file cannot be read, or the result is not valid.
     """
-    from twotower.config import load_config
+    with loading():
+        from twotower.config import load_config
 
     load_config(params)
     written, wanted = read_commented(params), read_commented(preset)

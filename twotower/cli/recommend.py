@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.common.paths import ARTIFACTS
+from twotower.common.progress import step
 
 if TYPE_CHECKING:
     from twotower.serving import Recommender
@@ -58,10 +59,12 @@ def recommend(
     if (users is None) == (history is None):
         msg = "give exactly one of them"
         raise typer.BadParameter(msg, param_hint="--users / --history")
-    from twotower.serving import Recommender
-    from twotower.serving.batch import write_batch
+    with loading():
+        from twotower.serving import Recommender
+        from twotower.serving.batch import write_batch
 
-    model = Recommender.load(artifacts, approximate=approximate)
+    with step("reading the model"):
+        model = Recommender.load(artifacts, approximate=approximate)
     batch = _batch(model, users, history, k, exclude_seen=not include_seen)
     sources = write_batch(model, batch, out)
     counts = ", ".join(f"{count} by {source}" for source, count in sources.items()) or "none"
@@ -78,10 +81,13 @@ def _batch(
 
     artifacts = model.artifacts
     if history is not None:
-        path, read = history, read_histories(history, artifacts.item_ids, data_section())
+        path = history
+        with step(f"reading {path}"):
+            read = read_histories(path, artifacts.item_ids, data_section())
     elif users is not None and users != "all":
         path = Path(users)
-        read = read_ids(path, artifacts.user_ids, data_section())
+        with step(f"reading {path}"):
+            read = read_ids(path, artifacts.user_ids, data_section())
     else:
         return BatchJob(artifacts.user_ids, None, k, exclude_seen)
     if any(read.dropped.values()):

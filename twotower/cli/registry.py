@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
+from twotower.common.progress import step
 
 if TYPE_CHECKING:
     from twotower.registry.versions import Registry
@@ -22,11 +23,13 @@ app.add_typer(registry, name="registry")
 
 
 def _open() -> "Registry":
-    from twotower.common.paths import repository_root
-    from twotower.config import load_config
-    from twotower.registry.versions import Registry
+    with loading():
+        from twotower.common.paths import repository_root
+        from twotower.config import load_config
+        from twotower.registry.versions import Registry
 
-    return Registry(load_config().mlflow, repository_root())
+    with step("connecting to MLflow"):
+        return Registry(load_config().mlflow, repository_root())
 
 
 @registry.command()
@@ -35,12 +38,14 @@ def register() -> None:
 
     A model that is registered already keeps its version.
     """
-    from twotower.artifacts import ARTIFACTS
-    from twotower.data.prepared import PREPARED
-    from twotower.registry.register import register as register_model
+    with loading():
+        from twotower.artifacts import ARTIFACTS
+        from twotower.data.prepared import PREPARED
+        from twotower.registry.register import register as register_model
 
     store = _open()
-    version, is_new = register_model(store, ARTIFACTS, PREPARED, METRICS)
+    with step("register"):
+        version, is_new = register_model(store, ARTIFACTS, PREPARED, METRICS)
     named = f"version {version} of {store.name}"
     if is_new:
         typer.echo(f"registered {ARTIFACTS} as {named}: candidate")
@@ -70,12 +75,15 @@ def promote(
     be compared (one was trained on test rows, say); 1 for other errors.
     """
     from twotower.common.errors import ComparisonError
-    from twotower.config import load_config
-    from twotower.registry.promote import promote as promote_version
+
+    with loading():
+        from twotower.config import load_config
+        from twotower.registry.promote import promote as promote_version
 
     store = _open()
     try:
-        decision = promote_version(load_config(), store, version, force=force)
+        with step("promote"):
+            decision = promote_version(load_config(), store, version, force=force)
     except ComparisonError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(INCOMPARABLE) from None
@@ -95,10 +103,12 @@ def fetch(
 
     The folder is replaced only if another version has become the champion.
     """
-    from twotower.registry.fetch import fetch as fetch_model
+    with loading():
+        from twotower.registry.fetch import fetch as fetch_model
 
     store = _open()
-    version, is_new = fetch_model(store, out)
+    with step("fetch"):
+        version, is_new = fetch_model(store, out)
     typer.echo(f"{out} holds version {version} of {store.name} {'now' if is_new else 'already'}")
 
 
@@ -108,7 +118,10 @@ def list_versions() -> None:
 
     Each with its aliases, and with what its promotion was decided by.
     """
-    for version in _open().versions():
+    store = _open()
+    with step("list"):
+        versions = store.versions()
+    for version in versions:
         aliases = ", ".join(sorted(version.aliases)) or "-"
         promotion = version.tags.get("twotower.promotion", "")
         typer.echo(f"{version.version:>4}  {aliases:<20}  {promotion}")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
+from twotower.common.progress import step
 
 
 @app.command(epilog=examples("twotower report", "twotower report --out shop.html --anonymous"))
@@ -22,7 +23,9 @@ def report(
     items, and ten users with their histories and recommendations. Run it after dvc repro or
     dvc pull.
     """
-    from twotower.report import write_report
+    with loading():
+        from twotower.report import write_report
 
-    write_report(out, anonymous=anonymous)
+    with step("report"):
+        write_report(out, anonymous=anonymous)
     typer.echo(f"report: {out.absolute()}")

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
+from twotower.common.progress import step
 
 SNAPSHOT = Path("hpo_study.db")
 TOP = 5
@@ -33,12 +34,14 @@ def start(
     and data/last_run.json (a profile of data/prepared/, with which the guard rails compare the
     next data). Commit both to Git.
     """
-    from twotower.data.prepared import PREPARED, SPLITS, read_split
-    from twotower.ingest.guard import LAST_RUN, profile, write_last_run
-    from twotower.search.warm_start import WARM_START, write_warm_start
+    with loading():
+        from twotower.data.prepared import PREPARED, SPLITS, read_split
+        from twotower.ingest.guard import LAST_RUN, profile, write_last_run
+        from twotower.search.warm_start import WARM_START, write_warm_start
 
-    data = profile({name: read_split(PREPARED / f"{name}.parquet") for name in SPLITS})
-    trials = write_warm_start(WARM_START, SNAPSHOT, top)
+    with step("reading the last run"):
+        data = profile({name: read_split(PREPARED / f"{name}.parquet") for name in SPLITS})
+        trials = write_warm_start(WARM_START, SNAPSHOT, top)
     write_last_run(LAST_RUN, data)
     typer.echo(f"{WARM_START}: the {trials} best trials of {SNAPSHOT}")
     typer.echo(f"{LAST_RUN}: {data.rows:,} rows, {data.users:,} users, {data.items:,} items")
@@ -47,9 +50,10 @@ def start(
 @retrain.command()
 def reset() -> None:
     """Carry over nothing: empty both files, so no warm start and no guard rails."""
-    from twotower.common.files import write_json
-    from twotower.ingest.guard import LAST_RUN, write_last_run
-    from twotower.search.warm_start import EMPTY, WARM_START
+    with loading():
+        from twotower.common.files import write_json
+        from twotower.ingest.guard import LAST_RUN, write_last_run
+        from twotower.search.warm_start import EMPTY, WARM_START
 
     write_json(WARM_START, EMPTY)
     write_last_run(LAST_RUN, None)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.common.errors import ConfigError
 from twotower.common.paths import ARTIFACTS
+from twotower.common.progress import step
 
 
 @app.command(
@@ -60,13 +61,15 @@ def serve(
     /docs describes the requests. There is no TLS and no authentication: put a proxy in front.
     """
     try:
-        import uvicorn
+        with loading():
+            import uvicorn
 
-        from twotower.serving.http_app import OPTIONS, ServeOptions
+            from twotower.serving.http_app import OPTIONS, ServeOptions
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
         raise ConfigError(msg) from None
-    _check_model(artifacts, approximate=approximate)
+    with step("reading the model"):
+        _check_model(artifacts, approximate=approximate)
     options = ServeOptions(
         artifacts=artifacts.absolute(),
         approximate=approximate,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
+from twotower.common.progress import say, step
 
 tracking = typer.Typer(no_args_is_help=True, help="Trials in MLflow.")
 app.add_typer(tracking, name="tracking")
@@ -31,19 +32,20 @@ def sync(
     Goes through every tracked study in .hpo/, and hpo_study.db. Nothing is logged twice, so it can
     run at any time, also while a search is running.
     """
-    from twotower.common.paths import repository_root
-    from twotower.config import load_config
-    from twotower.tracking.mlflow_store import COMMAND_PATIENCE, configure_environment
+    with loading():
+        from twotower.common.paths import repository_root
+        from twotower.config import load_config
+        from twotower.tracking.mlflow_store import COMMAND_PATIENCE, configure_environment
 
     options = {"mlflow.tracking_uri": tracking_uri, "mlflow.experiment": experiment_name}
     overrides = {key: value for key, value in options.items() if value is not None}
     config = load_config(overrides=overrides)
     configure_environment(COMMAND_PATIENCE)
-    from twotower.tracking.sync import sync as sync_studies
+    with loading():
+        from twotower.tracking.sync import sync as sync_studies
 
-    logged = sync_studies(
-        config, repository_root(), typer.echo, config.mlflow if overrides else None
-    )
+    with step("sync"):
+        logged = sync_studies(config, repository_root(), say, config.mlflow if overrides else None)
     typer.echo(f"{logged} trial{'' if logged == 1 else 's'} logged")
 
 
@@ -54,14 +56,16 @@ def relocate() -> None:
     MLflow keeps absolute paths. Only those below the mlruns/ of the earlier place change, all in
     one transaction; what was logged there since a copy was made is copied to this one's mlruns/.
     """
-    from twotower.common.paths import repository_root
-    from twotower.config import load_config
-    from twotower.tracking.mlflow_store import configure_environment, store_uri
-    from twotower.tracking.relocate import relocate as relocate_store
+    with loading():
+        from twotower.common.paths import repository_root
+        from twotower.config import load_config
+        from twotower.tracking.mlflow_store import configure_environment, store_uri
+        from twotower.tracking.relocate import relocate as relocate_store
 
     root = repository_root()
     configure_environment()
-    done = relocate_store(store_uri(load_config().mlflow.tracking_uri, root), root)
+    with step("relocate"):
+        done = relocate_store(store_uri(load_config().mlflow.tracking_uri, root), root)
     if not done.places:
         typer.echo("nothing to relocate: the store names no earlier place of this checkout")
         return

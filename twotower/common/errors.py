@@ -64,7 +64,9 @@ class RequestError(TwoTowerError):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a user's mistake or a full disk into one line and status 1, Ctrl-C into one and 130.
+    """Turn a user's mistake or a full disk into a message and status 1, Ctrl-C into one and 130.
+
+    It is one line, but for several problems of raw files, which have a line each.
 
     Letters that the output's encoding lacks (a pipe on Windows has few) are escaped, as on stderr.
     """

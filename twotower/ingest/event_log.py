@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from twotower.ingest.guard import id_kind
 from twotower.ingest.ids import Oddities, oddities
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
+from twotower.ingest.problems import Problems
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class EventLog:
 
 
 def load_interactions(
-    root: Path, data: DataConfig, split: SplitConfig, tables: Tables
+    root: Path, data: DataConfig, split: SplitConfig, tables: Tables, problems: Problems
 ) -> tuple[pd.DataFrame, EventLog]:
     """Read and check the interactions file, or the files of a given split.
 
@@ -62,6 +63,7 @@ def load_interactions(
         data: section `data`.
         split: section `split`.
         tables: an interaction with an id that a table lacks is invalid.
+        problems: of the tables.
 
     Returns:
         All valid rows in file order: user_id, item_id (int64 or string), timestamp (float64 seconds
@@ -69,18 +71,16 @@ def load_interactions(
         how they were read.
 
     Raises:
-        DataError: if a file is missing or breaks a rule.
-        ConfigError: if the strategy is `given` and the split is not, or twice.
+        DataError: of all problems: those so far, files that are missing and rules that they break.
+        ConfigError: if all is well, but the strategy is `given` and the split is not, or twice.
     """
-    inputs = []
-    for label, path in interaction_files(root, data, split):
-        source = open_source(path, data, data.interactions.format)
-        roles = interaction_roles(source, data, split)
-        inputs.append(Input(source, path.relative_to(root).as_posix(), roles, label))
-    _check_same_roles(inputs)
-    rows = read_rows(inputs, data, tables)
+    inputs = _open_inputs(root, data, split, problems)
+    if not inputs:
+        problems.raise_any()
+    rows = read_rows(inputs, data, tables, problems)
     columns, rules = convert(rows, data, tables)
-    checks = check_rows(rows, rules, data)
+    checks = check_rows(rows, rules, data, problems)
+    problems.raise_any()
     valid = np.concatenate([check.valid for check in checks])
     mask = pa.array(valid)
     frame = pd.DataFrame(
@@ -106,6 +106,33 @@ def load_interactions(
         oddities={side: oddities(frame[f"{side}_id"]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
+
+
+def _open_inputs(
+    root: Path, data: DataConfig, split: SplitConfig, problems: Problems
+) -> list[Input]:
+    """The files that have users and items, with the roles that all of them have."""
+    before = len(problems)
+    files: list[tuple[int, Path]] = []
+    with problems.collected():
+        files = interaction_files(root, data, split, problems)
+    inputs = []
+    for label, path in files:
+        with problems.collected():
+            source = open_source(path, data, data.interactions.format)
+            roles = interaction_roles(source, data, split, problems)
+            if roles is not None:
+                inputs.append(Input(source, path.relative_to(root).as_posix(), roles, label))
+    if len(problems) == before:  # else a role may be lacking for a reason that is known
+        with problems.collected():
+            _check_same_roles(inputs)
+    if len(problems) == before:
+        return inputs
+    shared = set[str].intersection(*(set(part.roles) for part in inputs)) if inputs else set()
+    return [
+        replace(part, roles={role: part.roles[role] for role in part.roles if role in shared})
+        for part in inputs
+    ]
 
 
 def _unused(inputs: Sequence[Input]) -> Sequence[str]:

@@ -23,6 +23,7 @@ from twotower.ingest.convert import (
     meanings_of_points,
 )
 from twotower.ingest.ids import Ids, RawIds, choose_integers
+from twotower.ingest.problems import Problems
 from twotower.ingest.side_tables import SideTable
 from twotower.ingest.sources.source import Source
 from twotower.ingest.times import EventTimes, Times
@@ -67,6 +68,7 @@ class EventRows:
         grouped: whether points in weights may be between thousands.
         texts: (distinct texts, [num_rows] position of each row's) of "event" and "split", where
             there is such a column.
+        damaged: inputs of which only the first rows could be read.
     """
 
     inputs: Sequence[Input]
@@ -77,56 +79,92 @@ class EventRows:
     blank_weight: BoolArray
     grouped: bool
     texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
+    damaged: Sequence[Input] = ()
 
 
-def read_rows(inputs: Sequence[Input], data: DataConfig, tables: Tables) -> EventRows:
+def read_rows(
+    inputs: Sequence[Input], data: DataConfig, tables: Tables, problems: Problems
+) -> EventRows:
     """Read all sources; what ids and times are is decided over all of them.
 
     Args:
         inputs: with the same roles.
         data: section `data`.
         tables: ids have the types of the tables'.
+        problems: collects sources that are damaged, and columns of a type that does not fit; but
+            for those of ids, they are as if they were not there.
 
     Raises:
-        DataError: if a source is damaged, or a column has a type that does not fit.
+        DataError: all problems so far, if there are no ids.
     """
-    columns = _Columns(data)
-    num_rows = [columns.read(source) for source in inputs]
+    columns = _Columns(data, problems)
+    num_rows = [columns.read(part) for part in inputs]
     first = inputs[0]
-    ids = {side: _settle(columns.codes[side], inputs, side, data, tables) for side in SIDES}
-    has = first.roles.keys()
+    has = first.roles.keys() - columns.unfit
+    times = None
+    if "timestamp" in has:
+        with problems.collected():
+            times = columns.times.finish(first.where("timestamp"))
+    ids = {}
+    for side in SIDES:
+        with problems.collected():
+            if side in has:
+                ids[side] = _settle(columns.codes[side], inputs, side, data, tables)
+    if ids.keys() != set(SIDES):
+        problems.raise_any()
     return EventRows(
         inputs,
         num_rows,
         ids,
-        times=columns.times.finish(first.where("timestamp")) if "timestamp" in has else None,
+        times=times,
         weight=np.concatenate(columns.weights) if "weight" in has else None,
         blank_weight=np.concatenate(columns.blank_weights),
         grouped=columns.points == {GROUPED},
         texts={role: columns.codes[role].finish() for role in ("event", "split") if role in has},
+        damaged=columns.damaged,
     )
 
 
 class _Columns:
-    """What is kept of each column, some rows at a time."""
+    """What is kept of each column, some rows at a time.
 
-    def __init__(self, data: DataConfig) -> None:
+    Attributes:
+        unfit: roles of which a column has a type that does not fit.
+        damaged: inputs that could not be read to their end.
+    """
+
+    def __init__(self, data: DataConfig, problems: Problems) -> None:
         self.codes = {role: Codes() for role in (*SIDES, "event", "split")}
         self.times = Times(data.interactions, data.decimal)
         self.weights: list[Float64Array] = [np.empty(0)]
         self.blank_weights: list[BoolArray] = [np.empty(0, dtype=bool)]
         self.points: set[str] = set()
+        self.unfit: set[str] = set()
+        self.damaged: list[Input] = []
         self._decimal = data.decimal
+        self._problems = problems
 
     def read(self, part: Input) -> int:
         """Read a whole source; the number of its rows."""
         num_rows = 0
         batches = part.source.batches(list(dict.fromkeys(part.roles.values())))
-        for batch in track(batches, f"{part.file}: rows read", size=len):
-            num_rows += len(batch)
-            for role, name in part.roles.items():
-                self._add(role, batch[name], part.where(role))
+        try:
+            for batch in track(batches, f"{part.file}: rows read", size=len):
+                num_rows += len(batch)
+                self._add_batch(batch, part)
+        except DataError as error:
+            self._problems.add(error)
+            self.damaged.append(part)
         return num_rows
+
+    def _add_batch(self, batch: pa.RecordBatch, part: Input) -> None:
+        for role, name in part.roles.items():
+            try:
+                if role not in self.unfit:
+                    self._add(role, batch[name], part.where(role))
+            except DataError as error:
+                self._problems.add(error)
+                self.unfit.add(role)
 
     def _add(self, role: str, column: pa.Array, where: str) -> None:
         match role:

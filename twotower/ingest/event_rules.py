@@ -15,6 +15,7 @@ from twotower.data.splits import GIVEN_NAMES, UNSPLIT
 from twotower.ingest.convert import number_rule
 from twotower.ingest.event_rows import SIDES, EventRows, Tables
 from twotower.ingest.ids import Ids, describe_ids, is_header
+from twotower.ingest.problems import Problems
 from twotower.ingest.recognised_names import event_weights
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.side_tables import SideTable
@@ -31,30 +32,41 @@ class Rule:
         role: of the column.
         expected: the rule as a phrase that continues "column x": "must not be blank".
         ok: [num_rows] whether a row follows it.
+        finds_header: whether a row that does not is no row at all.
     """
 
     name: str
     role: str
     expected: str
     ok: BoolArray
+    finds_header: bool = False
 
 
-def check_rows(rows: EventRows, rules: Sequence[Rule], data: DataConfig) -> list[RowCheck]:
-    """Apply the rules to each source, in their order.
+def check_rows(
+    rows: EventRows, rules: Sequence[Rule], data: DataConfig, problems: Problems
+) -> list[RowCheck]:
+    """Apply the rules to each source that could be read to its end, in their order.
 
-    Raises:
-        DataError: if a source is empty, or a row breaks a rule and the policy is "error".
+    Args:
+        rows: as read.
+        rules: which they must follow.
+        data: gives the policy.
+        problems: collects sources that are empty, and rules that are broken.
     """
     checks = []
     stop = 0
     for part, length in zip(rows.inputs, rows.num_rows, strict=True):
         start, stop = stop, stop + length
-        check = RowCheck(part.source, length, data)
-        for rule in rules:
-            column = part.roles[rule.role]
-            ok = rule.ok[start:stop]
-            check.require(ok, rule=rule.name, column=column, expected=rule.expected)
-        checks.append(check)
+        if part in rows.damaged:
+            continue
+        with problems.collected():
+            check = RowCheck(part.source, length, data, problems)
+            for rule in rules:
+                apply = check.require_no_header if rule.finds_header else check.require
+                column = part.roles[rule.role]
+                ok = rule.ok[start:stop]
+                apply(ok, rule=rule.name, column=column, expected=rule.expected)
+            checks.append(check)
     return checks
 
 
@@ -96,11 +108,12 @@ def _no_header(rows: EventRows) -> Rule:
     user, item = (_names(rows, side) for side in SIDES)
     repeated = user & item
     if not rows.inputs[0].source.has_header:
-        return Rule("header", "user", "must not be a header (data.header)", ~repeated)
+        expected = "must not be a header (data.header)"
+        return Rule("header", "user", expected, ~repeated, finds_header=True)
     if user.any() and item.any() and not repeated.any():
         repeated = user | item
     expected = "must not be the header again (if the first row is data, set data.header: false)"
-    return Rule("repeated_header", "user", expected, ~repeated)
+    return Rule("repeated_header", "user", expected, ~repeated, finds_header=True)
 
 
 def _names(rows: EventRows, side: str) -> BoolArray:
@@ -117,9 +130,10 @@ def _id_rules(ids: Ids, side: str, id_type: str, table: SideTable | None) -> lis
         expected = f"must be an integer (data.{side}s.id_type: {id_type})"
         rules.append(Rule(f"bad_{side}", side, expected, ids.present | ids.blank))
     if table is not None:
-        known = pc.is_in(ids.values, value_set=table.column.drop_null())
+        column = table.column.drop_null()
+        known = pc.is_in(ids.values, value_set=column)
         known = np.asarray(known.to_numpy(zero_copy_only=False), dtype=bool)
-        expected = f"must be an id in {table.file} ({describe_ids(table.column)})"
+        expected = f"must be an id in {table.file} ({describe_ids(column)})"
         if pa.types.is_string(ids.values.type):
             unknown = ids.values.filter(pa.array(~known)).drop_null()
             if not pc.all(pc.string_is_ascii(unknown)).as_py():

@@ -21,6 +21,7 @@ from twotower.data.splits import SPLIT_STRATEGIES, SplitInput
 from twotower.data.time_order import time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
+from twotower.ingest.problems import Problems
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
 from twotower.ingest.side_tables import SideTable, build_entities, load_table
@@ -80,18 +81,21 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
         last_run: see `prepare`.
 
     Raises:
-        DataError: naming file, row, column, rule and the first invalid rows; or the guard rails
-            that the data breaks.
+        DataError: of all that is wrong with the files, a line each: file, row, column, rule and
+            the first invalid rows; or of the guard rails that the data breaks.
         ConfigError: if the strategy is `given` and neither files nor a column are.
     """
     root = _check_root(Path(config.data.root), output)
-    tables = {role: load_table(root, config.data, role) for role in ("users", "items")}
-    frame, log = load_interactions(root, config.data, config.split, tables)
+    problems = Problems()
+    tables: dict[str, SideTable | None] = dict.fromkeys(("users", "items"))
+    for role in tables:
+        with problems.collected():
+            tables[role] = load_table(root, config.data, role, problems)
+    frame, log = load_interactions(root, config.data, config.split, tables, problems)
     users, frame, num_sampled_out = sample_users(
         tables["users"], frame, config.data.sample, config.seed
     )
     _check_enough(frame, log)
-    _check_times(config, log)
     num_rows = len(frame)
     frame = in_time_order(frame)
     splits = _split(frame, config)
@@ -181,22 +185,6 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
                 f"(dropped rows: {describe(log.dropped)}; data.sample may leave out more)"
             )
             raise DataError(msg)
-
-
-def _check_times(config: Config, log: EventLog) -> None:
-    strategy = SPLIT_STRATEGIES[config.split.strategy]
-    if strategy.needs_times:
-        key, value = "split.strategy", strategy.name
-    elif config.split.ties == "together" and not strategy.is_given:
-        key, value = "split.ties", "together"
-    else:
-        return
-    if log.times is None:
-        msg = (
-            f"{', '.join(log.files)}: {key}: {value} needs the time of each event; "
-            f"set data.interactions.columns.timestamp or choose another {key}"
-        )
-        raise DataError(msg)
 
 
 def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:

@@ -19,11 +19,8 @@ from twotower.data.vocabulary import Vocabulary
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
 from twotower.ingest.ids import Ids, RawIds, choose_integers, is_header
 from twotower.ingest.open_file import open_source
-from twotower.ingest.recognised_names import (
-    find_feature,
-    find_file,
-    require_id,
-)
+from twotower.ingest.problems import Problems
+from twotower.ingest.recognised_names import find_feature, find_file, require_id
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
 from twotower.ingest.titles import read_titles
@@ -67,16 +64,18 @@ class SideTable:
         )
 
 
-def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
+def load_table(root: Path, config: DataConfig, role: str, problems: Problems) -> SideTable | None:
     """Read the users or the items table; None if there is none and none is required.
 
     Args:
         root: folder of the raw files.
         config: section `data`.
         role: "users" or "items".
+        problems: collects columns that are missing and rules that are broken. Of a table without
+            all of its rows there, the result is None: nothing can be said of ids that it lacks.
 
     Raises:
-        DataError: if the table is required and missing, or breaks a rule.
+        DataError: if the table is required and missing, or has no ids.
     """
     table_config: TableConfig = getattr(config, role)
     path = find_file(root, role, table_config.file)
@@ -85,40 +84,39 @@ def load_table(root: Path, config: DataConfig, role: str) -> SideTable | None:
         return None
     source = open_source(path, config, table_config.format)
     id_name = require_id(source, role, table_config.id)
-    names = _feature_columns(source, role, table_config)
+    names = _feature_columns(source, role, table_config, problems)
     title = _title_column(source, table_config)
     wanted = [id_name, *names.values(), *([title] if title else [])]
     table = source.read(list(dict.fromkeys(wanted)))
-    check = RowCheck(source, table.num_rows, config)
+    check = RowCheck(source, table.num_rows, config, problems)
     if source.has_header:
         _check_header(table, id_name, check)
-    where = f"{source.name}: column"
     ids = _read_ids(source, table[id_name], id_name, config, role)
     _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
-    features = {
-        feature: read_feature(
-            table[name],
-            name,
-            table_config.features[feature],
-            check,
-            where=f"{where} {name!r}",
-            decimal=config.decimal,
-        )
-        for feature, name in names.items()
-    }
+    features = {}
+    for feature, name in names.items():
+        with problems.collected():
+            features[feature] = read_feature(
+                table[name],
+                name,
+                table_config.features[feature],
+                check,
+                where=f"{source.name}: column {name!r}",
+                decimal=config.decimal,
+            )
     check.require_rows()
     loaded = SideTable(
         path.name,
         ids,
         ids.column,
         features,
-        read_titles(table[title], f"{where} {title!r}") if title else None,
+        read_titles(table[title], f"{source.name}: column {title!r}") if title else None,
         check.num_read,
         check.dropped,
         check.blanked,
         why_text=_why_text(source, ids.raw, path.name) if table_config.id_type == "auto" else None,
     )
-    return loaded.filter(check.valid)
+    return loaded.filter(check.valid) if check.is_whole else None
 
 
 def build_entities(table: SideTable | None, train_ids: pd.Series, text: IdText) -> Entities:
@@ -155,13 +153,18 @@ def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
         raise DataError(msg)
 
 
-def _feature_columns(source: Source, role: str, config: TableConfig) -> dict[str, str]:
+def _feature_columns(
+    source: Source, role: str, config: TableConfig, problems: Problems
+) -> dict[str, str]:
     """Column of each declared feature, without optional ones that the table lacks."""
-    columns = {
-        feature: find_feature(source, feature, f"data.{role}.features", optional=spec.optional)
-        for feature, spec in config.features.items()
-    }
-    return {feature: column for feature, column in columns.items() if column is not None}
+    columns = {}
+    for feature, spec in config.features.items():
+        with problems.collected():
+            key = f"data.{role}.features"
+            column = find_feature(source, feature, key, optional=spec.optional)
+            if column is not None:
+                columns[feature] = column
+    return columns
 
 
 def _title_column(source: Source, config: TableConfig) -> str | None:
@@ -177,7 +180,7 @@ def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
         same = is_header(pc.utf8_trim_whitespace(table[name]), [name])
         repeats &= pc.fill_null(same, fill_value=False).to_numpy()
     expected = "must not be the header again"
-    check.require(~repeats, rule="repeated_header", column=id_name, expected=expected)
+    check.require_no_header(~repeats, rule="repeated_header", column=id_name, expected=expected)
 
 
 def _read_ids(

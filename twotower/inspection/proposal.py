@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twotower.common.errors import DataError
+from twotower.common.progress import track
 from twotower.config.data import DataConfig
 from twotower.ingest.recognised_names import is_named
 from twotower.inspection.column import Column
@@ -78,7 +79,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
 def _read_all(root: Path) -> tuple[list[TableSample], list[tuple[str, str]]]:
     """The tables, and (file, why it is none) of all other files."""
     samples, unread = [], []
-    for file in tables_of(root):
+    for file in track(list(tables_of(root)), "files"):
         try:
             samples.append(read_sample(root, file))
         except DataError as error:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from twotower.common.errors import ComparisonError, RegistryError, TrackingError
 from twotower.common.files import json_text
+from twotower.common.progress import step
 from twotower.config import Config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
 from twotower.registry.comparison import ChampionComparison, compare
@@ -126,10 +127,12 @@ def _compare(
         models = []
         for version in (champion, candidate):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twotower-")))
-            artifacts, trained_on = registry.download(version, folder)
+            with step(f"downloading version {version.version}"):
+                artifacts, trained_on = registry.download(version, folder)
             _check_test_rows_unseen(version, splits, trained_on)
             models.append(artifacts)
-        return compare(config, models[1], models[0], splits, prepared)
+        with step("scoring both"):
+            return compare(config, models[1], models[0], splits, prepared)
 
 
 def _check_downloadable(registry: Registry, candidate: "ModelVersion") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from twotower.artifacts import load_artifacts, verify_artifacts
 from twotower.common.errors import RegistryError
+from twotower.common.progress import step
 from twotower.data.prepared import SPLITS, read_split
 from twotower.registry.training_rows import training_frame
 from twotower.registry.versions import CANDIDATE, MODEL_TAG, Registry, version_tags
@@ -28,17 +29,19 @@ def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) ->
         ArtifactError: if the folder is damaged.
         RegistryError: if the model was trained on other data, or the metrics cannot be read.
     """
-    verify_artifacts(folder)
-    artifacts = load_artifacts(folder)
-    splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
-    trained_on = training_frame(artifacts, splits)
+    with step("checking model and data"):
+        verify_artifacts(folder)
+        artifacts = load_artifacts(folder)
+        splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
+        trained_on = training_frame(artifacts, splits)
     tags = version_tags(artifacts, prepared)
     for version in registry.versions():
         if version.tags.get(MODEL_TAG) == tags[MODEL_TAG]:
             registry.set_alias(CANDIDATE, version)
             return int(version.version), False
     numbers = dict(_numbers(_read_metrics(metrics), "test"))
-    return int(registry.register(artifacts, trained_on, tags, numbers).version), True
+    with step("uploading"):
+        return int(registry.register(artifacts, trained_on, tags, numbers).version), True
 
 
 def _read_metrics(path: Path) -> Any:

@@ -14,6 +14,7 @@ from twotower.assessment.summary import comparison_text
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
 from twotower.common.paths import check_place
+from twotower.common.progress import step
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.data.prepared import SPLITS
 from twotower.evaluation.metrics import metric_label
@@ -69,7 +70,11 @@ def write_report(out: Path, root: Path = Path(), *, anonymous: bool = False) -> 
     if out.is_dir():
         msg = f"{out}: is a folder; --out names the file to write"
         raise ConfigError(msg)
-    write_text(out, render(read_sources(root), anonymous=anonymous))
+    with step("reading results"):
+        sources = read_sources(root)
+    with step("drawing"):
+        page = render(sources, anonymous=anonymous)
+    write_text(out, page)
 
 
 def render(sources: Sources, *, anonymous: bool = False) -> str:

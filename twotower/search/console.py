@@ -10,7 +10,7 @@ from twotower.common.progress import say, step
 from twotower.search.store.location import StudyLocation
 from twotower.search.time_left import TimeLeft, in_words
 from twotower.search.trial import Trial, best
-from twotower.search.workers.epochs import Epochs
+from twotower.search.workers.epochs import WorkersEpochs
 
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
 
@@ -21,7 +21,7 @@ class SearchConsole:
     """Shows one search: a line for each new best and each failed trial, a bar for the rest.
 
     Attributes:
-        epochs: how far the trial of a single worker has come.
+        epochs: how far the trials of local workers have come.
     """
 
     def __init__(self, objective: str, timeout: float | None = None) -> None:
@@ -31,7 +31,7 @@ class SearchConsole:
             objective: that is maximised.
             timeout: seconds after which no trial is started.
         """
-        self.epochs = Epochs()
+        self.epochs = WorkersEpochs()
         self._objective = objective
         self._timeout = timeout
         self._best: Trial | None = None
@@ -115,8 +115,7 @@ class SearchConsole:
             texts.append(f"{len(running)} running")
         if pruned:
             texts.append(f"{pruned} pruned")
-        if len(running) == 1:
-            texts.append(self.epochs.text())
+        texts.append(self.epochs.text())
         return ", ".join(text for text in texts if text)
 
     def _seconds_left(self, running: list[tuple[Trial, float]], now: float) -> float | None:

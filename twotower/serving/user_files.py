@@ -16,6 +16,7 @@ from twotower.config.data import DataConfig
 from twotower.data.id_text import IdText
 from twotower.ingest.ids import INTEGER, RawIds
 from twotower.ingest.open_file import format_of, open_source, part_files
+from twotower.ingest.problems import Problems
 from twotower.ingest.recognised_names import find_column, require_column, require_id
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.raw_text import UNIT, RawText
@@ -98,10 +99,12 @@ class _Rows:
         self, source: Source, roles: Mapping[str, str], table: pa.Table, config: DataConfig
     ) -> None:
         self._source, self._roles, self._table, self._config = source, roles, table, config
-        self.check = RowCheck(source, table.num_rows, config)
+        self._problems = Problems()
+        self.check = RowCheck(source, table.num_rows, config, self._problems)
 
     def valid(self, column: pa.Array) -> pa.Array:
-        """The rows that have followed all rules so far."""
+        """The rows that have followed all rules; one that has not is an error, or dropped."""
+        self._problems.raise_any()
         return column.filter(pa.array(self.check.valid))
 
     def ids(self, role: str, text: IdText | None, *, integers: bool | None) -> pa.Array:

@@ -16,9 +16,11 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError
+from twotower.common.progress import step
 from twotower.search.objective import Report
 from twotower.search.run_trial import Evaluate
 from twotower.search.trial import Trial
+from twotower.search.workers.epochs import WorkersEpochs
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
@@ -42,7 +44,8 @@ def act(folder: Path, trial: Trial, _report: Report | None = None) -> Trial:
         case "bug":
             raise ZeroDivisionError
         case "wait":
-            time.sleep(60)
+            with step("epoch", total=9, done=int(params["number"])):
+                time.sleep(60)
     return replace(trial, state="COMPLETE", value=float(params["number"]))
 
 
@@ -51,8 +54,13 @@ def trial(number: int, action: str = "") -> Trial:
 
 
 @pytest.fixture
-def workers(tmp_path: Path) -> Iterator[LocalWorkers]:
-    workers = LocalWorkers(partial(load, tmp_path), 2)
+def epochs() -> WorkersEpochs:
+    return WorkersEpochs()
+
+
+@pytest.fixture
+def workers(tmp_path: Path, epochs: WorkersEpochs) -> Iterator[LocalWorkers]:
+    workers = LocalWorkers(partial(load, tmp_path), 2, epochs)
     yield workers
     workers.stop()
 
@@ -87,12 +95,17 @@ def test_a_death_takes_along_one_trial_and_is_made_good(
     assert [value(future) for future in again] == [2, 3]
 
 
-def test_more_trials_than_workers_are_refused(workers: LocalWorkers, tmp_path: Path) -> None:
-    for number in range(2):
+def test_busy_workers_show_their_epochs_and_take_no_more(
+    workers: LocalWorkers, epochs: WorkersEpochs, tmp_path: Path
+) -> None:
+    for number in range(1, 3):
         workers.submit(trial(number, "wait"))
-    begun(tmp_path, 2)
+    pids = begun(tmp_path, 2)
     with pytest.raises(RuntimeError, match="busy"):
-        workers.submit(trial(2))
+        workers.submit(trial(3))
+    assert shown(epochs, {"epochs 1/9, 2/9", "epochs 2/9, 1/9"})
+    psutil.Process(pids[0]).kill()
+    assert shown(epochs, {"epoch 1/9", "epoch 2/9"})
 
 
 @posix_only
@@ -159,6 +172,14 @@ def begun(folder: Path, count: int) -> list[int]:
         assert time.monotonic() < deadline, "the trials have not begun"
         time.sleep(0.02)
     return [int(path.name.rsplit("-", 1)[1]) for path in paths]
+
+
+def shown(epochs: WorkersEpochs, texts: set[str]) -> bool:
+    """Whether one of these is seen within ten seconds."""
+    deadline = time.monotonic() + 10
+    while epochs.text() not in texts and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return epochs.text() in texts
 
 
 def gone(pids: list[int]) -> bool:

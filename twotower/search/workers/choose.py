@@ -12,7 +12,7 @@ from twotower.common.errors import ConfigError
 from twotower.config import Config
 from twotower.search.objective import Objective, load_objective
 from twotower.search.store.locks import Say
-from twotower.search.workers.epochs import Epochs
+from twotower.search.workers.epochs import WorkersEpochs
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import SerialWorkers, Workers
 
@@ -25,7 +25,7 @@ def open_workers(
     say: Say,
     folder: Path,
     *,
-    epochs: Epochs | None = None,
+    epochs: WorkersEpochs | None = None,
 ) -> Iterator[Workers]:
     """The workers of section `hpo`; they end with the context.
 
@@ -35,7 +35,7 @@ def open_workers(
         trials: number of trials to run; for 0, no worker is started or waited for.
         say: shows a line to the user.
         folder: for data that local workers share while they run; no other search uses it.
-        epochs: shows how far the trial of a single local worker has come.
+        epochs: shows how far the trials of local workers have come.
 
     Raises:
         ConfigError: if a package is missing.
@@ -53,7 +53,7 @@ def open_workers(
         yield SerialWorkers(objective)
         return
     with _shared(objective, folder) as path:
-        local = LocalWorkers(partial(load_objective, path), count, epochs if count == 1 else None)
+        local = LocalWorkers(partial(load_objective, path), count, epochs)
         try:
             yield local
         finally:

@@ -15,7 +15,7 @@ from twotower.common.progress import Steps, watched
 from twotower.search.proposals.pruners import Pruning
 from twotower.search.run_trial import Evaluate, execute
 from twotower.search.trial import Trial
-from twotower.search.workers.epochs import Epochs
+from twotower.search.workers.epochs import Epochs, WorkersEpochs
 from twotower.search.workers.workers import WorkerDiedError
 
 _objective: Evaluate | None = None
@@ -37,7 +37,7 @@ class LocalWorkers:
     # killed while it holds that lock leaves the others waiting for a minute, and then broken.
 
     def __init__(
-        self, load: Callable[[], Evaluate], count: int, epochs: Epochs | None = None
+        self, load: Callable[[], Evaluate], count: int, epochs: WorkersEpochs | None = None
     ) -> None:
         """Start all processes at once, so that they are ready at about the same time.
 
@@ -47,8 +47,9 @@ class LocalWorkers:
             epochs: shows how far their trials have come; None: not shown.
         """
         self._load = load
-        self._epochs = epochs
-        self._idle = [self._new_pool() for _ in range(count)]
+        self._epochs: dict[ProcessPoolExecutor, Epochs | None] = {}
+        shown = [epochs.add_worker() if epochs else None for _ in range(count)]
+        self._idle = list(map(self._new_pool, shown))
         self._pools = set(self._idle)
         self._lock = threading.Lock()
         self.count = count
@@ -106,15 +107,18 @@ class LocalWorkers:
             if pool not in self._pools:  # stopped meanwhile
                 return pool
             self._pools.remove(pool)
-            fresh = self._new_pool()
+            epochs = self._epochs.pop(pool)
+            if epochs is not None:
+                epochs.reset()
+            fresh = self._new_pool(epochs)
             self._pools.add(fresh)
             return fresh
 
-    def _new_pool(self) -> ProcessPoolExecutor:
+    def _new_pool(self, epochs: Epochs | None) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(
-            1, context, initializer=_begin, initargs=(self._load, self._epochs)
-        )
+        pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(self._load, epochs))
+        self._epochs[pool] = epochs
+        return pool
 
 
 def _begin(load: Callable[[], Evaluate], epochs: Epochs | None) -> None:
