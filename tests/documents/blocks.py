@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from tests.conftest import REPOSITORY
 
-NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\s*", re.DOTALL)
+MARK = re.compile(r"<!-- not (run|read): (.+?) -->\s*", re.DOTALL)
 PROMPT = "$ "
 LEFT_OUT = {"CHANGELOG.md", "docs/experiments.md"}
 """They say what was, with the commands of the time."""
@@ -23,7 +23,10 @@ class Block:
     Attributes:
         place: document and first line, e.g. `docs/search.md:34`.
         language: the first word after the fence; empty if there is none.
-        why_not_run: what the comment directly above says; empty if there is none.
+        why_not_run: what the comment `<!-- not run: … -->` directly above says; empty if there is
+            none.
+        is_read: false if the comment is `<!-- not read: … -->`: the command is one of an example
+            in which something was added that is not here.
         is_fenced: false if it is indented.
     """
 
@@ -31,6 +34,7 @@ class Block:
     language: str
     text: str
     why_not_run: str
+    is_read: bool
     is_fenced: bool
 
     @property
@@ -64,14 +68,20 @@ def parsed(name: str, text: str) -> Iterator[Block]:
     above = ""
     for token in MarkdownIt("commonmark").parse(text):
         if token.type in ("fence", "code_block") and token.map is not None:
+            mark = MARK.fullmatch(above)
             yield Block(
                 place=f"{name}:{token.map[0] + 1}",
                 language=token.info.split()[0] if token.info.strip() else "",
                 text=token.content,
-                why_not_run=reason[1] if (reason := NOT_RUN.fullmatch(above)) else "",
+                why_not_run=mark[2] if mark else "",
+                is_read=not mark or mark[1] == "run",
                 is_fenced=token.type == "fence",
             )
         above = token.content if token.type == "html_block" else ""
+
+
+def console(document: str) -> list[Block]:
+    return [block for block in blocks(document) if block.language == "console"]
 
 
 def of_language(language: str) -> list[Block]:

@@ -1,21 +1,32 @@
 """Every command of a `console` block is one that its program accepts."""
 
+import re
+
 import pytest
 
-from tests.documents.blocks import blocks, commands, documents
+from tests.documents.blocks import blocks, commands, console, documents
 from tests.documents.programs import UsageError, check_line
+
+ADVICE = re.compile(r"next: .*: (dvc exp run .*)")
 
 
 @pytest.mark.parametrize("document", documents())
 def test_every_command_line_can_be_typed(document: str) -> None:
     refused = []
-    for block in blocks(document):
-        for command in commands(block) if block.language == "console" else []:
-            try:
-                check_line(command.line)
-            except UsageError as error:
-                refused.append(f"{command.place}: {command.line}: {error}")
+    for command in (one for block in console(document) if block.is_read for one in commands(block)):
+        try:
+            check_line(command.line)
+        except UsageError as error:
+            refused.append(f"{command.place}: {command.line}: {error}")
     assert not refused
+
+
+@pytest.mark.parametrize("document", documents())
+def test_advice_that_is_quoted_can_be_followed(document: str) -> None:
+    for block in blocks(document):
+        for match in map(ADVICE.fullmatch, block.text.splitlines()):
+            if match:
+                check_line(match[1])
 
 
 @pytest.mark.parametrize(

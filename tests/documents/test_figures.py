@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.documents import sample_run
-from tests.documents.blocks import blocks, commands, documents
+from tests.documents.blocks import blocks, commands, console, documents
 from tests.documents.shape import stands_for
 
 DIFFERENCE = re.compile(r"metrics/(headline/\w+\.json) +(\w+)\.(\w+) +\S+ +(\S+) +\S+")
@@ -26,8 +26,8 @@ def test_lines_of_a_run_are_those_of_the_sample(document: str) -> None:
 
 @pytest.mark.parametrize("document", documents())
 def test_the_workspace_has_the_metrics_that_a_difference_shows(document: str) -> None:
-    for block in blocks(document):
-        for command in commands(block) if block.language == "console" else []:
+    for block in console(document):
+        for command in commands(block):
             if command.line != "dvc metrics diff baseline" or block.why_not_run:
                 continue
             rows = [match for line in command.output if (match := DIFFERENCE.fullmatch(line))]
