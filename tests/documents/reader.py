@@ -4,9 +4,8 @@ import contextlib
 import io
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir
-from pathlib import Path
 from unittest.mock import patch
 
 from tests.documents.blocks import Block, Command, blocks, commands, statements
@@ -15,8 +14,6 @@ from tests.documents.sample_run import FIGURES
 from tests.documents.shape import missing
 from tests.pipeline.project import Project
 
-REPRO_LOG = "repro.log"
-"""Beside the repository: what its first `dvc repro` printed."""
 ENDS_BADLY = ("error: ", "usage: ")
 
 
@@ -27,7 +24,15 @@ class Reader:
         stumbles: what went otherwise than documented, with its place.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, printed: Mapping[str, str]) -> None:
+        """Begin in the root of the repository.
+
+        Args:
+            project: the repository.
+            printed: by command, what was printed by those that have been typed before; each is
+                taken to have been typed just now where a document first has it.
+        """
+        self._printed = {frozenset(line.split()): text for line, text in printed.items()}
         self.stumbles: list[str] = []
         self._project = project
         self._folder = project.root
@@ -65,6 +70,9 @@ class Reader:
         words = list(simple_commands(line))
         if line == "echo $?":
             return str(self._status)
+        if len(words) == 1 and frozenset(words[0]) in self._printed:
+            self._status = 0
+            return self._printed.pop(frozenset(words[0]))
         if len(words) == 1 and words[0][0] == "cd":
             self._folder = self._folder / words[0][1]
             return ""
@@ -81,8 +89,7 @@ class Reader:
             check=False,
         )
         self._status = ended.returncode
-        first = (self._project.root.parent / REPRO_LOG).read_text(encoding="utf-8")
-        return first + ended.stdout if line == "dvc repro" else ended.stdout
+        return ended.stdout
 
     def _twotower(self, arguments: list[str]) -> str:
         from typer.testing import CliRunner
@@ -110,7 +117,3 @@ class Reader:
         """This process, in the folder and with the environment of the reader."""
         with chdir(self._folder), patch.dict(os.environ, self._project.environment, clear=True):
             yield
-
-
-def keep_log(project: Project, text: str) -> None:
-    Path(project.root.parent, REPRO_LOG).write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 OMITTED = "…"
 DIGEST = r"\b(?=[a-f]*\d)[0-9a-f]{7,40}\b"
 NUMBER = r"(?<![\w])[-+]?\d(?:[\d,.:]*\d)?(?:e[-+]?\d+)?(?!\w)"
-FIGURE = re.compile(f"{DIGEST}|{NUMBER}")
+FIGURE = re.compile(f"{DIGEST}|{NUMBER}(?: [AP]M)?")
 
 
 def shape(line: str) -> str:
