@@ -248,14 +248,16 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "twotower": twotower,
     "dvc": dvc,
     "python": python,
+    "python3": python,
     "pip": pip,
     "mlflow": mlflow,
 }
 """Whose options are read."""
 
 UNREAD = {
-    *("cat", "cd", "cp", "curl", "echo", "head", "ls", "mkdir", "rm", "tail", "wc"),
-    *("docker", "git", "kubectl", "optuna-dashboard", "sbatch", "squeue", "dask", "ruff", "mypy"),
-    *(".ci/run", ".ci/retrain", "createdb", "psql", "source", "export", "python3", "pytest"),
+    *("cat", "cd", "cp", "curl", "echo", "head", "jq", "ls", "mkdir", "rm", "tail", "unzip", "wc"),
+    *("createdb", "docker", "git", "helm", "kubectl", "psql", "sbatch", "squeue", "ssh"),
+    *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff"),
+    *(".ci/run", ".ci/retrain", "export", "source"),
 }
 """Programs of others, and ours without options."""

@@ -1,7 +1,7 @@
 """What the documents tell a reader to type is typed, in a repository where the pipeline has run.
 
 It has the sample data and the parameters that go with it, but fewer trials, so that figures differ
-and output is compared without them. Each document begins anew.
+and output is compared without them. `my/exports` has a till's exports. Each document begins anew.
 """
 
 import json
@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from tests.documents.blocks import blocks, documents
 from tests.documents.reader import Reader
+from tests.inspection.exports import spanish
 from tests.pipeline.project import Project, create_sample
 
 QUICKER = {"hpo.n_trials": 4, "refit.seeds": 2, "visualize.static": "never"}
@@ -44,6 +45,8 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not printed.exists():
             project = create_sample(folder / "shop")
             project.git("branch", "--move", "main")
+            project.path("my/exports").mkdir(parents=True)
+            spanish(project.path("my/exports"))
             for key, value in QUICKER.items():
                 project.set(key, value)
             outputs = {}
