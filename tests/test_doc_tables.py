@@ -1,5 +1,6 @@
 """The documents show what the code has; run as a module, this file renews them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def test_the_figure_is_that_of_the_pipeline() -> None:
     text = README.read_text(encoding="utf-8")
     assert data_flow.BLOCK.search(text)
     assert text == data_flow.renewed(text), "run python -m tests.test_doc_tables"
+
+
+def test_the_readme_compares_by_measured_figures() -> None:
+    comparison = README.read_text(encoding="utf-8").partition("## Compared")[2].partition("##")[0]
+    figures = set(re.findall(r"\.\d{4}", comparison))
+    measured = re.findall(r"\.\d{4}", (DOCS / "quality.md").read_text(encoding="utf-8"))
+    assert figures
+    assert figures <= set(measured)
 
 
 def write(folder: Path = DOCS) -> None:
