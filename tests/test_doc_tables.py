@@ -4,6 +4,7 @@ Run as a module, this file renews them.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -108,6 +109,14 @@ def schema_text() -> str:
 def test_the_schema_of_params_yaml_is_that_of_the_code() -> None:
     text = SCHEMA.read_text(encoding="utf-8")
     assert text == schema_text(), "run python -m tests.test_doc_tables"
+
+
+def test_the_readme_compares_by_measured_figures() -> None:
+    comparison = README.read_text(encoding="utf-8").partition("## Compared")[2].partition("##")[0]
+    figures = set(re.findall(r"\.\d{4}", comparison))
+    measured = re.findall(r"\.\d{4}", (DOCS / "quality.md").read_text(encoding="utf-8"))
+    assert figures
+    assert figures <= set(measured)
 
 
 def write(folder: Path = DOCS) -> None:
