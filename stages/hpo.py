@@ -19,7 +19,7 @@ from twotower.search.run_search import run_search
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
-from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.ending import Ending
 
 SNAPSHOT_URL = "sqlite:///hpo_study.db"
 
@@ -92,6 +92,8 @@ class Reporter(SearchConsole):
             ending = Ending.with_results(results, [outputs.results, outputs.trials])
             self.publisher.end(ending)
         self.summary(results, [path.as_posix() for path in files])
+        if self.publisher is not None and self.publisher.address is not None:
+            say(f"MLflow: {self.publisher.address}")
 
     def abort(self, error: BaseException) -> None:
         """End the run in MLflow without results."""

@@ -10,17 +10,21 @@ from twotower.common.paths import decompositions_folder, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import run_stage
 from twotower.config import load_config
-from twotower.refit import num_parts, read_search, refit
+from twotower.refit import RefitOutputs, num_parts, read_search, refit
+from twotower.tracking.background import log_scores
+
+RESULTS = Path("hpo_results.json")
 
 
 def main() -> None:
     """Run the stage in the current directory."""
     kept = decompositions_folder(repository_root())
-    search, config = read_search(Path("hpo_results.json")), load_config()
+    search, config = read_search(RESULTS), load_config()
     with step("refit", num_parts(config.refit)):
         assessment = refit(config, search, decompositions=kept, say=say)
     for line in summary(assessment):
         say(line)
+    log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)
 
 
 if __name__ == "__main__":
