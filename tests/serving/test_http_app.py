@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,31 @@ def test_health(client: TestClient) -> None:
     assert len(version) == 12
     assert answer.json() == {"status": "ok", "model": version, "num_users": 2, "num_items": 5,
                              "problem": None}  # fmt: skip
+
+
+def test_the_front_page_says_what_it_is_and_where_to_go(client: TestClient) -> None:
+    facts = client.get("/").json()
+    assert facts["model"] == client.get("/health").json()["model"]
+    paths = client.get("/openapi.json").json()["paths"]
+    named = {f"{m.upper()} {path}" for path, methods in paths.items() for m in methods}
+    assert set(facts["endpoints"]) == named
+    assert client.get(facts["docs"]).status_code == 200
+    page = client.get("/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "2 users, 5 items" in page.text
+    links = re.findall('href="(.*?)"', page.text)
+    assert [client.get(f"/{link}").status_code for link in links] == [200] * 3
+    assert "<code>POST /recommend</code>" in page.text
+
+
+def test_the_documentation_asks_no_other_server(client: TestClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="(.*?)"', page)
+    assert len(loaded) >= 2
+    for address in loaded:
+        assert address.startswith("/")
+        assert client.get(address).status_code == 200
+    assert "//" not in page
 
 
 def test_recommend(client: TestClient) -> None:

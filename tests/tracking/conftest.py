@@ -20,7 +20,7 @@ from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
-from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.ending import Ending
 from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.sync import sync
 
@@ -137,6 +137,7 @@ class Repository:
             "provenance": {"mixed": False, **self.location.provenance.values},
             "n_trials": 3,
             "best_trial": best,
+            "best_params": complete(2).params,
         }
         self.outputs.results.write_text(json.dumps(results), encoding="utf-8")
 

@@ -18,7 +18,7 @@ from tests.tracking.conftest import Repository, complete, only_study, tracking_c
 from twotower.search.trial import Trial
 from twotower.tracking import background
 from twotower.tracking.background import BackgroundPublisher, upload_plots
-from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.ending import Ending
 from twotower.tracking.mlflow_store import store_uri
 
 TRIALS = [complete(number) for number in range(20)]
@@ -30,7 +30,7 @@ from types import SimpleNamespace
 from twotower.config import parse_config
 from twotower.search.trial import Trial
 from twotower.tracking import background
-from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.ending import Ending
 
 enabled, background.END_SECONDS = bool(int(sys.argv[1])), float(sys.argv[2])
 config = parse_config({"mlflow": {"enabled": enabled}})
@@ -62,6 +62,8 @@ def run_search(folder: Path, *, enabled: bool, seconds: float = 60) -> tuple[str
 
 class FakeRun:
     """Remembers what is published; fails as often as told to."""
+
+    address = "http://mlflow:5000/#/runs/1"
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures

@@ -1,5 +1,6 @@
 """What a study leaves in a real SQLite store."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from mlflow import MlflowClient
 
 from tests.tracking.conftest import all_runs, complete, only_study, tracking_config
 from twotower.search.trial import Trial
-from twotower.tracking.mlflow_runs import Ending, StudyRun, trial_metrics
+from twotower.tracking.ending import Ending
+from twotower.tracking.entities import trial_metrics
+from twotower.tracking.held_out_scores import HeldOutScores
+from twotower.tracking.mlflow_runs import StudyRun
 from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.tracked_study import TrackedStudy
 
@@ -18,9 +22,11 @@ STUDY = TrackedStudy(
     objective="recall_at_10",
     store=tracking_config().mlflow,
     params={"sampler.type": "tpe"},
+    defaults={"lr": "0.003", "loss": "softmax"},
     tags={"twotower.data": "f00"},
     digests={"train": "abc123"},
     row_counts={"train": 700},
+    columns={"train": {"user_id": "large_string", "timestamp": "int64", "weight": "float"}},
 )
 TRIALS = [complete(number) for number in range(4)]
 FAILED = Trial(
@@ -42,19 +48,27 @@ def test_a_study_and_its_trials(root: Path) -> None:
     folder.mkdir()
     (folder / "history.html").write_text("<html>", encoding="utf-8")
     best = {"number": 2, "value": 0.3, "metrics": {"mrr": 0.1}}
-    ending = Ending.with_results({"n_trials": 2, "best_trial": best}, [results, folder])
+    found = {"n_trials": 2, "best_trial": best, "best_params": {"lr": 0.01, "hidden": [8]}}
+    ending = Ending.with_results(found, [results, folder])
     StudyRun(STUDY, root).publish([complete(0), FAILED], ending)
 
     study, trials = only_study(root)
     assert study.info.status == "FINISHED"
     assert study.info.run_name == "two-tower"
-    assert study.data.params == {"sampler.type": "tpe"}
+    assert study.data.params == {
+        "sampler.type": "tpe", "lr": "0.01", "hidden": "[8]", "loss": "softmax"
+    }  # fmt: skip
     assert study.data.tags["twotower.data"] == "f00"
     (used,) = study.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("train", "abc123")
     assert used.dataset.profile == '{"num_rows": 700}'
+    schema = json.loads(used.dataset.schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in schema] == [
+        ("user_id", "string"), ("timestamp", "long"), ("weight", "float")
+    ]  # fmt: skip
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
-    assert study.data.metrics == {"n_trials": 2, "best_trial": 2, "best_value": 0.3, "mrr": 0.1}
+    numbers = {"n_trials": 2, "best_trial": 2, "best_value": 0.3, "mrr": 0.1}
+    assert study.data.metrics == numbers | {"best_so_far": 0.0}
     uploaded = root / "mlruns" / study.info.run_id / "artifacts"
     assert (uploaded / "hpo_results.json").read_text(encoding="utf-8") == "{}\n"
     assert (uploaded / "plots" / "history.html").exists()
@@ -87,8 +101,71 @@ def test_a_grown_study_goes_on_in_the_same_run(root: Path) -> None:
         ending = Ending("FINISHED", {"n_trials": count})
         StudyRun(STUDY, root).publish(TRIALS[:count], ending)
     study, trials = only_study(root)
-    assert study.data.metrics == {"n_trials": 4.0}
+    assert study.data.metrics == {"n_trials": 4.0, "best_so_far": complete(3).value}
     assert sorted(trials) == [0, 1, 2, 3]
+
+
+def study_history(root: Path, metric: str) -> list[tuple[int, float]]:
+    client = MlflowClient(tracking_uri=store_uri(None, root))
+    points = client.get_metric_history(only_study(root)[0].info.run_id, metric)
+    return sorted((point.step, point.value) for point in points)
+
+
+def test_the_best_so_far_is_a_curve_over_the_trials(root: Path) -> None:
+    def scored(number: int, value: float | None) -> Trial:
+        state = "COMPLETE" if value is not None else "FAIL"
+        return replace(complete(number), state=state, value=value, finished=1_000 + number)
+
+    values = [None, 0.2, 0.1, None, 0.4, 0.3]
+    trials = [scored(number, value) for number, value in enumerate(values)]
+    run = StudyRun(STUDY, root)
+    run.publish([trials[0], trials[1], trials[4]])  # 2 and 3 still run
+    assert study_history(root, "best_so_far") == [(1, 0.2)]
+    run.publish([*trials[:2], trials[4], trials[3], trials[2]])
+    StudyRun(STUDY, root).publish(trials)
+    curve = [(1, 0.2), (2, 0.2), (3, 0.2), (4, 0.4), (5, 0.4)]
+    assert study_history(root, "best_so_far") == curve
+
+
+def test_a_search_that_grows_has_the_parameters_of_its_new_best(root: Path) -> None:
+    def ending(best: int, **params: object) -> Ending:
+        return Ending("FINISHED", {"best_trial": best}, best=best, params=params)
+
+    client = MlflowClient(tracking_uri=store_uri(None, root))
+    StudyRun(STUDY, root).publish(TRIALS[:2], ending(1, lr=0.01, ridge_penalty=0.3))
+    first = only_study(root)[0].info.run_id
+    client.set_tag(first, "mlflow.note.content", "mine")
+    StudyRun(STUDY, root).publish(TRIALS[:3], ending(1, lr=0.01, ridge_penalty=0.3))
+    assert only_study(root)[0].info.run_id == first
+    StudyRun(STUDY, root).publish(TRIALS, ending(3, lr=0.02))
+    study, trials = only_study(root)
+    assert study.info.run_id != first
+    assert study.data.params == {"sampler.type": "tpe", "loss": "softmax", "lr": "0.02"}
+    assert (study.data.tags["mlflow.note.content"], study.info.run_name) == ("mine", "two-tower")
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials.values()} == {study.info.run_id}
+    assert [n for n, run in trials.items() if "twotower.best" in run.data.tags] == [3]
+    assert [step for step, _ in study_history(root, "best_so_far")] == [0, 1, 2, 3]
+
+
+def test_the_user_is_who_ran_the_search(root: Path) -> None:
+    searched = replace(STUDY, tags={"mlflow.user": "ana"})
+    StudyRun(searched, root).publish(TRIALS[:1])
+    StudyRun(replace(STUDY, tags={"mlflow.user": "ben"}), root)
+    study, trials = only_study(root)
+    assert study.info.user_id == study.data.tags["mlflow.user"] == "ana"
+    assert trials[0].info.user_id == "ana"
+
+
+def test_scores_on_the_test_split_join_the_run(root: Path) -> None:
+    file = root / "verdict.json"
+    file.write_text("{}", encoding="utf-8")
+    for value in (0.25, 0.25, 0.125):  # refit has run, sync has, and then another refit
+        StudyRun(STUDY, root).add_scores(HeldOutScores({"test/mrr": value}, "beats all", [file]))
+    study, _ = only_study(root)
+    assert study.data.metrics == {"test/mrr": 0.125}
+    assert [value for _, value in study_history(root, "test/mrr")] == [0.125, 0.25]
+    assert study.data.tags["twotower.verdict"] == "beats all"
+    assert (root / "mlruns" / study.info.run_id / "artifacts" / "test" / "verdict.json").exists()
 
 
 def test_another_study_is_another_run(root: Path) -> None:

@@ -11,7 +11,13 @@ from tests.conftest import ODD_NAME
 from twotower.common.errors import TrackingError
 from twotower.common.paths import repository_root
 from twotower.config.reporting import MlflowConfig
-from twotower.tracking.mlflow_store import explain, mask_credentials, open_experiment, store_uri
+from twotower.tracking.mlflow_store import (
+    explain,
+    mask_credentials,
+    open_experiment,
+    run_address,
+    store_uri,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,25 @@ def test_an_escaped_store_is_decoded_once(tmp_path: Path) -> None:
 def test_a_relative_store_lies_below_the_root(tmp_path: Path) -> None:
     expected = f"sqlite:///{(tmp_path / 'runs' / 'a.db').as_posix()}"
     assert store_uri("sqlite:///runs/a.db", tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("http://me:secret@host:5000/", "http://host:5000/#/experiments/1/runs/abc?{}"),
+        (
+            None,
+            "http://localhost:5000/#/experiments/1/runs/abc?{}"
+            " (mlflow ui --backend-store-uri sqlite:///mlflow.db)",
+        ),
+    ],
+)
+def test_the_address_opens_on_model_training(
+    uri: str | None, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    found = run_address(MlflowConfig(tracking_uri=uri), "1", "abc")
+    assert found == address.format("workflowType=machine_learning")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from unittest import mock
@@ -13,7 +14,7 @@ from mlflow import MlflowClient
 from tests.tracking.conftest import Repository, all_runs, only_study, tracking_config
 from twotower.common.errors import TrackingError
 from twotower.search.identity import Fingerprint, provenance
-from twotower.tracking import background
+from twotower.tracking import describe_search
 from twotower.tracking.mlflow_runs import COMMIT_TAG
 from twotower.tracking.mlflow_store import store_uri
 from twotower.tracking.sync import sync
@@ -46,10 +47,15 @@ def test_identity_of_data_and_code(root: Path, repository: Repository) -> None:
     assert tags["twotower.provenance"] == repository.location.provenance.digest
     assert len(tags["twotower.data"]) == 64
     assert len(tags["mlflow.source.git.commit"]) == 40  # of this checkout
-    params = study.data.params  # an identity lacks defaults, and has the device that is used
-    assert params["train.lr"] == str(tracking_config().train.lr)
-    assert params["train.device"] == identity.values["train"]["device"] != "auto"
+    params = study.data.params
     assert params["space.dim"].startswith("IntDistribution")
+    assert not {"lr", "train.lr"} & params.keys()  # before the best trial is known
+    repository.finish()
+    repository.sync()
+    params = only_study(root)[0].data.params
+    assert params["lr"] == "0.01" != str(tracking_config().train.lr)
+    assert params["loss"] == tracking_config().train.loss  # an identity lacks defaults
+    assert params["device"] == identity.values["train"]["device"] != "auto"
     datasets = {entry.dataset.name: entry.dataset for entry in study.inputs.dataset_inputs}
     assert sorted(datasets) == ["train", "validation"]
     assert json.loads(datasets["train"].profile) == {"num_rows": 700}
@@ -110,7 +116,10 @@ def test_a_running_search_logs_itself(repository: Repository) -> None:
     repository.track()
     with FileLock(repository.location.folder / LOCK):
         assert repository.sync() == 0
-    assert repository.lines == ["two-tower: skipped, as a running search logs it"]
+    (line,) = repository.lines
+    assert re.fullmatch(
+        r"sample two-tower \d{4}-\d\d-\d\d \d\d:\d\d: skipped, as a running search logs it", line
+    )
 
 
 def test_a_server_that_is_still_down_is_one_error(root: Path, repository: Repository) -> None:
@@ -131,9 +140,9 @@ def test_the_code_is_that_of_the_search_and_not_of_the_sync(
     repository.snapshot(3)
     repository.sync()
     assert COMMIT_TAG not in only_study(root)[0].data.tags  # nobody knows it
-    with mock.patch.object(background, "git_tags", return_value={COMMIT_TAG: "first"}):
+    with mock.patch.object(describe_search, "git_tags", return_value={COMMIT_TAG: "first"}):
         repository.track(0)
-    with mock.patch.object(background, "git_tags", return_value={COMMIT_TAG: "later"}):
+    with mock.patch.object(describe_search, "git_tags", return_value={COMMIT_TAG: "later"}):
         repository.track(0)
     repository.sync()
     assert only_study(root)[0].data.tags[COMMIT_TAG] == "first"
@@ -158,12 +167,15 @@ def test_the_store_of_the_environment_is_remembered_without_credentials(
     assert "secret" not in note
 
 
-def test_plots_of_another_search_stay(
+def test_plots_and_scores_of_another_search_stay(
     root: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
     (root / "plots").mkdir()
     (root / "plots" / "hpo_history.html").write_text("drawn")
+    (root / "metrics").mkdir()
+    (root / "metrics" / "test.json").write_text('{"optimized": {"mrr": 0.5}, "scored": true}')
+    (root / "metrics" / "verdict.json").write_text('{"objective": "mrr", "sentence": "good"}')
     repository.track()
     repository.finish()
     client = MlflowClient(tracking_uri=store_uri(None, root))
@@ -171,10 +183,12 @@ def test_plots_of_another_search_stay(
     def uploaded(results_drawn: bytes) -> set[str]:
         digest = hashlib.md5(results_drawn, usedforsecurity=False).hexdigest()
         deps = [{"path": "hpo_results.json", "md5": digest}]
-        lock = {"stages": {"visualize": {"deps": deps}}}
+        lock = {"stages": {"visualize": {"deps": deps}, "refit": {"deps": deps}}}
         (root / "dvc.lock").write_text(json.dumps(lock))
         repository.sync()
         return {file.path for file in client.list_artifacts(only_study(root)[0].info.run_id)}
 
-    assert "plots" not in uploaded(b"of another search")
-    assert "plots" in uploaded(repository.outputs.results.read_bytes())
+    assert not {"plots", "test"} & uploaded(b"of another search")
+    assert {"plots", "test"} <= uploaded(repository.outputs.results.read_bytes())
+    assert only_study(root)[0].data.metrics["test/mrr"] == 0.5
+    assert only_study(root)[0].data.tags["twotower.verdict"] == "good"

@@ -14,6 +14,7 @@ from twotower.evaluation.metrics import random_expectation
 from twotower.search.advice import advise
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
+from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.snapshot import write_snapshot
 from twotower.search.trial import RESULTS_VERSION, Trial, distributions
@@ -81,6 +82,7 @@ def write_outputs(
             "identity_values": location.identity.values,
             "provenance": location.provenance.values,
         },
+        card=StudyCard.of_results(results),
     )
     write_trials(outputs.trials, config, result.trials)
     write_csv(outputs.curves, CURVES, _epochs(result.trials))

@@ -1,4 +1,4 @@
-"""The HTTP service; the only importer of FastAPI."""
+"""The HTTP service; it and its front page alone import FastAPI."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,11 +9,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 
 from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
+from twotower.serving.front_page import about, page
 from twotower.serving.live_model import FolderWatcher, LiveModel, Served
 from twotower.serving.recommendations import Recommendations
 from twotower.serving.schemas import (
@@ -88,7 +90,8 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
         if watcher:
             watcher.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # the page of /docs holds its script, and asks no other server for it
+        redoc_url=None,
         title="Two-Tower recommendations",
         version=version("twotower"),
         description=(
@@ -105,6 +108,15 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
 
 
 def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
+    @app.get("/", include_in_schema=False)
+    def front(request: Request) -> Response:
+        served = live.served
+        model = served.recommender
+        facts = about(app, served.version, model.num_users, model.num_items)
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(page(facts))
+        return JSONResponse(facts)
+
     @app.get("/health")
     def health() -> Health:
         """Report whether the service answers, and with which model."""

@@ -10,6 +10,8 @@ from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
 from twotower.project.record import say_version
 
+RESULTS = Path("hpo_results.json")
+
 
 def main() -> None:
     """Run the stage in the current directory, as its script does."""
@@ -21,10 +23,12 @@ def _refit() -> None:
     with step(LOADING):
         from twotower.assessment.summary import summary
         from twotower.config import load_config
-        from twotower.refit import num_parts, read_search, refit
+        from twotower.refit import RefitOutputs, num_parts, read_search, refit
+        from twotower.tracking.background import log_scores
     kept = decompositions_folder(repository_root())
-    search, config = read_search(Path("hpo_results.json")), load_config()
+    search, config = read_search(RESULTS), load_config()
     with step("refit", num_parts(config.refit)):
         assessment = refit(config, search, decompositions=kept, say=say)
     for line in summary(assessment):
         say(line)
+    log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from twotower.common.progress import say
 from twotower.config import Config
 from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
 from twotower.tracking.background import BackgroundPublisher, publish_in_background
-from twotower.tracking.mlflow_runs import Ending
+from twotower.tracking.ending import Ending
 
 
 class SearchReporter(SearchConsole):
@@ -44,6 +45,8 @@ class SearchReporter(SearchConsole):
             ending = Ending.with_results(results, [outputs.results, outputs.trials])
             self.publisher.end(ending)
         self.summary(results, [path.as_posix() for path in files])
+        if self.publisher is not None and self.publisher.address is not None:
+            say(f"MLflow: {self.publisher.address}")
 
     def abort(self, error: BaseException) -> None:
         """End the run in MLflow without results."""

@@ -13,17 +13,12 @@ from filelock import FileLock
 from twotower.common.paths import repository_root
 from twotower.config.reporting import MlflowConfig
 from twotower.search.trial import Trial
-from twotower.tracking.git import git_tags
-from twotower.tracking.mlflow_runs import Ending, StudyRun
+from twotower.tracking.describe_search import describe_search
+from twotower.tracking.ending import Ending
+from twotower.tracking.held_out_scores import read_held_out_scores
+from twotower.tracking.mlflow_runs import StudyRun
 from twotower.tracking.mlflow_store import explain, import_store
-from twotower.tracking.tracked_study import (
-    LOCK,
-    TrackedStudy,
-    describe_study,
-    read_note,
-    tracked_folders,
-    write_note,
-)
+from twotower.tracking.tracked_study import LOCK, read_note, tracked_folders, write_note
 
 if TYPE_CHECKING:
     from twotower.config import Config
@@ -51,7 +46,7 @@ def publish_in_background(
     """
     if not config.mlflow.enabled:
         return None
-    study = _describe_search(config, location, row_counts)
+    study = describe_search(config, location, row_counts)
 
     def connect() -> StudyRun:
         run = StudyRun(study, root)
@@ -68,28 +63,6 @@ def publish_in_background(
         _warn_of(error)
         return None
     return BackgroundPublisher(connect, location.folder / LOCK)
-
-
-def _describe_search(
-    config: "Config", location: "StudyLocation", row_counts: Mapping[str, int]
-) -> TrackedStudy:
-    hpo = config.hpo
-    sections = {"evaluate": config.evaluate, "model": config.model, "train": config.train}
-    sections |= {"pruner": hpo.pruner, "sampler": hpo.sampler}
-    study = describe_study(
-        hpo.study_name,
-        config.mlflow,
-        location.identity,
-        location.provenance,
-        location.version,
-        settings={name: section.model_dump(mode="json") for name, section in sections.items()},
-    )
-    return replace(
-        study,
-        tags={**study.tags, **git_tags()},
-        row_counts={split: row_counts[f"num_{split}_rows"] for split in study.digests},
-        live_name=location.study_name(hpo),
-    )
 
 
 class BackgroundPublisher:
@@ -115,10 +88,16 @@ class BackgroundPublisher:
         self._logged: set[int] = set()
         self._ending: Ending | None = None
         self._is_done = False
+        self._address: str | None = None
         self._has_warned = False
         self._has_news, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
+
+    @property
+    def address(self) -> str | None:
+        """Where MLflow shows the study; None if its ending is not published."""
+        return self._address if self._is_done else None
 
     def add(self, trials: Sequence[Trial]) -> None:
         """Publish finished trials, soon."""
@@ -155,7 +134,9 @@ class BackgroundPublisher:
                     self._warn_once(error)
                     self._is_over.wait(RETRY_SECONDS)
                 else:
-                    self._is_done = ending is not None
+                    if ending is not None:
+                        self._address = run.address
+                        self._is_done = True
                     if not self._is_done:
                         self._has_news.wait()
         finally:
@@ -184,34 +165,59 @@ def upload_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
         results: file of the search that the plots were made from.
         folder: of the plots.
     """
+    _add_to_run(config, results, "the plots", lambda run: run.upload([folder]))
+
+
+def log_scores(config: MlflowConfig, results: Path, folder: Path) -> None:
+    """Log the scores on the test split to the run of the search, if tracking is enabled.
+
+    A failure costs one warning.
+
+    Args:
+        config: section `mlflow`.
+        results: file of the search that chose the model.
+        folder: that refit has written the scores to.
+    """
+
+    def log(run: StudyRun) -> None:
+        if (scores := read_held_out_scores(folder)) is not None:
+            run.add_scores(scores)
+
+    _add_to_run(config, results, "the test scores", log)
+
+
+def _add_to_run(
+    config: MlflowConfig, results: Path, what: str, add: Callable[[StudyRun], None]
+) -> None:
+    """Add something to the run of the search with these results, within END_SECONDS."""
     if not config.enabled:
         return
 
-    def upload() -> None:
+    def work() -> None:
         try:
-            _upload_plots(config, results, folder)
-        except Exception as error:  # whatever it is, the plots are on disk
-            _warn_of_plots(explain(error))
+            _add(config, results, add)
+        except Exception as error:  # whatever it is, the files are on disk
+            _warn_of_lack(what, explain(error))
 
     # HTTP requests have time limits of their own, but mlflow tries to open a database for minutes.
-    thread = threading.Thread(target=upload, daemon=True)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(END_SECONDS)
     if thread.is_alive():
-        _warn_of_plots(f"no response within {END_SECONDS:g} s")
+        _warn_of_lack(what, f"no response within {END_SECONDS:g} s")
 
 
-def _upload_plots(config: MlflowConfig, results: Path, folder: Path) -> None:
+def _add(config: MlflowConfig, results: Path, add: Callable[[StudyRun], None]) -> None:
     content, root = json.loads(results.read_text(encoding="utf-8")), repository_root()
     for study in map(read_note, tracked_folders(root)):
         if study.has_results(content):
             store = study.store_with_credentials(config)
-            StudyRun(replace(study, store=store), root).upload([folder])
+            add(StudyRun(replace(study, store=store), root))
             return
 
 
-def _warn_of_plots(reason: str) -> None:
-    _warn(f"MLflow is missing the plots: {reason}; to upload them, run: {SYNC}")
+def _warn_of_lack(what: str, reason: str) -> None:
+    _warn(f"MLflow is missing {what}: {reason}; to log them, run: {SYNC}")
 
 
 def _warn_of(error: Exception) -> None:

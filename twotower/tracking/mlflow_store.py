@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
+DEFAULT_STORE = "sqlite:///mlflow.db"
+LOCAL_SERVER = "http://localhost:5000"
+"""Where `mlflow ui` serves its pages."""
 SILENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,7 +58,7 @@ def store_uri(tracking_uri: str | None, root: Path) -> str:
         tracking_uri: as configured; None: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
         root: folder that the relative path of a SQLite file starts from.
     """
-    uri = tracking_uri or os.environ.get(TRACKING_URI) or "sqlite:///mlflow.db"
+    uri = tracking_uri or os.environ.get(TRACKING_URI) or DEFAULT_STORE
     if not uri.startswith("sqlite:///"):
         return uri
     url = make_url(uri)
@@ -105,6 +108,18 @@ def open_experiment(
     # A server decides where artifacts go; those of a SQLite store are kept beside it.
     artifacts = (root / MLRUNS).absolute().as_uri() if uri.startswith("sqlite") else None
     return client, str(client.create_experiment(config.experiment, artifacts))
+
+
+def run_address(config: MlflowConfig, experiment: str, run: str) -> str:
+    """Where MLflow's pages show a run; of a database, with the command that serves them.
+
+    MLflow opens on its pages for language models unless the address asks for those of training.
+    """
+    uri = without_credentials(config.tracking_uri or os.environ.get(TRACKING_URI) or DEFAULT_STORE)
+    page = f"#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+    if uri and uri.startswith("http"):
+        return f"{uri.rstrip('/')}/{page}"
+    return f"{LOCAL_SERVER}/{page} (mlflow ui --backend-store-uri {uri})"
 
 
 def explain(error: Exception) -> str:

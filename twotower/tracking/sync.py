@@ -22,7 +22,9 @@ from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage_url import Storage, parse_storage, sqlite_storage
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial
-from twotower.tracking.mlflow_runs import Ending, StudyRun
+from twotower.tracking.ending import Ending
+from twotower.tracking.held_out_scores import HeldOutScores, read_held_out_scores
+from twotower.tracking.mlflow_runs import StudyRun
 from twotower.tracking.mlflow_store import explain, store_uri, without_credentials
 from twotower.tracking.tracked_study import (
     LOCK,
@@ -33,7 +35,7 @@ from twotower.tracking.tracked_study import (
     tracked_folders,
 )
 
-PLOTS = Path("plots")
+PLOTS, METRICS = Path("plots"), Path("metrics")
 NO_RESULTS = "no results: the search was killed, or a later search replaced them"
 Say = Callable[[str], None]
 
@@ -66,8 +68,8 @@ def sync(
         root: of the repository.
         say: called with what was done.
         where: store and experiment to use instead of those of the searches.
-        outputs: results and snapshot of the search; the results are uploaded, and `plots/` if
-            `dvc.lock` says that they were made from these results.
+        outputs: results and snapshot of the search; the results are uploaded, and `plots/` and the
+            scores on the test split if `dvc.lock` says that they were made from these results.
 
     Returns:
         Number of trials that were logged.
@@ -78,28 +80,34 @@ def sync(
     """
     outputs = outputs or SearchOutputs()
     results = _read_results(outputs.results)
-    plots = [PLOTS] if _are_plots_of(outputs.results, root) else []
+    plots = [PLOTS] if _is_made_from(outputs.results, "visualize", root) else []
+    has_scores = _is_made_from(outputs.results, "refit", root)
+    scores = read_held_out_scores(METRICS) if has_scores else None
     files = [path for path in (outputs.results, outputs.trials, *plots) if path.exists()]
     total = 0
     for local in track(_studies(config, root, outputs.snapshot), "studies"):
+        store = where or local.study.store_with_credentials(config.mlflow)
+        there = local._replace(study=replace(local.study, store=store))
         if results is not None and local.study.has_results(results):
-            ending = Ending.with_results(results, files)
+            total += _publish(there, root, say, Ending.with_results(results, files), scores)
         else:
-            ending = Ending("KILLED", reason=NO_RESULTS)
-        total += _publish(
-            local, where or local.study.store_with_credentials(config.mlflow), root, ending, say
-        )
+            total += _publish(there, root, say, Ending("KILLED", reason=NO_RESULTS))
     return total
 
 
-def _publish(local: _LocalStudy, store: MlflowConfig, root: Path, ending: Ending, say: Say) -> int:
+def _publish(
+    local: _LocalStudy, root: Path, say: Say, ending: Ending, scores: HeldOutScores | None = None
+) -> int:
     """Publish a study, unless another process does; the number of trials that were missing."""
-    study, trials, folder = replace(local.study, store=store), local.trials, local.folder
+    study, trials, folder = local
+    store = study.store
     try:
         with FileLock(folder / LOCK, timeout=0) if folder else nullcontext():
             run = StudyRun(study, root)
             before = len(run.logged)
             run.publish(trials, ending)
+            if scores is not None:
+                run.add_scores(scores)
     except Timeout:
         say(f"{study.name}: skipped, as a running search logs it")
         return 0
@@ -116,11 +124,11 @@ def _publish(local: _LocalStudy, store: MlflowConfig, root: Path, ending: Ending
     return count
 
 
-def _are_plots_of(results: Path, root: Path) -> bool:
-    """Whether dvc.lock says that the plots were made from these results."""
+def _is_made_from(results: Path, stage: str, root: Path) -> bool:
+    """Whether dvc.lock says that a stage's outputs were made from these results."""
     try:
         stages = read_yaml(root / "dvc.lock")["stages"]
-        deps = {entry["path"]: entry["md5"] for entry in stages["visualize"]["deps"]}
+        deps = {entry["path"]: entry["md5"] for entry in stages[stage]["deps"]}
         digest = hashlib.md5(results.read_bytes(), usedforsecurity=False).hexdigest()
     except (OSError, KeyError, TypeError, ConfigError):
         return False
@@ -151,7 +159,8 @@ def _snapshot(config: Config, path: Path) -> _LocalStudy | None:
     is_mixed = any(trial.provenance != provenance.digest for trial in trials)
     version = provenance.digest[:12] + MIXED * is_mixed
     identity = Fingerprint(attributes["identity_values"])
-    study = describe_study(config.hpo.study_name, config.mlflow, identity, provenance, version)
+    name = f"{Path(config.data.root).resolve().name} {config.hpo.study_name}"
+    study = describe_study(name, config.mlflow, identity, provenance, version)
     return _LocalStudy(study, trials)
 
 

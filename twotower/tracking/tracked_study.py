@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 NOTE = "tracking.json"
 LOCK = "tracking.lock"
+USER_TAG = "mlflow.user"
 MIXED = "-mixed"
 """End of the key of a study that may hold trials of several provenances."""
 DATASETS = {"train": "training", "validation": "validation"}
 """Splits that a search reads, and what each is used for in MLflow's terms."""
+MODEL_SECTIONS = ("model", "train")
+"""Sections of hyperparameters, which the best trial replaces."""
 MAX_DIGEST = 36
 """Characters that MLflow accepts as the digest of a data set."""
 
@@ -43,9 +46,11 @@ class TrackedStudy:
         objective: name of the metric that is optimised.
         store: section `mlflow`: store and experiment.
         params: the settings of the study by dotted name; they never change.
+        defaults: hyperparameters that trials do not set, as far as they are known.
         tags: the identity of data, code and libraries.
         digests: hexadecimal digest of each split that the search reads.
         row_counts: rows of each of these splits; empty if unknown.
+        columns: Parquet's type of each column of these splits; empty if unknown.
         live_name: of the live study, unique in its database.
     """
 
@@ -54,9 +59,11 @@ class TrackedStudy:
     objective: str
     store: MlflowConfig
     params: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     row_counts: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     live_name: str = ""
 
     def store_with_credentials(self, config: MlflowConfig) -> MlflowConfig:
@@ -95,13 +102,16 @@ def describe_study(
         settings: all of the configuration that the identity, which omits defaults, stems from.
     """
     data = identity.values["data"]
-    values = {key: value for key, value in identity.values.items() if key != "data"}
+    values = {key: v for key, v in identity.values.items() if key not in ("data", *MODEL_SECTIONS)}
+    given = dict(settings or {})
+    defaults = [given.pop(name, {}) | identity.values.get(name, {}) for name in MODEL_SECTIONS]
     return TrackedStudy(
         key=f"{identity.digest[:32]}-{version}",
         name=name,
         objective=identity.values["objective"],
         store=store,
-        params={**dict(_flat(settings or {})), **dict(_flat(values))},
+        params={**dict(_flat(given)), **dict(_flat(values))},
+        defaults={name: str(v) for section in defaults for name, v in section.items()},
         tags={
             "mlflow.source.name": "stages/hpo.py",
             "mlflow.source.type": "LOCAL",

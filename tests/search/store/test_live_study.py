@@ -228,6 +228,7 @@ def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
             "provenance": where.provenance.digest,
             "provenance_values": {"code": "p"},
         }
+        assert study.metric_names == [HpoConfig().objective]
 
 
 def test_a_file_keeps_every_digit(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
+from twotower.search.store.dashboard import NOTE_VERSION, StudyCard
 from twotower.search.store.locks import schema_lock
 from twotower.search.store.storage_url import Storage
 from twotower.search.trial import Distributions, Trial
@@ -45,6 +46,7 @@ class TrialDatabase:
         """
         self._storage = storage
         self._name = study_name
+        self._rdb = rdb
         self._guard = guard
         self._study = optuna.create_study(
             storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
@@ -95,6 +97,15 @@ class TrialDatabase:
             for name, value in sorted(attributes.items()):
                 if name not in stored or stored[name] != value:
                     self._study.set_user_attr(name, value)
+
+    def show(self, card: StudyCard) -> None:
+        """Store what optuna-dashboard shows of the study, unless it has a note already."""
+        with explained(self._storage):
+            study = self._rdb.get_study_id_from_name(self._name)
+            stored = self._rdb.get_study_system_attrs(study)
+            if NOTE_VERSION not in stored:
+                for name, value in card.attributes():
+                    self._rdb.set_study_system_attr(study, name, value)
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from twotower.common.errors import SearchError
 from twotower.common.files import write_json
 from twotower.config.hpo import HpoConfig
+from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.database import TrialDatabase, explained, open_database
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
@@ -102,6 +103,7 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
             "provenance_values": location.provenance.values,
         }
     )
+    database.show(StudyCard.live(config.objective))
     study = LiveStudy(TrialFiles(location.trials), database, distributions(config.search_space))
     study.take_over(stored_elsewhere(location, config, say, study.trials))
     return study

@@ -16,6 +16,7 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
 from twotower.common.errors import SearchError
+from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.database import open_database, open_storage, study_names
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Distributions, Trial
@@ -57,6 +58,8 @@ def write_snapshot(
     trials: Iterable[Trial],
     distributions: Distributions,
     attributes: Mapping[str, Any],
+    *,
+    card: StudyCard | None = None,
 ) -> None:
     """Write trials as an SQLite study whose bytes depend on nothing but the arguments.
 
@@ -68,7 +71,7 @@ def write_snapshot(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
             temporary = Path(folder) / "snapshot.db"
-            _write(temporary, study_name, frozen, attributes)
+            _write(temporary, study_name, frozen, attributes, card)
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
             temporary.replace(path)
@@ -104,11 +107,17 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
 
 
 def _write(
-    path: Path, study_name: str, trials: list[FrozenTrial], attributes: Mapping[str, Any]
+    path: Path,
+    study_name: str,
+    trials: list[FrozenTrial],
+    attributes: Mapping[str, Any],
+    card: StudyCard | None,
 ) -> None:
     storage, options = sqlite_storage(path), {"connect_args": {"factory": UnsyncedConnection}}
     with open_database(storage, study_name, options=options) as database:
         database.describe(attributes)
+        if card is not None:
+            database.show(card)
     with open_storage(storage, options) as rdb:
         is_insertable = rdb.get_current_version() == INSERT_SCHEMA
         if not is_insertable:
