@@ -17,6 +17,7 @@ from twotower.config import Config
 from twotower.data.prepared import PREPARED
 from twotower.ingest.titles import TITLES, item_titles
 from twotower.notebook.project import FRAMES, fill, own_folder, settings
+from twotower.notebook.raw_frames import index_hint
 from twotower.notebook.run import run, torch_as_it_was
 from twotower.notebook.wording import in_python
 from twotower.report import write_report
@@ -96,7 +97,7 @@ def fit(
             whole = fill(root, frames, whole)
             assessment = run(root, whole, lambda line: say(in_python(line, raw)))
         except TwoTowerError as error:
-            error.args = (in_python(str(error), raw),)
+            error.args = (in_python(str(error), raw) + index_hint(str(error), frames),)
             raise error.with_traceback(None) from None
         model = _load(root, assessment)
         if folder is not None:
@@ -121,5 +122,5 @@ def _load(root: Path, assessment: Assessment) -> FittedRecommender:
     artifacts = load_artifacts(root / ARTIFACTS, mmap=False)
     model = FittedRecommender(artifacts, item_titles(root / PREPARED / TITLES), assessment)
     model.warm_up()
-    artifacts.catalogue  # noqa: B018 - read and cached
+    artifacts.towers  # noqa: B018 - read and cached, with the catalogue
     return model

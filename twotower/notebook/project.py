@@ -77,15 +77,17 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
     """
     sections: dict[str, Any] = {}
     for role, frame in frames.items():
-        file = FRAMES / f"{role}.parquet"
+        file, section = FRAMES / f"{role}.parquet", getattr(config.data, role)
         if frame is None and role != "interactions":
             (folder / file).unlink(missing_ok=True)
-            name = ""
+            required = {
+                k: feature for k, feature in section.features.items() if not feature.optional
+            }
+            changes = {"file": "", "features": required}
         else:
             write_frame(folder / file, frame, role)
-            name = file.name
-        section = getattr(config.data, role)
-        sections[role] = section.model_copy(update={"file": name, "format": None})
+            changes = {"file": file.name}
+        sections[role] = section.model_copy(update={"format": None, **changes})
     data = config.data.model_copy(update={**sections, "root": FRAMES.as_posix()})
     _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
     here = data.model_copy(update={"root": str(folder / FRAMES)})

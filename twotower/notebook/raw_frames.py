@@ -1,5 +1,6 @@
 """Data frames as raw files, which the prepare stage reads like any other."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ def write_frame(path: Path, frame: Any, name: str) -> None:
     except pa.ArrowException as error:
         msg = f"{name}: cannot be kept as Parquet: {' '.join(str(error).split())}"
         raise DataError(msg) from None
+
+
+def index_hint(error: str, frames: Mapping[str, Any]) -> str:
+    """What to add to an error about a missing column: it may be in an index, which is not read."""
+    for name, frame in frames.items():
+        if f"{name}.parquet: cannot find" in error and isinstance(frame, pd.DataFrame):
+            levels = [str(level) for level in frame.index.names if level is not None]
+            return f"; reset_index() makes columns of its index ({', '.join(levels)})" * bool(
+                levels
+            )
+    return ""
 
 
 def _other(frame: Any, name: str) -> pa.Table:
