@@ -1,11 +1,13 @@
 """A reproducible two-tower recommender: prepare, search, refit, visualise, serve."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twotower.notebook import FittedRecommender, fit
     from twotower.serving import ItemFilter, Recommendations, Recommender
 
-__all__ = ["ItemFilter", "Recommendations", "Recommender"]
+__all__ = ["FittedRecommender", "ItemFilter", "Recommendations", "Recommender", "fit"]
 
 
 def __getattr__(name: str) -> Any:
@@ -13,6 +15,5 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from twotower import serving
-
-    return getattr(serving, name)
+    room = "notebook" if name in ("FittedRecommender", "fit") else "serving"
+    return getattr(import_module(f"twotower.{room}"), name)

@@ -108,6 +108,35 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     return parse_config(raw, source=str(path))
 
 
+def default_params() -> Path:
+    """The params.yaml that this version comes with, search space and all."""
+    return Path(__file__).parents[2] / PARAMS
+
+
+def config_with(changes: Mapping[str, Any], source: str) -> Config:
+    """The default parameters with other values.
+
+    Args:
+        changes: sections as in params.yaml, each of whose keys is replaced as a whole; or values by
+            dotted key, e.g. `hpo.n_trials`.
+        source: of the changes, for messages.
+
+    Raises:
+        ConfigError: naming every key that breaks a rule, one per line.
+    """
+    if not isinstance(changes, Mapping):
+        msg = f"{source}: must be keys and their values, got {changes!r}"
+        raise ConfigError(msg)
+    raw = read_yaml(default_params())
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and "." not in str(key):
+            for name, inner in value.items():
+                _override(raw, f"{key}.{name}", inner)
+        else:
+            _override(raw, str(key), value)
+    return parse_config(raw, source)
+
+
 def data_section(path: Path = PARAMS) -> DataConfig:
     """Section `data` of `path`, whatever the others hold; the defaults if there is no such file.
 

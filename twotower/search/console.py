@@ -134,7 +134,7 @@ class SearchConsole:
 
         Args:
             results: the content of the results file.
-            files: that the search wrote.
+            files: that the search wrote and that are worth naming.
         """
         winner = results["best_trial"]
         if winner is not None:
@@ -157,7 +157,8 @@ class SearchConsole:
             self._confirmed(results["confirm"])
         for line in results.get("advice", []):
             self.say(f"next: {line}")
-        self.say("files: " + ", ".join(files))
+        if files:
+            self.say("files: " + ", ".join(files))
 
     def _confirmed(self, confirm: dict[str, Any]) -> None:
         """Show the results on fresh seeds, and whether the search found more than a lucky seed."""

@@ -1,7 +1,7 @@
 """What a recommender returns."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -10,6 +10,10 @@ import pandas as pd
 
 from twotower.artifacts import Id, IdColumn
 from twotower.common.arrays import Float32Array, Int64Array
+from twotower.serving.printed import Printed
+
+PRINTED = 20
+"""Rows that are printed."""
 
 Source = Literal["model", "history", "fold-in", "popularity", "unknown"]
 """What a row of recommendations was computed from.
@@ -24,7 +28,7 @@ unknown: nothing, because nothing is known about the item; the row is empty.
 
 @dataclass(frozen=True)
 class Recommendations:
-    """Ranked items, one row per query.
+    """Ranked items, one row per query; printed, or at the end of a notebook's cell, a table.
 
     Attributes:
         queries: what each row is for, in the order of the request: user ids, item ids (similar
@@ -37,6 +41,7 @@ class Recommendations:
             comparable within a row only.
         source: of each row.
         catalogue: ids of all items, by index.
+        titles: what people know items by, by id; some may have none. None: nothing is known.
     """
 
     queries: Sequence[Id]
@@ -45,6 +50,7 @@ class Recommendations:
     scores: Float32Array
     source: Sequence[Source]
     catalogue: IdColumn
+    titles: Mapping[Id, str] | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -71,17 +77,54 @@ class Recommendations:
             yield {self.query_name: query, "items": items, "scores": scores, "source": source}
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per recommended item: `query_name`, rank (from 1), item_id, score, source."""
+        """One row per recommended item: `query_name`, rank (from 1), item_id, score, source.
+
+        Where titles are known, `title` comes after item_id; None for an item without one.
+        """
         filled = self.item_idx >= 0
         row_of = np.repeat(np.arange(len(self)), self.counts)
         dtype = np.int64 if self.catalogue.integers else str  # an empty column would be float
         items = self.catalogue.decode(self.item_idx[filled])
+        titles = self.titles
+        named = {} if titles is None else {"title": pd.Series(map(titles.get, items), dtype=object)}
         return pd.DataFrame(
             {
                 self.query_name: pd.Series(list(self.queries)).take(row_of).to_numpy(),
                 "rank": np.nonzero(filled)[1] + 1,
                 "item_id": pd.Series(items, dtype=dtype),
+                **named,
                 "score": self.scores[filled],
                 "source": pd.Series(list(self.source), dtype=str).take(row_of).to_numpy(),
             }
         )
+
+    def __repr__(self) -> str:
+        return self._printed().text()
+
+    def _repr_html_(self) -> str:
+        return self._printed().html()
+
+    def _printed(self) -> Printed:
+        """The first rows as text."""
+        known = [] if self.titles is None else ["title"]
+        columns = [self.query_name, "source", "rank", "item_id", *known, "score"]
+        first = replace(
+            self,
+            queries=self.queries[:PRINTED],
+            item_idx=self.item_idx[:PRINTED],
+            scores=self.scores[:PRINTED],
+            source=self.source[:PRINTED],
+        )
+        return Printed(columns, 2, list(map(self._cells, first.rows())), len(self) - len(first))
+
+    def _cells(self, row: Mapping[str, Any]) -> list[list[str]]:
+        """A line of cells for each item of a row; one that says so where there is none."""
+        shared = [str(row[self.query_name]), row["source"]]
+        if not row["items"]:
+            return [[*shared, "", "none", *([] if self.titles is None else [""]), ""]]
+        digits = 0 if row["source"] == "popularity" else 4  # that is a number of rows
+        lines = []
+        for rank, (item, score) in enumerate(zip(row["items"], row["scores"], strict=True), 1):
+            title = [] if self.titles is None else [self.titles.get(item, "")]
+            lines.append([*shared, str(rank), str(item), *title, f"{score:.{digits}f}"])
+        return lines

@@ -1,7 +1,7 @@
 """Recommendations from a model folder: for users, for histories, and similar items."""
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,10 +39,13 @@ class Recommender:
 
     Attributes:
         artifacts: the model.
+        titles: what people know items by, by id, for answers to show; may be set. None, as a model
+            folder has none: items are shown by their ids.
     """
 
     def __init__(self, artifacts: Artifacts, index: "Index | None" = None) -> None:
         self.artifacts = artifacts
+        self.titles: Mapping[Id, str] | None = None
         self._top_k = top_k if index is None else IndexSearch(index).top_k
         self._popular = Popular(artifacts.item_counts)
 
@@ -65,6 +68,9 @@ class Recommender:
         """
         artifacts = load_artifacts(Path(path), mmap=mmap)
         return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.num_users:,} users, {self.num_items:,} items>"
 
     def warm_up(self) -> None:
         """Load what the first requests would wait for: ids, popularity, lengths, weights."""
@@ -193,7 +199,8 @@ class Recommender:
         source: list[Source] = ["unknown"] * len(index)
         for row in rows:
             source[row] = "model"
-        return Recommendations(checked, "similar_to", best, scores, source, self.artifacts.item_ids)
+        ids = self.artifacts.item_ids
+        return Recommendations(checked, "similar_to", best, scores, source, ids, self.titles)
 
     def _rank(self, query: "_Query", k: int, item_filter: Filter | None) -> Recommendations:
         """Rank items by each vector; a vector of zeros says nothing, and gets popular items."""
@@ -214,9 +221,8 @@ class Recommender:
                 top, counts = self._popular.first(ranking, width, query.seen.items[low:high])
                 items[row, : len(top)], scores[row, : len(top)] = top, counts
                 source[row] = "popularity"
-        return Recommendations(
-            query.ids, query.name, items, scores, source, self.artifacts.item_ids
-        )
+        ids = self.artifacts.item_ids
+        return Recommendations(query.ids, query.name, items, scores, source, ids, self.titles)
 
     def _width(self, k: int) -> int:
         try:

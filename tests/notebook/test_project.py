@@ -1,0 +1,80 @@
+"""Parameters of a fit, and the folder it works in."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.conftest import REPOSITORY
+from twotower.common.errors import ConfigError
+from twotower.config import Config, load_config
+from twotower.notebook.project import fill, own_folder, settings
+
+DEFAULTS = load_config(REPOSITORY / "params.yaml")
+
+
+def test_the_defaults_are_those_of_params_yaml() -> None:
+    assert settings(None) == DEFAULTS
+
+
+def test_a_section_replaces_keys_as_a_whole_and_a_dotted_key_one_value() -> None:
+    config = settings({"hpo": {"search_space": {"lr": {"type": "float", "low": 1e-3, "high": 1}}}})
+    assert list(config.hpo.search_space) == ["lr"]
+    config = settings({"hpo.search_space.dim.high": 128, "seed": 7})
+    assert config.seed == 7
+    assert config.hpo.search_space.keys() == DEFAULTS.hpo.search_space.keys()
+    assert config.hpo.search_space["dim"].model_dump()["high"] == 128
+
+
+def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
+    assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
+    assert settings(str(REPOSITORY / "params.yaml")) == DEFAULTS
+    assert settings("presets/quality.yaml") != DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"hpo": {"n_trails": 3}}, r"^config: hpo\.n_trails: there is no such key; did you mean"),
+        ({"hpo.n_trials": 0}, r"^config: hpo\.n_trials: must be greater than 0, got 0"),
+        ({"hpo": None}, "^config: hpo: must be keys and their values"),
+        ([1], r"^config: must be keys and their values, got \[1\]"),
+        ("mine.yaml", r"^mine\.yaml: no such file"),
+        ({"mlflow.enabled": True}, "twotower.fit does not track"),
+        (
+            {"split": {"strategy": "given", "files": {"train": "a.csv"}}},
+            "split.column names a column",
+        ),
+    ],
+)
+def test_parameters_that_cannot_be_are_one_message(config: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings(config)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    assert own_folder(tmp_path / "new") == tmp_path / "new"
+    (tmp_path / "params.yaml").write_text("seed: 1")
+    with pytest.raises(ConfigError, match="holds a project"):
+        own_folder(tmp_path)
+    with pytest.raises(ConfigError, match="is a file"):
+        own_folder(tmp_path / "params.yaml" / "x")
+
+
+def test_a_folder_is_filled_and_filled_again(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item_id": [1, 2]})
+    frames = {"interactions": frame, "users": None, "items": frame}
+    config = fill(tmp_path, frames, DEFAULTS)
+    assert config.data.root == str(tmp_path / "data" / "frames")
+    assert config.data.items.file == "items.parquet"
+    kept = load_config(tmp_path / "params.yaml")
+    assert without_root(kept) == without_root(config)
+    assert kept.data.root == "data/frames"
+    assert fill(own_folder(tmp_path), frames | {"items": None}, DEFAULTS).data.items.file == ""
+    assert not (tmp_path / "data" / "frames" / "items.parquet").exists()
+
+
+def without_root(config: Config) -> dict[str, Any]:
+    return config.model_dump(exclude={"data": {"root"}})

@@ -1,0 +1,33 @@
+"""What is said of files and commands is said of frames and arguments."""
+
+from pathlib import Path
+
+import pytest
+
+from twotower.notebook.wording import in_python
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ("{file}: column 'id' …", "items: column 'id' …"),
+        ("because of 'x' (items.parquet, row 2)", "because of 'x' (items, row 2)"),
+        (
+            "dim 64 is at the high end: dvc exp run -S 'hpo.search_space.dim.high=128'",
+            "dim 64 is at the high end: config={'hpo.search_space.dim.high': 128}",
+        ),
+        (
+            "dvc exp run -S '+hpo.fixed.init=random' -S 'evaluate.ks=[5,10]'",
+            "config={'hpo.fixed.init': 'random', 'evaluate.ks': [5, 10]}",
+        ),
+        (
+            "more time: twotower preset presets/quality.yaml",
+            "more time: config='presets/quality.yaml'",
+        ),
+        ("no such key; leave it out, or -S '~hpo.x'", "no such key; leave it out, or -S '~hpo.x'"),
+    ],
+)
+def test_wording(tmp_path: Path, said: str, ours: str) -> None:
+    file = tmp_path / "items.parquet"
+    file.touch()
+    assert in_python(said.replace("{file}", str(file)), tmp_path) == ours

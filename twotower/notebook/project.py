@@ -1,0 +1,101 @@
+"""The folder that a fit works in: a project like any other, whose raw files are data frames."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from twotower.common.errors import ConfigError
+from twotower.common.files import write_text
+from twotower.common.paths import PARAMS, check_place
+from twotower.common.yaml_file import read_yaml
+from twotower.config import Config
+from twotower.config.params import config_with, default_params
+from twotower.notebook.raw_frames import write_frame
+
+FRAMES = Path("data/frames")
+MARK = "# Written by twotower.fit, and written anew by the next one.\n"
+
+
+def settings(config: Mapping[str, Any] | Config | Path | str | None) -> Config:
+    """All parameters of a fit; see `fit`.
+
+    Raises:
+        ConfigError: naming every key that breaks a rule, or is for files and stages alone.
+    """
+    if isinstance(config, str | Path):
+        whole = config_with(_read(Path(config)), str(config))
+    else:
+        whole = config if isinstance(config, Config) else config_with(config or {}, "config")
+    if whole.mlflow.enabled:
+        msg = "config: mlflow.enabled: twotower.fit does not track; the stages do (dvc repro)"
+        raise ConfigError(msg)
+    if any(whole.split.files.model_dump().values()):
+        msg = "config: split.files: there are no files; split.column names a column of the frame"
+        raise ConfigError(msg)
+    return whole
+
+
+def _read(path: Path) -> Any:
+    """A params.yaml or a preset; those of the package are found from everywhere."""
+    try:
+        return read_yaml(path if path.exists() else default_params().parent / path)
+    except FileNotFoundError:
+        msg = f"{path}: no such file"
+        raise ConfigError(msg) from None
+
+
+def own_folder(folder: Path) -> Path:
+    """The folder, if nobody else's project is in it.
+
+    Raises:
+        ConfigError: if there is one, or there can be no folder.
+    """
+    params = folder / PARAMS
+    check_place(params)
+    if params.is_file() and not params.read_text(encoding="utf-8").startswith(MARK):
+        msg = f"{folder}: holds a project with a {PARAMS} of its own; give fit another folder"
+        raise ConfigError(msg)
+    return folder
+
+
+def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
+    """Write the frames and params.yaml.
+
+    Args:
+        folder: created if it is missing.
+        frames: by the role of the file: interactions, users and items; None: there is none.
+        config: of the fit.
+
+    Returns:
+        The same parameters, with the places of the files.
+
+    Raises:
+        DataError: if a frame is none, or cannot be written.
+    """
+    sections: dict[str, Any] = {}
+    for role, frame in frames.items():
+        file, section = FRAMES / f"{role}.parquet", getattr(config.data, role)
+        if frame is None and role != "interactions":
+            (folder / file).unlink(missing_ok=True)
+            required = {
+                k: feature for k, feature in section.features.items() if not feature.optional
+            }
+            changes = {"file": "", "features": required}
+        else:
+            write_frame(folder / file, frame, role)
+            changes = {"file": file.name}
+        sections[role] = section.model_copy(update={"format": None, **changes})
+    data = config.data.model_copy(update={**sections, "root": FRAMES.as_posix()})
+    _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
+    here = data.model_copy(update={"root": str(folder / FRAMES)})
+    return config.model_copy(update={"data": here})
+
+
+def _write_params(path: Path, config: Config) -> None:
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style, yaml.allow_unicode = False, True
+    yaml.dump(config.model_dump(mode="json"), text)
+    write_text(path, MARK + text.getvalue())

@@ -1,0 +1,35 @@
+"""What the pipeline says, as it makes sense to somebody who gave it data frames."""
+
+import re
+from pathlib import Path
+
+from twotower.common.yaml_file import parse_yaml
+from twotower.search.console import OUT_OF_TIME
+
+COMMAND = re.compile(r"dvc exp run((?: -S '[^']*')+)")
+PRESET = re.compile(r"twotower preset (presets/[\w-]+\.yaml)")
+SETTING = re.compile(r"-S '\+?([^=']*)=([^']*)'")
+PHRASES = {
+    OUT_OF_TIME: "the time budget ran out: in a folder of its own, a second fit goes on",
+    "model written to .artifacts_best/, without test scores": "no test scores",
+}
+
+
+def in_python(text: str, raw: Path) -> str:
+    """A message without the names of files, and with arguments in place of commands.
+
+    Args:
+        text: a message or an error of the pipeline.
+        raw: folder that the frames were written to, each as NAME.parquet.
+    """
+    for file in sorted(raw.glob("*.parquet")):
+        text = text.replace(str(file), file.stem).replace(file.name, file.stem)
+    for phrase, ours in PHRASES.items():
+        text = text.replace(phrase, ours)
+    return COMMAND.sub(_argument, PRESET.sub(r"config='\1'", text))
+
+
+def _argument(command: re.Match[str]) -> str:
+    """`config={'hpo.search_space.dim.high': 128}` of the command that sets it."""
+    settings = SETTING.findall(command[1])
+    return f"config={ {key: parse_yaml(value, key) for key, value in settings} }"
