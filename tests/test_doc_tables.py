@@ -14,6 +14,7 @@ import pytest
 from tests import data_flow
 from tests.config.documented import ROWS as PARAMETERS
 from tests.conftest import REPOSITORY
+from tests.evaluation.documented import ROWS as METRICS
 from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.config.effects import EFFECTS
@@ -55,6 +56,7 @@ TABLES: dict[str, dict[str, Rows]] = {
         "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
     },
     "data.md": DATA,
+    "metrics.md": METRICS,
     "parameters.md": PARAMETERS,
     "trust.md": {
         "baseline": [(row.name, row.summary, grid(row), when(row)) for row in BASELINES.values()],

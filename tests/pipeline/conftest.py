@@ -10,6 +10,7 @@ from tests.pipeline.project import Project, create
 
 QUICK = (
     "test_every_declared_output_is_there",
+    "test_the_documented_",
     "test_everything_is_committed_or_ignored",
     "test_a_second_run_does_nothing",
     "test_ids_come_out_as_they_went_in",
