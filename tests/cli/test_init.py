@@ -143,7 +143,7 @@ def test_a_project_of_the_installed_version_needs_nothing() -> None:
     twotower("init", "shop")
     before = files("shop")
     (line,) = upgraded("shop")
-    assert line.startswith("shop: of twotower ")
+    assert line.startswith("nothing to do: ")
     assert files("shop") == before
     assert "a project already" in error_of("init", "shop")
     assert "not a project of twotower init" in error_of("init", "--upgrade")
@@ -213,7 +213,7 @@ def test_own_lines_of_a_list_are_no_difference_and_long_ones_are_cut() -> None:
     Path(".gitignore").write_text("mine\n", encoding="utf-8")
     twotower("init")
     (line,) = upgraded()
-    assert line.startswith(".: of twotower ")
+    assert line.startswith("nothing to do: ")
     Path("dvc.yaml").write_text("mine\n", encoding="utf-8")
     lines = upgraded()
     assert len(lines) == 1 + upgrade.SHOWN_LINES + 2

@@ -5,8 +5,9 @@ import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
-from twotower.cli.preset import apply_preset, find_preset
+from twotower.cli.preset import apply_preset
 from twotower.common.errors import ConfigError
+from twotower.common.sources import find_preset
 from twotower.config import load_config
 from twotower.config.effects import ANY_DATA
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples
+from twotower.cli.inspect import look_at
 from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.paths import PARAMS
 from twotower.common.progress import step
@@ -60,47 +61,34 @@ def init(
 
 def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> Iterator[str]:
     with step(LOADING):
+        from twotower.common.sources import installed_version
         from twotower.project.create import check_folder, create_project, stage_project
-        from twotower.project.sources import installed_version
 
     check_folder(folder, weekly=weekly)
     parts = stage_project(staged, weekly=weekly)
     root = RAW if data is None else _root(folder, data)
-    seen = _set_data(staged / PARAMS, root, data)
+    found = _write_data(staged / PARAMS, root, data)
     with step("project"):
         said = create_project(staged, folder, parts)
-    yield from (seen, "") if seen else ()
     if data is None:
         (folder / RAW).mkdir(parents=True, exist_ok=True)
+    yield from found
     yield f"{folder}: a project of twotower {installed_version()}"
     yield from (f"  {line}" for line in said)
     yield "next:"
-    if folder.resolve() != Path.cwd():
-        yield f"  cd {folder}"
-    if data is None:
-        yield f"  twotower inspect {RAW}    # once your exports are there"
-    yield "  twotower check"
-    if not Path(root).is_absolute():
-        yield f"  dvc add {root}"
-    yield "  git add --all"
-    yield "  git commit --message 'A recommender'"
-    yield "  dvc repro"
-    yield "  twotower report"
+    yield from (f"  {command}" for command in _next(folder, root, has_data=data is not None))
 
 
-def _set_data(params: Path, root: str, data: Path | None) -> str:
-    """Write the section `data`; what was found in the raw files, if they are there."""
+def _write_data(params: Path, root: str, data: Path | None) -> list[str]:
+    """Write the section `data`; lines of what was found in the raw files, if they are there."""
     from twotower.config import load_config
 
-    content, found = read_commented(params), ""
+    content, found = read_commented(params), []
     if data is not None:
-        from twotower.inspection.commented_yaml import apply_settings
-        from twotower.inspection.proposal import propose
         from twotower.inspection.report import report
 
-        proposal = propose(data, load_config(params).data)
-        apply_settings(content, "data", proposal.settings)
-        found = report(proposal)
+        content, proposal = look_at(data, params, load_config(params))
+        found = [report(proposal), ""]
     content["data"]["root"] = root
     write_sections(params, content, ["data"], PARAMS.name)
     return found
@@ -112,16 +100,27 @@ def _root(folder: Path, data: Path) -> str:
     return (root.relative_to(project) if root.is_relative_to(project) else root).as_posix()
 
 
+def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
+    """Commands from a new project to its report."""
+    if folder.resolve() != Path.cwd():
+        yield f'cd "{folder}"' if " " in str(folder) else f"cd {folder}"
+    if not has_data:
+        yield f"twotower inspect {root}    # once your exports are there"
+    yield "twotower check"
+    if not Path(root).is_absolute():
+        yield f"dvc add {root}"
+    yield from ("git add --all", 'git commit --message "A recommender"')
+    yield from ("dvc repro", "twotower report")
+
+
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
+    from twotower.common.sources import installed_version
     from twotower.project.parts import WORKFLOW, write_parts
-    from twotower.project.sources import installed_version
     from twotower.project.upgrade import recorded, upgrade_project
 
     parts = write_parts(staged, weekly=weekly or WORKFLOW in recorded(folder).files)
     said = upgrade_project(staged, folder, parts)
-    yield from said
-    yield (
-        "next: git diff, then dvc repro"
-        if said
-        else (f"{folder}: of twotower {installed_version()}, the version that is installed")
-    )
+    nothing = f"nothing to do: the project is of twotower {installed_version()}, which is installed"
+    yield from said or [nothing]
+    if said:
+        yield "next: git diff, then dvc repro"

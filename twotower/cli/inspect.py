@@ -1,14 +1,17 @@
 """`twotower inspect`: looks at a folder of exports and writes the section that reads them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twotower.cli.app import app, examples, loading
 from twotower.cli.params_file import read_commented, section_text, write_sections
 from twotower.common.paths import PARAMS
-from twotower.common.progress import step
+
+if TYPE_CHECKING:
+    from twotower.config import Config
+    from twotower.inspection.proposal import Proposal
 
 
 @app.command(
@@ -30,15 +33,10 @@ def inspect(
     with loading():
         from twotower.config import load_config
         from twotower.data.splits import SPLIT_STRATEGIES
-        from twotower.inspection.commented_yaml import apply_settings
-        from twotower.inspection.proposal import propose
         from twotower.inspection.report import report
 
     config = load_config(params)
-    with step("inspect"):
-        proposal = propose(folder.expanduser(), config.data)
-    content = read_commented(params)
-    apply_settings(content, "data", proposal.settings)
+    content, proposal = look_at(folder.expanduser(), params, config)
     if show:
         typer.echo(section_text(content, "data"), nl=False)
         return
@@ -47,3 +45,23 @@ def inspect(
     typer.echo(f"\n{params}: the section data is written; next: twotower check")
     if SPLIT_STRATEGIES[config.split.strategy].is_given:
         typer.echo("split.strategy: given is as it was: it must name a split of this folder")
+
+
+def look_at(folder: Path, params: Path, config: "Config") -> "tuple[Any, Proposal]":
+    """What a folder holds, and the content of params.yaml with the section that reads it.
+
+    Args:
+        folder: of raw files.
+        params: file of parameters; nothing is written yet.
+        config: that it has now.
+
+    Raises:
+        DataError: if there is no such folder, or no file of interactions in it.
+    """
+    from twotower.inspection.commented_yaml import apply_settings
+    from twotower.inspection.proposal import propose
+
+    proposal = propose(folder, config.data)
+    content = read_commented(params)
+    apply_settings(content, "data", proposal.settings)
+    return content, proposal

@@ -8,10 +8,9 @@ import typer
 
 from twotower.cli.app import app, examples, loading
 from twotower.cli.params_file import read_commented, write_sections
-from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
-from twotower.project.sources import presets
+from twotower.common.sources import find_preset, presets
 
 
 @app.command(
@@ -38,24 +37,6 @@ def preset(
     paths = [find_preset(name) for name in names]
     changes = [line for path in paths for line in apply_preset(path, params)]
     typer.echo("\n".join(changes) or f"{params} is unchanged: it has all of these values")
-
-
-def find_preset(name: str) -> Path:
-    """The file of a preset: one that is there, or one of ours, whose folder may be named as well.
-
-    Raises:
-        ConfigError: naming the one that may be meant.
-    """
-    path, ours = Path(name), presets()
-    if path.is_file():
-        return path
-    for stem, file in ours.items():
-        if path.as_posix() in (stem, f"presets/{stem}.yaml"):
-            return file
-    beside = [str(file) for file in sorted(path.parent.glob("*.yaml"))]
-    meant = [*nearest(path.stem, ours), *nearest(name, beside)]
-    parts = [f"{name}: no such preset, and no such file", did_you_mean(meant[:1])]
-    raise ConfigError("; ".join(filter(None, parts)))
 
 
 def apply_preset(preset: Path, params: Path = PARAMS) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from twotower.common.choices import choice_rule
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
+from twotower.common.sources import source_root
 from twotower.common.yaml_file import read_yaml
 from twotower.config.data import DataConfig, GuardConfig, SplitConfig
 from twotower.config.hpo import HpoConfig
@@ -110,7 +111,7 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
 
 def default_params() -> Path:
     """The params.yaml that this version comes with, search space and all."""
-    return Path(__file__).parents[2] / PARAMS
+    return source_root() / PARAMS
 
 
 def config_with(changes: Mapping[str, Any], source: str) -> Config:

@@ -10,9 +10,10 @@ from ruamel.yaml import YAML
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
 from twotower.common.paths import PARAMS, check_place
+from twotower.common.sources import find_preset
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
-from twotower.config.params import config_with, default_params
+from twotower.config.params import config_with
 from twotower.notebook.raw_frames import write_frame
 
 FRAMES = Path("data/frames")
@@ -26,7 +27,7 @@ def settings(config: Mapping[str, Any] | Config | Path | str | None) -> Config:
         ConfigError: naming every key that breaks a rule, or is for files and stages alone.
     """
     if isinstance(config, str | Path):
-        whole = config_with(_read(Path(config)), str(config))
+        whole = config_with(read_yaml(find_preset(str(config))), str(config))
     else:
         whole = config if isinstance(config, Config) else config_with(config or {}, "config")
     if whole.mlflow.enabled:
@@ -36,15 +37,6 @@ def settings(config: Mapping[str, Any] | Config | Path | str | None) -> Config:
         msg = "config: split.files: there are no files; split.column names a column of the frame"
         raise ConfigError(msg)
     return whole
-
-
-def _read(path: Path) -> Any:
-    """A params.yaml or a preset; those of the package are found from everywhere."""
-    try:
-        return read_yaml(path if path.exists() else default_params().parent / path)
-    except FileNotFoundError:
-        msg = f"{path}: no such file"
-        raise ConfigError(msg) from None
 
 
 def own_folder(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The repository's own files that a project is made of, and its presets.
+"""The repository's own files that come with the package: parameters, presets, a project's parts.
 
 A wheel brings them along (setup.py); anywhere else they are in the checkout around the package.
 """
@@ -7,8 +7,11 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+from twotower.common.choices import did_you_mean, nearest
+from twotower.common.errors import ConfigError
+
 PACKAGE = Path(__file__).parent.parent
-SHIPPED = Path(__file__).with_name("shipped")
+SHIPPED = PACKAGE / "project" / "shipped"
 
 
 def source_root() -> Path:
@@ -24,6 +27,24 @@ def source_text(name: str) -> str:
 def presets() -> dict[str, Path]:
     """Files of presets by name, in alphabetical order."""
     return {path.stem: path for path in sorted((source_root() / "presets").glob("*.yaml"))}
+
+
+def find_preset(name: str) -> Path:
+    """The file of a preset: one that is there, or one of ours, whose folder may be named as well.
+
+    Raises:
+        ConfigError: naming the one that may be meant.
+    """
+    path, ours = Path(name), presets()
+    if path.is_file():
+        return path
+    for stem, file in ours.items():
+        if path.as_posix() in (stem, f"presets/{stem}.yaml"):
+            return file
+    beside = [str(file) for file in sorted(path.parent.glob("*.yaml"))]
+    meant = [*nearest(path.stem, ours), *nearest(name, beside)]
+    parts = [f"{name}: no such preset, and no such file", did_you_mean(meant[:1])]
+    raise ConfigError("; ".join(filter(None, parts)))
 
 
 def installed_version() -> str:
