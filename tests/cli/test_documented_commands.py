@@ -11,7 +11,14 @@ from typer.main import get_command
 from tests.conftest import REPOSITORY
 from twotower.cli import app
 
-PLACES = ("*.md", ".ci/*", "docs/**/*.md", "presets/*.yaml", "twotower/**/*.py")
+PLACES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    ".ci/*",
+    "docs/**/*.md",
+    "presets/*.yaml",
+    "twotower/**/*.py",
+)
 LINE = re.compile(r"(?<![\w./:-])(?<!from )twotower ([a-z]+\b[^`|&#…\n]*)")
 COMMANDS: Any = get_command(app)
 
