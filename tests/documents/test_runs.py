@@ -34,7 +34,7 @@ pytestmark = [
 
 @pytest.fixture(scope="session")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a repository, `shop`, and what was printed there, `printed.json`.
+    """A folder with a repository, `clone`, and what was printed there, `printed.json`.
 
     It takes a minute, so the processes of one test run share it.
     """
@@ -43,7 +43,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed = folder / "printed.json"
     with FileLock(folder.with_suffix(".lock")):
         if not printed.exists():
-            project = create_sample(folder / "shop")
+            project = create_sample(folder / "clone")
             project.git("branch", "--move", "main")
             project.path("my/exports").mkdir(parents=True)
             spanish(project.path("my/exports"))
@@ -60,6 +60,6 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("document", RUN)
 def test_a_document_can_be_followed(document: str, before: Path, tmp_path: Path) -> None:
     printed = json.loads((before / "printed.json").read_text(encoding="utf-8"))
-    reader = Reader(Project(before / "shop").copy(tmp_path / "shop"), printed)
+    reader = Reader(Project(before / "clone").copy(tmp_path / "clone"), printed)
     reader.follow(document)
     assert not reader.stumbles, "\n\n".join(reader.stumbles)
