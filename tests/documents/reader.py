@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
@@ -15,6 +16,8 @@ from tests.documents.shape import missing
 from tests.pipeline.project import Project
 
 ENDS_BADLY = ("error: ", "usage: ")
+OUTCOME = re.compile(rf"{FIGURES.pattern}|next: |\* significant|no significant difference")
+"""Lines that are others where figures are others; test_figures.py has those of the sample."""
 
 
 class Reader:
@@ -58,7 +61,7 @@ class Reader:
             )
             if self._status and not may_fail:
                 self._stumble(command, f"ended with status {self._status}", output)
-            own = [line for line in command.output if not FIGURES.match(line)]
+            own = [line for line in command.output if not OUTCOME.match(line)]
             if (line := missing(own, output.splitlines())) is not None:
                 self._stumble(command, f"did not print a line like {line!r}", output)
 

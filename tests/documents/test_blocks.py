@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.documents.blocks import Block, blocks, commands, documents, of_language, statements
+from tests.documents.programs import PROGRAMS
 from twotower.cli.preset import apply_preset
 from twotower.common.yaml_file import parse_yaml
 from twotower.config import Config
@@ -39,7 +41,8 @@ def test_a_console_block_begins_with_a_command(block: Block) -> None:
 
 @by_place("text")
 def test_text_is_no_command(block: Block) -> None:
-    assert not any(line.startswith("$ ") for line in block.text.splitlines()), "use ```console"
+    programs = re.compile(rf"\$ |({'|'.join(PROGRAMS)}) ")
+    assert not any(map(programs.match, block.text.splitlines())), "use ```console"
 
 
 @pytest.mark.parametrize("document", documents())

@@ -18,7 +18,7 @@ from tests.inspection.exports import spanish
 from tests.pipeline.project import Project, create_sample
 
 QUICKER = {"hpo.n_trials": 4, "refit.seeds": 2, "visualize.static": "never"}
-BEFORE = ("dvc repro", "dvc exp run --temp -S hpo.n_trials=1 -n baseline")
+REPRO, BASELINE = "dvc repro", "dvc exp run --temp -S hpo.n_trials=1 -n baseline"
 """What has been typed before, because several documents build on it."""
 RUN = [
     name
@@ -34,7 +34,7 @@ pytestmark = [
 
 @pytest.fixture(scope="session")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a repository, `shop`, and what was printed there, `printed.json`.
+    """A folder with a repository, `clone`, and what was printed there, `printed.json`.
 
     It takes a minute, so the processes of one test run share it.
     """
@@ -43,16 +43,15 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed = folder / "printed.json"
     with FileLock(folder.with_suffix(".lock")):
         if not printed.exists():
-            project = create_sample(folder / "shop")
+            project = create_sample(folder / "clone")
             project.git("branch", "--move", "main")
             project.path("my/exports").mkdir(parents=True)
             spanish(project.path("my/exports"))
             for key, value in QUICKER.items():
                 project.set(key, value)
-            outputs = {}
-            for line in BEFORE:
-                outputs[line] = project.run(*line.split())
-                project.commit(line)
+            outputs = {REPRO: project.run(*REPRO.split())}
+            project.commit("Lock the pipeline")
+            outputs[BASELINE] = project.run(*BASELINE.split())
             printed.write_text(json.dumps(outputs), encoding="utf-8")
     return folder
 
@@ -60,6 +59,6 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("document", RUN)
 def test_a_document_can_be_followed(document: str, before: Path, tmp_path: Path) -> None:
     printed = json.loads((before / "printed.json").read_text(encoding="utf-8"))
-    reader = Reader(Project(before / "shop").copy(tmp_path / "shop"), printed)
+    reader = Reader(Project(before / "clone").copy(tmp_path / "clone"), printed)
     reader.follow(document)
     assert not reader.stumbles, "\n\n".join(reader.stumbles)
