@@ -54,10 +54,11 @@ def test_all_users(run: Run, folder: Path, chunk: int, monkeypatch: pytest.Monke
     assert pq.ParquetFile(folder.parent / "recs.parquet").num_row_groups == groups[chunk]
 
 
-def test_the_summary_counts_users_by_source(folder: Path) -> None:
+def test_the_summary_counts_users_by_source(folder: Path, begun: list[str]) -> None:
     ran = twotower(*line(folder, "--users", "all"))
     path = folder.parent / "recs.parquet"
     assert (ran.stdout, ran.stderr) == ("", f"{path}: users: 2 by model, 1 by popularity\n")
+    assert begun == ["loading libraries", "reading the model", "users"]
 
 
 def test_same_bytes_again(run: Run, folder: Path) -> None:

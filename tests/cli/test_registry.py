@@ -35,7 +35,7 @@ def register(shop: Workspace, quality: float, trained_on: tuple[str, ...] = ALL[
     return twotower("registry", "register").stdout
 
 
-def test_from_a_candidate_to_a_served_champion(shop: Workspace) -> None:
+def test_from_a_candidate_to_a_served_champion(shop: Workspace, begun: list[str]) -> None:
     assert "shop has no champion" in error_of("registry", "fetch", "--out", "served")
     named = ".artifacts_best as version 1 of shop: candidate\n"
     assert register(shop, GOOD) == f"registered {named}"
@@ -47,7 +47,10 @@ def test_from_a_candidate_to_a_served_champion(shop: Workspace) -> None:
     assert twotower(*fetch).stdout == "served holds version 1 of shop now\n"
     assert twotower(*fetch).stdout == "served holds version 1 of shop already\n"
 
+    begun.clear()
     register(shop, POOR)
+    loads = ["loading libraries", "loading libraries", "connecting to MLflow"]
+    assert begun == [*loads, "register", "checking model and data", "uploading"]
     comparison, decision = twotower("registry", "promote", status=3).stdout.splitlines()
     assert comparison.startswith("mrr over 18 users: candidate 0.")
     assert decision.startswith("version 2 of shop stays a candidate: it does not beat version 1")

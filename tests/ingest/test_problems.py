@@ -104,6 +104,12 @@ def test_a_row_is_told_once_for_each_column(shop):
     ]
 
 
+def test_of_a_blank_row_nothing_else_is_said(shop):
+    shop.write("interactions.csv", "user,item,timestamp,event\n1,10,2024-01-01,view\n,,,\n")
+    [problem] = problems_of(shop)
+    assert problem.startswith("interactions.csv: column 'user' must not be blank; 1 invalid row")
+
+
 def test_times_that_nothing_tells_apart_end_no_other_check(shop):
     shop.bare("user,item,fecha,event\n1,10,01/02/2024,gift\n2,11,03/04/2024,view\n")
     _, times, events, _ = problems_of(shop)

@@ -32,14 +32,14 @@ class Rule:
         role: of the column.
         expected: the rule as a phrase that continues "column x": "must not be blank".
         ok: [num_rows] whether a row follows it.
-        finds_header: whether a row that does not is no row at all.
+        empty: [num_rows] whether a row that does not holds no event; None: no row.
     """
 
     name: str
     role: str
     expected: str
     ok: BoolArray
-    finds_header: bool = False
+    empty: BoolArray | None = None
 
 
 def check_rows(
@@ -62,10 +62,13 @@ def check_rows(
         with problems.collected():
             check = RowCheck(part.source, length, data, problems)
             for rule in rules:
-                apply = check.require_no_header if rule.finds_header else check.require
-                column = part.roles[rule.role]
-                ok = rule.ok[start:stop]
-                apply(ok, rule=rule.name, column=column, expected=rule.expected)
+                check.require(
+                    rule.ok[start:stop],
+                    rule=rule.name,
+                    column=part.roles[rule.role],
+                    expected=rule.expected,
+                    empty=None if rule.empty is None else rule.empty[start:stop],
+                )
             checks.append(check)
     return checks
 
@@ -83,7 +86,7 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
         and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
-    rules = [_no_header(rows)]
+    rules = [_no_header(rows), *_blank_rules(rows)]
     columns: dict[str, Any] = {}
     for side in SIDES:
         columns[side] = rows.ids[side].column
@@ -109,11 +112,21 @@ def _no_header(rows: EventRows) -> Rule:
     repeated = user & item
     if not rows.inputs[0].source.has_header:
         expected = "must not be a header (data.header)"
-        return Rule("header", "user", expected, ~repeated, finds_header=True)
+        return Rule("header", "user", expected, ~repeated, empty=repeated)
     if user.any() and item.any() and not repeated.any():
         repeated = user | item
     expected = "must not be the header again (if the first row is data, set data.header: false)"
-    return Rule("repeated_header", "user", expected, ~repeated, finds_header=True)
+    return Rule("repeated_header", "user", expected, ~repeated, empty=repeated)
+
+
+def _blank_rules(rows: EventRows) -> list[Rule]:
+    """A row without user and item is blank, whatever else is lacking."""
+    blank = {side: rows.ids[side].blank for side in SIDES}
+    expected = "must not be blank"
+    return [
+        Rule("blank_user", "user", expected, ~blank["user"], empty=blank["item"]),
+        Rule("blank_item", "item", expected, ~blank["item"]),
+    ]
 
 
 def _names(rows: EventRows, side: str) -> BoolArray:
@@ -125,7 +138,7 @@ def _names(rows: EventRows, side: str) -> BoolArray:
 
 
 def _id_rules(ids: Ids, side: str, id_type: str, table: SideTable | None) -> list[Rule]:
-    rules = [Rule(f"blank_{side}", side, "must not be blank", ~ids.blank)]
+    rules = []
     if table is None or id_type == "integer":
         expected = f"must be an integer (data.{side}s.id_type: {id_type})"
         rules.append(Rule(f"bad_{side}", side, expected, ids.present | ids.blank))

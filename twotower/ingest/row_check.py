@@ -63,7 +63,15 @@ class RowCheck:
         """Whether no row is missing but those that the policy drops."""
         return self._drop or not self._source.num_ragged
 
-    def require(self, ok: BoolArray, *, rule: str, column: str, expected: str) -> None:
+    def require(
+        self,
+        ok: BoolArray,
+        *,
+        rule: str,
+        column: str,
+        expected: str,
+        empty: BoolArray | None = None,
+    ) -> None:
         """Apply one rule to the rows.
 
         Args:
@@ -71,15 +79,14 @@ class RowCheck:
             rule: short name, under which dropped rows are counted.
             column: name in the source.
             expected: the rule as a phrase that continues "column x": "must not be blank".
+            empty: [num_rows] whether a row that breaks it holds nothing, so that no other rule is
+                applied to it; None: no row.
         """
         if count := self._count_invalid(ok, column, expected):
             self.dropped[rule] += count
             self.valid &= ok
-
-    def require_no_header(self, ok: BoolArray, *, rule: str, column: str, expected: str) -> None:
-        """As `require`; of a row that is a header nothing else is said."""
-        self.require(ok, rule=rule, column=column, expected=expected)
-        self.valid &= ok
+        if empty is not None:
+            self.valid &= ok | ~empty
 
     def require_cells(self, ok: BoolArray, *, rule: str, column: str, expected: str) -> None:
         """As `require`, for an optional value: the policy "drop" drops the cell, not the row.

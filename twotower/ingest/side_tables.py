@@ -180,7 +180,9 @@ def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:
         same = is_header(pc.utf8_trim_whitespace(table[name]), [name])
         repeats &= pc.fill_null(same, fill_value=False).to_numpy()
     expected = "must not be the header again"
-    check.require_no_header(~repeats, rule="repeated_header", column=id_name, expected=expected)
+    check.require(
+        ~repeats, rule="repeated_header", column=id_name, expected=expected, empty=repeats
+    )
 
 
 def _read_ids(
