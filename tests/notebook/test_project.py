@@ -31,7 +31,7 @@ def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
     assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
     assert settings(str(REPOSITORY / "params.yaml")) == DEFAULTS
-    assert settings("presets/quality.yaml") != DEFAULTS
+    assert settings("quality") != DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
         ({"hpo.n_trials": 0}, r"^config: hpo\.n_trials: must be greater than 0, got 0"),
         ({"hpo": None}, "^config: hpo: must be keys and their values"),
         ([1], r"^config: must be keys and their values, got \[1\]"),
-        ("mine.yaml", r"^mine\.yaml: no such file"),
+        ("mine.yaml", r"^mine\.yaml: no such preset, and no such file"),
         ({"mlflow.enabled": True}, "twotower.fit does not track"),
         (
             {"split": {"strategy": "given", "files": {"train": "a.csv"}}},

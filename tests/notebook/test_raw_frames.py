@@ -14,6 +14,7 @@ import pytest
 from twotower.common.errors import DataError
 from twotower.config import parse_config
 from twotower.ingest.event_log import load_interactions
+from twotower.ingest.problems import Problems
 from twotower.notebook.raw_frames import write_frame
 
 CONFIG = parse_config({})
@@ -23,7 +24,8 @@ SECONDS = [1740830400, 1740920400, 1741010400]
 
 def read(folder: Path, frame: Any) -> pd.DataFrame:
     write_frame(folder / "interactions.parquet", frame, "interactions")
-    rows, _ = load_interactions(folder, CONFIG.data, CONFIG.split, {"users": None, "items": None})
+    tables, problems = {"users": None, "items": None}, Problems()
+    rows, _ = load_interactions(folder, CONFIG.data, CONFIG.split, tables, problems)
     return rows
 
 

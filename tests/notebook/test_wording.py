@@ -21,8 +21,8 @@ from twotower.notebook.wording import in_python
             "config={'hpo.fixed.init': 'random', 'evaluate.ks': [5, 10]}",
         ),
         (
-            "more time: twotower preset presets/quality.yaml",
-            "more time: config='presets/quality.yaml'",
+            "more time: twotower preset quality",
+            "more time: config='quality'",
         ),
         ("no such key; leave it out, or -S '~hpo.x'", "no such key; leave it out, or -S '~hpo.x'"),
     ],

@@ -109,11 +109,6 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     return parse_config(raw, source=str(path))
 
 
-def default_params() -> Path:
-    """The params.yaml that this version comes with, search space and all."""
-    return source_root() / PARAMS
-
-
 def config_with(changes: Mapping[str, Any], source: str) -> Config:
     """The default parameters with other values.
 
@@ -128,7 +123,7 @@ def config_with(changes: Mapping[str, Any], source: str) -> Config:
     if not isinstance(changes, Mapping):
         msg = f"{source}: must be keys and their values, got {changes!r}"
         raise ConfigError(msg)
-    raw = read_yaml(default_params())
+    raw = read_yaml(source_root() / PARAMS)
     for key, value in changes.items():
         if isinstance(value, Mapping) and "." not in str(key):
             for name, inner in value.items():
