@@ -5,6 +5,7 @@ Run as a module, this file renews them.
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.evaluation.documented import ROWS as METRICS
 from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
+from twotower.common.yaml_file import read_yaml
 from twotower.config.effects import EFFECTS
 from twotower.config.schema import params_schema
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
@@ -119,6 +121,13 @@ def test_the_readme_compares_by_measured_figures() -> None:
     measured = re.findall(r"\.\d{4}", (DOCS / "quality.md").read_text(encoding="utf-8"))
     assert figures
     assert figures <= set(measured)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = read_yaml(REPOSITORY / "CITATION.cff")
+    for key in ("version", "license"):
+        assert citation[key] == project[key]
 
 
 def write(folder: Path = DOCS) -> None:
