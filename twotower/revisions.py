@@ -6,6 +6,7 @@ Differences are of the second revision to the first: above 0 the second is bette
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from twotower.assessment.statistics.multiple import holm
 from twotower.assessment.statistics.paired_tests import paired_intervals, paired_tests
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
+from twotower.common.git import git
 from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
 
@@ -170,15 +172,20 @@ def _open(revision: str, path: str, repository: str) -> BytesIO:
     """The file as it is in that revision."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
     from dvc.scm import SCMError
 
     if not revision:  # DVC would read the workspace
         msg = f"a revision must not be empty; use {WORKSPACE} for the files as they are here"
         raise DataError(msg)
-    rev = None if revision == WORKSPACE else revision
     try:
-        # An absolute path starts at the root of the repository.
-        with DVCFileSystem(repository, rev=rev).open(f"/{path}", "rb") as handle:
+        # An absolute path starts at the root: of DVC's in the workspace, of git's in a revision.
+        if revision == WORKSPACE:
+            files, place = DVCFileSystem(repository), ""
+        else:
+            files = DVCFileSystem(repository, rev=revision, subrepos=True)
+            place = git(Path(Repo.find_root(repository)), "rev-parse", "--show-prefix") or ""
+        with files.open(f"/{place}{path}", "rb") as handle:
             return BytesIO(handle.read())
     except SCMError as error:
         msg = f"{revision}: no such Git revision or experiment: {error}"

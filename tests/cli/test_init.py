@@ -132,6 +132,8 @@ def test_the_weekly_job_installs_the_package() -> None:
     said = error_of("init", "shop/inner", "--weekly")
     assert said.startswith("--weekly: GitHub runs workflows at the root of a repository only, ")
     assert "shop/inner is inner in one" in said.replace("\\", "/")
+    twotower("init", "shop/inner")
+    assert error_of("init", "shop/inner", "--upgrade", "--weekly") == said
 
 
 def upgraded(*arguments: str) -> list[str]:

@@ -47,7 +47,17 @@ def check_folder(folder: Path, *, weekly: bool) -> None:
     if read_record(folder) is not None:
         msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}"
         raise ConfigError(msg)
-    if weekly and (place := place_in_git(folder)):
+    if weekly:
+        check_weekly(folder)
+
+
+def check_weekly(folder: Path) -> None:
+    """Refuse a folder in which GitHub would find no workflow.
+
+    Raises:
+        ConfigError: if the project is a folder inside a git repository.
+    """
+    if place := place_in_git(folder):
         msg = (
             f"--weekly: GitHub runs workflows at the root of a repository only, and {folder} is "
             f"{place.rstrip('/')} in one"
@@ -96,8 +106,8 @@ def _refuse(folder: Path, names: Sequence[str], there: set[str]) -> None:
 def _join(staged: Path, folder: Path, there: set[str]) -> Iterator[str]:
     for name in JOINED:
         if name in there:
-            own = (folder / name).read_text(encoding="utf-8")
-            write_text(staged / name, f"{(staged / name).read_text(encoding='utf-8')}\n{own}")
+            lines = (staged / name).read_bytes(), (folder / name).read_bytes()
+            (staged / name).write_bytes(b"\n".join(lines))
             yield f"{name}: your lines are kept, below those of the project"
     if KEPT in there:
         yield f"{KEPT}: yours is kept"

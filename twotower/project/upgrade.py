@@ -92,7 +92,9 @@ def _lines(fates: dict[str, _Fate], staged: Path, folder: Path) -> Iterator[str]
 
 def _difference(own: Path, new: Path, *, lacking: bool) -> list[str]:
     """Lines to add (+) and to take out (-); only the former if what is `lacking` is wanted."""
-    yours, theirs = (path.read_text(encoding="utf-8").splitlines() for path in (own, new))
+    yours, theirs = (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (own, new)
+    )
     wanted = "+" if lacking else "+-"
     compared = [line for line in difflib.ndiff(yours, theirs) if line[0] in wanted]
     more = len(compared) - SHOWN_LINES

@@ -13,6 +13,7 @@ import pandas as pd
 
 import twotower
 from twotower.artifacts import Artifacts
+from twotower.project.sources import SHIPPED
 from twotower.registry import training_rows
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
         folder = Path(name)
         shutil.copytree(artifacts.folder, folder / FOLDER)
         training_rows.write_training_rows(folder / training_rows.FILE, trained_on)
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__", SHIPPED.name)
         code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
         yield {
             "python_model": str(MODEL_CODE),
