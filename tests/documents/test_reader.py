@@ -16,7 +16,7 @@ GOOD = """
 $ echo 25 files; echo and more
 26 files
 $ twotower preset none.yaml
-error: none.yaml: no such file…
+error: none.yaml: …
 $ mkdir folder
 $ cd folder
 $ pwd | grep -c folder
