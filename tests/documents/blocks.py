@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from tests.conftest import REPOSITORY
 
 MARK = re.compile(r"<!-- not (run|read): (.+?) -->\s*", re.DOTALL)
-PROMPT = "$ "
+PROMPT, BACKSLASH = "$ ", "\\"
 LEFT_OUT = {"CHANGELOG.md", "docs/experiments.md"}
 """They say what was, with the commands of the time."""
 
@@ -101,13 +101,13 @@ def commands(block: Block) -> list[Command]:
         if line.startswith(PROMPT):
             found.append(Command(f"{document}:{number}", line.removeprefix(PROMPT)))
         elif continued:
-            found[-1].line = f"{found[-1].line.removesuffix(chr(92))}{line.strip()}"
+            found[-1].line = f"{found[-1].line.removesuffix(BACKSLASH)}{line.strip()}"
         elif found:
             found[-1].output.append(line)
         else:
             msg = f"{document}:{number}: a console block begins with '$ ', not with {line!r}"
             raise ValueError(msg)
-        continued = not found[-1].output and found[-1].line.endswith("\\")
+        continued = not found[-1].output and found[-1].line.endswith(BACKSLASH)
     for command in found:
         while command.output and not command.output[-1].strip():
             command.output.pop()

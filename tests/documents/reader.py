@@ -5,11 +5,11 @@ import io
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir
 from unittest.mock import patch
 
-from tests.documents.blocks import Block, Command, blocks, commands, statements
+from tests.documents.blocks import Block, Command, commands, statements
 from tests.documents.programs import simple_commands
 from tests.documents.sample_run import FIGURES
 from tests.documents.shape import missing
@@ -42,9 +42,9 @@ class Reader:
         self._names: dict[str, object] = {"__name__": "__main__"}
         self._status = 0
 
-    def follow(self, document: str) -> None:
-        """Run all blocks of a document that are not marked as not run."""
-        for block in blocks(document):
+    def follow(self, document: Iterable[Block]) -> None:
+        """Run all blocks that are not marked as not run, in order."""
+        for block in document:
             if block.why_not_run:
                 continue
             if block.language == "console":
@@ -71,10 +71,10 @@ class Reader:
     def _run(self, line: str) -> str:
         """What a line of shell prints; commands of ours are run in this process, to save time."""
         words = list(simple_commands(line))
+        before, self._status = self._status, 0
         if line == "echo $?":
-            return str(self._status)
+            return str(before)
         if len(words) == 1 and frozenset(words[0]) in self._printed:
-            self._status = 0
             return self._printed.pop(frozenset(words[0]))
         if len(words) == 1 and words[0][0] == "cd":
             self._folder = self._folder / words[0][1]

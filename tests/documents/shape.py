@@ -1,7 +1,7 @@
 """Output that differs in its figures alone."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 OMITTED = "…"
 DIGEST = r"\b(?=[a-f]*\d)[0-9a-f]{7,40}\b"
@@ -14,20 +14,16 @@ def shape(line: str) -> str:
     return " ".join(FIGURE.sub("#", line).split()).removesuffix(" *")
 
 
-def missing(documented: Iterable[str], printed: Sequence[str]) -> str | None:
-    """The first documented line that no printed line is like, in order; None if there is none.
+def missing(documented: Iterable[str], printed: Iterable[str]) -> str | None:
+    """The first documented line that no printed line is like; None if there is none.
 
-    Several documented lines may be like one that was printed, and others may be printed between.
+    Others may be printed as well, and the order is not compared: that of DVC's tables varies.
     """
-    shapes, at = [shape(line) for line in printed], 0
+    shapes = [shape(line) for line in printed]
     for line in documented:
-        if not line.strip(OMITTED + " "):
-            continue
         wanted = re.compile(".*".join(re.escape(shape(part)) for part in line.split(OMITTED)))
-        found = next((n for n in range(at, len(shapes)) if wanted.fullmatch(shapes[n])), None)
-        if found is None:
+        if not any(map(wanted.fullmatch, ["", *shapes])):
             return line
-        at = found
     return None
 
 

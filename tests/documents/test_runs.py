@@ -60,5 +60,5 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_document_can_be_followed(document: str, before: Path, tmp_path: Path) -> None:
     printed = json.loads((before / "printed.json").read_text(encoding="utf-8"))
     reader = Reader(Project(before / "clone").copy(tmp_path / "clone"), printed)
-    reader.follow(document)
+    reader.follow(blocks(document))
     assert not reader.stumbles, "\n\n".join(reader.stumbles)

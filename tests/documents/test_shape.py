@@ -37,13 +37,13 @@ def test_words_may_not(one: str, other: str) -> None:
         (["a 1", "c 3"], None),
         (["a 1", "…", "c …"], None),
         (["a 9", "a 8"], None),
-        (["c 1", "a 2"], "a 2"),
+        (["c 1", "", "a 2"], None),
         (["b"], "b"),
         (["b …"], None),
         (["d …"], "d …"),
     ],
 )
-def test_documented_lines_are_among_those_printed_in_order(
+def test_documented_lines_are_among_those_printed(
     documented: list[str], absent: str | None
 ) -> None:
     assert missing(documented, ["a 4", "b 5 and more", "c 6"]) == absent
