@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from twotower.common.errors import ConfigError, SearchError, TrackingError
-from twotower.common.progress import track
+from twotower.common.progress import step
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.reporting import MlflowConfig
@@ -81,14 +81,14 @@ def sync(
     plots = [PLOTS] if _are_plots_of(outputs.results, root) else []
     files = [path for path in (outputs.results, outputs.trials, *plots) if path.exists()]
     total = 0
-    for local in track(_studies(config, root, outputs.snapshot), "studies"):
+    for local in _studies(config, root, outputs.snapshot):
         if results is not None and local.study.has_results(results):
             ending = Ending.with_results(results, files)
         else:
             ending = Ending("KILLED", reason=NO_RESULTS)
-        total += _publish(
-            local, where or local.study.store_with_credentials(config.mlflow), root, ending, say
-        )
+        store = where or local.study.store_with_credentials(config.mlflow)
+        with step(local.study.name):
+            total += _publish(local, store, root, ending, say)
     return total
 
 
