@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,27 @@ def test_a_command_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         while not stream.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
     assert stream.getvalue().startswith("refit 0/3 (")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_a_library_says_is_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REFRESH", 0.01)
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with shown(stream), step("refit", 3):
+        deadline = time.monotonic() + 10
+        while "refit 0/3" not in stream.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        sys.stderr.write("version 1 ")
+        sys.stderr.write("is created\n")
+    assert re.search(
+        r"refit 0/3[^\n\r]*\r +\rversion 1 is created\n\r?refit 0/3", stream.getvalue()
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from typing import Any, TextIO, cast
 
 from tqdm import tqdm
+from tqdm.contrib import DummyTqdmFile
 
 from twotower.common.progress import Step, Steps, watched
 
@@ -114,7 +115,7 @@ class _Bar(tqdm):  # type: ignore[type-arg]
 
 @contextmanager
 def shown(stream: TextIO | None = None) -> Iterator[Display]:
-    """Show what is done inside, as a command does.
+    """Show what is done inside, as a command does; what libraries say is above the bar.
 
     Args:
         stream: None: stderr.
@@ -130,7 +131,10 @@ def shown(stream: TextIO | None = None) -> Iterator[Display]:
     looking = threading.Thread(target=keep_looking, daemon=True)
     looking.start()
     try:
-        with watched(display):
+        with watched(display), ExitStack() as redirected:
+            if terminal:
+                above = cast(TextIO, DummyTqdmFile(stream))
+                redirected.enter_context(redirect_stderr(above))
             yield display
     finally:
         stop.set()

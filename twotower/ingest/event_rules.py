@@ -69,6 +69,7 @@ def check_rows(
                     expected=rule.expected,
                     empty=None if rule.empty is None else rule.empty[start:stop],
                 )
+            check.report()
             checks.append(check)
     return checks
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
+from twotower.common.progress import step
 from twotower.config.data import DataConfig
 from twotower.ingest.problems import Problems
 from twotower.ingest.sources.source import Source
@@ -15,6 +17,16 @@ from twotower.ingest.sources.source import Source
 SHOWN = 3
 """Number of invalid rows that a message shows."""
 SHOWN_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """A rule that rows break, of which the first are shown."""
+
+    column: str
+    expected: str
+    count: int
+    rows: Int64Array
 
 
 class RowCheck:
@@ -51,7 +63,8 @@ class RowCheck:
         self._source = source
         self._drop = config.on_invalid == "drop"
         self._problems = problems
-        self._broken: dict[str, BoolArray] = {}
+        self._bad: dict[str, BoolArray] = {}
+        self._broken: list[_Broken] = []
         if not self.num_read:
             msg = f"{source.name}: the file has no data rows"
             raise DataError(msg)
@@ -120,20 +133,29 @@ class RowCheck:
         bad = self.valid & ~ok
         if self._drop:
             return int(np.count_nonzero(bad))
-        if column in self._broken:
-            bad &= ~self._broken[column]
+        if column in self._bad:
+            bad &= ~self._bad[column]
         rows = np.flatnonzero(bad)
         if len(rows):
-            self._broken[column] = bad | self._broken.get(column, False)
-            shown = self._show(column, rows[:SHOWN])
-            self._report(f"column {column!r} {expected}", len(rows), shown)
+            self._bad[column] = bad | self._bad.get(column, False)
+            self._broken.append(_Broken(column, expected, len(rows), rows[:SHOWN]))
         return 0
 
-    def _show(self, column: str, rows: Int64Array) -> list[str]:
-        """Place and value of each of `rows`."""
-        cells = self._source.cells(column, rows)
-        places = self._source.places(rows)
-        return [f"{place} ({_shorten(cell)})" for place, cell in zip(places, cells, strict=True)]
+    def report(self) -> None:
+        """Tell `problems` which rules are broken, and where; called after the last one.
+
+        Places are looked up for all of them at once, as that is a slow pass over a large file.
+        """
+        if not self._broken:
+            return
+        with step(f"{self._source.name}: finding invalid rows"):
+            rows = np.unique(np.concatenate([broken.rows for broken in self._broken]))
+            places = dict(zip(rows.tolist(), self._source.places(rows), strict=True))
+            for one in self._broken:
+                cells = zip(one.rows, self._source.cells(one.column, one.rows), strict=True)
+                shown = [f"{places[row]} ({_shorten(cell)})" for row, cell in cells]
+                self._report(f"column {one.column!r} {one.expected}", one.count, shown)
+        self._broken.clear()
 
     def _report(self, rule: str, count: int, shown: Sequence[str]) -> None:
         rows = "1 invalid row" if count == 1 else f"{count:,} invalid rows"

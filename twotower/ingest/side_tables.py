@@ -89,21 +89,18 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
     wanted = [id_name, *names.values(), *([title] if title else [])]
     table = source.read(list(dict.fromkeys(wanted)))
     check = RowCheck(source, table.num_rows, config, problems)
+    ids = _read_ids(source, table[id_name], id_name, config, role)
     if source.has_header:
         _check_header(table, id_name, check)
-    ids = _read_ids(source, table[id_name], id_name, config, role)
     _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
     features = {}
     for feature, name in names.items():
+        where, spec = f"{source.name}: column {name!r}", table_config.features[feature]
         with problems.collected():
             features[feature] = read_feature(
-                table[name],
-                name,
-                table_config.features[feature],
-                check,
-                where=f"{source.name}: column {name!r}",
-                decimal=config.decimal,
+                table[name], name, spec, check, where=where, decimal=config.decimal
             )
+    check.report()
     check.require_rows()
     loaded = SideTable(
         path.name,

@@ -104,6 +104,7 @@ class _Rows:
 
     def valid(self, column: pa.Array) -> pa.Array:
         """The rows that have followed all rules; one that has not is an error, or dropped."""
+        self.check.report()
         self._problems.raise_any()
         return column.filter(pa.array(self.check.valid))
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from twotower.common.errors import ConfigError, SearchError, TrackingError
-from twotower.common.progress import track
+from twotower.common.progress import step
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.reporting import MlflowConfig
@@ -85,13 +85,14 @@ def sync(
     scores = read_held_out_scores(METRICS) if has_scores else None
     files = [path for path in (outputs.results, outputs.trials, *plots) if path.exists()]
     total = 0
-    for local in track(_studies(config, root, outputs.snapshot), "studies"):
+    for local in _studies(config, root, outputs.snapshot):
         store = where or local.study.store_with_credentials(config.mlflow)
         there = local._replace(study=replace(local.study, store=store))
-        if results is not None and local.study.has_results(results):
-            total += _publish(there, root, say, Ending.with_results(results, files), scores)
-        else:
-            total += _publish(there, root, say, Ending("KILLED", reason=NO_RESULTS))
+        with step(local.study.name):
+            if results is not None and local.study.has_results(results):
+                total += _publish(there, root, say, Ending.with_results(results, files), scores)
+            else:
+                total += _publish(there, root, say, Ending("KILLED", reason=NO_RESULTS))
     return total
 
 
