@@ -37,7 +37,7 @@ class FittedRecommender(Recommender):
         self, artifacts: Artifacts, titles: Mapping[Id, str], assessment: Assessment
     ) -> None:
         super().__init__(artifacts)
-        self.titles = titles
+        self.titles = titles or None
         self.assessment = assessment
 
     @property
@@ -76,8 +76,8 @@ def fit(
         items: data frame of one row per item; None: nothing is known of them but their ids.
         users: likewise.
         config: what differs from the defaults: sections as in params.yaml, each of whose keys is
-            replaced as a whole; or dotted keys, `{"hpo.n_trials": 50}`; or the path of a file of
-            sections, such as a preset; or a whole Config. Where files are does not count.
+            replaced as a whole; or dotted keys, `{"hpo.n_trials": 50}`; or a file of sections, or
+            the name of a preset, `"quality"`; or a whole Config. Where files are does not count.
         folder: keeps what the stages write, and the page report.html; another fit goes on where
             this one was interrupted, and makes the same bytes of the same data. None: nothing is
             kept.

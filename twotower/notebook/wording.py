@@ -7,10 +7,12 @@ from twotower.common.yaml_file import parse_yaml
 from twotower.search.console import OUT_OF_TIME
 
 COMMAND = re.compile(r"dvc exp run((?: -S '[^']*')+)")
-PRESET = re.compile(r"twotower preset (presets/[\w-]+\.yaml)")
+PRESET = re.compile(r"twotower preset (?:presets/)?([\w-]+)(?:\.yaml)?")
 SETTING = re.compile(r"-S '\+?([^=']*)=([^']*)'")
 PHRASES = {
     OUT_OF_TIME: "the time budget ran out: in a folder of its own, a second fit goes on",
+    "the file has no data rows": "the frame has no rows",
+    "fix the file or set": "correct them or set",
     "model written to .artifacts_best/, without test scores": "no test scores",
 }
 
