@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -18,12 +19,14 @@ def test_its_cells_are_those_that_are_executed() -> None:
     assert all(cell["outputs"] for cell in cells if "model." in cell["source"])
 
 
-def test_its_verdict_is_that_of_the_pipeline_on_the_same_data() -> None:
-    verdict = json.loads((REPOSITORY / "metrics" / "verdict.json").read_text("utf-8"))
-    shown = next(
-        c for c in json.loads(PATH.read_text("utf-8"))["cells"] if c["source"] == "model.verdict"
-    )
-    assert shown["outputs"][0]["data"]["text/plain"] == repr(verdict["sentence"])
+def test_its_scores_are_those_of_the_pipeline_on_the_same_data() -> None:
+    cells = json.loads(PATH.read_text("utf-8"))["cells"]
+    shown = {c["source"]: c["outputs"][0].get("data") for c in cells if c.get("outputs")}
+    metrics = REPOSITORY / "metrics"
+    verdict = json.loads((metrics / "verdict.json").read_text("utf-8"))["sentence"]
+    assert shown["model.verdict"]["text/plain"] == repr(verdict)
+    scores = pd.read_csv(metrics / "baselines.csv").round(4)
+    assert shown["model.scores.round(4)"]["text/plain"] == repr(scores)
 
 
 def test_a_cell_shows_what_it_prints_and_the_value_of_its_last_line() -> None:

@@ -20,7 +20,6 @@ from twotower.notebook.project import FRAMES, fill, own_folder, settings
 from twotower.notebook.raw_frames import index_hint
 from twotower.notebook.run import run, torch_as_it_was
 from twotower.notebook.wording import in_python
-from twotower.report import write_report
 from twotower.serving import Recommender
 
 REPORT = "report.html"
@@ -48,7 +47,7 @@ class FittedRecommender(Recommender):
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The objective on the test split of the model and each baseline, the best first.
+        """The objective on the test split: of the model, then of each baseline from the best on.
 
         Columns scorer, metric, value, low and high, the ends of 95 % intervals; empty without test
         scores.
@@ -101,6 +100,8 @@ def fit(
             raise error.with_traceback(None) from None
         model = _load(root, assessment)
         if folder is not None:
+            from twotower.report import write_report  # and plotly
+
             with step("report"):
                 write_report(root / REPORT, root)
             say(f"report: {root / REPORT}")
