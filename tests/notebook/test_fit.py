@@ -108,7 +108,7 @@ FRAME = pd.DataFrame({"user_id": [1, 1, 2, 2], "item_id": [5, 6, 5, 7]})
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (FRAME[:0], "^interactions: the file has no data rows$"),
+        (FRAME[:0], "^interactions: the frame has no rows"),
         (
             FRAME.rename(columns={"user_id": "who"}),
             "interactions: cannot find the user column.*columns: who, item_id$",

@@ -31,7 +31,7 @@ def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
     assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
     assert settings(str(REPOSITORY / "params.yaml")) == DEFAULTS
-    assert settings("quality") != DEFAULTS
+    assert settings("quality") == settings(REPOSITORY / "presets" / "quality.yaml") != DEFAULTS
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,8 @@ from twotower.notebook.wording import in_python
             "dvc exp run -S '+hpo.fixed.init=random' -S 'evaluate.ks=[5,10]'",
             "config={'hpo.fixed.init': 'random', 'evaluate.ks': [5, 10]}",
         ),
-        (
-            "more time: twotower preset quality",
-            "more time: config='quality'",
-        ),
+        ("wider: twotower preset quality", "wider: config='quality'"),
+        ("twotower preset sequence; more", "config='sequence'; more"),
         ("no such key; leave it out, or -S '~hpo.x'", "no such key; leave it out, or -S '~hpo.x'"),
     ],
 )

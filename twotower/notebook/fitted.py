@@ -20,7 +20,6 @@ from twotower.notebook.project import FRAMES, fill, own_folder, settings
 from twotower.notebook.raw_frames import index_hint
 from twotower.notebook.run import run, torch_as_it_was
 from twotower.notebook.wording import in_python
-from twotower.report import write_report
 from twotower.serving import Recommender
 
 REPORT = "report.html"
@@ -37,7 +36,7 @@ class FittedRecommender(Recommender):
         self, artifacts: Artifacts, titles: Mapping[Id, str], assessment: Assessment
     ) -> None:
         super().__init__(artifacts)
-        self.titles = titles
+        self.titles = titles or None
         self.assessment = assessment
 
     @property
@@ -48,7 +47,7 @@ class FittedRecommender(Recommender):
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The objective on the test split of the model and each baseline, the best first.
+        """The objective on the test split: of the model, then of each baseline from the best on.
 
         Columns scorer, metric, value, low and high, the ends of 95 % intervals; empty without test
         scores.
@@ -76,8 +75,8 @@ def fit(
         items: data frame of one row per item; None: nothing is known of them but their ids.
         users: likewise.
         config: what differs from the defaults: sections as in params.yaml, each of whose keys is
-            replaced as a whole; or dotted keys, `{"hpo.n_trials": 50}`; or the path of a file of
-            sections, such as a preset; or a whole Config. Where files are does not count.
+            replaced as a whole; or dotted keys, `{"hpo.n_trials": 50}`; or a file of sections, or
+            the name of a preset, `"quality"`; or a whole Config. Where files are does not count.
         folder: keeps what the stages write, and the page report.html; another fit goes on where
             this one was interrupted, and makes the same bytes of the same data. None: nothing is
             kept.
@@ -101,6 +100,8 @@ def fit(
             raise error.with_traceback(None) from None
         model = _load(root, assessment)
         if folder is not None:
+            from twotower.report import write_report  # and plotly
+
             with step("report"):
                 write_report(root / REPORT, root)
             say(f"report: {root / REPORT}")

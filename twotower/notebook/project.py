@@ -13,6 +13,7 @@ from twotower.common.paths import PARAMS, check_place
 from twotower.common.sources import find_preset
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
+from twotower.config.data import ItemTableConfig, TableConfig
 from twotower.config.params import config_with
 from twotower.notebook.raw_frames import write_frame
 
@@ -70,20 +71,23 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
     sections: dict[str, Any] = {}
     for role, frame in frames.items():
         file, section = FRAMES / f"{role}.parquet", getattr(config.data, role)
-        if frame is None and role != "interactions":
+        if frame is None and isinstance(section, TableConfig):
             (folder / file).unlink(missing_ok=True)
-            required = {
-                k: feature for k, feature in section.features.items() if not feature.optional
-            }
-            changes = {"file": "", "features": required}
+            sections[role] = section.model_copy(update=_absent(section))
         else:
             write_frame(folder / file, frame, role)
-            changes = {"file": file.name}
-        sections[role] = section.model_copy(update={"format": None, **changes})
+            sections[role] = section.model_copy(update={"file": file.name, "format": None})
     data = config.data.model_copy(update={**sections, "root": FRAMES.as_posix()})
     _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
     here = data.model_copy(update={"root": str(folder / FRAMES)})
     return config.model_copy(update={"data": here})
+
+
+def _absent(section: TableConfig) -> dict[str, Any]:
+    """What changes where there is no table: nobody need be told what optional columns it lacks."""
+    required = {name: spec for name, spec in section.features.items() if not spec.optional}
+    titles = {"title": None} if isinstance(section, ItemTableConfig) else {}
+    return {"file": "", "format": None, "features": required, **titles}
 
 
 def _write_params(path: Path, config: Config) -> None:

@@ -48,7 +48,7 @@ def index_hint(error: str, frames: Mapping[str, Any]) -> str:
 
 def _other(frame: Any, name: str) -> pa.Table:
     """Of another library, by Arrow's protocol; a single column has it too, and is no table."""
-    if hasattr(frame, "columns") and hasattr(frame, "__arrow_c_stream__"):
+    if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):
         return pa.table(frame)
     msg = f"{name}: must be a data frame of pandas or polars, got {type(frame).__name__}"
     raise DataError(msg)
