@@ -24,17 +24,19 @@ TRUTH = (
     "|[Ff]|[Ff][Aa][Ll][Ss][Ee]|[Nn]|[Nn][Oo]|[Oo][Ff][Ff]|0)$"
 )
 """Text that pydantic takes for true or false: to YAML 1.2, `yes` and `on` are text."""
+_IN_TEXT: Schema = {"pattern": NUMBER, "patternErrorMessage": "must be a number"}
 SPELLINGS: dict[str, Schema] = {
-    "integer": {"type": ["integer", "string"], "pattern": NUMBER},
-    "number": {"type": ["number", "string"], "pattern": NUMBER},
+    "integer": {"type": ["integer", "string"], **_IN_TEXT},
+    "number": {"type": ["number", "string"], **_IN_TEXT},
     "boolean": {
         "type": ["boolean", "integer", "string"],
         "minimum": 0,
         "maximum": 1,
         "pattern": TRUTH,
+        "patternErrorMessage": "must be true or false",
     },
 }
-"""What a `Section` also accepts for these types."""
+"""What a `Section` also accepts for these types, and what editors say of other text."""
 PINNED_ONLY = {"hidden"}
 """Lists, which `hpo.fixed` may have and no entry of the search space."""
 
