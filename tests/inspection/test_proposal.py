@@ -33,6 +33,8 @@ def test_titles_and_features(tmp_path: Path) -> None:
     EXPORTS["movielens"](tmp_path)
     proposal = proposed(tmp_path)
     assert proposal.titles == {"items": ["title"]}
+    assert settings(proposal)["items.title"] == "title"
+    assert settings(proposal)["items.title"] == "title"
     assert settings(proposal)["items.features.genres"] == "multi_valued"
     assert dict(proposal.unused) == {
         "links.csv": "",

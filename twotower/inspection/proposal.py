@@ -16,7 +16,13 @@ from twotower.inspection.listing import tables_of
 from twotower.inspection.misfits import leave_out_misfits
 from twotower.inspection.names import TITLES
 from twotower.inspection.sample import TableSample, read_sample
-from twotower.inspection.settings import Setting, decimal_of, settings_of, unsure_marks
+from twotower.inspection.settings import (
+    Setting,
+    decimal_of,
+    settings_of,
+    title_setting,
+    unsure_marks,
+)
 from twotower.inspection.tables import Tables, assign, file_role, to_be_joined
 
 SHOWN_COLUMNS = 8
@@ -63,14 +69,18 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         raise DataError(_nothing(root, samples, unused))
     doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
+    titles = {role: list(_titles(kinds)) for role, kinds in features.items()}
     doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
     doubts += [*other_uses(tables.interactions, tables.roles), *_unread_sides(tables, unused)]
     used = {sample.file for sample in tables.samples}
     return Proposal(
         tables=tables,
         features=features,
-        titles={role: list(_titles(kinds)) for role, kinds in features.items()},
-        settings=settings_of(root.as_posix(), tables, features, config.event_weights, doubts),
+        titles=titles,
+        settings=[
+            *settings_of(root.as_posix(), tables, features, config.event_weights, doubts),
+            title_setting(tables, titles.get("items", [])),
+        ],
         doubts=doubts,
         unused=[(each.file, "") for each in samples if each.file not in used] + unused,
     )

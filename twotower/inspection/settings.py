@@ -64,6 +64,13 @@ def settings_of(
     return [_with_doubts(setting, doubts) for setting in settings]
 
 
+def title_setting(tables: Tables, titles: Sequence[str]) -> Setting:
+    """What the report calls items by: the first of the columns that are titles, if there is one."""
+    side = tables.sides.get("items")
+    keys = {each.name: side.sample.key_of(each) for each in side.sample.columns} if side else {}
+    return Setting(("items", "title"), next((keys[title] for title in titles), None))
+
+
 def decimal_of(tables: Tables) -> str | None:
     """The mark in numbers of all files; None: a point will do, or nothing tells.
 
