@@ -27,9 +27,7 @@ RAW = "data/raw"
     )
 )
 def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder of the project.")
-    ] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the project.")] = Path(),
     data: Annotated[
         Path | None, typer.Option(help="Folder of raw files, which twotower inspect looks at.")
     ] = None,
