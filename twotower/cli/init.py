@@ -62,8 +62,8 @@ def init(
 
 def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> Iterator[str]:
     with step(LOADING):
+        from twotower.common.sources import installed_version
         from twotower.project.create import check_folder, create_project, stage_project
-        from twotower.project.sources import installed_version
 
     check_folder(folder, weekly=weekly)
     parts = stage_project(staged, weekly=weekly)
@@ -115,9 +115,9 @@ def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
 
 
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
+    from twotower.common.sources import installed_version
     from twotower.project.create import check_weekly
     from twotower.project.parts import WORKFLOW, write_parts
-    from twotower.project.sources import installed_version
     from twotower.project.upgrade import recorded, upgrade_project
 
     if weekly:

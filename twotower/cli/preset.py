@@ -11,7 +11,7 @@ from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
-from twotower.project.sources import presets
+from twotower.common.sources import presets
 
 
 @app.command(

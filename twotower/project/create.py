@@ -7,10 +7,10 @@ from pathlib import Path
 from twotower.common.errors import ConfigError
 from twotower.common.files import followed, write_json, write_text
 from twotower.common.paths import PARAMS, check_place
+from twotower.common.sources import source_text
 from twotower.project.parts import write_parts
 from twotower.project.record import UPGRADE, Record, digest, read_record
 from twotower.project.repositories import begin_repositories, place_in_git
-from twotower.project.sources import source_text
 
 JOINED = (".gitattributes", ".gitignore", ".dvcignore")
 """Lists, of which a folder may have its own; its lines come last and so have the last word."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twotower.common.choices import Table
 from twotower.common.files import write_text
-from twotower.project.sources import source_root
+from twotower.common.sources import source_root
 from twotower.project.stage_code import project_dvc_yaml
 
 DEVELOPMENT = "# Only of the repository:\n"

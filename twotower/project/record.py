@@ -12,7 +12,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_json
 from twotower.common.progress import say
-from twotower.project.sources import installed_version
+from twotower.common.sources import installed_version
 from twotower.project.stage_code import RECORD, code_digests
 
 UPGRADE = "twotower init --upgrade"

@@ -9,7 +9,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
 from twotower.common.git import git
-from twotower.project.sources import source_text
+from twotower.common.sources import source_text
 
 DVC_CONFIG = ".dvc/config"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twotower.common.files import sha256_text
-from twotower.project.sources import PACKAGE, source_text
+from twotower.common.sources import PACKAGE, source_text
 
 RECORD = ".twotower.json"
 """What DVC compares the digests with."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 import twotower
 from twotower.artifacts import Artifacts
-from twotower.project.sources import SHIPPED
+from twotower.common.sources import SHIPPED
 from twotower.registry import training_rows
 
 if TYPE_CHECKING:

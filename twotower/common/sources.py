@@ -1,4 +1,4 @@
-"""The repository's own files that a project is made of, and its presets.
+"""The repository's own files beside the package: parameters, presets, what projects are made of.
 
 A wheel brings them along (setup.py); anywhere else they are in the checkout around the package.
 """
@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
-SHIPPED = Path(__file__).with_name("shipped")
+SHIPPED = PACKAGE / "shipped"
 
 
 def source_root() -> Path:

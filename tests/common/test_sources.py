@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from twotower.common import sources
 from twotower.common.paths import PARAMS
-from twotower.project import sources
 from twotower.project.parts import PARTS
 from twotower.project.repositories import DVC_CONFIG
 
