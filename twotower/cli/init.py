@@ -29,7 +29,7 @@ RAW = "data/raw"
 def init(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the project.")] = Path(),
     data: Annotated[
-        Path | None, typer.Option(help="Folder of raw files, looked at and written down.")
+        Path | None, typer.Option(help="Folder of raw files, which twotower inspect looks at.")
     ] = None,
     weekly: Annotated[
         bool, typer.Option("--weekly", help="Also the GitHub workflow that retrains every week.")
@@ -38,8 +38,9 @@ def init(
         bool, typer.Option("--upgrade", help="Bring an older project to the installed version.")
     ] = False,
 ) -> None:
-    """Begin a project: params.yaml, stages, settings of git and DVC, and the repositories of both.
+    """Begin a project of your own, without a clone.
 
+    Writes params.yaml, the stages, and settings of git and DVC, and begins their repositories.
     What is in the folder stays; if a file of the project is there already, nothing is written.
     With --upgrade, files that init wrote and nobody has edited since are renewed, and what changes
     is said, file by file; params.yaml is never changed.

@@ -1,4 +1,4 @@
-"""The repository's own files that come with the package: parameters, presets, a project's parts.
+"""The repository's own files beside the package: parameters, presets, what projects are made of.
 
 A wheel brings them along (setup.py); anywhere else they are in the checkout around the package.
 """
@@ -11,7 +11,7 @@ from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 
 PACKAGE = Path(__file__).parent.parent
-SHIPPED = PACKAGE / "project" / "shipped"
+SHIPPED = PACKAGE / "shipped"
 
 
 def source_root() -> Path:
