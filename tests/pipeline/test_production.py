@@ -1,5 +1,6 @@
 """From tracked trials of the sample data to a served model and back, as the docs tell a user."""
 
+import getpass
 import json
 import math
 import os
@@ -100,6 +101,7 @@ def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> No
     lacking = re.search(r"MLflow is missing (\d+) trials?; once the server is back", output)
     assert lacking is not None, output
     assert 0 < int(lacking[1]) < TRIALS
+    assert "MLflow is missing the test scores" in output
     assert "MLflow is missing the plots" in output
     assert json.loads(project.read("hpo_results.json"))["n_trials"] == TRIALS
 
@@ -119,13 +121,26 @@ def _synced(project: Project, uri: str) -> None:
     assert winner.data.tags["twotower.state"] == "COMPLETE"
     assert winner.data.params["epochs"] == str(best["params"]["epochs"])
     assert winner.data.metrics["recall_at_10"] == best["value"]
+    assert [n for n, run in trials.items() if "twotower.best" in run.data.tags] == [best["number"]]
+    assert search.data.params["lr"] == winner.data.params["lr"]
+    assert search.info.user_id == winner.info.user_id == getpass.getuser()
+    tested = json.loads(project.read("metrics/test.json"))["optimized"]["recall_at_10"]
+    assert search.data.metrics["test/recall_at_10"] == tested
+    verdict = json.loads(project.read("metrics/verdict.json"))["sentence"]
+    assert search.data.tags["twotower.verdict"] == verdict
     client = MlflowClient(uri)
+    curve = client.get_metric_history(search.info.run_id, "best_so_far")
+    assert sorted(point.step for point in curve) == list(range(TRIALS))
     uploaded = {file.path for file in client.list_artifacts(search.info.run_id)}
-    assert {"hpo_results.json", "hpo_trials.csv", "plots"} <= uploaded
+    assert {"hpo_results.json", "hpo_trials.csv", "plots", "test"} <= uploaded
+    plots = {file.path for file in client.list_artifacts(search.info.run_id, "plots")}
+    assert {path for path in plots if not path.endswith(".html")} == set()
     losses = client.get_metric_history(winner.info.run_id, "epoch/loss")
     assert [loss.step for loss in losses] == list(range(1, best["params"]["epochs"] + 1))
     assert search.data.tags["mlflow.source.git.commit"] == project.git("rev-parse", "HEAD").strip()
-    assert {entry.dataset.name for entry in search.inputs.dataset_inputs} == {"train", "validation"}
+    inputs = {entry.dataset.name: entry.dataset.schema for entry in search.inputs.dataset_inputs}
+    assert inputs.keys() == {"train", "validation"}
+    assert all("item_id" in schema for schema in inputs.values())
 
 
 def _registered_and_promoted(project: Project, uri: str) -> None:

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from tests.tracking.conftest import Repository, complete, only_study, tracking_config
 from twotower.search.trial import Trial
 from twotower.tracking import background
-from twotower.tracking.background import BackgroundPublisher, upload_plots
+from twotower.tracking.background import BackgroundPublisher, log_scores, upload_plots
 from twotower.tracking.ending import Ending
 from twotower.tracking.mlflow_store import store_uri
 
@@ -282,6 +282,18 @@ class TestPlots:
 
     def test_they_are_uploaded(self, searched: Repository) -> None:
         assert self.uploaded(searched) == ["plots/hpo_history.html"]
+
+    def test_scores_go_to_the_same_run(self, searched: Repository) -> None:
+        folder = searched.root / "metrics"
+        folder.mkdir()
+        config = tracking_config().mlflow
+        log_scores(config, searched.outputs.results, folder)  # refit has not run
+        (folder / "test.json").write_text('{"optimized": {"mrr": 0.5}, "scored": true}')
+        (folder / "verdict.json").write_text('{"objective": "mrr", "sentence": "good"}')
+        log_scores(config, searched.outputs.results, folder)
+        study, _ = only_study(searched.root)
+        assert study.data.metrics["test/mrr"] == 0.5
+        assert study.data.tags["twotower.verdict"] == "good"
 
     def test_not_if_tracking_is_off(self, searched: Repository) -> None:
         assert self.uploaded(searched, enabled=False) == []
