@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -122,9 +124,9 @@ class RowCheck:
         if self._drop:
             self.dropped["wrong_number_of_fields"] += count
             return
-        shown = [
-            f"{place} ({fields} fields)" for place, fields in islice(self._source.ragged(), SHOWN)
-        ]
+        with self._finding():
+            ragged = list(islice(self._source.ragged(), SHOWN))
+        shown = [f"{place} ({fields} fields)" for place, fields in ragged]
         rule = f"every row must have {self._source.num_fields} fields, like the first"
         self._report(rule, count, shown)
 
@@ -148,7 +150,7 @@ class RowCheck:
         """
         if not self._broken:
             return
-        with step(f"{self._source.name}: finding invalid rows"):
+        with self._finding():
             rows = np.unique(np.concatenate([broken.rows for broken in self._broken]))
             places = dict(zip(rows.tolist(), self._source.places(rows), strict=True))
             for one in self._broken:
@@ -156,6 +158,9 @@ class RowCheck:
                 shown = [f"{places[row]} ({_shorten(cell)})" for row, cell in cells]
                 self._report(f"column {one.column!r} {one.expected}", one.count, shown)
         self._broken.clear()
+
+    def _finding(self) -> AbstractContextManager[object]:
+        return step(f"{Path(self._source.name).name}: finding invalid rows")
 
     def _report(self, rule: str, count: int, shown: Sequence[str]) -> None:
         rows = "1 invalid row" if count == 1 else f"{count:,} invalid rows"
