@@ -67,13 +67,14 @@ def test_a_folder_is_filled_and_filled_again(tmp_path: Path) -> None:
     frame = pd.DataFrame({"item_id": [1, 2]})
     frames = {"interactions": frame, "users": None, "items": frame}
     config = fill(tmp_path, frames, DEFAULTS)
-    assert config.data.root == str(tmp_path / "data" / "frames")
+    raw = tmp_path / "data" / "frames" / tmp_path.name
+    assert config.data.root == str(raw)
     assert config.data.items.file == "items.parquet"
     kept = load_config(tmp_path / "params.yaml")
     assert without_root(kept) == without_root(config)
-    assert kept.data.root == "data/frames"
+    assert kept.data.root == f"data/frames/{tmp_path.name}"
     assert fill(own_folder(tmp_path), frames | {"items": None}, DEFAULTS).data.items.file == ""
-    assert not (tmp_path / "data" / "frames" / "items.parquet").exists()
+    assert not (raw / "items.parquet").exists()
 
 
 def without_root(config: Config) -> dict[str, Any]:

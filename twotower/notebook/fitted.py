@@ -16,7 +16,7 @@ from twotower.common.progress import say, step
 from twotower.config import Config
 from twotower.data.prepared import PREPARED
 from twotower.ingest.titles import TITLES, item_titles
-from twotower.notebook.project import FRAMES, fill, own_folder, settings
+from twotower.notebook.project import fill, own_folder, raw_folder, settings
 from twotower.notebook.raw_frames import index_hint
 from twotower.notebook.run import run, torch_as_it_was
 from twotower.notebook.wording import in_python
@@ -88,16 +88,27 @@ def fit(
         SearchError: if no trial completed, or the study in `folder` is damaged.
         TrainingError: if training with the best hyperparameters diverges.
     """
-    whole = settings(config)
     frames = {"interactions": interactions, "users": users, "items": items}
+    try:
+        return _fit(frames, config, folder)
+    except TwoTowerError as error:  # of which the message says all
+        raise error.with_traceback(None) from None
+
+
+def _fit(
+    frames: Mapping[str, Any],
+    config: Mapping[str, Any] | Config | Path | str | None,
+    folder: Path | str | None,
+) -> FittedRecommender:
+    whole = settings(config)
     with _workplace(folder) as root, shown(), torch_as_it_was():
-        raw = root / FRAMES
+        raw = root / raw_folder(root)
         try:
             whole = fill(root, frames, whole)
             assessment = run(root, whole, lambda line: say(in_python(line, raw)))
         except TwoTowerError as error:
             error.args = (in_python(str(error), raw) + index_hint(str(error), frames),)
-            raise error.with_traceback(None) from None
+            raise
         model = _load(root, assessment)
         if folder is not None:
             from twotower.report import write_report  # and plotly

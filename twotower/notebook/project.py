@@ -17,7 +17,6 @@ from twotower.config.data import ItemTableConfig, TableConfig
 from twotower.config.params import config_with
 from twotower.notebook.raw_frames import write_frame
 
-FRAMES = Path("data/frames")
 MARK = "# Written by twotower.fit, and written anew by the next one.\n"
 
 
@@ -54,6 +53,11 @@ def own_folder(folder: Path) -> Path:
     return folder
 
 
+def raw_folder(folder: Path) -> Path:
+    """Where the frames are kept, inside `folder`; its last name heads the report."""
+    return Path("data", "frames", folder.resolve().name)
+
+
 def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
     """Write the frames and params.yaml.
 
@@ -68,18 +72,18 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
     Raises:
         DataError: if a frame is none, or cannot be written.
     """
-    sections: dict[str, Any] = {}
+    raw, sections = raw_folder(folder), dict[str, Any]()
     for role, frame in frames.items():
-        file, section = FRAMES / f"{role}.parquet", getattr(config.data, role)
+        file, section = raw / f"{role}.parquet", getattr(config.data, role)
         if frame is None and isinstance(section, TableConfig):
             (folder / file).unlink(missing_ok=True)
             sections[role] = section.model_copy(update=_absent(section))
         else:
             write_frame(folder / file, frame, role)
             sections[role] = section.model_copy(update={"file": file.name, "format": None})
-    data = config.data.model_copy(update={**sections, "root": FRAMES.as_posix()})
+    data = config.data.model_copy(update={**sections, "root": raw.as_posix()})
     _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
-    here = data.model_copy(update={"root": str(folder / FRAMES)})
+    here = data.model_copy(update={"root": str(folder / raw)})
     return config.model_copy(update={"data": here})
 
 

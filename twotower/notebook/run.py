@@ -57,17 +57,23 @@ def run(root: Path, config: Config, say: Say) -> Assessment:
 
 def _search(root: Path, config: Config, say: Say) -> SearchOutputs:
     outputs = _below(root, SearchOutputs())
-    if config.hpo.workers == 1:  # a process of its own would run a script's first lines again
-        config = config.model_copy(update={"hpo": config.hpo.model_copy(update={"workers": 0})})
     console = _Console(config, say)
     try:
         results = run_search(
-            config, root, console, root / PREPARED, outputs, warm_start=root / WARM_START
+            _here(config), root, console, root / PREPARED, outputs, warm_start=root / WARM_START
         )
     finally:
         console.close()
     console.summary(results, [])
     return outputs
+
+
+def _here(config: Config) -> Config:
+    """One worker in this process: one of its own would run the first lines of a script again."""
+    hpo = config.hpo
+    if hpo.executor != "local" or hpo.workers != 1 or hpo.timeout_grace is not None:
+        return config
+    return config.model_copy(update={"hpo": hpo.model_copy(update={"workers": 0})})
 
 
 class _Console(SearchConsole):
