@@ -27,7 +27,6 @@ class Block:
             none.
         is_read: false if the comment is `<!-- not read: … -->`: the command is one of an example
             in which something was added that is not here.
-        is_fenced: false if it is indented.
     """
 
     place: str
@@ -35,7 +34,6 @@ class Block:
     text: str
     why_not_run: str
     is_read: bool
-    is_fenced: bool
 
     @property
     def document(self) -> str:
@@ -75,7 +73,6 @@ def parsed(name: str, text: str) -> Iterator[Block]:
                 text=token.content,
                 why_not_run=mark[2] if mark else "",
                 is_read=not mark or mark[1] == "run",
-                is_fenced=token.type == "fence",
             )
         above = token.content if token.type == "html_block" else ""
 

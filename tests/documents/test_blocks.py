@@ -18,14 +18,11 @@ from twotower.common.yaml_file import parse_yaml
 from twotower.config import Config
 
 LANGUAGES = ("console", "python", "yaml", "json", "text", "mermaid")
-NOT_YET = {"README.md", "docs/serving.md", "docs/tracking.md"}
-"""Documents whose blocks are still indented."""
 
 
 @pytest.mark.parametrize("document", documents())
 def test_every_block_says_its_language(document: str) -> None:
-    found = [b for b in blocks(document) if b.is_fenced or document not in NOT_YET]
-    strange = [block.place for block in found if block.language not in LANGUAGES]
+    strange = [block.place for block in blocks(document) if block.language not in LANGUAGES]
     assert not strange, f"write one of {', '.join(LANGUAGES)} after the fence"
 
 
