@@ -129,7 +129,8 @@ def test_the_best_so_far_is_a_curve_over_the_trials(root: Path) -> None:
 
 def test_a_search_that_grows_has_the_parameters_of_its_new_best(root: Path) -> None:
     def ending(best: int, **params: object) -> Ending:
-        return Ending("FINISHED", {"best_trial": best}, best=best, params=params)
+        numbers = {"best_trial": best, "best_value": 0.1 * best}
+        return Ending("FINISHED", numbers, best=best, params=params)
 
     client = MlflowClient(tracking_uri=store_uri(None, root))
     StudyRun(STUDY, root).publish(TRIALS[:2], ending(1, lr=0.01, ridge_penalty=0.3))
@@ -166,6 +167,25 @@ def test_scores_on_the_test_split_join_the_run(root: Path) -> None:
     assert [value for _, value in study_history(root, "test/mrr")] == [0.125, 0.25]
     assert study.data.tags["twotower.verdict"] == "beats all"
     assert (root / "mlruns" / study.info.run_id / "artifacts" / "test" / "verdict.json").exists()
+
+
+def test_the_description_says_what_was_found_unless_somebody_wrote_it(root: Path) -> None:
+    def description() -> str | None:
+        return only_study(root)[0].data.tags.get("mlflow.note.content")
+
+    ending = Ending("FINISHED", {"best_trial": 1, "best_value": 0.1}, best=1, params={"lr": 0.01})
+    StudyRun(STUDY, root).publish(TRIALS[:2], ending)
+    best = (
+        "Best: trial 1, recall_at_10 0.1000 on the validation split,"
+        " with batch_size 128, dim 8, epochs 3, lr 0.01."
+    )
+    assert description() == best
+    StudyRun(STUDY, root).add_scores(HeldOutScores({}, "beats every baseline", []))
+    assert description() == f"{best}\n\nTest split: beats every baseline."
+    client = MlflowClient(tracking_uri=store_uri(None, root))
+    client.set_tag(only_study(root)[0].info.run_id, "mlflow.note.content", "mine")
+    StudyRun(STUDY, root).publish(TRIALS[:2], ending)
+    assert description() == "mine"
 
 
 def test_another_study_is_another_run(root: Path) -> None:

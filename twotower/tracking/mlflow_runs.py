@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twotower.common.files import sha256_text
 from twotower.search.trial import Trial
 from twotower.tracking.ending import Ending
 from twotower.tracking.entities import (
@@ -35,6 +36,8 @@ STATE_TAG = "twotower.state"
 FAILURE_TAG = "twotower.failure"
 BEST_TAG = "twotower.best"
 VERDICT_TAG = "twotower.verdict"
+DESCRIPTION_TAG, SUMMARY_TAG = "mlflow.note.content", "twotower.summary"
+"""What MLflow shows as the description, and the digest of the one that was written here."""
 PARENT_TAG = "mlflow.parentRunId"
 COMMIT_TAG, DIRTY_TAG = "mlflow.source.git.commit", "twotower.git.dirty"
 
@@ -95,6 +98,7 @@ class StudyRun:
         if ending.reason:
             self._client.set_tag(self._id, FAILURE_TAG, ending.reason[:MAX_TAG])
         self.upload(ending.artifacts)
+        self._summarise()
         self._client.set_terminated(self._id, ending.status)
 
     def show_running(self) -> None:
@@ -123,6 +127,7 @@ class StudyRun:
         self._client.log_batch(self._id, metrics(new, round(time.time() * 1000)))
         self._client.set_tag(self._id, VERDICT_TAG, scores.verdict[:MAX_TAG])
         self.upload(scores.files, "test")
+        self._summarise()
 
     def _runs(self) -> Iterator["Run"]:
         page, query = None, f"tags.`{STUDY_TAG}` = '{self._study.key}'"
@@ -175,6 +180,23 @@ class StudyRun:
         if ending.best in self._trial_ids:
             self._client.set_tag(self._trial_ids[ending.best], BEST_TAG, "true")
             self._best = {ending.best}
+
+    def _summarise(self) -> None:
+        """Describe the best trial and the verdict, unless somebody has described the run."""
+        data = self._client.get_run(self._id).data
+        trial = self._trial_ids.get(int(data.metrics.get("best_trial", -1)))
+        described = data.tags.get(DESCRIPTION_TAG)
+        if trial is None or (described and sha256_text(described) != data.tags.get(SUMMARY_TAG)):
+            return
+        chosen = self._client.get_run(trial)
+        found = ", ".join(f"{name} {value}" for name, value in chosen.data.params.items())
+        value = f"{self._study.objective} {data.metrics['best_value']:.4f} on the validation split"
+        text = f"Best: {chosen.info.run_name}, {value}, with {found}."
+        if verdict := data.tags.get(VERDICT_TAG):
+            text += f"\n\nTest split: {verdict}."
+        text = text[:MAX_TAG]
+        written = {DESCRIPTION_TAG: text, SUMMARY_TAG: sha256_text(text)}
+        self._client.log_batch(self._id, tags=tags(written))
 
     def _renew(self) -> None:
         """Make the run anew: name, tags, notes and trials stay."""
