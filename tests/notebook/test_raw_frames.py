@@ -13,20 +13,19 @@ import pytest
 
 from twotower.common.errors import DataError
 from twotower.config import parse_config
-from twotower.ingest.event_log import load_interactions
-from twotower.ingest.problems import Problems
+from twotower.ingest.prepare import examine
 from twotower.notebook.raw_frames import write_frame
 
-CONFIG = parse_config({})
 MOMENTS = pd.to_datetime(["2025-03-01 12:00:00", "2025-03-02 13:00:00", "2025-03-03 14:00:00"])
 SECONDS = [1740830400, 1740920400, 1741010400]
 
 
 def read(folder: Path, frame: Any) -> pd.DataFrame:
-    write_frame(folder / "interactions.parquet", frame, "interactions")
-    tables, problems = {"users": None, "items": None}, Problems()
-    rows, _ = load_interactions(folder, CONFIG.data, CONFIG.split, tables, problems)
-    return rows
+    """The rows by user and time, as the prepare stage would train on them."""
+    raw = folder / "raw"
+    write_frame(raw / "interactions.parquet", frame, "interactions")
+    config = parse_config({"data": {"root": str(raw)}, "split": {"validation": 0, "test": 0}})
+    return examine(config, folder / "prepared").splits["train"]
 
 
 def framed(**columns: Any) -> pd.DataFrame:
@@ -54,7 +53,7 @@ def framed(**columns: Any) -> pd.DataFrame:
     ids=repr,
 )
 def test_ids(tmp_path: Path, ids: Any, expected: list[Any]) -> None:
-    assert read(tmp_path, framed(user_id=ids))["user_id"].tolist() == expected
+    assert read(tmp_path, framed(user_id=ids))["user_id"].tolist() == sorted(expected)
 
 
 @pytest.mark.filterwarnings("error")

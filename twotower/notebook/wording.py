@@ -11,6 +11,7 @@ PRESET = re.compile(r"twotower preset ([\w-]+)")
 SETTING = re.compile(r"-S '\+?([^=']*)=([^']*)'")
 PHRASES = {
     OUT_OF_TIME: "the time budget ran out: in a folder of its own, a second fit goes on",
+    "problems with the raw files": "problems with the frames",
     "the file has no data rows": "the frame has no rows",
     "fix the file or set": "correct them or set",
     "model written to .artifacts_best/, without test scores": "no test scores",
