@@ -41,6 +41,17 @@ def test_bad_data_is_told_as_prepare_tells_it(shop: Shop) -> None:
     assert error_of("check") == f"{raised.value}\n"
 
 
+def test_several_problems_have_a_line_each(shop: Shop) -> None:
+    shop.write("interactions.csv", "user_id,item_id,timestamp\n1,10,soon\n,11,2024-01-01\n")
+    before = files(shop.folder)
+    ran = twotower("check", status=1)
+    first, *problems, advice = ran.stderr.splitlines()
+    assert (ran.stdout, first) == ("", "error: 2 problems with the raw files:")
+    assert all(problem.startswith(f"- {shop.root}") for problem in problems)
+    assert advice == "for invalid rows, fix the file or set data.on_invalid: drop"
+    assert files(shop.folder) == before
+
+
 def test_another_folder_of_data(shop: Shop) -> None:
     assert error_of("check", "--data-root", "absent").startswith("absent: no such folder")
     shop.root.rename(shop.folder / "elsewhere")

@@ -145,6 +145,14 @@ def test_files_of_a_given_split(shop):
     assert "train.csv: column 'user' must not be blank; 1 invalid row: line 3" in row
 
 
+def test_of_the_rows_of_a_damaged_file_nothing_is_said(shop):
+    rows = '1,10,01/02/2024,"view\n1,10,01/02/2024,"x\n2,10,01/02/2024,gift\n'
+    shop.bare(f"user,item,fecha,event\n{rows}")
+    [problem] = problems_of(shop)
+    assert problem.startswith("interactions.csv: line 2: ")
+    assert "quotation mark" in problem
+
+
 def test_one_is_raised_as_it_is():
     problems = Problems()
     with problems.collected():

@@ -95,10 +95,12 @@ def read_rows(
             for those of ids, they are as if they were not there.
 
     Raises:
-        DataError: all problems so far, if there are no ids.
+        DataError: all problems so far, if there are no ids or all sources are damaged.
     """
     columns = _Columns(data, problems)
     num_rows = [columns.read(part) for part in inputs]
+    if len(columns.damaged) == len(inputs):
+        problems.raise_any()
     first = inputs[0]
     has = first.roles.keys() - columns.unfit
     times = None
