@@ -167,3 +167,14 @@ def test_text_of_spreadsheets_is_undone_and_rounded_numbers_are_said(shop):
     assert set(shop.everything()["user_id"]) == {"007", "8"}
     text = "item ids such as 1.23457E+12 look like numbers that a spreadsheet has rounded"
     assert f"  {text}" in said
+
+
+def test_a_table_that_is_switched_off_is_said(shop):
+    assert "no table" not in summary(shop.run())
+    (shop.root / "users.csv").unlink()
+    shop.data["users"], shop.data["items"] = {}, {"file": False}
+    report = shop.run()
+    files = {"interactions": "interactions.csv", "users": None, "items": False}
+    assert report["source"]["files"] == files
+    assert "  items: no table (data.items.file: false)" in summary(report).splitlines()
+    assert "users: no table" not in summary(report)

@@ -16,20 +16,28 @@ def summary(report: Mapping[str, Any]) -> str:
         cold = report["cold"].get(name)
         rest = f", {cold['rows']} rows with a user or item that train lacks" if cold else ""
         lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
-    for name, read in report["read"].items():
-        if read["dropped"]["total"]:
-            lines.append(f"  {name}: dropped {read['dropped']['total']} of {read['rows']} rows")
-        if read.get("blanked_cells"):
-            lines.append(f"  {name}: {read['blanked_cells']} invalid numbers count as missing")
-    for name, features in report["features"].items():
-        if features["left_out"]:
-            lines.append(f"  {name}: no column for {', '.join(features['left_out'])}")
+    lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:
         lines.append(f"  merged {report['merged_rows']} repeated rows")
     if report["sampled_out_users"]:
         lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
     lines.extend(_tied(report))
     return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
+
+
+def not_used(report: Mapping[str, Any]) -> Iterator[str]:
+    """Rows, cells, tables and columns that are not used, a line each."""
+    for name, read in report["read"].items():
+        if read["dropped"]["total"]:
+            yield f"{name}: dropped {read['dropped']['total']} of {read['rows']} rows"
+        if read.get("blanked_cells"):
+            yield f"{name}: {read['blanked_cells']} invalid numbers count as missing"
+    for name, file in report["source"]["files"].items():
+        if file is False:
+            yield f"{name}: no table (data.{name}.file: false)"
+    for name, features in report["features"].items():
+        if features["left_out"]:
+            yield f"{name}: no column for {', '.join(features['left_out'])}"
 
 
 def _of_source(source: Mapping[str, Any]) -> Iterator[str]:

@@ -67,7 +67,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
     tables = assign(found)
     if tables is None:
         raise DataError(_nothing(root, samples, unused))
-    doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
+    doubts = leave_out_misfits(root.as_posix(), tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
     titles = {role: list(_titles(kinds)) for role, kinds in features.items()}
     doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
