@@ -178,3 +178,17 @@ def test_a_table_that_is_switched_off_is_said(shop):
     assert report["source"]["files"] == files
     assert "  items: no table (data.items.file: false)" in summary(report).splitlines()
     assert "users: no table" not in summary(report)
+
+
+@pytest.mark.parametrize(("prices", "is_said"), [(("1,5", "4,25"), True), (("1,5", "4"), False)])
+def test_a_column_of_numbers_in_another_form_is_said(shop, prices, is_said):
+    first, second = prices
+    shop.write("items.csv", f'item_id,category,price\n10,a,"{first}"\n11,b,"{second}"\n12,b,\n')
+    shop.data["on_invalid"] = "drop"
+    hint = (
+        "  items: most values of price are no numbers; of numbers such as 112,88 or 1,234.5, "
+        "data.decimal settles the mark"
+    )
+    assert (hint in summary(shop.run()).splitlines()) == is_said
+    shop.data["decimal"] = ","
+    assert "most values" not in summary(shop.run())

@@ -139,6 +139,8 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
         report[name] = {"rows": source.num_read, "dropped": total | dict(source.dropped)}
         if isinstance(source, SideTable):
             report[name]["blanked_cells"] = sum(source.blanked.values())
+            invalid = [key for key, raw in source.features.items() if raw.is_mostly_invalid]
+            report[name] |= {"mostly_invalid": invalid} if invalid else {}
     return report
 
 

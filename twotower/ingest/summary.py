@@ -32,6 +32,11 @@ def not_used(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: dropped {read['dropped']['total']} of {read['rows']} rows"
         if read.get("blanked_cells"):
             yield f"{name}: {read['blanked_cells']} invalid numbers count as missing"
+        if mostly := read.get("mostly_invalid"):
+            yield (
+                f"{name}: most values of {_names(mostly)} are no numbers; of numbers such as "
+                "112,88 or 1,234.5, data.decimal settles the mark"
+            )
     for name, file in report["source"]["files"].items():
         if file is False:
             yield f"{name}: no table (data.{name}.file: false)"
