@@ -3,7 +3,7 @@
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.summary import summary
+from twotower.ingest.summary import not_used, summary
 
 SHARE = "user and second with training rows;"
 CUTOFF = "split.strategy: cutoff"
@@ -192,3 +192,14 @@ def test_a_column_of_numbers_in_another_form_is_said(shop, prices, is_said):
     assert (hint in summary(shop.run()).splitlines()) == is_said
     shop.data["decimal"] = ","
     assert "most values" not in summary(shop.run())
+
+
+def test_why_rows_were_dropped_is_said(shop):
+    shop.bare(
+        "user,item,timestamp\n1,10,2024-01-01\n,11,2024-01-02\n1,,2024-01-02\n2,11,2024-01-02\n2,\n"
+    )
+    shop.data["on_invalid"] = "drop"
+    report = shop.run()
+    reasons = "1 blank_item, 1 blank_user, 1 wrong_number_of_fields"
+    assert list(not_used(report)) == [f"interactions: dropped 3 of 5 rows: {reasons}"]
+    assert f"  interactions: dropped 3 of 5 rows: {reasons}" in summary(report).splitlines()

@@ -6,6 +6,7 @@ from typing import Any
 from twotower.config.raw_files import TIME_UNITS
 from twotower.data.prepared import SPLITS
 from twotower.ingest.dates import ISO_FORM
+from twotower.ingest.row_check import describe
 
 
 def summary(report: Mapping[str, Any]) -> str:
@@ -28,8 +29,9 @@ def summary(report: Mapping[str, Any]) -> str:
 def not_used(report: Mapping[str, Any]) -> Iterator[str]:
     """Rows, cells, tables and columns that are not used, a line each."""
     for name, read in report["read"].items():
-        if read["dropped"]["total"]:
-            yield f"{name}: dropped {read['dropped']['total']} of {read['rows']} rows"
+        rules = dict(read["dropped"])
+        if total := rules.pop("total"):
+            yield f"{name}: dropped {total} of {read['rows']} rows: {describe(rules)}"
         if read.get("blanked_cells"):
             yield f"{name}: {read['blanked_cells']} invalid numbers count as missing"
         if mostly := read.get("mostly_invalid"):
