@@ -5,7 +5,7 @@ import pytest
 from twotower.common.errors import DataError
 from twotower.ingest.summary import not_used, summary
 
-SHARE = "user and second with training rows;"
+SHARE = "user and time with training rows;"
 CUTOFF = "split.strategy: cutoff"
 TOGETHER = "split.strategy: temporal with split.ties: together"
 NO_VALIDATION = " and split.validation: 0"
@@ -78,7 +78,7 @@ def test_together_holds_out_whole_baskets(shop, strategy):
     report = shop.run()
     assert report["rows"] == {"train": 240, "validation": 240, "test": 240, "total": 720}
     assert tied(report) == {"validation": 0, "test": 0}
-    assert "share user and second" not in summary(report)
+    assert "share user and time" not in summary(report)
 
 
 def test_cutoff_ties_no_rows(shop):
@@ -203,3 +203,15 @@ def test_why_rows_were_dropped_is_said(shop):
     reasons = "1 blank_item, 1 blank_user, 1 wrong_number_of_fields"
     assert list(not_used(report)) == [f"interactions: dropped 3 of 5 rows: {reasons}"]
     assert f"  interactions: dropped 3 of 5 rows: {reasons}" in summary(report).splitlines()
+
+
+def test_one_is_not_many(shop):
+    shop.write("items.csv", "item_id,category,price\n10,a,1.5\n11,b,x\n12,b,\n13,b,2\n")
+    shop.data["on_invalid"] = "drop"
+    shop.write(
+        "interactions.csv", "user_id,item_id,timestamp\n1,10,1\n1,11,2\n1,12,3\n2,12,1\n2,13,9\n"
+    )
+    shop.split |= {"validation": 0, "test": 0.2, "strategy": "cutoff"}
+    said = summary(shop.run()).splitlines()
+    assert "  items: 1 invalid number counts as missing" in said
+    assert "  test: 1 row, 1 user, 1 row with a user or item that train lacks" in said
