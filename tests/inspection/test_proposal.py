@@ -14,7 +14,7 @@ GOODS = [f"{item};{'xyz'[item % 3]}" for item in range(NUM_ITEMS)]
 
 
 def proposed(root: Path, on_invalid: str = "error") -> Proposal:
-    return propose(root, DataConfig.model_validate({"on_invalid": on_invalid}))
+    return propose(root, root.as_posix(), DataConfig.model_validate({"on_invalid": on_invalid}))
 
 
 def settings(proposal: Proposal) -> dict[str, object]:
@@ -118,7 +118,7 @@ def test_rows_without_a_user(tmp_path: Path) -> None:
 def test_events_keep_their_weights(tmp_path: Path) -> None:
     EXPORTS["analytics"](tmp_path)
     config = DataConfig.model_validate({"event_weights": {"view": 2, "view_item": 0.5, "buy": 7}})
-    proposal = propose(tmp_path, config)
+    proposal = propose(tmp_path, "raw", config)
     found = {key: value for key, value in settings(proposal).items() if key.startswith("event_")}
     assert found == {
         "event_weights": {},
