@@ -94,6 +94,22 @@ def test_print_changes_nothing(root: Path, params: Path) -> None:
     assert shown.strip() in params.read_text(encoding="utf-8")
 
 
+def test_a_folder_outside_the_project_is_named_from_the_root(
+    root: Path, params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `twotower init --data` names it."""
+    EXPORTS["german"](root)
+    (root / "project").mkdir()
+    for home, folder, written in (
+        (root / "project", "..", root.as_posix()),
+        (root.parent, "./exports", "exports"),
+        (root, ".", "."),
+    ):
+        monkeypatch.chdir(home)
+        twotower("inspect", folder, "--params", params)
+        assert load_config(params).data.root == written
+
+
 def test_what_it_is_unsure_of_is_marked(root: Path, params: Path) -> None:
     EXPORTS["movielens_100k"](root)
     shown = twotower("inspect", root, "--params", params, "--print").stdout

@@ -115,7 +115,7 @@ def check_damaged(folder: Folder) -> None:
         left = [row for n, row in enumerate(export.rows) if n != export.damaged_row]
         rows, said = folder.read(export.keys | {"on_invalid": "drop"})
         assert rows == canonical(left)
-        assert f"interactions: dropped 1 of {len(export.rows)} rows" in said
+        assert f"interactions: dropped 1 of {len(export.rows)} rows: 1 " in said
     elif export.damage == "byte":
         assert "byte 0xff at offset" in message
         assert "data.encoding" in message

@@ -3,9 +3,9 @@
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.summary import summary
+from twotower.ingest.summary import not_used, summary
 
-SHARE = "user and second with training rows;"
+SHARE = "user and time with training rows;"
 CUTOFF = "split.strategy: cutoff"
 TOGETHER = "split.strategy: temporal with split.ties: together"
 NO_VALIDATION = " and split.validation: 0"
@@ -78,7 +78,7 @@ def test_together_holds_out_whole_baskets(shop, strategy):
     report = shop.run()
     assert report["rows"] == {"train": 240, "validation": 240, "test": 240, "total": 720}
     assert tied(report) == {"validation": 0, "test": 0}
-    assert "share user and second" not in summary(report)
+    assert "share user and time" not in summary(report)
 
 
 def test_cutoff_ties_no_rows(shop):
@@ -167,3 +167,51 @@ def test_text_of_spreadsheets_is_undone_and_rounded_numbers_are_said(shop):
     assert set(shop.everything()["user_id"]) == {"007", "8"}
     text = "item ids such as 1.23457E+12 look like numbers that a spreadsheet has rounded"
     assert f"  {text}" in said
+
+
+def test_a_table_that_is_switched_off_is_said(shop):
+    assert "no table" not in summary(shop.run())
+    (shop.root / "users.csv").unlink()
+    shop.data["users"], shop.data["items"] = {}, {"file": False}
+    report = shop.run()
+    files = {"interactions": "interactions.csv", "users": None, "items": False}
+    assert report["source"]["files"] == files
+    assert "  items: no table (data.items.file: false)" in summary(report).splitlines()
+    assert "users: no table" not in summary(report)
+
+
+@pytest.mark.parametrize(("prices", "is_said"), [(("1,5", "4,25"), True), (("1,5", "4"), False)])
+def test_a_column_of_numbers_in_another_form_is_said(shop, prices, is_said):
+    first, second = prices
+    shop.write("items.csv", f'item_id,category,price\n10,a,"{first}"\n11,b,"{second}"\n12,b,\n')
+    shop.data["on_invalid"] = "drop"
+    hint = (
+        "  items: most values of price are no numbers; of numbers such as 112,88 or 1,234.5, "
+        "data.decimal settles the mark"
+    )
+    assert (hint in summary(shop.run()).splitlines()) == is_said
+    shop.data["decimal"] = ","
+    assert "most values" not in summary(shop.run())
+
+
+def test_why_rows_were_dropped_is_said(shop):
+    shop.bare(
+        "user,item,timestamp\n1,10,2024-01-01\n,11,2024-01-02\n1,,2024-01-02\n2,11,2024-01-02\n2,\n"
+    )
+    shop.data["on_invalid"] = "drop"
+    report = shop.run()
+    reasons = "1 blank_item, 1 blank_user, 1 wrong_number_of_fields"
+    assert list(not_used(report)) == [f"interactions: dropped 3 of 5 rows: {reasons}"]
+    assert f"  interactions: dropped 3 of 5 rows: {reasons}" in summary(report).splitlines()
+
+
+def test_one_is_not_many(shop):
+    shop.write("items.csv", "item_id,category,price\n10,a,1.5\n11,b,x\n12,b,\n13,b,2\n")
+    shop.data["on_invalid"] = "drop"
+    shop.write(
+        "interactions.csv", "user_id,item_id,timestamp\n1,10,1\n1,11,2\n1,12,3\n2,12,1\n2,13,9\n"
+    )
+    shop.split |= {"validation": 0, "test": 0.2, "strategy": "cutoff"}
+    said = summary(shop.run()).splitlines()
+    assert "  items: 1 invalid number counts as missing" in said
+    assert "  test: 1 row, 1 user, 1 row with a user or item that train lacks" in said

@@ -14,7 +14,7 @@ GOODS = [f"{item};{'xyz'[item % 3]}" for item in range(NUM_ITEMS)]
 
 
 def proposed(root: Path, on_invalid: str = "error") -> Proposal:
-    return propose(root, DataConfig.model_validate({"on_invalid": on_invalid}))
+    return propose(root, root.as_posix(), DataConfig.model_validate({"on_invalid": on_invalid}))
 
 
 def settings(proposal: Proposal) -> dict[str, object]:
@@ -47,7 +47,7 @@ def test_titles_and_features(tmp_path: Path) -> None:
     ("rows", "words"),
     [
         (PEOPLE[:-2], "it lacks 2 of the ids of the interactions, such as 28, 29; to use it, set "
-         "data.users.file: clientes.csv and data.on_invalid: drop"),
+         "data.on_invalid: drop and run twotower inspect "),
         ([*PEOPLE, PEOPLE[3]], "it repeats 1 of the ids of the interactions, such as 3; to use"),
     ],
 )  # fmt: skip
@@ -56,6 +56,7 @@ def test_tables_that_would_be_refused(tmp_path: Path, rows: list[str], words: st
     write(tmp_path / "clientes.csv", lines("cliente,grupo", *rows))
     refused = proposed(tmp_path)
     assert f"clientes.csv was left out: {words}" in doubts(refused)["users.file"]
+    assert doubts(refused)["users.file"].endswith(f" twotower inspect {tmp_path.as_posix()} again")
     assert settings(refused)["users.file"] is False
     assert settings(proposed(tmp_path, "drop"))["users.file"] == "clientes.csv"
 
@@ -117,7 +118,7 @@ def test_rows_without_a_user(tmp_path: Path) -> None:
 def test_events_keep_their_weights(tmp_path: Path) -> None:
     EXPORTS["analytics"](tmp_path)
     config = DataConfig.model_validate({"event_weights": {"view": 2, "view_item": 0.5, "buy": 7}})
-    proposal = propose(tmp_path, config)
+    proposal = propose(tmp_path, "raw", config)
     found = {key: value for key, value in settings(proposal).items() if key.startswith("event_")}
     assert found == {
         "event_weights": {},

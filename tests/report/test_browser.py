@@ -20,6 +20,19 @@ EMPTY_PLOTS = """
   .map((plot) => plot.id)
 """
 IS_WITHIN = "document.documentElement.scrollWidth <= innerWidth"
+CUT_OFF = """
+new Promise((resolve) => {
+  const end = Date.now() + 5000;
+  const look = () => {
+    const wide = [...document.querySelectorAll(".grid .plot")]
+      .filter((plot) => plot.scrollWidth > plot.clientWidth + 1)
+      .map((plot) => plot.querySelector(".js-plotly-plot").id);
+    wide.length && Date.now() < end ? setTimeout(look, 100) : resolve(wide);
+  };
+  look();
+})
+"""
+"""Plots of grids that are wider than their cells; plotly takes its time to fit them."""
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 PHONE = 390
 
@@ -31,18 +44,19 @@ def page(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (PHONE, "dark")])
 def test_every_plot_is_drawn_and_nothing_leaves_the_page(
     page: Path, width: int, scheme: str
 ) -> None:
-    expressions = (NUM_PLOTS, EMPTY_PLOTS, IS_WITHIN, BACKGROUND)
+    expressions = (NUM_PLOTS, EMPTY_PLOTS, IS_WITHIN, CUT_OFF, BACKGROUND)
     seen = look(page, *expressions, width=width, scheme=scheme)
     assert seen.problems == []
     assert seen.requests == [page.as_uri()]
-    num_plots, empty, is_within, background = seen.values
+    num_plots, empty, is_within, cut_off, background = seen.values
     assert num_plots == page.read_text(encoding="utf-8").count("Plotly.newPlot(")
     assert empty == []
     assert is_within
+    assert cut_off == []
     assert background == ("rgb(17, 22, 27)" if scheme == "dark" else "rgb(244, 246, 248)")
 
 

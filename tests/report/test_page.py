@@ -116,6 +116,13 @@ def test_data_without_times_validation_or_features(tmp_path: Path) -> None:
     assert "later item" not in text
 
 
+def test_what_is_not_used_is_said(changed: Callable[..., Sources], page: str) -> None:
+    read = {"interactions": {"rows": 360, "dropped": {"total": 2, "blank_user": 2}}}
+    text = text_of(render(changed("metrics/data.json", read=read)))
+    assert "<li>interactions: dropped 2 of 360 rows: 2 blank_user</li>" in text
+    assert "What is not used" not in page
+
+
 def test_outside_a_repository_there_is_no_commit(page: str) -> None:
     assert "git checkout" not in page
     assert "dvc repro " in page

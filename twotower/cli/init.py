@@ -1,6 +1,5 @@
 """`twotower init`: a project of one's own, without a clone of the repository."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples
-from twotower.cli.inspect import look_at
+from twotower.cli.inspect import data_root, look_at
 from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.paths import PARAMS
 from twotower.common.progress import step
@@ -67,7 +66,7 @@ def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> I
 
     check_folder(folder, weekly=weekly)
     parts = stage_project(staged, weekly=weekly)
-    root = RAW if data is None else _root(folder, data)
+    root = RAW if data is None else data_root(folder, data)
     found = _write_data(staged / PARAMS, root, data)
     with step("project"):
         said = create_project(staged, folder, parts)
@@ -88,17 +87,11 @@ def _write_data(params: Path, root: str, data: Path | None) -> list[str]:
     if data is not None:
         from twotower.inspection.report import report
 
-        content, proposal = look_at(data, params, load_config(params))
+        content, proposal = look_at(data, root, params, load_config(params))
         found = [report(proposal), ""]
     content["data"]["root"] = root
     write_sections(params, content, ["data"], PARAMS.name)
     return found
-
-
-def _root(folder: Path, data: Path) -> str:
-    """`data.root`: relative inside the project, so that it can move; elsewhere absolute."""
-    root, project = (Path(os.path.abspath(path)) for path in (data, folder))  # noqa: PTH100 - links stay
-    return (root.relative_to(project) if root.is_relative_to(project) else root).as_posix()
 
 
 def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`twotower inspect`: looks at a folder of exports and writes the section that reads them."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +37,8 @@ def inspect(
         from twotower.inspection.report import report
 
     config = load_config(params)
-    content, proposal = look_at(folder.expanduser(), params, config)
+    folder = folder.expanduser()
+    content, proposal = look_at(folder, data_root(Path(), folder), params, config)
     if show:
         typer.echo(section_text(content, "data"), nl=False)
         return
@@ -47,11 +49,18 @@ def inspect(
         typer.echo("split.strategy: given is as it was: it must name a split of this folder")
 
 
-def look_at(folder: Path, params: Path, config: "Config") -> "tuple[Any, Proposal]":
+def data_root(project: Path, folder: Path) -> str:
+    """`data.root`: relative inside the project, so that it can move; elsewhere absolute."""
+    root, home = (Path(os.path.abspath(path)) for path in (folder, project))  # noqa: PTH100 - links stay
+    return (root.relative_to(home) if root.is_relative_to(home) else root).as_posix()
+
+
+def look_at(folder: Path, root: str, params: Path, config: "Config") -> "tuple[Any, Proposal]":
     """What a folder holds, and the content of params.yaml with the section that reads it.
 
     Args:
         folder: of raw files.
+        root: the folder, as params.yaml shall name it.
         params: file of parameters; nothing is written yet.
         config: that it has now.
 
@@ -61,7 +70,7 @@ def look_at(folder: Path, params: Path, config: "Config") -> "tuple[Any, Proposa
     from twotower.inspection.commented_yaml import apply_settings
     from twotower.inspection.proposal import propose
 
-    proposal = propose(folder, config.data)
+    proposal = propose(folder, root, config.data)
     content = read_commented(params)
     apply_settings(content, "data", proposal.settings)
     return content, proposal

@@ -33,11 +33,13 @@ class RawFeature:
         kind: a row of `KINDS`.
         values: [num_rows] as `Feature.encode` takes them.
         grouped: whether points in numbers may be between thousands.
+        is_mostly_invalid: whether most cells should be numbers and are none.
     """
 
     kind: str
     values: pa.ChunkedArray
     grouped: bool = False
+    is_mostly_invalid: bool = False
 
     def filter(self, rows: BoolArray) -> "RawFeature":
         """The rows where `rows` is true."""
@@ -74,8 +76,7 @@ def read_feature(
         case Cells.LISTS:
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:
-            values = _numbers(column, name, config.kind, check, where=where, decimal=decimal)
-            return RawFeature(config.kind, values, meanings_of_points(column, decimal) == {GROUPED})
+            return _numbers(column, name, config.kind, check, where=where, decimal=decimal)
     return RawFeature(config.kind, values)
 
 
@@ -122,14 +123,19 @@ def _numbers(
     *,
     where: str,
     decimal: str | None,
-) -> pa.ChunkedArray:
+) -> RawFeature:
     numbers = as_numbers(column, where, decimal)
-    usable = np.abs(numbers) <= LARGEST
+    usable, empty = np.abs(numbers) <= LARGEST, blank(column)
     check.require_cells(
-        usable | blank(column),
+        usable | empty,
         rule="bad_number",
         column=name,
         expected=f"is a {kind} feature: a cell must be a number up to {LARGEST:g}, or blank"
         f"{number_rule(decimal)}",
     )
-    return pa.chunked_array([np.where(usable, numbers, np.nan)])
+    return RawFeature(
+        kind,
+        pa.chunked_array([np.where(usable, numbers, np.nan)]),
+        grouped=meanings_of_points(column, decimal) == {GROUPED},
+        is_mostly_invalid=bool(2 * np.count_nonzero(usable) < np.count_nonzero(~empty)),
+    )

@@ -48,7 +48,7 @@ def data_report(
     }
     tied = any(held_out["tied_rows"] for held_out in hidden.values())
     return {
-        "source": _source(log, tables),
+        "source": _source(config, log, tables),
         "read": _read(log, tables),
         **removed,
         "rows": {name: len(rows) for name, rows in coded.items()},
@@ -97,10 +97,15 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
 
 
-def _source(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, Any]:
-    files = {name: table.file if table else None for name, table in tables.items()}
+def _source(
+    config: DataConfig, log: EventLog, tables: Mapping[str, SideTable | None]
+) -> dict[str, Any]:
+    files: dict[str, Any] = {"interactions": " ".join(log.files)}
+    for name, table in tables.items():
+        is_off = getattr(config, name).file == ""
+        files[name] = False if is_off else table and table.file
     return {
-        "files": {"interactions": " ".join(log.files), **files},
+        "files": files,
         "order": "file" if log.times is None else "timestamp",
         "times": log.times,
         "times_near_1970": log.near_1970,
@@ -134,6 +139,8 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
         report[name] = {"rows": source.num_read, "dropped": total | dict(source.dropped)}
         if isinstance(source, SideTable):
             report[name]["blanked_cells"] = sum(source.blanked.values())
+            invalid = [key for key, raw in source.features.items() if raw.is_mostly_invalid]
+            report[name] |= {"mostly_invalid": invalid} if invalid else {}
     return report
 
 

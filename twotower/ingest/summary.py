@@ -6,6 +6,7 @@ from typing import Any
 from twotower.config.raw_files import TIME_UNITS
 from twotower.data.prepared import SPLITS
 from twotower.ingest.dates import ISO_FORM
+from twotower.ingest.row_check import describe
 
 
 def summary(report: Mapping[str, Any]) -> str:
@@ -14,22 +15,45 @@ def summary(report: Mapping[str, Any]) -> str:
     lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
     for name in SPLITS:
         cold = report["cold"].get(name)
-        rest = f", {cold['rows']} rows with a user or item that train lacks" if cold else ""
-        lines.append(f"  {name}: {rows[name]} rows, {users[name]} users{rest}")
-    for name, read in report["read"].items():
-        if read["dropped"]["total"]:
-            lines.append(f"  {name}: dropped {read['dropped']['total']} of {read['rows']} rows")
-        if read.get("blanked_cells"):
-            lines.append(f"  {name}: {read['blanked_cells']} invalid numbers count as missing")
-    for name, features in report["features"].items():
-        if features["left_out"]:
-            lines.append(f"  {name}: no column for {', '.join(features['left_out'])}")
+        rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
+        lines.append(f"  {name}: {_rows(rows[name])}, {_count(users[name], 'user')}{rest}")
+    lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:
-        lines.append(f"  merged {report['merged_rows']} repeated rows")
+        lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")
     if report["sampled_out_users"]:
-        lines.append(f"  left out {report['sampled_out_users']} users (data.sample)")
+        lines.append(f"  left out {_count(report['sampled_out_users'], 'user')} (data.sample)")
     lines.extend(_tied(report))
     return "\n".join([*lines, *(f"  {line}" for line in _of_source(report["source"]))])
+
+
+def not_used(report: Mapping[str, Any]) -> Iterator[str]:
+    """Rows, cells, tables and columns that are not used, a line each."""
+    for name, read in report["read"].items():
+        rules = dict(read["dropped"])
+        if total := rules.pop("total"):
+            yield f"{name}: dropped {total} of {_rows(read['rows'])}: {describe(rules)}"
+        if blanked := read.get("blanked_cells"):
+            verb = "counts" if blanked == 1 else "count"
+            yield f"{name}: {_count(blanked, 'invalid number')} {verb} as missing"
+        if mostly := read.get("mostly_invalid"):
+            yield (
+                f"{name}: most values of {_names(mostly)} are no numbers; of numbers such as "
+                "112,88 or 1,234.5, data.decimal settles the mark"
+            )
+    for name, file in report["source"]["files"].items():
+        if file is False:
+            yield f"{name}: no table (data.{name}.file: false)"
+    for name, features in report["features"].items():
+        if features["left_out"]:
+            yield f"{name}: no column for {', '.join(features['left_out'])}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _rows(number: int) -> str:
+    return _count(number, "row")
 
 
 def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +129,7 @@ def _tied(report: Mapping[str, Any]) -> Iterator[str]:
         rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
         num_splits = sum(1 for name in SPLITS if report["rows"][name])
         yield (
-            f"  {counts} {rows} user and second with training rows; "
+            f"  {counts} {rows} user and time with training rows; "
             f"{_untied(report['moments'], num_splits)} keeps such rows together"
         )
 

@@ -9,10 +9,11 @@ SHOWN = 3
 """Ids that a sentence shows."""
 
 
-def leave_out_misfits(tables: Tables, *, drops: bool) -> list[Doubt]:
+def leave_out_misfits(root: str, tables: Tables, *, drops: bool) -> list[Doubt]:
     """Leave out tables that would stop the pipeline.
 
     Args:
+        root: the folder, as params.yaml shall name it.
         tables: changed in place.
         drops: whether rows that break a rule are dropped, so that a table may lack ids.
 
@@ -23,7 +24,7 @@ def leave_out_misfits(tables: Tables, *, drops: bool) -> list[Doubt]:
     for role, side in list(tables.sides.items()):
         others = [sample for sample in tables.samples if sample is not side.sample]
         reasons = [_misfit(side.sample, other) for other in others]
-        reasons += [] if drops else [_refused(side, role)]
+        reasons += [] if drops else [_refused(side, root)]
         reason = next(filter(None, reasons), "")
         if reason:
             del tables.sides[role]
@@ -46,12 +47,13 @@ def _misfit(sample: TableSample, other: TableSample) -> str:
     return ""
 
 
-def _refused(side: SideTable, role: str) -> str:
+def _refused(side: SideTable, root: str) -> str:
     """Which rule of the pipeline the table breaks; "" if none."""
     if side.sample.num_ragged:
         rows = f"it has rows ({side.sample.num_ragged:,}) with more or fewer fields than the header"
         return f"{rows} ({WHY_RAGGED})"
-    remedy = f"to use it, set data.{role}.file: {side.sample.file} and data.on_invalid: drop"
+    folder = f'"{root}"' if " " in root else root
+    remedy = f"to use it, set data.on_invalid: drop and run twotower inspect {folder} again"
     for ids, what in ((side.missing, "lacks"), (side.repeated, "repeats")):
         if ids:
             shown = "" if side.id.is_personal else f", such as {', '.join(ids[:SHOWN])}"

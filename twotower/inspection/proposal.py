@@ -49,25 +49,26 @@ class Proposal:
     unused: Sequence[tuple[str, str]]
 
 
-def propose(root: Path, config: DataConfig) -> Proposal:
+def propose(folder: Path, root: str, config: DataConfig) -> Proposal:
     """Look at a folder; only the beginning of large files is read.
 
     Args:
+        folder: of raw files.
         root: the folder, as params.yaml shall name it.
         config: the `data` section so far: its policy for invalid rows and its event weights stay.
 
     Raises:
         DataError: if there is no such folder, or no file of interactions in it.
     """
-    samples, unused = _read_all(root)
+    samples, unused = _read_all(folder)
     found = [(sample, find_roles(sample)) for sample in samples]
     if joined := to_be_joined(found):
         msg = "{}: users are in {} and items in {}: join them by {} into one file of events"
-        raise DataError(msg.format(root, *joined))
+        raise DataError(msg.format(folder, *joined))
     tables = assign(found)
     if tables is None:
-        raise DataError(_nothing(root, samples, unused))
-    doubts = leave_out_misfits(tables, drops=config.on_invalid == "drop")
+        raise DataError(_nothing(folder, samples, unused))
+    doubts = leave_out_misfits(root, tables, drops=config.on_invalid == "drop")
     features = dict(_features(tables))
     titles = {role: list(_titles(kinds)) for role, kinds in features.items()}
     doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
@@ -78,7 +79,7 @@ def propose(root: Path, config: DataConfig) -> Proposal:
         features=features,
         titles=titles,
         settings=[
-            *settings_of(root.as_posix(), tables, features, config.event_weights, doubts),
+            *settings_of(root, tables, features, config.event_weights, doubts),
             title_setting(tables, titles.get("items", [])),
         ],
         doubts=doubts,

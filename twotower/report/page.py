@@ -18,6 +18,7 @@ from twotower.common.progress import step
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.data.prepared import SPLITS
 from twotower.evaluation.metrics import metric_label
+from twotower.ingest.summary import not_used
 from twotower.plots.chart import Chart
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
@@ -106,6 +107,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         item_map=draw_item_map(sources.model.artifacts, sources.titles, groups),
         people=people(sources, groups, anonymous=anonymous),
         data=sources.metrics["data"],
+        not_used=list(not_used(sources.metrics["data"])),
         splits=SPLITS,
         hyperparameters=list(_hyperparameters(sources)),
         git=git_tags(sources.root),
