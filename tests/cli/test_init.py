@@ -57,6 +57,9 @@ def test_a_project_has_the_repositorys_stages_and_settings_and_no_sample() -> No
     assert Path("shop/data/raw").is_dir()
     assert output.startswith("shop: a project of twotower ")
     assert "\n  cd shop\n  twotower inspect data/raw" in output
+    assert output.endswith(
+        '  dvc repro\n  git add --all\n  git commit --message "Results"\n  twotower report\n'
+    )
     assert read_record(Path("shop")) == Record.of_installed(read_record(Path("shop")).files)  # type: ignore[union-attr]
 
 

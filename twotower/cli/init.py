@@ -111,7 +111,7 @@ def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
     if not Path(root).is_absolute():
         yield f"dvc add {root}"
     yield from ("git add --all", 'git commit --message "A recommender"')
-    yield from ("dvc repro", "twotower report")
+    yield from ("dvc repro", "git add --all", 'git commit --message "Results"', "twotower report")
 
 
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
