@@ -197,12 +197,14 @@ def test_an_upgrade_renews_what_nobody_edited_and_says_the_rest(
     assert now[PARAMS] == b"seed: 1\n"
     assert now["stages/hpo.py"] == (REPOSITORY / "stages/hpo.py").read_bytes()
     assert not Path("README.md").exists()
-    again = upgraded()
-    assert [line for line in again if line[0] != " "] == [
-        "README.md: removed, and stays so",
-        "stages/refit.py: yours is kept, as it is edited; the new one differs:",
-        "next: git diff, then dvc repro",
+    assert lines[-1] == "next: git diff, then dvc repro"
+    nothing, *again = upgraded()
+    assert nothing.startswith("nothing to do: ")
+    assert again == [
+        "edited by you, and kept: stages/refit.py",
+        "removed, and stays so: README.md",
     ]
+    assert files(".") == now
 
 
 def test_an_upgrade_can_add_the_weekly_job_and_then_renews_it() -> None:
@@ -210,16 +212,22 @@ def test_an_upgrade_can_add_the_weekly_job_and_then_renews_it() -> None:
     lines = upgraded("--weekly")
     assert ".github/workflows/retrain.yml: new" in lines
     workflow = Path(".github/workflows/retrain.yml")
+    assert lines[-1] == "next: git diff, then dvc repro"
     workflow.write_text("mine\n", encoding="utf-8")
-    assert upgraded()[0].startswith(".github/workflows/retrain.yml: yours is kept")
+    assert upgraded()[1:] == ["edited by you, and kept: .github/workflows/retrain.yml"]
 
 
-def test_own_lines_of_a_list_are_no_difference_and_long_ones_are_cut() -> None:
-    Path(".gitignore").write_text("mine\n", encoding="utf-8")
+def test_own_lines_of_a_list_and_a_readme_of_ones_own_are_no_difference() -> None:
+    for name in (".gitignore", "README.md"):
+        Path(name).write_text("mine\n", encoding="utf-8")
     twotower("init")
     (line,) = upgraded()
     assert line.startswith("nothing to do: ")
+
+
+def test_a_long_difference_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    older(monkeypatch)
     Path("dvc.yaml").write_text("mine\n", encoding="utf-8")
     lines = upgraded()
-    assert len(lines) == 1 + upgrade.SHOWN_LINES + 2
-    assert lines[-2].startswith("  … and ")
+    begin = lines.index("dvc.yaml: yours is kept, as it is edited; the new one differs:")
+    assert lines[begin + upgrade.SHOWN_LINES + 1].startswith("  … and ")

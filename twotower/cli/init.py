@@ -115,7 +115,6 @@ def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
 
 
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
-    from twotower.common.sources import installed_version
     from twotower.project.create import check_weekly
     from twotower.project.parts import WORKFLOW, write_parts
     from twotower.project.upgrade import recorded, upgrade_project
@@ -123,8 +122,4 @@ def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
     if weekly:
         check_weekly(folder)
     parts = write_parts(staged, weekly=weekly or WORKFLOW in recorded(folder).files)
-    said = upgrade_project(staged, folder, parts)
-    nothing = f"nothing to do: the project is of twotower {installed_version()}, which is installed"
-    yield from said or [nothing]
-    if said:
-        yield "next: git diff, then dvc repro"
+    yield from upgrade_project(staged, folder, parts)
