@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def test_a_project_has_the_repositorys_stages_and_settings_and_no_sample() -> No
     for name in ("stages/hpo.py", ".dvc/plots/search.json", ".dvc/config", ".gitattributes"):
         assert written[name] == (REPOSITORY / name).read_bytes()
     assert b"benchmark" not in written[".gitignore"]
+    for name in (PARAMS, "dvc.yaml", "README.md", ".gitignore", "stages/hpo.py"):
+        assert not re.search(rb"(?<!twotower's )docs/", written[name]), name
     assert not [name for name in written if "sample" in name or name.startswith(".github")]
     changed = zip(
         written[PARAMS].decode().splitlines(),
