@@ -15,6 +15,7 @@ from tests.pipeline.project import write_shop
 from twotower.config import load_config
 from twotower.project import repositories, upgrade
 from twotower.project.record import Record, read_record
+from twotower.project.shell import quoted
 from twotower.project.stage_code import RECORD
 
 PARAMS = "params.yaml"
@@ -71,12 +72,23 @@ def test_exports_are_looked_at_and_named_by_a_path_that_the_stages_find() -> Non
     output = twotower("init", "shop", "--data", "shop/exports").stdout
     assert output.startswith("interactions.csv: interactions, 600 rows")
     assert "\n  dvc add exports\n" in output
+    readme = Path("shop/README.md").read_text(encoding="utf-8")
+    assert "into `exports`, " in readme
+    assert "$ twotower inspect exports\n" in readme
+    assert "$ dvc add exports\n" in readme
     assert load_config(Path("shop") / PARAMS).data.root == "exports"
     output = twotower("init", "other", "--data", "shop/exports").stdout
     assert "dvc add" not in output
     data = load_config(Path("other") / PARAMS).data
     assert data.root == Path("shop/exports").absolute().as_posix()
     assert set(data.items.features) == {"category", "price"}
+    readme = Path("other/README.md").read_text(encoding="utf-8")
+    assert f"$ twotower inspect {quoted(data.root)}\n" in readme
+    assert "dvc add" not in readme
+    assert "the exports stay where they are" in readme
+    for folder in ("shop", "other"):
+        assert "data/raw" not in Path(folder, "README.md").read_text(encoding="utf-8")
+        assert upgraded(folder)[0].startswith("nothing to do")
     assert not Path("other/data/raw").exists()
 
 
@@ -164,8 +176,10 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
 
     write = create.write_parts
 
-    def as_it_was(folder: Path, *, weekly: bool) -> list[str]:
-        names = [name for name in write(folder, weekly=weekly) if name != "stages/visualize.py"]
+    def as_it_was(folder: Path, root: str, *, weekly: bool) -> list[str]:
+        names = [
+            name for name in write(folder, root, weekly=weekly) if name != "stages/visualize.py"
+        ]
         (folder / "stages" / "visualize.py").unlink()
         for name in ("stages/hpo.py", "stages/refit.py", "README.md", "stages/old.py"):
             (folder / name).write_text("old\n", encoding="utf-8")

@@ -14,9 +14,7 @@ from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.paths import PARAMS
 from twotower.common.progress import step
 from twotower.common.stage import LOADING
-
-RAW = "data/raw"
-"""Where exports are expected if no folder is given."""
+from twotower.project.shell import quoted
 
 
 @app.command(
@@ -64,10 +62,11 @@ def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> I
     with step(LOADING):
         from twotower.common.sources import installed_version
         from twotower.project.create import check_folder, create_project, stage_project
+        from twotower.project.parts import RAW
 
     check_folder(folder, weekly=weekly)
-    parts = stage_project(staged, weekly=weekly)
     root = RAW if data is None else _root(folder, data)
+    parts = stage_project(staged, root, weekly=weekly)
     found = _write_data(staged / PARAMS, root, data)
     with step("project"):
         said = create_project(staged, folder, parts)
@@ -104,12 +103,12 @@ def _root(folder: Path, data: Path) -> str:
 def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
     """Commands from a new project to its report."""
     if folder.resolve() != Path.cwd():
-        yield f'cd "{folder}"' if " " in str(folder) else f"cd {folder}"
+        yield f"cd {quoted(str(folder))}"
     if not has_data:
         yield f"twotower inspect {root}    # once your exports are there"
     yield "twotower check"
     if not Path(root).is_absolute():
-        yield f"dvc add {root}"
+        yield f"dvc add {quoted(root)}"
     yield from ("git add --all", 'git commit --message "A recommender"')
     yield from ("dvc repro", "git add --all", 'git commit --message "Results"', "twotower report")
 
@@ -117,9 +116,10 @@ def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
     from twotower.project.create import check_weekly
     from twotower.project.parts import WORKFLOW, write_parts
-    from twotower.project.upgrade import recorded, upgrade_project
+    from twotower.project.upgrade import data_root, recorded, upgrade_project
 
     if weekly:
         check_weekly(folder)
-    parts = write_parts(staged, weekly=weekly or WORKFLOW in recorded(folder).files)
+    weekly |= WORKFLOW in recorded(folder).files
+    parts = write_parts(staged, data_root(folder), weekly=weekly)
     yield from upgrade_project(staged, folder, parts)

@@ -17,11 +17,12 @@ JOINED = (".gitattributes", ".gitignore", ".dvcignore")
 KEPT = "README.md"
 
 
-def stage_project(staged: Path, *, weekly: bool) -> list[str]:
+def stage_project(staged: Path, root: str, *, weekly: bool) -> list[str]:
     """Write all files of a project into an empty folder.
 
     Args:
         staged: the folder.
+        root: `data.root` of the project.
         weekly: whether the weekly retraining is part of it.
 
     Returns:
@@ -30,7 +31,7 @@ def stage_project(staged: Path, *, weekly: bool) -> list[str]:
     from twotower.ingest.guard import LAST_RUN, write_last_run
     from twotower.search.warm_start import EMPTY, WARM_START
 
-    parts = write_parts(staged, weekly=weekly)
+    parts = write_parts(staged, root, weekly=weekly)
     write_text(staged / PARAMS, source_text(PARAMS.name))
     write_last_run(staged / LAST_RUN, None)
     write_json(staged / WARM_START, EMPTY)

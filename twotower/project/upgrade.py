@@ -7,7 +7,10 @@ from enum import Enum
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
+from twotower.common.paths import PARAMS
+from twotower.config import load_config
 from twotower.project.create import JOINED, KEPT
+from twotower.project.parts import RAW
 from twotower.project.record import Record, digest, read_record
 from twotower.project.stage_code import RECORD
 
@@ -35,6 +38,14 @@ def recorded(folder: Path) -> Record:
         msg = f"{folder}: not a project of twotower init: there is no {RECORD}"
         raise ConfigError(msg)
     return record
+
+
+def data_root(folder: Path) -> str:
+    """`data.root` of a project; the usual one if its params.yaml cannot be read."""
+    try:
+        return load_config(folder / PARAMS).data.root
+    except ConfigError:
+        return RAW
 
 
 def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[str]:
