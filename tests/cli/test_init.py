@@ -104,7 +104,10 @@ def test_files_that_are_there_are_named_and_nothing_is_written() -> None:
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text("mine", encoding="utf-8")
     before = files("shop")
-    assert error_of("init", "shop").startswith("shop: there already: dvc.yaml, stages/hpo.py; ")
+    assert error_of("init", "shop") == (
+        "shop: these files are there already: dvc.yaml, stages/hpo.py; move them away or choose "
+        "another folder, such as one inside it\n"
+    )
     assert files("shop") == before
     assert not Path("shop/.git").exists()
     assert "dvc.yaml is a file" in error_of("init", "shop/dvc.yaml")
@@ -159,15 +162,19 @@ def upgraded(*arguments: str) -> list[str]:
     return twotower("init", "--upgrade", *arguments).stdout.splitlines()
 
 
-def test_a_project_of_the_installed_version_needs_nothing() -> None:
+def test_a_project_of_the_installed_version_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     twotower("init", "shop")
     before = files("shop")
     (line,) = upgraded("shop")
     assert line.startswith("nothing to do: ")
     assert files("shop") == before
-    assert "a project already" in error_of("init", "shop")
+    assert error_of("init", "shop").endswith(": twotower init --upgrade shop\n")
+    with monkeypatch.context() as inside:
+        inside.chdir("shop")
+        assert error_of("init").endswith(": twotower init --upgrade\n")
     assert "not a project of twotower init" in error_of("init", "--upgrade")
-    assert "--data" in twotower("init", "--upgrade", "--data", "x", status=2).stderr
+    said = twotower("init", "--upgrade", "--data", "x", status=2).stderr
+    assert "--data cannot go with --upgrade; to look at a folder again: twotower inspect" in said
 
 
 def older(monkeypatch: pytest.MonkeyPatch) -> None:

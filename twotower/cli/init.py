@@ -44,8 +44,8 @@ def init(
     is said, file by file; params.yaml is never changed.
     """
     if upgrade and data is not None:
-        msg = "--data: params.yaml is yours: twotower inspect writes it anew"
-        raise typer.BadParameter(msg, param_hint="--upgrade")
+        msg = "--data cannot go with --upgrade; to look at a folder again: twotower inspect FOLDER"
+        raise typer.BadParameter(msg)
     folder = folder.expanduser()
     with TemporaryDirectory(prefix="twotower-") as temporary:
         staged = Path(temporary)

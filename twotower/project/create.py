@@ -11,6 +11,7 @@ from twotower.common.sources import source_text
 from twotower.project.parts import write_parts
 from twotower.project.record import UPGRADE, Record, digest, read_record
 from twotower.project.repositories import begin_repositories, place_in_git
+from twotower.project.shell import quoted
 
 JOINED = (".gitattributes", ".gitignore", ".dvcignore")
 """Lists, of which a folder may have its own; its lines come last and so have the last word."""
@@ -46,7 +47,8 @@ def check_folder(folder: Path, *, weekly: bool) -> None:
     """
     check_place(folder / PARAMS)
     if read_record(folder) is not None:
-        msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}"
+        where = "" if folder.resolve() == Path.cwd() else f" {quoted(str(folder))}"
+        msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}{where}"
         raise ConfigError(msg)
     if weekly:
         check_weekly(folder)
@@ -98,8 +100,8 @@ def _refuse(folder: Path, names: Sequence[str], there: set[str]) -> None:
         check_place(folder / name)
     if taken := sorted(there.difference(JOINED, [KEPT])):
         msg = (
-            f"{folder}: there already: {', '.join(taken)}; move them away, or choose another "
-            "folder, inside of this one, say"
+            f"{folder}: these files are there already: {', '.join(taken)}; move them away or "
+            "choose another folder, such as one inside it"
         )
         raise ConfigError(msg)
 
