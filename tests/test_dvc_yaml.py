@@ -14,6 +14,7 @@ from twotower.search.identity import OBJECTIVE_CODE
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
 OBSERVERS = {
     "twotower/project": "tells a project that the installed version is another",
+    "twotower/report": "writes a page that is no output of a stage",
     "twotower/tracking": "shows what a stage does, and changes nothing of it",
     "twotower/__init__.py": "imports the serving code for users of the library, on first use",
 }

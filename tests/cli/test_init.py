@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.pipeline.project import write_shop
 from twotower.config import load_config
 from twotower.project import repositories, upgrade
 from twotower.project.record import Record, read_record
+from twotower.project.shell import quoted
 from twotower.project.stage_code import RECORD
 
 PARAMS = "params.yaml"
@@ -46,6 +48,8 @@ def test_a_project_has_the_repositorys_stages_and_settings_and_no_sample() -> No
     for name in ("stages/hpo.py", ".dvc/plots/search.json", ".dvc/config", ".gitattributes"):
         assert written[name] == (REPOSITORY / name).read_bytes()
     assert b"benchmark" not in written[".gitignore"]
+    for name in (PARAMS, "dvc.yaml", "README.md", ".gitignore", "stages/hpo.py"):
+        assert not re.search(rb"(?<!twotower's )docs/", written[name]), name
     assert not [name for name in written if "sample" in name or name.startswith(".github")]
     changed = zip(
         written[PARAMS].decode().splitlines(),
@@ -57,6 +61,9 @@ def test_a_project_has_the_repositorys_stages_and_settings_and_no_sample() -> No
     assert Path("shop/data/raw").is_dir()
     assert output.startswith("shop: a project of twotower ")
     assert "\n  cd shop\n  twotower inspect data/raw" in output
+    assert output.endswith(
+        '  dvc repro\n  git add --all\n  git commit --message "Results"\n  twotower report\n'
+    )
     assert read_record(Path("shop")) == Record.of_installed(read_record(Path("shop")).files)  # type: ignore[union-attr]
 
 
@@ -65,12 +72,23 @@ def test_exports_are_looked_at_and_named_by_a_path_that_the_stages_find() -> Non
     output = twotower("init", "shop", "--data", "shop/exports").stdout
     assert output.startswith("interactions.csv: interactions, 600 rows")
     assert "\n  dvc add exports\n" in output
+    readme = Path("shop/README.md").read_text(encoding="utf-8")
+    assert "into `exports`, " in readme
+    assert "$ twotower inspect exports\n" in readme
+    assert "$ dvc add exports\n" in readme
     assert load_config(Path("shop") / PARAMS).data.root == "exports"
     output = twotower("init", "other", "--data", "shop/exports").stdout
     assert "dvc add" not in output
     data = load_config(Path("other") / PARAMS).data
     assert data.root == Path("shop/exports").absolute().as_posix()
     assert set(data.items.features) == {"category", "price"}
+    readme = Path("other/README.md").read_text(encoding="utf-8")
+    assert f"$ twotower inspect {quoted(data.root)}\n" in readme
+    assert "dvc add" not in readme
+    assert "the exports stay where they are" in readme
+    for folder in ("shop", "other"):
+        assert "data/raw" not in Path(folder, "README.md").read_text(encoding="utf-8")
+        assert upgraded(folder)[0].startswith("nothing to do")
     assert not Path("other/data/raw").exists()
 
 
@@ -86,7 +104,10 @@ def test_files_that_are_there_are_named_and_nothing_is_written() -> None:
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text("mine", encoding="utf-8")
     before = files("shop")
-    assert error_of("init", "shop").startswith("shop: there already: dvc.yaml, stages/hpo.py; ")
+    assert error_of("init", "shop") == (
+        "shop: these files are there already: dvc.yaml, stages/hpo.py; move them away or choose "
+        "another folder, such as one inside it\n"
+    )
     assert files("shop") == before
     assert not Path("shop/.git").exists()
     assert "dvc.yaml is a file" in error_of("init", "shop/dvc.yaml")
@@ -141,15 +162,19 @@ def upgraded(*arguments: str) -> list[str]:
     return twotower("init", "--upgrade", *arguments).stdout.splitlines()
 
 
-def test_a_project_of_the_installed_version_needs_nothing() -> None:
+def test_a_project_of_the_installed_version_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     twotower("init", "shop")
     before = files("shop")
     (line,) = upgraded("shop")
     assert line.startswith("nothing to do: ")
     assert files("shop") == before
-    assert "a project already" in error_of("init", "shop")
+    assert error_of("init", "shop").endswith(": twotower init --upgrade shop\n")
+    with monkeypatch.context() as inside:
+        inside.chdir("shop")
+        assert error_of("init").endswith(": twotower init --upgrade\n")
     assert "not a project of twotower init" in error_of("init", "--upgrade")
-    assert "--data" in twotower("init", "--upgrade", "--data", "x", status=2).stderr
+    said = twotower("init", "--upgrade", "--data", "x", status=2).stderr
+    assert "--data cannot go with --upgrade; to look at a folder again: twotower inspect" in said
 
 
 def older(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,8 +183,10 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
 
     write = create.write_parts
 
-    def as_it_was(folder: Path, *, weekly: bool) -> list[str]:
-        names = [name for name in write(folder, weekly=weekly) if name != "stages/visualize.py"]
+    def as_it_was(folder: Path, root: str, *, weekly: bool) -> list[str]:
+        names = [
+            name for name in write(folder, root, weekly=weekly) if name != "stages/visualize.py"
+        ]
         (folder / "stages" / "visualize.py").unlink()
         for name in ("stages/hpo.py", "stages/refit.py", "README.md", "stages/old.py"):
             (folder / name).write_text("old\n", encoding="utf-8")
@@ -194,12 +221,14 @@ def test_an_upgrade_renews_what_nobody_edited_and_says_the_rest(
     assert now[PARAMS] == b"seed: 1\n"
     assert now["stages/hpo.py"] == (REPOSITORY / "stages/hpo.py").read_bytes()
     assert not Path("README.md").exists()
-    again = upgraded()
-    assert [line for line in again if line[0] != " "] == [
-        "README.md: removed, and stays so",
-        "stages/refit.py: yours is kept, as it is edited; the new one differs:",
-        "next: git diff, then dvc repro",
+    assert lines[-1] == "next: git diff, then dvc repro"
+    nothing, *again = upgraded()
+    assert nothing.startswith("nothing to do: ")
+    assert again == [
+        "edited by you, and kept: stages/refit.py",
+        "removed, and stays so: README.md",
     ]
+    assert files(".") == now
 
 
 def test_an_upgrade_can_add_the_weekly_job_and_then_renews_it() -> None:
@@ -207,16 +236,22 @@ def test_an_upgrade_can_add_the_weekly_job_and_then_renews_it() -> None:
     lines = upgraded("--weekly")
     assert ".github/workflows/retrain.yml: new" in lines
     workflow = Path(".github/workflows/retrain.yml")
+    assert lines[-1] == "next: git diff, then dvc repro"
     workflow.write_text("mine\n", encoding="utf-8")
-    assert upgraded()[0].startswith(".github/workflows/retrain.yml: yours is kept")
+    assert upgraded()[1:] == ["edited by you, and kept: .github/workflows/retrain.yml"]
 
 
-def test_own_lines_of_a_list_are_no_difference_and_long_ones_are_cut() -> None:
-    Path(".gitignore").write_text("mine\n", encoding="utf-8")
+def test_own_lines_of_a_list_and_a_readme_of_ones_own_are_no_difference() -> None:
+    for name in (".gitignore", "README.md"):
+        Path(name).write_text("mine\n", encoding="utf-8")
     twotower("init")
     (line,) = upgraded()
     assert line.startswith("nothing to do: ")
+
+
+def test_a_long_difference_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    older(monkeypatch)
     Path("dvc.yaml").write_text("mine\n", encoding="utf-8")
     lines = upgraded()
-    assert len(lines) == 1 + upgrade.SHOWN_LINES + 2
-    assert lines[-2].startswith("  … and ")
+    begin = lines.index("dvc.yaml: yours is kept, as it is edited; the new one differs:")
+    assert lines[begin + upgrade.SHOWN_LINES + 1].startswith("  … and ")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.report.conftest import TITLES, run_pipeline
 from twotower.common.errors import ArtifactError, ConfigError, DataError
+from twotower.common.git import git
 from twotower.plots.interpretation import interpret
 from twotower.plots.pages import SCRIPT, with_commands
 from twotower.report import write_report
@@ -126,6 +127,28 @@ def test_what_is_not_used_is_said(changed: Callable[..., Sources], page: str) ->
 def test_outside_a_repository_there_is_no_commit(page: str) -> None:
     assert "git checkout" not in page
     assert "dvc repro " in page
+
+
+def test_dvc_pull_is_named_only_where_the_commit_has_the_lock(copy: Path) -> None:
+    def commit(*names: str) -> str:
+        author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        assert git(copy, "add", "--", *names) is not None
+        assert git(copy, *author, "commit", "--quiet", "--message", "x") is not None
+        return render(read_sources(copy))
+
+    lock = copy / "dvc.lock"
+    assert git(copy, "init", "--quiet") is not None
+    absent = commit("params.yaml")
+    lock.write_text("one", encoding="utf-8")
+    untracked, committed = render(read_sources(copy)), commit("dvc.lock")
+    lock.write_text("another", encoding="utf-8")
+    changed = render(read_sources(copy))
+    assert "\ndvc pull " in committed
+    assert "lacks dvc.lock" not in committed
+    for page in (absent, untracked, changed):
+        assert "git checkout" in page
+        assert "\ndvc pull " not in page
+        assert "That commit lacks dvc.lock" in page
 
 
 def test_a_folder_is_no_file(finished: Path, tmp_path: Path) -> None:

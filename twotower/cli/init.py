@@ -13,9 +13,7 @@ from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.paths import PARAMS
 from twotower.common.progress import step
 from twotower.common.stage import LOADING
-
-RAW = "data/raw"
-"""Where exports are expected if no folder is given."""
+from twotower.project.shell import quoted
 
 
 @app.command(
@@ -45,8 +43,8 @@ def init(
     is said, file by file; params.yaml is never changed.
     """
     if upgrade and data is not None:
-        msg = "--data: params.yaml is yours: twotower inspect writes it anew"
-        raise typer.BadParameter(msg, param_hint="--upgrade")
+        msg = "--data cannot go with --upgrade; to look at a folder again: twotower inspect FOLDER"
+        raise typer.BadParameter(msg)
     folder = folder.expanduser()
     with TemporaryDirectory(prefix="twotower-") as temporary:
         staged = Path(temporary)
@@ -63,10 +61,11 @@ def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> I
     with step(LOADING):
         from twotower.common.sources import installed_version
         from twotower.project.create import check_folder, create_project, stage_project
+        from twotower.project.parts import RAW
 
     check_folder(folder, weekly=weekly)
-    parts = stage_project(staged, weekly=weekly)
     root = RAW if data is None else data_root(folder, data)
+    parts = stage_project(staged, root, weekly=weekly)
     found = _write_data(staged / PARAMS, root, data)
     with step("project"):
         said = create_project(staged, folder, parts)
@@ -97,27 +96,23 @@ def _write_data(params: Path, root: str, data: Path | None) -> list[str]:
 def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
     """Commands from a new project to its report."""
     if folder.resolve() != Path.cwd():
-        yield f'cd "{folder}"' if " " in str(folder) else f"cd {folder}"
+        yield f"cd {quoted(str(folder))}"
     if not has_data:
         yield f"twotower inspect {root}    # once your exports are there"
     yield "twotower check"
     if not Path(root).is_absolute():
-        yield f"dvc add {root}"
+        yield f"dvc add {quoted(root)}"
     yield from ("git add --all", 'git commit --message "A recommender"')
-    yield from ("dvc repro", "twotower report")
+    yield from ("dvc repro", "git add --all", 'git commit --message "Results"', "twotower report")
 
 
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
-    from twotower.common.sources import installed_version
     from twotower.project.create import check_weekly
     from twotower.project.parts import WORKFLOW, write_parts
-    from twotower.project.upgrade import recorded, upgrade_project
+    from twotower.project.upgrade import data_root, recorded, upgrade_project
 
     if weekly:
         check_weekly(folder)
-    parts = write_parts(staged, weekly=weekly or WORKFLOW in recorded(folder).files)
-    said = upgrade_project(staged, folder, parts)
-    nothing = f"nothing to do: the project is of twotower {installed_version()}, which is installed"
-    yield from said or [nothing]
-    if said:
-        yield "next: git diff, then dvc repro"
+    weekly |= WORKFLOW in recorded(folder).files
+    parts = write_parts(staged, data_root(folder), weekly=weekly)
+    yield from upgrade_project(staged, folder, parts)

@@ -30,7 +30,8 @@ def recommend(
         str | None,
         typer.Option(
             help="'all' for every user the model knows, or a file that has a column of users, in "
-            "any format that `prepare` reads (docs/data.md), or text with one id per line."
+            "any format that `prepare` reads (see twotower's docs/data.md), or text with one id "
+            "per line."
         ),
     ] = None,
     history: Annotated[

@@ -101,7 +101,8 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     try:
         raw = read_yaml(path)
     except FileNotFoundError:
-        msg = f"{path}: no such file; run this from the root of the repository"
+        advice = "run this in the folder of the project, or make one: twotower init"
+        msg = f"{path}: no such file; {advice}"
         raise ConfigError(msg) from None
     raw = {} if raw is None else raw
     for key, value in (overrides or {}).items():

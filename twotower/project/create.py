@@ -11,17 +11,19 @@ from twotower.common.sources import source_text
 from twotower.project.parts import write_parts
 from twotower.project.record import UPGRADE, Record, digest, read_record
 from twotower.project.repositories import begin_repositories, place_in_git
+from twotower.project.shell import quoted
 
 JOINED = (".gitattributes", ".gitignore", ".dvcignore")
 """Lists, of which a folder may have its own; its lines come last and so have the last word."""
 KEPT = "README.md"
 
 
-def stage_project(staged: Path, *, weekly: bool) -> list[str]:
+def stage_project(staged: Path, root: str, *, weekly: bool) -> list[str]:
     """Write all files of a project into an empty folder.
 
     Args:
         staged: the folder.
+        root: `data.root` of the project.
         weekly: whether the weekly retraining is part of it.
 
     Returns:
@@ -30,7 +32,7 @@ def stage_project(staged: Path, *, weekly: bool) -> list[str]:
     from twotower.ingest.guard import LAST_RUN, write_last_run
     from twotower.search.warm_start import EMPTY, WARM_START
 
-    parts = write_parts(staged, weekly=weekly)
+    parts = write_parts(staged, root, weekly=weekly)
     write_text(staged / PARAMS, source_text(PARAMS.name))
     write_last_run(staged / LAST_RUN, None)
     write_json(staged / WARM_START, EMPTY)
@@ -45,7 +47,8 @@ def check_folder(folder: Path, *, weekly: bool) -> None:
     """
     check_place(folder / PARAMS)
     if read_record(folder) is not None:
-        msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}"
+        where = "" if folder.resolve() == Path.cwd() else f" {quoted(str(folder))}"
+        msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}{where}"
         raise ConfigError(msg)
     if weekly:
         check_weekly(folder)
@@ -97,8 +100,8 @@ def _refuse(folder: Path, names: Sequence[str], there: set[str]) -> None:
         check_place(folder / name)
     if taken := sorted(there.difference(JOINED, [KEPT])):
         msg = (
-            f"{folder}: there already: {', '.join(taken)}; move them away, or choose another "
-            "folder, inside of this one, say"
+            f"{folder}: these files are there already: {', '.join(taken)}; move them away or "
+            "choose another folder, such as one inside it"
         )
         raise ConfigError(msg)
 

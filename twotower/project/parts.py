@@ -7,11 +7,16 @@ from pathlib import Path
 from twotower.common.choices import Table
 from twotower.common.files import write_text
 from twotower.common.sources import source_root
+from twotower.project.shell import quoted
 from twotower.project.stage_code import project_dvc_yaml
 
 DEVELOPMENT = "# Only of the repository:\n"
 """Lines of .gitignore from this one on are not for projects."""
 README = Path(__file__).with_name("project_readme.md")
+RAW = "data/raw"
+"""Where exports are expected if no folder is given; what the README has is replaced by another."""
+GIVEN = "Give them to DVC, which keeps data out of git, and commit the rest:"
+ELSEWHERE = "Commit the settings; the exports stay where they are, outside of git and DVC:"
 JOB = ".ci/retrain"
 WORKFLOW = ".github/workflows/retrain.yml"
 
@@ -59,14 +64,23 @@ PARTS = Table(
 )
 
 
-def write_parts(folder: Path, *, weekly: bool) -> list[str]:
+def _readme(root: str) -> str:
+    """The README, of exports in a folder of the project or elsewhere."""
+    text = README.read_text(encoding="utf-8")
+    if Path(root).is_absolute():
+        text = text.replace(f"   $ dvc add {RAW}\n", "").replace(GIVEN, ELSEWHERE)
+    return text.replace(f"`{RAW}`", f"`{root}`").replace(RAW, quoted(root))
+
+
+def write_parts(folder: Path, root: str, *, weekly: bool) -> list[str]:
     """Write all of them, and a README; return their paths, sorted.
 
     Args:
         folder: an empty one.
+        root: `data.root` of the project.
         weekly: whether the weekly retraining is one of them.
     """
-    source, texts = source_root(), {"README.md": README.read_text(encoding="utf-8")}
+    source, texts = source_root(), {"README.md": _readme(root)}
     for part in PARTS.values():
         if weekly or not part.weekly:
             for path in source.glob(part.name):

@@ -38,6 +38,11 @@ class Record:
         """The record of a project that the installed version writes."""
         return cls(installed_version(), code_digests(), files)
 
+    @property
+    def code(self) -> tuple[str, Mapping[str, str]]:
+        """What tells a project of one version from that of another."""
+        return self.version, self.stages
+
     def write(self, folder: Path) -> None:
         """Write it into a project."""
         write_json(folder / RECORD, {"about": ABOUT, **asdict(self)})

@@ -2,12 +2,15 @@
 
 import difflib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
-from twotower.project.create import JOINED
+from twotower.common.paths import PARAMS
+from twotower.config import load_config
+from twotower.project.create import JOINED, KEPT
+from twotower.project.parts import RAW
 from twotower.project.record import Record, digest, read_record
 from twotower.project.stage_code import RECORD
 
@@ -21,6 +24,7 @@ class _Fate(Enum):
     RENEWED = "renewed"
     EDITED = "yours is kept, as it is edited; the new one differs:"
     REMOVED = "removed, and stays so"
+    OWN = "never written by init"
 
 
 def recorded(folder: Path) -> Record:
@@ -36,6 +40,14 @@ def recorded(folder: Path) -> Record:
     return record
 
 
+def data_root(folder: Path) -> str:
+    """`data.root` of a project; the usual one if its params.yaml cannot be read."""
+    try:
+        return load_config(folder / PARAMS).data.root
+    except ConfigError:
+        return RAW
+
+
 def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[str]:
     """Renew the files that nobody has edited.
 
@@ -45,8 +57,8 @@ def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[st
         parts: paths of those that are renewed.
 
     Returns:
-        A line for all that changes, and for all that would if it had not been edited; none if
-        the project is of the installed version.
+        A line for all that changes, and for all that would if it had not been edited; or that
+        there is nothing to do. What differs is shown once, when the version or its code does.
 
     Raises:
         ConfigError: if the folder is no project.
@@ -58,15 +70,17 @@ def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[st
         if fate in (_Fate.NEW, _Fate.RENEWED):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(staged / name, folder / name)
-        if fate not in (_Fate.EDITED, _Fate.REMOVED):
+        if fate in (_Fate.SAME, _Fate.NEW, _Fate.RENEWED):
             written[name] = digest(staged / name)
         elif name in old.files:
             written[name] = old.files[name]
-    said = [*_lines(fates, staged, folder), *_no_longer(old, parts, folder)]
     new = Record.of_installed(written)
-    if new != old:
-        new.write(folder)
-    return [*_of_version(old, new), *said]
+    said = [*_of_version(old, new), *_lines(fates, staged, folder, full=old.code != new.code)]
+    if new == old:
+        nothing = f"the project is of twotower {old.version}, which is installed"
+        return [f"nothing to do: {nothing}", *said]
+    new.write(folder)
+    return [*said, *_no_longer(old, parts, folder), "next: git diff, then dvc repro"]
 
 
 def _fate(new: Path, own: Path, written: str | None) -> _Fate:
@@ -75,19 +89,28 @@ def _fate(new: Path, own: Path, written: str | None) -> _Fate:
     now = digest(own)
     if now == digest(new):
         return _Fate.SAME
+    if written is None and own.name == KEPT:
+        return _Fate.OWN
     return _Fate.RENEWED if now == written else _Fate.EDITED
 
 
-def _lines(fates: dict[str, _Fate], staged: Path, folder: Path) -> Iterator[str]:
+def _lines(fates: Mapping[str, _Fate], staged: Path, folder: Path, *, full: bool) -> Iterator[str]:
+    """A line for each file; in short, one for all that are edited, and one for all removed."""
+    differences = {
+        name: _difference(folder / name, staged / name, lacking=name in JOINED)
+        for name, fate in fates.items()
+        if fate is _Fate.EDITED
+    }
+    edited = [name for name, difference in differences.items() if difference]
+    removed = [name for name, fate in fates.items() if fate is _Fate.REMOVED]
     for name, fate in fates.items():
-        difference: list[str] = []
-        if fate is _Fate.EDITED:
-            difference = _difference(folder / name, staged / name, lacking=name in JOINED)
-            if not difference:
-                continue
-        if fate is not _Fate.SAME:
+        if fate in (_Fate.NEW, _Fate.RENEWED) or (full and name in (*edited, *removed)):
             yield f"{name}: {fate.value}"
-            yield from (f"  {line}" for line in difference)
+            yield from (f"  {line}" for line in differences.get(name, ()))
+    if not full and edited:
+        yield f"edited by you, and kept: {', '.join(edited)}"
+    if not full and removed:
+        yield f"{_Fate.REMOVED.value}: {', '.join(removed)}"
 
 
 def _difference(own: Path, new: Path, *, lacking: bool) -> list[str]:

@@ -111,6 +111,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         splits=SPLITS,
         hyperparameters=list(_hyperparameters(sources)),
         git=git_tags(sources.root),
+        is_lock_committed=sources.is_lock_committed,
         provenance=sources.results["provenance"],
         identity=sources.results["identity"],
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, Id
 from twotower.common.errors import DataError
+from twotower.common.git import git
 from twotower.common.paths import PARAMS
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, SPLITS, read_split
@@ -22,6 +23,7 @@ from twotower.serving import Recommender
 
 RESULTS = "hpo_results.json"
 SNAPSHOT = "hpo_study.db"
+LOCK = "dvc.lock"
 METRICS = {
     "data": "prepare",
     "intervals": "refit",
@@ -67,6 +69,12 @@ class Sources:
     def why_unscored(self) -> str:
         """Why there are no test scores; empty if there are."""
         return "" if self.is_scored else f"No test scores: {self.metrics['verdict']['reason']}."
+
+    @property
+    def is_lock_committed(self) -> bool:
+        """Whether the commit has the lock file as it is here, by which dvc pull finds results."""
+        kept = git(self.root, "ls-tree", "HEAD", "--", LOCK)
+        return bool(kept) and git(self.root, "status", "--porcelain", "--", LOCK) == ""
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -1,15 +1,20 @@
 """Stage `visualize`: results of the search → plots/; needs no model and no database.
 
-`dvc repro` runs it as params.yaml says; it takes no arguments.
+`dvc repro` runs it as params.yaml says; it takes no arguments. Last, it writes report.html, if all
+that this page shows is there.
 """
 
 from pathlib import Path
 
+from twotower.common.errors import TwoTowerError
+from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
 from twotower.project.record import say_version
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
+REPORT = Path("report.html")
+"""No output of the stage: it holds the time and the commit."""
 
 
 def main() -> None:
@@ -36,3 +41,17 @@ def _visualize() -> None:
     for line in written.advice:
         say(f"next: {line}")
     upload_plots(config.mlflow, RESULTS, PLOTS)
+    if repository_root().resolve() == Path.cwd():  # else in the workspace of dvc exp run --temp
+        _report()
+
+
+def _report() -> None:
+    try:
+        with step("report"):
+            from twotower.report import write_report
+
+            write_report(REPORT)
+    except TwoTowerError as error:
+        say(f"note: no {REPORT}: {' '.join(str(error).split())}")
+    else:
+        say(f"report: {REPORT.absolute()}")
