@@ -27,6 +27,12 @@ def test_a_section_replaces_keys_as_a_whole_and_a_dotted_key_one_value() -> None
     assert config.hpo.search_space["dim"].model_dump()["high"] == 128
 
 
+@pytest.mark.parametrize("changes", [{}, {"hpo.sampler": "tpe"}, {"hpo": {"sampler": "tpe"}}])
+def test_options_below_the_name_of_a_sampler_are_its_own(changes: dict[str, Any]) -> None:
+    sampler = settings({**changes, "hpo.sampler.n_startup_trials": 3}).hpo.sampler
+    assert sampler.model_dump() == DEFAULTS.hpo.sampler.model_dump() | {"n_startup_trials": 3}
+
+
 def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
     assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
@@ -39,6 +45,10 @@ def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
     [
         ({"hpo": {"n_trails": 3}}, r"^config: hpo\.n_trails: there is no such key; did you mean"),
         ({"hpo.n_trials": 0}, r"^config: hpo\.n_trials: must be greater than 0, got 0"),
+        ({"hpo.n_trials.x": 3}, r"^config: hpo\.n_trials: must be a whole .*, got {'x': 3}$"),
+        ({"seed.x": 3}, r"^config: seed: must be a whole .*, got {'x': 3}$"),
+        ({"hpo": 5, "hpo.n_trials": 3}, "^config: hpo: must be keys and their values, got 5"),
+        ({"hpo.sampler.n_startup_trails": 3}, "sampler.*did you mean n_startup_trials"),
         ({"hpo": None}, "^config: hpo: must be keys and their values"),
         ([1], r"^config: must be keys and their values, got \[1\]"),
         ("mine.yaml", r"^mine\.yaml: no such preset, and no such file"),
