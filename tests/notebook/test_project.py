@@ -33,9 +33,12 @@ def test_options_below_the_name_of_a_sampler_are_its_own(changes: dict[str, Any]
     assert sampler.model_dump() == DEFAULTS.hpo.sampler.model_dump() | {"n_startup_trials": 3}
 
 
-def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
+def test_a_file_of_sections_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
     assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    assert settings("~/mine.yaml").hpo.n_trials == settings(Path("~/mine.yaml")).hpo.n_trials == 3
     assert settings(str(REPOSITORY / "params.yaml")) == DEFAULTS
     assert settings("quality") == settings(REPOSITORY / "presets" / "quality.yaml") != DEFAULTS
 
@@ -85,6 +88,19 @@ def test_a_folder_is_filled_and_filled_again(tmp_path: Path) -> None:
     assert kept.data.root == f"data/frames/{tmp_path.name}"
     assert fill(own_folder(tmp_path), frames | {"items": None}, DEFAULTS).data.items.file == ""
     assert not (raw / "items.parquet").exists()
+
+
+@pytest.mark.parametrize("role", ["users", "items"])
+def test_features_of_a_frame_that_is_not_there_are_named(tmp_path: Path, role: str) -> None:
+    features = {"age": "numeric", "city": {"kind": "categorical", "optional": True}}
+    frames = {"interactions": pd.DataFrame({"item_id": [1]}), "users": None, "items": None}
+    with pytest.raises(ConfigError) as error:
+        fill(tmp_path, frames, settings({f"data.{role}.features": features}))
+    said = f"config: data.{role}.features declares age, but fit got no {role}"
+    assert str(error.value) == said
+    del features["age"]
+    filled = fill(tmp_path, frames, settings({f"data.{role}.features": features}))
+    assert getattr(filled.data, role).features == {}
 
 
 def without_root(config: Config) -> dict[str, Any]:

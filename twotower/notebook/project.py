@@ -27,7 +27,8 @@ def settings(config: Mapping[str, Any] | Config | Path | str | None) -> Config:
         ConfigError: naming every key that breaks a rule, or is for files and stages alone.
     """
     if isinstance(config, str | Path):
-        whole = config_with(read_yaml(find_preset(str(config))), str(config))
+        file = find_preset(str(Path(config).expanduser()))
+        whole = config_with(read_yaml(file), str(config))
     else:
         whole = config if isinstance(config, Config) else config_with(config or {}, "config")
     if whole.mlflow.enabled:
@@ -70,8 +71,10 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
         The same parameters, with the places of the files.
 
     Raises:
+        ConfigError: if features of a frame are declared that is not there.
         DataError: if a frame is none, or cannot be written.
     """
+    _check_features(frames, config)
     raw, sections = raw_folder(folder), dict[str, Any]()
     for role, frame in frames.items():
         file, section = raw / f"{role}.parquet", getattr(config.data, role)
@@ -87,11 +90,20 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
     return config.model_copy(update={"data": here})
 
 
+def _check_features(frames: Mapping[str, Any], config: Config) -> None:
+    for role in ("users", "items"):
+        features = getattr(config.data, role).features
+        required = [name for name, feature in features.items() if not feature.optional]
+        if frames[role] is None and required:
+            names = ", ".join(required)
+            msg = f"config: data.{role}.features declares {names}, but fit got no {role}"
+            raise ConfigError(msg)
+
+
 def _absent(section: TableConfig) -> dict[str, Any]:
     """What changes where there is no table: nobody need be told what optional columns it lacks."""
-    required = {name: spec for name, spec in section.features.items() if not spec.optional}
     titles = {"title": None} if isinstance(section, ItemTableConfig) else {}
-    return {"file": "", "format": None, "features": required, **titles}
+    return {"file": "", "format": None, "features": {}, **titles}
 
 
 def _write_params(path: Path, config: Config) -> None:
