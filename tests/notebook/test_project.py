@@ -103,5 +103,24 @@ def test_features_of_a_frame_that_is_not_there_are_named(tmp_path: Path, role: s
     assert getattr(filled.data, role).features == {}
 
 
+@pytest.mark.parametrize(
+    ("columns", "config", "title"),
+    [
+        ({"Nombre Producto": ["a"], "titel": ["b"]}, None, "Nombre Producto"),
+        ({"titre": pd.Categorical(["a"])}, None, "titre"),
+        ({"titre": ["a"], "name": ["b"]}, None, "name"),
+        ({"titre": [3]}, None, "name"),
+        ({"titre": ["a"]}, {"data.items.title": "label"}, "label"),
+        ({"titre": ["a"]}, {"data.items.title": None}, None),
+    ],
+)
+def test_titles_are_recognised_where_none_are_named(
+    tmp_path: Path, columns: dict[str, Any], config: Any, title: str | None
+) -> None:
+    items = pd.DataFrame({"item_id": [1], **columns})
+    frames = {"interactions": items[["item_id"]], "users": None, "items": items}
+    assert fill(tmp_path, frames, settings(config)).data.items.title == title
+
+
 def without_root(config: Config) -> dict[str, Any]:
     return config.model_dump(exclude={"data": {"root"}})

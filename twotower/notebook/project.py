@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from twotower.common.errors import ConfigError
@@ -15,6 +17,8 @@ from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.data import ItemTableConfig, TableConfig
 from twotower.config.params import config_with
+from twotower.ingest.recognised_names import is_named
+from twotower.inspection.names import TITLES
 from twotower.notebook.raw_frames import write_frame
 
 MARK = "# Written by twotower.fit, and written anew by the next one.\n"
@@ -83,7 +87,8 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
             sections[role] = section.model_copy(update=_absent(section))
         else:
             write_frame(folder / file, frame, role)
-            sections[role] = section.model_copy(update={"file": file.name, "format": None})
+            found = {"file": file.name, "format": None, **_title(section, folder / file)}
+            sections[role] = section.model_copy(update=found)
     data = config.data.model_copy(update={**sections, "root": raw.as_posix()})
     _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
     here = data.model_copy(update={"root": str(folder / raw)})
@@ -98,6 +103,24 @@ def _check_features(frames: Mapping[str, Any], config: Config) -> None:
             names = ", ".join(required)
             msg = f"config: data.{role}.features declares {names}, but fit got no {role}"
             raise ConfigError(msg)
+
+
+def _title(section: Any, file: Path) -> dict[str, str]:
+    """A column of text that is called like titles, where there is none of the default name."""
+    schema = pq.read_schema(file)
+    if not isinstance(section, ItemTableConfig) or section.title in (None, *schema.names):
+        return {}
+    if section.title != settings(None).data.items.title:
+        return {}  # it is said that there is no such column
+    for field in schema:
+        if is_named(field.name, TITLES) and _is_text(field.type):
+            return {"title": field.name}
+    return {}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(check(inner) for check in (pa.types.is_string, pa.types.is_large_string))
 
 
 def _absent(section: TableConfig) -> dict[str, Any]:
