@@ -14,13 +14,13 @@ import pytest
 
 from tests import data_flow
 from tests.config.documented import ROWS as PARAMETERS
+from tests.config.schema import params_schema
 from tests.conftest import REPOSITORY
 from tests.evaluation.documented import ROWS as METRICS
 from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.common.yaml_file import read_yaml
 from twotower.config.effects import EFFECTS
-from twotower.config.schema import params_schema
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 

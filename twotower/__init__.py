@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twotower.notebook import FittedRecommender, fit
+    from twotower.notebook.fitted import FittedRecommender
+    from twotower.notebook.from_frames import fit
     from twotower.serving import ItemFilter, Recommendations, Recommender
 
+ROOMS = {"FittedRecommender": "notebook.fitted", "fit": "notebook.from_frames"}
 __all__ = ["FittedRecommender", "ItemFilter", "Recommendations", "Recommender", "fit"]
 
 
@@ -15,5 +17,4 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    room = "notebook" if name in ("FittedRecommender", "fit") else "serving"
-    return getattr(import_module(f"twotower.{room}"), name)
+    return getattr(import_module(f"twotower.{ROOMS.get(name, 'serving')}"), name)

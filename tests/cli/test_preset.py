@@ -88,6 +88,10 @@ def test_a_name_that_is_nearly_right_is_suggested(tmp_path: Path) -> None:
         find_preset(str(tmp_path / "mien.yaml"))
     with pytest.raises(ConfigError, match=r"did you mean quality\?"):
         find_preset("presets/qualty.yaml")
+    (tmp_path / "params.yaml").touch()
+    for other in ("something.yaml", "param.yaml"):  # in the same folder, which tells nothing
+        with pytest.raises(ConfigError, match=f"{other}: no such preset, and no such file$"):
+            find_preset(str(tmp_path / other))
 
 
 def test_a_preset_has_a_name_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tests.config.schema import NUMBER, TRUTH, Schema, params_schema
 from tests.conftest import REPOSITORY
 from twotower.common.yaml_file import read_yaml
 from twotower.config.params import Config, load_config
-from twotower.config.schema import NUMBER, TRUTH, Schema, params_schema
 
 SCHEMA = params_schema()
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from tests.config.schema import params_schema
 from tests.config.test_params import INT, space
 from tests.conftest import REPOSITORY
 from twotower.cli.preset import apply_preset
@@ -17,7 +18,6 @@ from twotower.common.yaml_file import read_yaml
 from twotower.config import parse_config, places
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.params import Config
-from twotower.config.schema import params_schema
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.config.training_choices import LOSSES
 from twotower.data.features import KINDS

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 import torch
 
 import twotower
 from tests.conftest import events
-from twotower.common.errors import DataError
-from twotower.notebook import FittedRecommender
+from twotower.common.errors import ConfigError, DataError
+from twotower.notebook.fitted import FittedRecommender
 
 ITEMS = pd.DataFrame({"item_id": range(1000, 1024), "name": [f"Item <{n}>" for n in range(24)]})
 QUICK = {
@@ -124,6 +125,22 @@ def test_a_frame_that_breaks_a_rule_is_one_message(frame: Any, message: str) -> 
         twotower.fit(frame)
     assert "parquet" not in str(error.value)
     assert len(list(error.traceback)) == 2  # ours, and the line that called
+
+
+def test_a_mistake_in_the_parameters_names_no_flag_of_a_command() -> None:
+    with pytest.raises(ConfigError, match=r"^config: visualize.png: .*: leave it out$"):
+        twotower.fit(FRAME, config={"visualize": {"png": 1}})
+
+
+def test_a_session_keeps_what_optuna_says() -> None:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    try:
+        with pytest.raises(DataError):
+            twotower.fit(FRAME[:0])
+        assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def test_the_index_of_a_frame_is_named_where_a_column_is_missing() -> None:

@@ -27,9 +27,18 @@ def test_a_section_replaces_keys_as_a_whole_and_a_dotted_key_one_value() -> None
     assert config.hpo.search_space["dim"].model_dump()["high"] == 128
 
 
-def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, {"hpo.sampler": "tpe"}, {"hpo": {"sampler": "tpe"}}])
+def test_options_below_the_name_of_a_sampler_are_its_own(changes: dict[str, Any]) -> None:
+    sampler = settings({**changes, "hpo.sampler.n_startup_trials": 3}).hpo.sampler
+    assert sampler.model_dump() == DEFAULTS.hpo.sampler.model_dump() | {"n_startup_trials": 3}
+
+
+def test_a_file_of_sections_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.yaml").write_text("hpo: {n_trials: 3}")
     assert settings(tmp_path / "mine.yaml").hpo.n_trials == 3
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    assert settings("~/mine.yaml").hpo.n_trials == settings(Path("~/mine.yaml")).hpo.n_trials == 3
     assert settings(str(REPOSITORY / "params.yaml")) == DEFAULTS
     assert settings("quality") == settings(REPOSITORY / "presets" / "quality.yaml") != DEFAULTS
 
@@ -39,6 +48,10 @@ def test_a_file_of_sections_is_one_too(tmp_path: Path) -> None:
     [
         ({"hpo": {"n_trails": 3}}, r"^config: hpo\.n_trails: there is no such key; did you mean"),
         ({"hpo.n_trials": 0}, r"^config: hpo\.n_trials: must be greater than 0, got 0"),
+        ({"hpo.n_trials.x": 3}, r"^config: hpo\.n_trials: must be a whole .*, got {'x': 3}$"),
+        ({"seed.x": 3}, r"^config: seed: must be a whole .*, got {'x': 3}$"),
+        ({"hpo": 5, "hpo.n_trials": 3}, "^config: hpo: must be keys and their values, got 5"),
+        ({"hpo.sampler.n_startup_trails": 3}, "sampler.*did you mean n_startup_trials"),
         ({"hpo": None}, "^config: hpo: must be keys and their values"),
         ([1], r"^config: must be keys and their values, got \[1\]"),
         ("mine.yaml", r"^mine\.yaml: no such preset, and no such file"),
@@ -75,6 +88,38 @@ def test_a_folder_is_filled_and_filled_again(tmp_path: Path) -> None:
     assert kept.data.root == f"data/frames/{tmp_path.name}"
     assert fill(own_folder(tmp_path), frames | {"items": None}, DEFAULTS).data.items.file == ""
     assert not (raw / "items.parquet").exists()
+
+
+@pytest.mark.parametrize("role", ["users", "items"])
+def test_features_of_a_frame_that_is_not_there_are_named(tmp_path: Path, role: str) -> None:
+    features = {"age": "numeric", "city": {"kind": "categorical", "optional": True}}
+    frames = {"interactions": pd.DataFrame({"item_id": [1]}), "users": None, "items": None}
+    with pytest.raises(ConfigError) as error:
+        fill(tmp_path, frames, settings({f"data.{role}.features": features}))
+    said = f"config: data.{role}.features declares age, but fit got no {role}"
+    assert str(error.value) == said
+    del features["age"]
+    filled = fill(tmp_path, frames, settings({f"data.{role}.features": features}))
+    assert getattr(filled.data, role).features == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "config", "title"),
+    [
+        ({"Nombre Producto": ["a"], "titel": ["b"]}, None, "Nombre Producto"),
+        ({"titre": pd.Categorical(["a"])}, None, "titre"),
+        ({"titre": ["a"], "name": ["b"]}, None, "name"),
+        ({"titre": [3]}, None, "name"),
+        ({"titre": ["a"]}, {"data.items.title": "label"}, "label"),
+        ({"titre": ["a"]}, {"data.items.title": None}, None),
+    ],
+)
+def test_titles_are_recognised_where_none_are_named(
+    tmp_path: Path, columns: dict[str, Any], config: Any, title: str | None
+) -> None:
+    items = pd.DataFrame({"item_id": [1], **columns})
+    frames = {"interactions": items[["item_id"]], "users": None, "items": items}
+    assert fill(tmp_path, frames, settings(config)).data.items.title == title
 
 
 def without_root(config: Config) -> dict[str, Any]:

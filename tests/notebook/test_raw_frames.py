@@ -91,6 +91,7 @@ def test_columns_that_nobody_reads_may_hold_anything(tmp_path: Path) -> None:
         "set": [{1}, {2}, set()],
         "length": pd.to_timedelta([1, 2, 3], unit="h"),
         "interval": pd.IntervalIndex.from_breaks([0, 1, 2, 3]),
+        "bins": pd.cut(pd.Series([0, 1, 2]), 2).array,
         "nothing": [None, None, None],
     }
     assert len(read(tmp_path, framed(**odd))) == 3

@@ -22,7 +22,8 @@ from twotower.notebook.wording import in_python
         ),
         ("wider: twotower preset quality", "wider: config='quality'"),
         ("twotower preset sequence; more", "config='sequence'; more"),
-        ("no such key; leave it out, or -S '~hpo.x'", "no such key; leave it out, or -S '~hpo.x'"),
+        ("no such key: leave it out, or -S '~hpo.x'", "no such key: leave it out"),
+        ("a list: [5,10], or -S 'evaluate.ks=[5,10]', got 5", "a list: [5,10], got 5"),
     ],
 )
 def test_wording(tmp_path: Path, said: str, ours: str) -> None:

@@ -205,6 +205,12 @@ def test_bodies_that_are_too_long_are_refused(client: TestClient) -> None:
     assert answer.json()["results"][0]["items"] == [1003]
 
 
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_monitors_may_ask_for_the_head_alone(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
 def test_other_addresses_and_methods(client: TestClient) -> None:
     assert client.get("/nothing").status_code == 404
     assert client.get("/recommend").status_code == 405

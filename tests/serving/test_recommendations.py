@@ -46,8 +46,32 @@ def test_a_notebook_shows_escaped_text_and_spans_the_rows_of_a_query(make: Make)
 def test_only_the_first_queries_are_printed(small: Recommender) -> None:
     found = small.recommend([100] * (PRINTED + 1234), k=1)
     assert len(repr(found).splitlines()) == 1 + PRINTED + 1
-    assert repr(found).endswith("\n… and 1,234 more")
-    assert found._repr_html_().endswith("<p>… and 1,234 more</p>")
+    assert repr(found).endswith("\n… and 1,234 more users")
+    assert found._repr_html_().endswith("<p>… and 1,234 more users</p>")
+
+
+def test_lines_count_and_a_query_that_is_cut_says_so(small: Recommender) -> None:
+    found = small.recommend([100, 101, *[100] * PRINTED], k=3, exclude_seen=False)
+    assert found.counts.tolist() == [3] * (PRINTED + 2)
+    lines = repr(found).splitlines()
+    assert len(lines) == 1 + PRINTED + 1
+    assert lines[-1] == "… and 42 more users"
+    few = replace(
+        found,
+        queries=found.queries[:21],
+        item_idx=found.item_idx[:21],
+        scores=found.scores[:21],
+        source=found.source[:21],
+    )
+    assert repr(few).splitlines()[-1] == "… and 1 more user"
+
+
+def test_a_long_list_is_cut(make: Make) -> None:
+    model = make([[1.0]], [[float(n)] for n in range(PRINTED + 7)], [])
+    lines = repr(model.recommend_from_histories([[1000], [1001]], k=1000)).splitlines()
+    assert len(lines) == 1 + PRINTED + 1 + 1
+    assert lines[-2].split() == ["…", "6", "more"]
+    assert lines[-1] == "… and 1 more history"
 
 
 def test_nobody_asks_and_a_header_is_printed(small: Recommender) -> None:

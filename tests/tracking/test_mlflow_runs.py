@@ -166,6 +166,7 @@ def test_scores_on_the_test_split_join_the_run(root: Path) -> None:
     assert study.data.metrics == {"test/mrr": 0.125}
     assert [value for _, value in study_history(root, "test/mrr")] == [0.125, 0.25]
     assert study.data.tags["twotower.verdict"] == "beats all"
+    assert study.data.tags["mlflow.note.content"] == "Test split: beats all."  # no best trial yet
     assert (root / "mlruns" / study.info.run_id / "artifacts" / "test" / "verdict.json").exists()
 
 

@@ -67,6 +67,18 @@ def test_a_relative_store_lies_below_the_root(tmp_path: Path) -> None:
             "http://localhost:5000/#/experiments/1/runs/abc?{}"
             " (mlflow ui --backend-store-uri sqlite:///mlflow.db)",
         ),
+        (
+            "sqlite:////my shop/mlflow.db",
+            "http://localhost:5000/#/experiments/1/runs/abc?{}"
+            " (mlflow ui --backend-store-uri 'sqlite:////my shop/mlflow.db')",
+        ),
+        (
+            "postgresql+psycopg2://me:secret@host/runs",
+            "http://localhost:5000/#/experiments/1/runs/abc?{}"
+            " (mlflow ui --backend-store-uri postgresql+psycopg2://host/runs)",
+        ),
+        ("databricks", "run abc of experiment 1 in databricks"),
+        ("databricks://shop", "run abc of experiment 1 in databricks://shop"),
     ],
 )
 def test_the_address_opens_on_model_training(

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from twotower.common.display import shown
 from twotower.common.errors import one_line_errors
 from twotower.common.progress import step
+from twotower.common.stage import LOADING
 
 
 class Commands(TyperGroup):
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 def loading() -> AbstractContextManager[object]:
     """Shows that what a command runs is imported."""
-    return step("loading libraries")
+    return step(LOADING)
 
 
 def examples(*lines: str) -> str:

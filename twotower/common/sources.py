@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
+from twotower.common.paths import PARAMS
 
 PACKAGE = Path(__file__).parent.parent
 SHIPPED = PACKAGE / "shipped"
@@ -41,8 +42,9 @@ def find_preset(name: str) -> Path:
     for stem, file in ours.items():
         if path.as_posix() in (stem, f"presets/{stem}.yaml"):
             return file
-    beside = [str(file) for file in sorted(path.parent.glob("*.yaml"))]
-    meant = [*nearest(path.stem, ours), *nearest(name, beside)]
+    beside = {file.stem: str(file) for file in sorted(path.parent.glob("*.yaml"))}
+    beside.pop(PARAMS.stem, None)
+    meant = [*nearest(path.stem, ours), *(beside[stem] for stem in nearest(path.stem, beside))]
     parts = [f"{name}: no such preset, and no such file", did_you_mean(meant[:1])]
     raise ConfigError("; ".join(filter(None, parts)))
 

@@ -26,6 +26,9 @@ from twotower.evaluation.metrics import objectives
 FORMAT_VERSION = 1
 """Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
 
+NAMED = (["hpo", "sampler"], ["hpo", "pruner"])
+"""Where a name alone is short for a mapping with this type."""
+
 
 def _check_version(version: int) -> int:
     if version != FORMAT_VERSION:
@@ -125,12 +128,12 @@ def config_with(changes: Mapping[str, Any], source: str) -> Config:
         msg = f"{source}: must be keys and their values, got {changes!r}"
         raise ConfigError(msg)
     raw = read_yaml(source_root() / PARAMS)
-    for key, value in changes.items():
+    for key, value in sorted(changes.items(), key=_is_no_section):
         if isinstance(value, Mapping) and "." not in str(key):
             for name, inner in value.items():
-                _override(raw, f"{key}.{name}", inner)
+                _replace(raw, f"{key}.{name}", inner)
         else:
-            _override(raw, str(key), value)
+            _replace(raw, str(key), value)
     return parse_config(raw, source)
 
 
@@ -162,7 +165,7 @@ def parse_config(raw: Any, source: str = "params.yaml") -> Config:
 
 
 def _override(raw: Any, key: str, value: Any) -> None:
-    """Set one value where the sections on the way are mappings; else validation will object."""
+    """Set one value of a file, unless what is on the way is a mistake, to which we shall object."""
     *sections, name = key.split(".")
     for section in sections:
         if not isinstance(raw, dict):
@@ -170,6 +173,23 @@ def _override(raw: Any, key: str, value: Any) -> None:
         raw = raw.setdefault(section, {})
     if isinstance(raw, dict):
         raw[name] = value
+
+
+def _is_no_section(change: tuple[Any, Any]) -> bool:
+    """Such a value comes last, so that no dotted key below it hides it from validation."""
+    key, value = change
+    return "." not in str(key) and not isinstance(value, Mapping)
+
+
+def _replace(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set one value; a name on the way, as of a sampler, is its type, and no other value stays."""
+    *sections, name = key.split(".")
+    for depth, section in enumerate(sections):
+        inner = raw.get(section)
+        if not isinstance(inner, dict):
+            raw[section] = {"type": inner} if sections[: depth + 1] in NAMED else {}
+        raw = raw[section]
+    raw[name] = value
 
 
 def _line(problem: Any) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from twotower.common.errors import ConfigError
@@ -15,6 +17,8 @@ from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.data import ItemTableConfig, TableConfig
 from twotower.config.params import config_with
+from twotower.ingest.recognised_names import is_named
+from twotower.inspection.names import TITLES
 from twotower.notebook.raw_frames import write_frame
 
 MARK = "# Written by twotower.fit, and written anew by the next one.\n"
@@ -27,7 +31,8 @@ def settings(config: Mapping[str, Any] | Config | Path | str | None) -> Config:
         ConfigError: naming every key that breaks a rule, or is for files and stages alone.
     """
     if isinstance(config, str | Path):
-        whole = config_with(read_yaml(find_preset(str(config))), str(config))
+        file = find_preset(str(Path(config).expanduser()))
+        whole = config_with(read_yaml(file), str(config))
     else:
         whole = config if isinstance(config, Config) else config_with(config or {}, "config")
     if whole.mlflow.enabled:
@@ -70,8 +75,10 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
         The same parameters, with the places of the files.
 
     Raises:
+        ConfigError: if features of a frame are declared that is not there.
         DataError: if a frame is none, or cannot be written.
     """
+    _check_features(frames, config)
     raw, sections = raw_folder(folder), dict[str, Any]()
     for role, frame in frames.items():
         file, section = raw / f"{role}.parquet", getattr(config.data, role)
@@ -80,18 +87,46 @@ def fill(folder: Path, frames: Mapping[str, Any], config: Config) -> Config:
             sections[role] = section.model_copy(update=_absent(section))
         else:
             write_frame(folder / file, frame, role)
-            sections[role] = section.model_copy(update={"file": file.name, "format": None})
+            found = {"file": file.name, "format": None, **_title(section, folder / file)}
+            sections[role] = section.model_copy(update=found)
     data = config.data.model_copy(update={**sections, "root": raw.as_posix()})
     _write_params(folder / PARAMS, config.model_copy(update={"data": data}))
     here = data.model_copy(update={"root": str(folder / raw)})
     return config.model_copy(update={"data": here})
 
 
+def _check_features(frames: Mapping[str, Any], config: Config) -> None:
+    for role in ("users", "items"):
+        features = getattr(config.data, role).features
+        required = [name for name, feature in features.items() if not feature.optional]
+        if frames[role] is None and required:
+            names = ", ".join(required)
+            msg = f"config: data.{role}.features declares {names}, but fit got no {role}"
+            raise ConfigError(msg)
+
+
+def _title(section: Any, file: Path) -> dict[str, str]:
+    """A column of text that is called like titles, where there is none of the default name."""
+    schema = pq.read_schema(file)
+    if not isinstance(section, ItemTableConfig) or section.title in (None, *schema.names):
+        return {}
+    if section.title != settings(None).data.items.title:
+        return {}  # it is said that there is no such column
+    for field in schema:
+        if is_named(field.name, TITLES) and _is_text(field.type):
+            return {"title": field.name}
+    return {}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(check(inner) for check in (pa.types.is_string, pa.types.is_large_string))
+
+
 def _absent(section: TableConfig) -> dict[str, Any]:
     """What changes where there is no table: nobody need be told what optional columns it lacks."""
-    required = {name: spec for name, spec in section.features.items() if not spec.optional}
     titles = {"title": None} if isinstance(section, ItemTableConfig) else {}
-    return {"file": "", "format": None, "features": required, **titles}
+    return {"file": "", "format": None, "features": {}, **titles}
 
 
 def _write_params(path: Path, config: Config) -> None:

@@ -71,7 +71,8 @@ def _array(column: "pd.Series[Any]") -> Any:
         array = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return _text(column)
-    is_odd = isinstance(array.type, pa.BaseExtensionType) or pa.types.is_struct(array.type)
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    is_odd = isinstance(kind, pa.BaseExtensionType) or pa.types.is_struct(kind)
     return _text(column) if is_odd else array
 
 

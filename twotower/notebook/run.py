@@ -1,12 +1,9 @@
 """What the stages prepare, hpo and refit do, one after the other, in this process."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
-
-import torch
 
 from twotower.assessment.assess import Assessment
 from twotower.assessment.summary import summary as assessment_summary
@@ -16,6 +13,7 @@ from twotower.config import Config
 from twotower.data.prepared import PREPARED
 from twotower.ingest import prepare
 from twotower.ingest.summary import summary as data_summary
+from twotower.notebook.script import starts_processes
 from twotower.refit import RefitOutputs, num_parts, read_search, refit
 from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
@@ -70,10 +68,9 @@ def _search(root: Path, config: Config, say: Say) -> SearchOutputs:
 
 def _here(config: Config) -> Config:
     """One worker in this process: one of its own would run the first lines of a script again."""
-    hpo = config.hpo
-    if hpo.executor != "local" or hpo.workers != 1 or hpo.timeout_grace is not None:
+    if starts_processes(config.hpo):
         return config
-    return config.model_copy(update={"hpo": hpo.model_copy(update={"workers": 0})})
+    return config.model_copy(update={"hpo": config.hpo.model_copy(update={"workers": 0})})
 
 
 class _Console(SearchConsole):
@@ -92,21 +89,3 @@ def _below(root: Path, outputs: Outputs) -> Outputs:
     """The same files in another folder."""
     paths = {field.name: root / getattr(outputs, field.name) for field in fields(outputs)}
     return replace(outputs, **paths)
-
-
-@contextmanager
-def torch_as_it_was() -> Iterator[None]:
-    """Undo what training sets for its whole process, which here is somebody's session."""
-    threads = torch.get_num_threads()
-    precision = torch.get_float32_matmul_precision()
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision(precision)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

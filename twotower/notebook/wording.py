@@ -9,6 +9,7 @@ from twotower.search.console import OUT_OF_TIME
 COMMAND = re.compile(r"dvc exp run((?: -S '[^']*')+)")
 PRESET = re.compile(r"twotower preset ([\w-]+)")
 SETTING = re.compile(r"-S '\+?([^=']*)=([^']*)'")
+FLAG = re.compile(r", or -S '[^']*'")
 PHRASES = {
     OUT_OF_TIME: "the time budget ran out: in a folder of its own, a second fit goes on",
     "problems with the raw files": "problems with the frames",
@@ -29,7 +30,8 @@ def in_python(text: str, raw: Path) -> str:
         text = text.replace(str(file), file.stem).replace(file.name, file.stem)
     for phrase, ours in PHRASES.items():
         text = text.replace(phrase, ours)
-    return COMMAND.sub(_argument, PRESET.sub(r"config='\1'", text))
+    text = FLAG.sub("", PRESET.sub(r"config='\1'", text))
+    return COMMAND.sub(_argument, text)
 
 
 def _argument(command: re.Match[str]) -> str:

@@ -108,6 +108,7 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
 
 
 def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
+    @app.head("/", include_in_schema=False)  # monitors ask so
     @app.get("/", include_in_schema=False)
     def front(request: Request) -> Response:
         served = live.served
@@ -117,6 +118,7 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
             return HTMLResponse(page(facts))
         return JSONResponse(facts)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     def health() -> Health:
         """Report whether the service answers, and with which model."""

@@ -18,13 +18,13 @@ class Printed:
         columns: their names; the first `num_shared` say the same in all rows of a query.
         num_shared: see above.
         queries: of each, one row of cells at least.
-        num_more: queries that are left out.
+        rest: a line about queries that are left out; empty without.
     """
 
     columns: Sequence[str]
     num_shared: int
     queries: Sequence[Sequence[Sequence[str]]]
-    num_more: int = 0
+    rest: str = ""
 
     def text(self) -> str:
         """Aligned columns, cells that are too long cut short; shared cells only once."""
@@ -41,7 +41,7 @@ class Printed:
             ).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, *self._rest()])
+        return "\n".join([*lines, *([self.rest] if self.rest else [])])
 
     def html(self) -> str:
         """A table with all text escaped; shared cells span the rows of their query."""
@@ -51,7 +51,7 @@ class Printed:
             for query in self.queries
             for number, cells in enumerate(query)
         )
-        rest = "".join(f"<p>{escape(line)}</p>" for line in self._rest())
+        rest = f"<p>{escape(self.rest)}</p>" if self.rest else ""
         return (
             f'<table border="1" class="dataframe">\n<thead><tr>{head}</tr></thead>\n'
             f"<tbody>\n{body}</tbody>\n</table>{rest}"
@@ -65,9 +65,6 @@ class Printed:
         return "".join(
             [*shared, *(f"<td>{escape(cell)}</td>" for cell in cells[self.num_shared :])]
         )
-
-    def _rest(self) -> list[str]:
-        return [f"… and {self.num_more:,} more"] if self.num_more else []
 
 
 def _short(cell: str) -> str:

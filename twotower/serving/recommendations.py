@@ -12,8 +12,14 @@ from twotower.artifacts import Id, IdColumn
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.serving.printed import Printed
 
-PRINTED = 20
-"""Rows that are printed."""
+PRINTED = 60
+"""Lines of items that are printed."""
+UNITS = {
+    "user_id": ("user", "users"),
+    "similar_to": ("item", "items"),
+    "history": ("history", "histories"),
+}
+"""What one query, and several, are called."""
 
 Source = Literal["model", "history", "fold-in", "popularity", "unknown"]
 """What a row of recommendations was computed from.
@@ -115,7 +121,24 @@ class Recommendations:
             scores=self.scores[:PRINTED],
             source=self.source[:PRINTED],
         )
-        return Printed(columns, 2, list(map(self._cells, first.rows())), len(self) - len(first))
+        printed: list[list[list[str]]] = []
+        room = PRINTED
+        for cells in map(self._cells, first.rows()):
+            if room <= 0:
+                break
+            printed.append(self._cut(cells, room))
+            room -= len(cells)
+        num_more = len(self) - len(printed)
+        units = UNITS[self.query_name][num_more != 1]
+        return Printed(columns, 2, printed, f"… and {num_more:,} more {units}" * bool(num_more))
+
+    def _cut(self, cells: list[list[str]], room: int) -> list[list[str]]:
+        """As many lines as there is room for, and one that says how many are missing."""
+        if len(cells) <= room:
+            return cells
+        missing = ["…", f"{len(cells) - room:,} more"]
+        blank = [""] * (len(cells[0]) - 4)
+        return [*cells[:room], [*cells[0][:2], *missing, *blank]]
 
     def _cells(self, row: Mapping[str, Any]) -> list[list[str]]:
         """A line of cells for each item of a row; one that says so where there is none."""

@@ -184,19 +184,26 @@ class StudyRun:
     def _summarise(self) -> None:
         """Describe the best trial and the verdict, unless somebody has described the run."""
         data = self._client.get_run(self._id).data
-        trial = self._trial_ids.get(int(data.metrics.get("best_trial", -1)))
         described = data.tags.get(DESCRIPTION_TAG)
-        if trial is None or (described and sha256_text(described) != data.tags.get(SUMMARY_TAG)):
+        if described and sha256_text(described) != data.tags.get(SUMMARY_TAG):
             return
-        chosen = self._client.get_run(trial)
-        found = ", ".join(f"{name} {value}" for name, value in chosen.data.params.items())
-        value = f"{self._study.objective} {data.metrics['best_value']:.4f} on the validation split"
-        text = f"Best: {chosen.info.run_name}, {value}, with {found}."
-        if verdict := data.tags.get(VERDICT_TAG):
-            text += f"\n\nTest split: {verdict}."
-        text = text[:MAX_TAG]
+        verdict = data.tags.get(VERDICT_TAG)
+        parts = [self._best_of(data.metrics), verdict and f"Test split: {verdict}."]
+        text = "\n\n".join(filter(None, parts))[:MAX_TAG]
+        if not text:
+            return
         written = {DESCRIPTION_TAG: text, SUMMARY_TAG: sha256_text(text)}
         self._client.log_batch(self._id, tags=tags(written))
+
+    def _best_of(self, logged: Mapping[str, float]) -> str:
+        """The best trial in a sentence; empty while there is none."""
+        trial = self._trial_ids.get(int(logged.get("best_trial", -1)))
+        if trial is None:
+            return ""
+        chosen = self._client.get_run(trial)
+        found = ", ".join(f"{name} {value}" for name, value in chosen.data.params.items())
+        value = f"{self._study.objective} {logged['best_value']:.4f} on the validation split"
+        return f"Best: {chosen.info.run_name}, {value}, with {found}."
 
     def _renew(self) -> None:
         """Make the run anew: name, tags, notes and trials stay."""

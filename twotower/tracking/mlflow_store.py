@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ TRACKING_URI = "MLFLOW_TRACKING_URI"
 DEFAULT_STORE = "sqlite:///mlflow.db"
 LOCAL_SERVER = "http://localhost:5000"
 """Where `mlflow ui` serves its pages."""
+SERVED = re.compile(r"(sqlite|postgresql|mysql|file)\b|[./\\]|[A-Za-z]:[/\\]")
+"""Stores whose pages `mlflow ui` serves: databases, and folders."""
 SILENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -111,15 +114,18 @@ def open_experiment(
 
 
 def run_address(config: MlflowConfig, experiment: str, run: str) -> str:
-    """Where MLflow's pages show a run; of a database, with the command that serves them.
+    """Where MLflow's pages show a run; of a database or folder, with the command that serves them.
 
     MLflow opens on its pages for language models unless the address asks for those of training.
     """
-    uri = without_credentials(config.tracking_uri or os.environ.get(TRACKING_URI) or DEFAULT_STORE)
+    configured = config.tracking_uri or os.environ.get(TRACKING_URI) or DEFAULT_STORE
+    uri = without_credentials(configured) or ""
     page = f"#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
-    if uri and uri.startswith("http"):
+    if uri.startswith("http"):
         return f"{uri.rstrip('/')}/{page}"
-    return f"{LOCAL_SERVER}/{page} (mlflow ui --backend-store-uri {uri})"
+    if not SERVED.match(uri):
+        return f"run {run} of experiment {experiment} in {uri}"  # that has pages of its own
+    return f"{LOCAL_SERVER}/{page} (mlflow ui --backend-store-uri {shlex.quote(uri)})"
 
 
 def explain(error: Exception) -> str:

@@ -52,6 +52,20 @@ def test_a_note_that_somebody_has_written_stays(tmp_path: Path) -> None:
     assert shown(path)[1]["dashboard:note_str:0"] == "ours"
 
 
+def test_the_values_of_a_study_with_somebodys_note_get_their_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with open_database(sqlite_storage(path), "s") as database:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+        study = storage.get_study_id_from_name("s")
+        for name, value in (("dashboard:note_str:0", "theirs"), (NOTE_VERSION, 7)):
+            storage.set_study_system_attr(study, name, value)
+        storage.engine.dispose()
+        database.show(StudyCard("mrr", "ours"))
+    names, attributes = shown(path)
+    assert names == ["mrr"]
+    assert (attributes["dashboard:note_str:0"], attributes[NOTE_VERSION]) == ("theirs", 7)
+
+
 @pytest.mark.parametrize("length", [0, 1, PART_LENGTH, PART_LENGTH + 1])
 def test_a_long_note_is_kept_in_parts(length: int) -> None:
     note = "x" * length

@@ -1,6 +1,6 @@
 """What optuna-dashboard shows of a study beside its trials."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,16 @@ class StudyCard:
             parts.insert(1, found)
         return cls(objective, "\n\n".join(parts))
 
-    def attributes(self) -> Iterator[tuple[str, Any]]:
-        """System attributes of the study; the version of the note, last, says that it is there."""
-        yield METRIC_NAMES, [self.objective]
+    def attributes(self, stored: Container[str] = ()) -> Iterator[tuple[str, Any]]:
+        """System attributes that a study lacks; the version of the note, last, says it is there.
+
+        Args:
+            stored: names of those that it has; a note that is there stays.
+        """
+        if METRIC_NAMES not in stored:
+            yield METRIC_NAMES, [self.objective]
+        if NOTE_VERSION in stored:
+            return
         for number, start in enumerate(range(0, len(self.note), PART_LENGTH)):
             yield f"{NOTE_PART}{number}", self.note[start : start + PART_LENGTH]
         yield NOTE_VERSION, 1

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
-from twotower.search.store.dashboard import NOTE_VERSION, StudyCard
+from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.locks import schema_lock
 from twotower.search.store.storage_url import Storage
 from twotower.search.trial import Distributions, Trial
@@ -99,13 +99,12 @@ class TrialDatabase:
                     self._study.set_user_attr(name, value)
 
     def show(self, card: StudyCard) -> None:
-        """Store what optuna-dashboard shows of the study, unless it has a note already."""
+        """Store what optuna-dashboard shows of the study, as far as it is not there already."""
         with explained(self._storage):
             study = self._rdb.get_study_id_from_name(self._name)
             stored = self._rdb.get_study_system_attrs(study)
-            if NOTE_VERSION not in stored:
-                for name, value in card.attributes():
-                    self._rdb.set_study_system_attr(study, name, value)
+            for name, value in card.attributes(stored):
+                self._rdb.set_study_system_attr(study, name, value)
 
     @property
     def attributes(self) -> dict[str, Any]:
