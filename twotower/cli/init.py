@@ -109,10 +109,10 @@ def _next(folder: Path, root: str, *, has_data: bool) -> Iterator[str]:
 def _upgrade(staged: Path, folder: Path, *, weekly: bool) -> Iterator[str]:
     from twotower.project.create import check_weekly
     from twotower.project.parts import WORKFLOW, write_parts
-    from twotower.project.upgrade import data_root, recorded, upgrade_project
+    from twotower.project.upgrade import recorded, root_in_params, upgrade_project
 
     if weekly:
         check_weekly(folder)
     weekly |= WORKFLOW in recorded(folder).files
-    parts = write_parts(staged, data_root(folder), weekly=weekly)
+    parts = write_parts(staged, root_in_params(folder), weekly=weekly)
     yield from upgrade_project(staged, folder, parts)

@@ -40,7 +40,7 @@ def recorded(folder: Path) -> Record:
     return record
 
 
-def data_root(folder: Path) -> str:
+def root_in_params(folder: Path) -> str:
     """`data.root` of a project; the usual one if its params.yaml cannot be read."""
     try:
         return load_config(folder / PARAMS).data.root
