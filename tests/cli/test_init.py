@@ -98,6 +98,12 @@ def test_without_data_in_the_exports_nothing_is_written() -> None:
     assert not Path("shop").exists()
 
 
+def test_without_git_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "nowhere")
+    assert error_of("init", "shop") == "git: no such program; a project needs it\n"
+    assert not Path("shop").exists()
+
+
 def test_files_that_are_there_are_named_and_nothing_is_written() -> None:
     for name in ("dvc.yaml", "stages/hpo.py"):
         path = Path("shop", name)

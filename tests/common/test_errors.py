@@ -1,4 +1,7 @@
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -25,3 +28,26 @@ def test_a_full_disk_is_one_line_that_names_it(
 def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(FileNotFoundError), one_line_errors():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
+
+
+def test_another_broken_pipe_keeps_its_traceback() -> None:
+    with pytest.raises(BrokenPipeError), one_line_errors():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes break in another way")
+@pytest.mark.parametrize("lines", [1, 100_000])  # the one is written at the end only
+def test_a_command_ends_in_silence_if_nobody_reads_its_output(lines: int) -> None:
+    code = f"""
+from twotower.common.errors import one_line_errors
+with one_line_errors():
+    for number in range({lines}):
+        print(number)
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (1, b"")

@@ -20,8 +20,8 @@ def report(
     """Write one page of the finished pipeline, to be opened offline and sent on.
 
     Verdict and next step, the model against every baseline, the search, the data, a map of the
-    items, and ten users with their histories and recommendations. Run it after dvc repro or
-    dvc pull.
+    items, and ten users with their histories and recommendations. Run it after dvc pull, or after
+    a commit of what dvc repro, which writes it too, has found.
     """
     with loading():
         from twotower.report import write_report

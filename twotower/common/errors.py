@@ -14,9 +14,11 @@ TwoTowerError
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
@@ -66,6 +68,7 @@ class RequestError(TwoTowerError):
 def one_line_errors() -> Iterator[None]:
     """Turn a user's mistake or a full disk into a message and status 1, Ctrl-C into one and 130.
 
+    What reads the output may end first (`| head`): then the command ends too, without a word.
     It is one line, but for several problems of raw files, which have a line each.
 
     Letters that the output's encoding lacks (a pipe on Windows has few) are escaped, as on stderr.
@@ -74,8 +77,13 @@ def one_line_errors() -> Iterator[None]:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
+        sys.stdout.flush()
     except TwoTowerError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        if not _has_lost_stdout():
+            raise
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno not in NO_PLACE:
@@ -87,3 +95,14 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept", file=sys.stderr)  # noqa: T201
         raise SystemExit(130) from None
+
+
+def _has_lost_stdout() -> bool:
+    """Whether nobody reads standard output; what is left for it then goes nowhere."""
+    try:
+        print(flush=True)  # noqa: T201 - what is asked: can it be written to?
+    except BrokenPipeError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python complains as it ends
+        return True
+    return False

@@ -10,7 +10,7 @@ from twotower.common.paths import PARAMS, check_place
 from twotower.common.sources import source_text
 from twotower.project.parts import write_parts
 from twotower.project.record import UPGRADE, Record, digest, read_record
-from twotower.project.repositories import begin_repositories, place_in_git
+from twotower.project.repositories import begin_repositories, check_git, place_in_git
 from twotower.project.shell import quoted
 
 JOINED = (".gitattributes", ".gitignore", ".dvcignore")
@@ -46,6 +46,7 @@ def check_folder(folder: Path, *, weekly: bool) -> None:
         ConfigError: saying why.
     """
     check_place(folder / PARAMS)
+    check_git()
     if read_record(folder) is not None:
         where = "" if folder.resolve() == Path.cwd() else f" {quoted(str(folder))}"
         msg = f"{folder}: a project already; to bring it to the installed version: {UPGRADE}{where}"

@@ -1,6 +1,7 @@
 """The git and DVC repositories of a project."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,15 +48,23 @@ def begin_repositories(folder: Path) -> Iterator[str]:
         yield " ".join(("dvc init", *subdir))
 
 
+def check_git() -> None:
+    """Refuse a system that lacks git, before anything is written; DVC comes with the package.
+
+    Raises:
+        ConfigError: saying so.
+    """
+    if shutil.which("git") is None:
+        msg = "git: no such program; a project needs it"
+        raise ConfigError(msg)
+
+
 def _run(folder: Path, *command: str) -> None:
     environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
     try:
         subprocess.run(  # noqa: S603 - fixed arguments
             command, cwd=folder, env=environment, capture_output=True, check=True, text=True
         )
-    except FileNotFoundError:
-        msg = f"{command[0]}: no such program; a project needs it"
-        raise ConfigError(msg) from None
     except subprocess.CalledProcessError as error:
         said = " ".join(error.stderr.split())
         msg = f"{folder}: {' '.join(command)}: {said}"
