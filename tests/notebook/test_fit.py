@@ -127,6 +127,14 @@ def test_a_frame_that_breaks_a_rule_is_one_message(frame: Any, message: str) -> 
     assert len(list(error.traceback)) == 2  # ours, and the line that called
 
 
+def test_a_folder_may_be_below_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    with pytest.raises(DataError):
+        twotower.fit(FRAME[:0], folder="~/shop")
+    assert (tmp_path / "shop" / "params.yaml").is_file()
+
+
 def test_a_mistake_in_the_parameters_names_no_flag_of_a_command() -> None:
     with pytest.raises(ConfigError, match=r"^config: visualize.png: .*: leave it out$"):
         twotower.fit(FRAME, config={"visualize": {"png": 1}})

@@ -61,6 +61,27 @@ def test_a_call_outside_any_condition_is_refused(
     assert str(error.value) == RULE
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_told"), [("True", True), ("__name__ == '__main__'", False)]
+)
+def test_what_may_be_overlooked_is_told_where_workers_have_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, condition: str, is_told: bool
+) -> None:
+    script = tmp_path / "script.py"
+    died = "its worker died in each of 3 tries"
+    script.write_text(
+        "from twotower.notebook.script import hint\n"
+        f"if {condition}:\n    said = hint('{died}'), hint('the loss is not finite')\n",
+        encoding="utf-8",
+    )
+    main = type(sys)("__main__")
+    main.__file__ = str(script)
+    main.__spec__ = None
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), vars(main))  # noqa: S102
+    assert main.said == (f"; {RULE}" if is_told else "", "")
+
+
 def test_in_a_console_nothing_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
     main = type(sys)("__main__")
     main.__spec__ = None

@@ -32,7 +32,10 @@ def check_script(hpo: "HpoConfig") -> None:
     Raises:
         ConfigError: if the call is in no `if` of the script.
     """
-    if starts_processes(hpo) and _runs_again() and _is_unconditional():
+    if not (starts_processes(hpo) and _runs_again()):
+        return
+    statement = _statement()
+    if statement is not None and not isinstance(statement, ast.If):
         raise ConfigError(RULE)
 
 
@@ -44,7 +47,11 @@ def stop_if_run_again() -> None:
 
 def hint(error: str) -> str:
     """What to add to an error: whatever `check_script` overlooks makes the processes end."""
-    return f"; {RULE}" if DIED in error and _runs_again() else ""
+    if DIED not in error or not _runs_again():
+        return ""
+    statement = _statement()
+    is_guarded = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
+    return "" if statement is None or is_guarded else f"; {RULE}"
 
 
 def _runs_again() -> bool:
@@ -53,17 +60,13 @@ def _runs_again() -> bool:
     return not told.keys().isdisjoint({"init_main_from_name", "init_main_from_path"})
 
 
-def _is_unconditional() -> bool:
-    """Whether the statement of the script that is under way stands in no `if`."""
-    frame = sys._getframe()
-    while frame.f_code.co_name != "<module>" or frame.f_globals is not vars(
-        sys.modules["__main__"]
-    ):
+def _statement() -> ast.stmt | None:
+    """The outermost statement of the script that is under way; None if that is not known."""
+    names, frame = vars(sys.modules["__main__"]), sys._getframe()
+    while frame.f_code.co_name != "<module>" or frame.f_globals is not names:
         if frame.f_back is None:
-            return False
+            return None
         frame = frame.f_back
-    lines = "".join(linecache.getlines(frame.f_code.co_filename))
-    return any(
-        node.lineno <= frame.f_lineno <= (node.end_lineno or 0) and not isinstance(node, ast.If)
-        for node in ast.parse(lines).body
-    )
+    body = ast.parse("".join(linecache.getlines(frame.f_code.co_filename))).body
+    under_way = (node for node in body if node.lineno <= frame.f_lineno <= (node.end_lineno or 0))
+    return next(under_way, None)
