@@ -214,3 +214,24 @@ def test_a_column_that_cannot_be_read_explains_why_nothing_was_found(tmp_path: P
     write(tmp_path / "ventas.csv", lines("cliente,sku", *rows))
     with pytest.raises(DataError, match=r"ventas.csv \(not read: line 2: column 'sku': stray quot"):
         proposed(tmp_path)
+
+
+def test_a_column_of_numbers_with_another_cell_is_told_with_its_remedy(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES)
+    prices = [f"{item},{item * 1.5},{'xyz'[item % 3]}" for item in range(NUM_ITEMS)]
+    goods = lines("sku,precio,tipo", *prices, "77,consultar,x")
+    write(tmp_path / "productos.csv", goods)
+    found = proposed(tmp_path)
+    why = "precio was left out: numbers, but also 'consultar'; to use it, set precio: numeric here"
+    assert doubts(found)["items.features"].startswith(why)
+    assert comments(found)["items.features"] == f"unsure: {doubts(found)['items.features']}"
+    write(tmp_path / "productos.csv", goods.replace("consultar", "9"))
+    assert "items.features" not in doubts(proposed(tmp_path))
+
+
+def test_ragged_rows_are_counted_apart(tmp_path: Path) -> None:
+    write(tmp_path / "ventas.csv", SALES + "1,2\n3\n")
+    text = report(proposed(tmp_path))
+    assert "ventas.csv: interactions, 240 rows, and 2 ragged ones, csv" in text
+    write(tmp_path / "ventas.csv", SALES + "1,2\n")
+    assert "240 rows, and 1 ragged one, csv" in report(proposed(tmp_path))

@@ -39,12 +39,14 @@ class FeatureKind:
         separator: of multi_valued text.
         reason: what it is instead, in words; "" if it is a feature.
         is_title: whether it is what an item is called.
+        is_nearly_numeric: whether a few cells keep it from being a feature of numbers.
     """
 
     kind: str = ""
     separator: str | None = None
     reason: str = ""
     is_title: bool = False
+    is_nearly_numeric: bool = False
 
 
 def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
@@ -67,7 +69,8 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
     if share == 1 and len(column.counts) > FLAGS and not has_word(column.name, LABELS):
         return FeatureKind(Numeric.name)
     if MOSTLY < share < 1:
-        return FeatureKind(reason=f"numbers, but also {column.first_text(decimal)!r}")
+        text = column.first_text(decimal)
+        return FeatureKind(reason=f"numbers, but also {text!r}", is_nearly_numeric=True)
     return _of_text(column, role)
 
 

@@ -73,6 +73,7 @@ def propose(folder: Path, root: str, config: DataConfig) -> Proposal:
     titles = {role: list(_titles(kinds)) for role, kinds in features.items()}
     doubts += [*unsure_marks(tables), *_doubts(tables), *tables.doubts, *tables.roles.doubts]
     doubts += [*other_uses(tables.interactions, tables.roles), *_unread_sides(tables, unused)]
+    doubts += _nearly_numeric(features)
     used = {sample.file for sample in tables.samples}
     return Proposal(
         tables=tables,
@@ -104,6 +105,16 @@ def _unread_sides(tables: Tables, unread: Sequence[tuple[str, str]]) -> Iterator
         role = file_role(file) or ""
         if role in ("users", "items") and role not in tables.sides:
             yield Doubt((role, "file"), f"{file} was left out: {why}")
+
+
+def _nearly_numeric(features: Mapping[str, Mapping[str, FeatureKind]]) -> Iterator[Doubt]:
+    """Columns of numbers that a few cells keep from being features."""
+    for role, kinds in features.items():
+        for name, kind in kinds.items():
+            if kind.is_nearly_numeric:
+                remedy = f"to use it, set {name}: numeric here and data.on_invalid: drop"
+                why = f"{name} was left out: {kind.reason}"
+                yield Doubt((role, "features"), f"{why}; {remedy}, and such cells count as missing")
 
 
 def _nothing(root: Path, samples: Sequence[TableSample], unread: Sequence[tuple[str, str]]) -> str:

@@ -125,10 +125,12 @@ def encoding_of(samples: Sequence[TableSample]) -> str | None:
 
 
 def rows_of(sample: TableSample) -> str:
-    """How many rows, in words."""
+    """How many rows, in words, and how many more have another number of fields."""
     if sample.estimate is None:
         return f"more than {sample.num_rows:,} rows"
-    return f"{'' if sample.is_whole else 'some '}{sample.estimate:,} rows"
+    ones = "one" if sample.num_ragged == 1 else "ones"
+    ragged = f", and {sample.num_ragged:,} ragged {ones}" if sample.num_ragged else ""
+    return f"{'' if sample.is_whole else 'some '}{sample.estimate:,} rows{ragged}"
 
 
 def describe(column: Column) -> str:
