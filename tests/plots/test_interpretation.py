@@ -92,7 +92,7 @@ def test_what_made_no_difference_is_fixed_at_its_default(search):
 
     fixed = next(line for line in lines if line.startswith("batch_size "))
     assert "made no difference" in fixed
-    assert fixed.endswith("fixed at 256: dvc exp run -S '+hpo.fixed.batch_size=256'")
+    assert fixed.endswith("to pin it to 256: dvc exp run -S '+hpo.fixed.batch_size=256'")
     assert not any(line.startswith("lr ") for line in lines)
 
 

@@ -12,7 +12,7 @@ from twotower.ingest.row_check import describe
 def summary(report: Mapping[str, Any]) -> str:
     """The main numbers of a report for the terminal; metrics/data.json has the rest."""
     rows, users, items = report["rows"], report["users"], report["items"]
-    lines = [f"{rows['total']} events, {users['total']} users, {items['total']} items"]
+    lines = [f"{rows['total']:,} events, {users['total']:,} users, {items['total']:,} items"]
     for name in SPLITS:
         cold = report["cold"].get(name)
         rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
@@ -31,7 +31,7 @@ def not_used(report: Mapping[str, Any]) -> Iterator[str]:
     for name, read in report["read"].items():
         rules = dict(read["dropped"])
         if total := rules.pop("total"):
-            yield f"{name}: dropped {total} of {_rows(read['rows'])}: {describe(rules)}"
+            yield f"{name}: dropped {total:,} of {_rows(read['rows'])}: {describe(rules)}"
         if blanked := read.get("blanked_cells"):
             verb = "counts" if blanked == 1 else "count"
             yield f"{name}: {_count(blanked, 'invalid number')} {verb} as missing"
@@ -49,7 +49,7 @@ def not_used(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _rows(number: int) -> str:

@@ -152,7 +152,8 @@ def _read(
     if share < VALID or (read.near_1970 and not is_order):
         return None
     unit = next((unit.name for unit in TIME_UNITS.values() if unit.plural == read.form), None)
-    doubts = () if share == 1 else (f"{column.name}: {1 - share:.1%} of its values are no times",)
+    lacking = f"{100 * (1 - share):.2g}%"
+    doubts = () if share == 1 else (f"{column.name}: {lacking} of its values are no times",)
     return TimeForm(
         time_format or read.form,
         time_format,

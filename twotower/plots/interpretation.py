@@ -76,7 +76,7 @@ def negligible(search: DrawnSearch) -> list[str]:
     """A line for each parameter that was varied and made no difference, with a value to fix."""
     return [
         f"{name} made no difference (it explains at most {weight.high:.0%} of the differences "
-        f"between trials); fixed at {_text(value)}: dvc exp run {_fixed(search, name, value)}"
+        f"between trials); to pin it to {_text(value)}: dvc exp run {_fixed(search, name, value)}"
         for name, weight in _negligible(search).items()
         if (value := _usual(search, name)) is not None and _fixed(search, name, value)
     ]
