@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples
+from twotower.cli.app import app, examples, loading
 from twotower.cli.inspect import data_root, look_at
 from twotower.cli.params_file import read_commented, write_sections
 from twotower.common.paths import PARAMS
 from twotower.common.progress import step
-from twotower.common.stage import LOADING
 from twotower.project.shell import quoted
 
 
@@ -58,7 +57,7 @@ def init(
 
 
 def _create(staged: Path, folder: Path, data: Path | None, *, weekly: bool) -> Iterator[str]:
-    with step(LOADING):
+    with loading():
         from twotower.common.sources import installed_version
         from twotower.project.create import check_folder, create_project, stage_project
         from twotower.project.parts import RAW

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples, loading
+from twotower.common.paths import REPORT
 from twotower.common.progress import step
 
 
 @app.command(epilog=examples("twotower report", "twotower report --out shop.html --anonymous"))
 def report(
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="File to write.")] = REPORT,
     anonymous: Annotated[
         bool,
         typer.Option("--anonymous", help="Number the users that are shown, without their ids."),

@@ -8,6 +8,8 @@ from twotower.common.errors import ConfigError
 PARAMS = Path("params.yaml")
 ARTIFACTS = Path(".artifacts_best")
 """Folder of the final model."""
+REPORT = Path("report.html")
+"""No output of a stage: it holds the time and the commit."""
 
 
 def repository_root() -> Path:

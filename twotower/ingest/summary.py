@@ -85,8 +85,11 @@ def _of_times(source: Mapping[str, Any]) -> Iterator[str]:
     elif source["times"] not in (ISO_FORM, TIME_UNITS["s"].plural):
         yield f"times are read as {source['times']}"
     if early := source["times_before_1980"]:
-        times = "1 time is" if early == 1 else f"{early} times are"
-        yield f"{times} before 1980, and most later: remove such rows if the time means none"
+        verb = "is" if early == 1 else "are"
+        yield (
+            f"{_count(early, 'time')} {verb} before 1980, and most later: "
+            "remove such rows if the time means none"
+        )
 
 
 def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
@@ -95,13 +98,17 @@ def _of_ids(source: Mapping[str, Any]) -> Iterator[str]:
             yield f"{side} ids are text because of {why}; data.{side}s.id_type settles it"
     for side, words in source["null_words"].items():
         for word, count in words.items():
-            rows = "1 row has" if count == 1 else f"{count} rows have"
-            yield f"{rows} the {side} id {word!r}, an id like any other: remove it if it means none"
+            verb = "has" if count == 1 else "have"
+            yield (
+                f"{_rows(count)} {verb} the {side} id {word!r}, an id like any other: "
+                "remove it if it means none"
+            )
     yield from _of_programs(source)
     for side, count in source["alike"].items():
         if count:
-            ids = f"1 {side} id looks" if count == 1 else f"{count} {side} ids look"
-            yield f"{ids} like another one: data.unicode: nfc makes them one"
+            verb = "looks" if count == 1 else "look"
+            ids = _count(count, f"{side} id")
+            yield f"{ids} {verb} like another one: data.unicode: nfc makes them one"
 
 
 def _of_programs(source: Mapping[str, Any]) -> Iterator[str]:
@@ -124,7 +131,7 @@ def _names(columns: Sequence[str]) -> str:
 
 def _tied(report: Mapping[str, Any]) -> Iterator[str]:
     tied = {name: held_out["tied_rows"] for name, held_out in report["hidden"].items()}
-    counts = " and ".join(f"{count} {name}" for name, count in tied.items() if count)
+    counts = " and ".join(f"{count:,} {name}" for name, count in tied.items() if count)
     if counts:
         rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
         num_splits = sum(1 for name in SPLITS if report["rows"][name])

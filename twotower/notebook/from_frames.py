@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twotower.common.display import shown
 from twotower.common.errors import TwoTowerError
+from twotower.common.paths import REPORT
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING
 from twotower.notebook.script import check_script, hint, stop_if_run_again
@@ -15,8 +16,6 @@ from twotower.notebook.script import check_script, hint, stop_if_run_again
 if TYPE_CHECKING:
     from twotower.config import Config
     from twotower.notebook.fitted import FittedRecommender
-
-REPORT = "report.html"
 
 
 def fit(

@@ -40,9 +40,8 @@ def index_hint(error: str, frames: Mapping[str, Any]) -> str:
     for name, frame in frames.items():
         if f"{name}.parquet: cannot find" in error and isinstance(frame, pd.DataFrame):
             levels = [str(level) for level in frame.index.names if level is not None]
-            return f"; reset_index() makes columns of its index ({', '.join(levels)})" * bool(
-                levels
-            )
+            if levels:
+                return f"; reset_index() makes columns of its index ({', '.join(levels)})"
     return ""
 
 

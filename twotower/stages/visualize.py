@@ -7,14 +7,12 @@ that this page shows is there.
 from pathlib import Path
 
 from twotower.common.errors import TwoTowerError
-from twotower.common.paths import repository_root
+from twotower.common.paths import REPORT, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
 from twotower.project.record import say_version
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
-REPORT = Path("report.html")
-"""No output of the stage: it holds the time and the commit."""
 
 
 def main() -> None:
