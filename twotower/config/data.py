@@ -295,13 +295,14 @@ class SplitConfig(Section):
 
     temporal: each user's latest. cutoff: the latest of all users, from one moment on; users and
     items whose first event is later are cold. random: some of each user's.
-    leave_last_out: each user's last. given: see `files` and `column`. All but `cutoff` leave
-    every user a training event.
+    leave_last_out: each user's last. users: whole users, see `fold_in`. given: see `files` and
+    `column`. All but `cutoff` and `users` leave every user a training event.
     """
     validation: Fraction = 0.2
-    """Share of each user's events, for `cutoff` of all events; 0: no validation split.
+    """Share of each user's events, for `cutoff` of all events, for `users` of the users; 0: none.
 
-    At least one event, of each user or of all; for `leave_last_out` any share is one event.
+    At least one event, of each user or of all, or one user; for `leave_last_out` any share is one
+    event.
     """
     test: Fraction = 0.1
     """Share that is held out as test, likewise; 0: no test split."""
@@ -309,10 +310,18 @@ class SplitConfig(Section):
     """Events of one user in one second, such as a basket whose times are dates.
 
     file_order: one after the other, as in the file. together: never parted, by `temporal`,
-    `leave_last_out` and `random`, which then hold out whole baskets until they have at least the
-    share; a user's last training basket stays, so that users with one have nothing held out.
+    `leave_last_out`, `random` and `users`, which then hold out whole baskets until they have at
+    least the share; a user's last training basket stays, so that users with one have nothing held
+    out.
     `cutoff` never parts them, and `given` stays as it is.
     """
+    fold_in: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    """For `users`: share of a held-out user's events by which the user is known.
+
+    Recommendations by these alone are held against the rest; each side has at least one event.
+    """
+    fold_in_by: Literal["time", "random"] = "time"
+    """Which events these are. time: the earliest. random: any, as in published tables."""
     files: GivenFiles = GivenFiles()
     """For `given`: one file per split."""
     column: Text | None = None

@@ -1,6 +1,8 @@
 """The folder `data/prepared`: its layout, its writer and its readers.
 
     train.parquet, validation.parquet, test.parquet
+    validation_history.parquet, test_history.parquet
+        what is known of users who are held out whole; no rows with other strategies
         user_id, item_id: int64 or string, as in the raw files
         timestamp: int64 seconds since 1970, UTC; 0 where the data has no times
         weight: float32
@@ -37,6 +39,8 @@ from twotower.data.vocabulary import Vocabulary
 
 PREPARED = Path("data/prepared")
 SPLITS = ("train", "validation", "test")
+PARTS = (*SPLITS, "validation_history", "test_history")
+"""The splits, and what is known of the users of two of them if these are held out whole."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,15 @@ def read_split(path: Path) -> pd.DataFrame:
     return frame
 
 
+def read_parts(folder: Path) -> dict[str, pd.DataFrame]:
+    """The rows of all of PARTS, by name.
+
+    Raises:
+        DataError: if a file is missing or damaged.
+    """
+    return {name: read_split(folder / f"{name}.parquet") for name in PARTS}
+
+
 def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
     """Write a vocabulary folder, completely or not at all."""
     with atomic_folder(folder) as target:
@@ -147,6 +160,9 @@ def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
     """SHA-256 of each file that the search reads, by its path inside the folder."""
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
+    # Without rows it is left out, so that studies that are older than the file go on.
+    if len(read_split(folder / "validation_history.parquet")):
+        names.append("validation_history.parquet")
     return {name: sha256_file(folder / name) for name in names}
 
 

@@ -13,6 +13,7 @@ from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.hashing import splitmix64
 from twotower.common.seeds import derive_seed
+from twotower.data.held_out_users import held_out_users
 from twotower.data.time_order import later_rows, time_order
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """Positions in twotower.data.prepared.SPLITS."""
+VALIDATION_HISTORY, TEST_HISTORY = 3, 4
+"""Positions in twotower.data.prepared.PARTS: what is known of users who are held out whole."""
 UNSPLIT = -1
 """Label of an event to which the data gives no split."""
 GIVEN_NAMES = {
@@ -45,6 +48,8 @@ class SplitInput:
         test: likewise, as test.
         seed: of params.yaml.
         together: whether rows of one user and one moment, a basket, are never parted.
+        fold_in: of users who are held out whole, the share of the events that is known, in (0, 1).
+        fold_in_by: "time", for the earliest ones, or "random".
     """
 
     users: Int64Array
@@ -55,16 +60,12 @@ class SplitInput:
     test: float
     seed: int
     together: bool = False
+    fold_in: float = 0.8
+    fold_in_by: str = "time"
 
     @classmethod
     def from_frame(
-        cls,
-        frame: "pd.DataFrame",
-        *,
-        validation: float,
-        test: float,
-        seed: int,
-        together: bool = False,
+        cls, frame: "pd.DataFrame", *, validation: float, test: float, seed: int, **others: Any
     ) -> "SplitInput":
         """Of interactions with user_id, timestamp and split (the given label)."""
         codes, ids = frame["user_id"].factorize()
@@ -76,7 +77,7 @@ class SplitInput:
             validation=validation,
             test=test,
             seed=seed,
-            together=together,
+            **others,
         )
 
     @cached_property
@@ -100,6 +101,16 @@ class SplitInput:
         later[order] = np.cumsum(self.counts)[self.users[order]] - 1 - np.arange(len(order))
         return later
 
+    @cached_property
+    def later_at_random(self) -> Int64Array:
+        """[num_rows] the same after the rows, or moments, of each user are shuffled.
+
+        The order depends on the user's seed and number of events alone.
+        """
+        place = self.counts[self.users] - 1 - self.later
+        keys = (self.user_seeds[self.users] << np.uint64(32)) + place.astype(np.uint64)
+        return later_rows(self.users, splitmix64(keys).view(np.int64))
+
 
 @dataclass(frozen=True)
 class SplitStrategy:
@@ -108,7 +119,8 @@ class SplitStrategy:
     Attributes:
         name: its value of `split.strategy`.
         summary: what it holds out, in a few words; docs/data.md shows it.
-        label: gives each row TRAIN, VALIDATION or TEST: [num_rows] int8.
+        label: gives each row TRAIN, VALIDATION or TEST, or of a user who is held out whole
+            VALIDATION_HISTORY or TEST_HISTORY: [num_rows] int8.
         needs_times: whether it needs the time of each event, not just their order.
         is_given: whether the labels come with the data, from `split.files` or `split.column`.
     """
@@ -152,11 +164,7 @@ def random_split(events: SplitInput) -> Int8Array:
     number of events alone: new data of other users does not change it. Together, it takes baskets
     at random until it has at least as many events, while at least one training basket remains.
     """
-    users = events.users
-    place = events.counts[users] - 1 - events.later
-    keys = (events.user_seeds[users] << np.uint64(32)) + place.astype(np.uint64)
-    draws = splitmix64(keys).view(np.int64)
-    return _cut_tails(events, later_rows(users, draws), *_shares_of_users(events))
+    return _cut_tails(events, events.later_at_random, *_shares_of_users(events))
 
 
 def cutoff_split(events: SplitInput) -> Int8Array:
@@ -192,6 +200,31 @@ def cutoff_split(events: SplitInput) -> Int8Array:
     return labels
 
 
+def users_split(events: SplitInput) -> Int8Array:
+    """Hold out whole users: no event of theirs is trained on.
+
+    Which ones is settled by each user's seed alone (`held_out_users`), so that new data moves
+    nobody from one split to another. Of a held-out user's n events, max(1, floor(n · fold_in)) are
+    the history, and the others, at least one, are to be found.
+
+    Raises:
+        DataError: if too few users have two events.
+
+    Source: Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018, who
+    fold in 80 % at random.
+    """
+    later = events.later if events.fold_in_by == "time" else events.later_at_random
+    most = np.zeros(len(events.counts), dtype=np.int64)
+    np.maximum.at(most, events.users, later)
+    roles = held_out_users(events.user_seeds, most > 0, events.validation, events.test)
+    to_find = np.maximum(1, events.counts - _shares(events.counts, events.fold_in))
+    labels = _cut_tails(events, later, to_find * (roles == VALIDATION), to_find * (roles == TEST))
+    known, role = labels == TRAIN, roles[events.users]
+    labels[known & (role == VALIDATION)] = VALIDATION_HISTORY
+    labels[known & (role == TEST)] = TEST_HISTORY
+    return labels
+
+
 def given_split(events: SplitInput) -> Int8Array:
     """The split that came with the data."""
     return events.given
@@ -208,6 +241,7 @@ SPLIT_STRATEGIES = Table(
     ),
     SplitStrategy("random", "the same share of each user's events, at random", random_split),
     SplitStrategy("leave_last_out", "each user's last event", leave_last_out),
+    SplitStrategy("users", "whole users, who are known by the events that come first", users_split),
     SplitStrategy("given", "files, or a column", given_split, is_given=True),
 )
 

@@ -16,7 +16,7 @@ from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.data import SplitConfig
 from twotower.data.id_text import IdText
-from twotower.data.prepared import SPLITS, Catalogue, write_catalogue, write_split
+from twotower.data.prepared import PARTS, Catalogue, write_catalogue, write_split
 from twotower.data.splits import SPLIT_STRATEGIES, SplitInput
 from twotower.data.time_order import time_order
 from twotower.ingest.event_log import EventLog, load_interactions
@@ -33,7 +33,7 @@ class Prepared:
     """Data that is ready to be written.
 
     Attributes:
-        splits: by name.
+        splits: by name, all of PARTS.
         catalogue: users and items of the training split and of the side tables.
         items: the items table, for the titles; None: there is none.
         report: what metrics/data.json will hold.
@@ -188,7 +188,7 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
 
 
 def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
-    """Train, validation and test of a frame in time order, with repeats merged if that is set.
+    """All of PARTS, of a frame in time order, with repeats merged if that is set.
 
     Raises:
         DataError: if nothing can be learnt from the training split, or nothing can be held out.
@@ -200,11 +200,13 @@ def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
         test=split.test,
         seed=config.seed,
         together=split.ties == "together",
+        fold_in=split.fold_in,
+        fold_in_by=split.fold_in_by,
     )
     frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
-    splits = {name: frame[frame["split"] == number] for number, name in enumerate(SPLITS)}
+    splits = {name: frame[frame["split"] == number] for number, name in enumerate(PARTS)}
     _check_split(splits, split)
     return splits
 
@@ -236,8 +238,8 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
         staging = Path(temporary)
-        names = [*(f"{name}.parquet" for name in SPLITS), TITLES]
-        for name in SPLITS:
+        names = [*(f"{name}.parquet" for name in PARTS), TITLES]
+        for name in PARTS:
             write_split(staging / f"{name}.parquet", prepared.splits[name])
         items = prepared.items
         ids = items.column if items else pa.array([], pa.string())

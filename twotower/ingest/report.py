@@ -9,10 +9,13 @@ import pandas as pd
 
 from twotower.config.data import DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
-from twotower.data.prepared import SPLITS, Catalogue, Entities
+from twotower.data.prepared import PARTS, SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.ids import Oddities
 from twotower.ingest.side_tables import SideTable
+
+NAMED_IF_ANY = PARTS[len(SPLITS) :]
+"""Parts of the data that only some strategies have."""
 
 
 def data_report(
@@ -30,20 +33,24 @@ def data_report(
         config: section `data`.
         log: the interactions as read.
         tables: the users and items tables as read.
-        splits: train, validation and test.
+        splits: all of PARTS; those of users who are held out whole are named if they have rows.
         catalogue: the users and items that the search knows.
         removed: counts of what was left out on purpose, see `prepare`.
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    before_test = pd.concat([rows[["pair", "moment"]] for rows in (train, validation)])
+    known = {
+        name: pd.concat([train, coded[f"{name}_history"]]) for name in ("validation", "test")
+    }
+    before_test = pd.concat([known["validation"], validation, coded["test_history"]])
+    coded = {name: rows for name, rows in coded.items() if name not in NAMED_IF_ANY or len(rows)}
     timed = log.times is not None
     num_users, num_items, num_pairs = (
         {name: rows[column].nunique() for name, rows in coded.items()}
         for column in ("user", "item", "pair")
     )
     hidden = {
-        "validation": _hidden(train, train, validation, timed=timed),
+        "validation": _hidden(train, known["validation"], validation, timed=timed),
         "test": _hidden(train, before_test, test, timed=timed),
     }
     tied = any(held_out["tied_rows"] for held_out in hidden.values())
@@ -57,7 +64,10 @@ def data_report(
         "pairs": num_pairs,
         "moments": _moments(coded["total"]) if tied else None,
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
-        "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
+        "cold": {
+            "validation": _cold(train, known["validation"], validation),
+            "test": _cold(train, known["test"], test),
+        },
         "hidden": hidden,
         "features": {
             "users": _features(config.users, catalogue.users),
@@ -79,7 +89,7 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         Data frames with the int64 columns user, item, timestamp, pair (of user and item) and
         moment (of user and timestamp).
     """
-    rows = pd.concat([splits[name] for name in SPLITS], ignore_index=True)
+    rows = pd.concat([splits[name] for name in PARTS], ignore_index=True)
     users, _ = pd.factorize(rows["user_id"])
     items, distinct_items = pd.factorize(rows["item_id"])
     seconds = rows["timestamp"].to_numpy() - rows["timestamp"].min()
@@ -92,8 +102,8 @@ def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
             "moment": pair_keys(users, seconds, int(seconds.max()) + 1),
         }
     )
-    stops = np.cumsum([len(splits[name]) for name in SPLITS]).tolist()
-    bounds = zip(SPLITS, [0, *stops[:-1]], stops, strict=True)
+    stops = np.cumsum([len(splits[name]) for name in PARTS]).tolist()
+    bounds = zip(PARTS, [0, *stops[:-1]], stops, strict=True)
     return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
 
 
@@ -168,9 +178,16 @@ def _period(rows: pd.DataFrame) -> dict[str, str] | None:
     return {"first": first, "last": last}
 
 
-def _cold(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
-    """Users and items of a held-out split that train lacks, and the rows with either."""
-    user, item = (~held_out[column].isin(train[column]) for column in ("user", "item"))
+def _cold(train: pd.DataFrame, known: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
+    """Users of a held-out split of whom nothing is known, items that train lacks, and their rows.
+
+    Args:
+        train: rows of the items that the model will have.
+        known: these, and those by which users who are held out whole are known.
+        held_out: rows of the split.
+    """
+    user = ~held_out["user"].isin(known["user"])
+    item = ~held_out["item"].isin(train["item"])
     return {
         "users": held_out.loc[user, "user"].nunique(),
         "items": held_out.loc[item, "item"].nunique(),

@@ -15,8 +15,12 @@ def summary(report: Mapping[str, Any]) -> str:
     lines = [f"{rows['total']:,} events, {users['total']:,} users, {items['total']:,} items"]
     for name in SPLITS:
         cold = report["cold"].get(name)
-        rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
-        lines.append(f"  {name}: {_rows(rows[name])}, {_count(users[name], 'user')}{rest}")
+        folded_in = rows.get(f"{name}_history")
+        lacking = "an item" if folded_in else "a user or item"
+        rest = f", {_rows(cold['rows'])} with {lacking} that train lacks" if cold else ""
+        who = _count(users[name], "new user" if folded_in else "user")
+        known = f", known by {_count(folded_in, 'other row')}" if folded_in else ""
+        lines.append(f"  {name}: {_rows(rows[name])}, {who}{known}{rest}")
     lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:
         lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")
