@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.data.prepared import Catalogue, Entities, write_catalogue, write_split
+from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, write_split
 from twotower.data.vocabulary import Vocabulary
 
 REPOSITORY = Path(__file__).parent.parent
@@ -59,9 +59,9 @@ def split_by_time(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def write_prepared(folder: Path, splits: dict[str, pd.DataFrame], *, features: bool = True) -> Path:
-    """A prepared folder, as the prepare stage would write it."""
-    for name, frame in splits.items():
-        write_split(folder / f"{name}.parquet", frame)
+    """A prepared folder, as the prepare stage would write it; parts that are left out are empty."""
+    for name in PARTS:
+        write_split(folder / f"{name}.parquet", splits.get(name, splits["train"][:0]))
     write_catalogue(folder / "vocabulary", catalogue_of(splits["train"], features=features))
     return folder
 

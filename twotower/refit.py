@@ -22,9 +22,8 @@ from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
-from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
-from twotower.evaluation.holdout import evaluation_set
-from twotower.evaluation.ranking import VectorScorer
+from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
+from twotower.evaluation.held_out import HeldOut
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
@@ -94,13 +93,22 @@ class _PreparedData:
 
     def __init__(self, folder: Path, decompositions: Path | None) -> None:
         self._decompositions = decompositions
-        self.splits = {name: read_split(folder / f"{name}.parquet") for name in SPLITS}
+        self.splits = read_parts(folder)
         self.vocabulary = read_catalogue(folder / "vocabulary")
 
     def training_set(self, *names: str) -> _TrainingSet:
         frames = [self.splits[name] for name in names]
         catalogue = self.vocabulary.extend(*frames)
         return _TrainingSet(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
+
+    def held_out(self, name: str, training: _TrainingSet, *, exclude_seen: bool) -> HeldOut:
+        return HeldOut.of(
+            training.catalogue,
+            training.rows,
+            self.splits[f"{name}_history"],
+            self.splits[name],
+            exclude_seen=exclude_seen,
+        )
 
 
 def refit(
@@ -138,18 +146,18 @@ def refit(
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"
         raise SearchError(msg)
     data = _PreparedData(prepared, decompositions)
-    trained_on = ["train", "validation"]
+    trained_on = ["train", "validation_history", "validation"]
     training = data.training_set(*trained_on)
     with part("final model"):
         model = training.fit(config, best_params)
     assessment = _assess(config, search, data, training, model, say=say)
     if config.refit.final == "all":
-        trained_on = list(SPLITS)
+        trained_on += ["test_history", "test"]
         training = data.training_set(*trained_on)
         with part("final model on all splits"):
             model = training.fit(config, best_params)
     meta = _meta(config, best_params, training, assessment) | {
-        "rows": {name: len(frame) for name, frame in data.splits.items()},
+        "rows": {n: len(rows) for n, rows in data.splits.items() if n in SPLITS or len(rows)},
         "trained_on": [name for name in trained_on if len(data.splits[name])],
     }
     catalogue, rows = training.catalogue, training.encoded()
@@ -187,24 +195,40 @@ def _assess(
     if not config.refit.score_test:
         return unscored("refit.score_test is false", catalogue)
     exclude_seen = config.evaluate.exclude_seen
-    target = evaluation_set(catalogue, training.rows, test, exclude_seen=exclude_seen)
-    if not len(target):
+    held_out = data.held_out("test", training, exclude_seen=exclude_seen)
+    if not len(held_out.target):
         no_users = "no user of the test split has a relevant item that is not masked"
         return unscored(no_users if len(test) else "there is no test split", catalogue)
     use_threads(config.train.threads)
     board = Scoreboard(
         training=training.data(),
-        splits={name: catalogue.encode(rows) for name, rows in data.splits.items()},
-        target=target,
+        splits={name: catalogue.encode(data.splits[name]) for name in SPLITS},
+        target=held_out.target,
         # No parameter of this stage in dvc.yaml: hpo_results.json changes with it.
         objective=config.hpo.objective,
         ks=config.evaluate.ks,
+        folded_in=_folded_in(held_out),
     )
-    _score_models(board, config, search["best_params"], training, model)
-    train, validation = data.training_set("train"), data.splits["validation"]
-    choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
-    score_baselines(board, train.data(), choosing, config.refit, seed=config.seed, say=say)
-    return assess(board, catalogue, test, search, seed=config.seed)
+    _score_models(board, config, search["best_params"], training, model, held_out=held_out)
+    train = data.training_set("train")
+    choosing = data.held_out("validation", train, exclude_seen=exclude_seen)
+    score_baselines(
+        board,
+        train.data(),
+        choosing.target,
+        config.refit,
+        seed=config.seed,
+        say=say,
+        new=_folded_in(choosing),
+    )
+    return assess(board, held_out.catalogue, test, search, seed=config.seed)
+
+
+def _folded_in(held_out: HeldOut) -> TrainingData | None:
+    if held_out.folded_in is None:
+        return None
+    users, items = len(held_out.catalogue.users), len(held_out.catalogue.items)
+    return TrainingData(held_out.folded_in, users, items)
 
 
 def _score_models(
@@ -213,19 +237,22 @@ def _score_models(
     best_params: Mapping[str, Any],
     training: _TrainingSet,
     model: TwoTower,
+    *,
+    held_out: HeldOut,
 ) -> None:
     """Add the model, its further training seeds, and the default model."""
-    board.evaluations[MODEL] = board.evaluate(_scorer(model))
+    sections = config.search_space.sections
+    best_config, default_config = sections(best_params)[0], sections({})[0]
+    board.evaluations[MODEL] = board.evaluate(held_out.scorer(model, best_config))
     board.seeds.append(board.evaluations[MODEL])
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
         with part(f"training seed {number + 1} of {config.refit.seeds}"):
             try:
                 other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
-                board.seeds.append(board.evaluate(_scorer(other)))
+                board.seeds.append(board.evaluate(held_out.scorer(other, best_config)))
             except TrainingError:
                 board.num_diverged += 1
-    sections = config.search_space.sections
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
     board.default_differs = default != best
     if not board.default_differs:
@@ -233,13 +260,10 @@ def _score_models(
         return
     with part("default hyperparameters"):
         try:
-            board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
+            scorer = held_out.scorer(training.fit(config, {}), default_config)
+            board.evaluations[DEFAULT] = board.evaluate(scorer)
         except TrainingError as error:  # a poor baseline must not cost the user the model
             board.failures[DEFAULT] = str(error)
-
-
-def _scorer(model: TwoTower) -> VectorScorer:
-    return VectorScorer(*model.vectors())
 
 
 def _meta(

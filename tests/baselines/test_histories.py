@@ -3,6 +3,7 @@ import pytest
 
 from twotower.baselines.histories import histories
 from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.plan import TrainingData
 from twotower.data.interactions import Interactions
 
 # User 0: item 2, then items 0 and 1 in one second, then item 2 again. User 1: item 1.
@@ -26,16 +27,16 @@ def test_an_item_weighs_less_for_each_row_after_its_last_one() -> None:
 
 def test_a_decayed_scorer_is_fitted_to_whole_histories() -> None:
     plain = ItemKNN(ROWS, 3, 4, k=3)
-    decayed = plain.decayed(ROWS, 0.25)
+    decayed = plain.scoring(TrainingData(ROWS, 3, 4), 0.25)
     everyone = np.arange(3)
     weights = histories(ROWS, 3, 4, decay=0.25).toarray()
-    by_item = [plain.decayed(_only(item), 0.0).scores(everyone)[0].numpy() for item in range(3)]
+    by_item = [plain.scoring(_only(item)).scores(everyone)[0].numpy() for item in range(3)]
     want = weights[:, :3] @ np.array(by_item)
     assert decayed.scores(everyone).numpy() == pytest.approx(want)
     assert plain.scores(everyone)[0].tolist() == pytest.approx(sum(by_item).tolist())
 
 
-def _only(item: int) -> Interactions:
+def _only(item: int) -> TrainingData:
     """A history of one item."""
     one = np.array([1.0], dtype=np.float32)
-    return Interactions(np.array([0]), np.array([item]), one, np.array([1]))
+    return TrainingData(Interactions(np.array([0]), np.array([item]), one, np.array([1])), 3, 4)

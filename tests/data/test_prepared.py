@@ -101,7 +101,7 @@ def test_writing_again_replaces_and_gives_the_same_bytes(tmp_path, catalogue):
     seen = []
     for _ in range(2):
         write_catalogue(tmp_path / "vocabulary", catalogue)
-        for name in ("train", "validation"):
+        for name in ("train", "validation", "validation_history"):
             write_split(tmp_path / f"{name}.parquet", split([1, 2], ["a", "b"]))
         seen.append(fingerprint(tmp_path))
     assert seen[0] == seen[1]

@@ -1,7 +1,7 @@
 """The final model and every baseline, evaluated on the same users."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Scoreboard:
         training: what the scorers are trained on: train + validation.
         splits: rows of each split, encoded like `training`; -1 for ids that it lacks.
         target: the test users and their relevant items.
+        folded_in: what the test users are scored by, if they are not trained on; None: they have
+            training rows.
         objective: the metric by which scorers are compared.
         ks: cut-offs of the metrics.
         evaluations: by name of the scorer, without random, which is an expectation.
@@ -50,9 +52,15 @@ class Scoreboard:
     seeds: list[Evaluation] = field(default_factory=list)
     num_diverged: int = 0
     default_differs: bool = True
+    folded_in: TrainingData | None = None
 
     def __post_init__(self) -> None:
         self.random = random_expectation(self.target, self.ks)
+
+    @property
+    def known(self) -> TrainingData:
+        """Rows by which the test users are scored."""
+        return self.folded_in or self.training
 
     def evaluate(self, scorer: Scorer) -> Evaluation:
         """Metrics of a scorer on the test users; they are not added to the board."""
@@ -109,6 +117,7 @@ def score_baselines(
     *,
     seed: int,
     say: Callable[[str], None],
+    new: TrainingData | None = None,
 ) -> None:
     """Add every baseline that can be fitted, with the setting that validation prefers.
 
@@ -119,33 +128,45 @@ def score_baselines(
         config: which baselines, and what one may take.
         seed: of the sample of users, where one is needed.
         say: told beforehand of what will take a while.
+        new: what the users of `validation` are scored by, if they are not in `train`.
     """
+    choice = _Choice(train, validation, seed, new)
     for baseline in wanted_baselines(config.extra_baselines):
         plan = baseline.plan(train, board.training, config.baseline_budget)
         with part(baseline.name):
             if plan.obstacle:
                 board.failures[baseline.name] = plan.obstacle
             else:
-                _score_baseline(board, baseline, plan, train, validation, seed=seed, say=say)
+                _score_baseline(board, baseline, plan, choice, say)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What the settings of a baseline are compared on; see `score_baselines`."""
+
+    train: TrainingData
+    validation: EvaluationSet
+    seed: int
+    new: TrainingData | None
+
+    def among(self, count: int) -> "_Choice":
+        are_new = self.new is not None
+        rows, target = sampled(self.train, self.validation, count, self.seed, are_new=are_new)
+        return replace(self, train=rows, validation=target)
 
 
 def _score_baseline(
-    board: Scoreboard,
-    baseline: Baseline,
-    plan: Plan,
-    train: TrainingData,
-    validation: EvaluationSet,
-    *,
-    seed: int,
-    say: Callable[[str], None],
+    board: Scoreboard, baseline: Baseline, plan: Plan, choice: _Choice, say: Callable[[str], None]
 ) -> None:
-    name, rows, target = baseline.name, train, validation
-    if plan.sample_users is not None and len(validation):
-        rows, target = sampled(train, validation, plan.sample_users, seed)
-        board.sample_users[name] = rows.num_users
+    name, sample = baseline.name, ""
+    if plan.sample_users is not None and len(choice.validation):
+        choice = choice.among(plan.sample_users)
+        board.sample_users[name] = choice.train.num_users
+        sample = f", its setting chosen on {choice.train.num_users:,} users"
     if plan.notice:
-        choice = f", its setting chosen on {rows.num_users:,} users" if rows is not train else ""
-        say(f"{name}: {plan.notice}{choice}")
-    setting = choose_setting(baseline, rows, target, board.objective, board.ks)
+        say(f"{name}: {plan.notice}{sample}")
+    train, target = choice.train, choice.validation
+    setting = choose_setting(baseline, train, target, board.objective, board.ks, new=choice.new)
     board.settings[name] = setting
-    board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))
+    scorer = baseline.scorer(board.training, setting, board.folded_in)
+    board.evaluations[name] = board.evaluate(scorer)

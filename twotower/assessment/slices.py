@@ -176,8 +176,8 @@ def _compare(
 
 
 def _by_activity(board: Scoreboard) -> dict[str, _Slice]:
-    """Thirds of the users by their training rows; equally active ones stay together."""
-    counts = board.training.user_counts()[board.target.users]
+    """Thirds of the users by the rows they are known by; equally active ones stay together."""
+    counts = board.known.user_counts()[board.target.users]
     ends = np.quantile(counts, [1 / 3, 2 / 3], method="inverted_cdf")
     third = np.searchsorted(ends, counts)
     values = board.objective_per_user()

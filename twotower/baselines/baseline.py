@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from twotower.baselines.ease import EASE
 from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.histories import HistoryScorer
-from twotower.baselines.ials import ials
+from twotower.baselines.ials import IALS, ials
 from twotower.baselines.item_knn import ItemKNN
 from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
@@ -51,20 +51,37 @@ class Baseline:
     strong: bool = False
     extra: bool = False
 
-    def variants(self, data: TrainingData, setting: Setting) -> Iterator[tuple[Setting, Scorer]]:
-        """A setting of the grid, with and without a decay of histories, and its scorer."""
-        scorer = self.fit(data, setting)
-        yield setting, scorer
-        if isinstance(scorer, HistoryScorer) and data.interactions.has_times:
-            for decay in DECAYS:
-                yield {**setting, "decay": decay}, scorer.decayed(data.interactions, decay)
+    def variants(
+        self, data: TrainingData, setting: Setting, new: TrainingData | None = None
+    ) -> Iterator[tuple[Setting, Scorer]]:
+        """A setting of the grid, with and without a decay of histories, and its scorer.
 
-    def scorer(self, data: TrainingData, setting: Setting) -> Scorer:
+        Args:
+            data: what it is fitted to.
+            setting: of the grid.
+            new: other users, who are scored by rows of their own; None: those of `data`.
+        """
+        fitted = self.fit(data, setting)
+        yield setting, _scoring(fitted, new)
+        if isinstance(fitted, HistoryScorer) and data.interactions.has_times:
+            for decay in DECAYS:
+                yield {**setting, "decay": decay}, fitted.scoring(new or data, decay)
+
+    def scorer(
+        self, data: TrainingData, setting: Setting, new: TrainingData | None = None
+    ) -> Scorer:
         """The scorer of one of the settings of `variants`."""
-        scorer = self.fit(data, {key: setting[key] for key in setting if key != "decay"})
-        if "decay" in setting and isinstance(scorer, HistoryScorer):
-            return scorer.decayed(data.interactions, setting["decay"])
-        return scorer
+        fitted = self.fit(data, {key: setting[key] for key in setting if key != "decay"})
+        if "decay" in setting and isinstance(fitted, HistoryScorer):
+            return fitted.scoring(new or data, setting["decay"])
+        return _scoring(fitted, new)
+
+
+def _scoring(fitted: Scorer, new: TrainingData | None) -> Scorer:
+    """A scorer of new users; one that has no vectors or histories ranks alike for everyone."""
+    if new is None or not isinstance(fitted, HistoryScorer | IALS):
+        return fitted
+    return fitted.scoring(new)
 
 
 def _item_knn(data: TrainingData, setting: Setting) -> Scorer:
@@ -148,6 +165,8 @@ def choose_setting(
     validation: EvaluationSet,
     objective: str,
     ks: tuple[int, ...],
+    *,
+    new: TrainingData | None = None,
 ) -> Setting:
     """The setting that ranks the validation split best; of equal ones the first.
 
@@ -157,6 +176,7 @@ def choose_setting(
         validation: may be empty; then the middle of the grid is chosen.
         objective: metric to maximise.
         ks: cut-offs of the metrics.
+        new: users of `validation` who are not in `train`; None: they are.
     """
     if not len(validation) or len(baseline.grid) == 1:
         return baseline.grid[len(baseline.grid) // 2]
@@ -166,7 +186,7 @@ def choose_setting(
     def values(setting: Setting) -> list[tuple[float, Setting]]:
         return [
             (evaluate(scorer, validation, ks).summary()[objective], variant)
-            for variant, scorer in baseline.variants(train, setting)
+            for variant, scorer in baseline.variants(train, setting, new)
         ]
 
     settings = track(baseline.grid, "setting")

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
+from twotower.baselines.plan import TrainingData
 from twotower.data.interactions import Interactions
 
 
@@ -14,17 +15,16 @@ class HistoryScorer:
 
     _histories: csr_array
 
-    def decayed(self, interactions: Interactions, decay: float) -> Self:
-        """A copy that scores by histories in which recent items weigh more; it is not refitted.
+    def scoring(self, users: TrainingData, decay: float = 0.0) -> Self:
+        """A copy that scores users by other histories than it was fitted to.
 
         Args:
-            interactions: those that it was fitted to, with times.
+            users: whose rows are the histories: those that it was fitted to, or others.
             decay: share of an item's weight that is lost with each later row of the user, in
-                [0, 1).
+                [0, 1); rows need times.
         """
         other = copy(self)
-        num_users, num_items = self._histories.shape
-        other._histories = histories(interactions, num_users, num_items, decay)
+        other._histories = histories(users.interactions, users.num_users, users.num_items, decay)
         return other
 
 

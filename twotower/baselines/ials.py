@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from twotower.baselines.histories import histories
+from twotower.baselines.plan import TrainingData
 from twotower.common.arrays import Int64Array
 from twotower.data.interactions import Interactions
 from twotower.evaluation.ranking import VectorScorer
@@ -20,6 +21,20 @@ BLOCK_NUMBERS = 2**24
 """Numbers of a block of rows that are solved at once; constant, as their shapes can change bits."""
 
 
+class IALS(VectorScorer):
+    """Inner products of vectors that `ials` has solved for."""
+
+    def __init__(self, users: Tensor, items: Tensor, alpha: float, penalty: float) -> None:
+        super().__init__(users.numpy(), items.numpy())
+        self._alpha, self._penalty = alpha, penalty
+
+    def scoring(self, users: TrainingData) -> "IALS":
+        """The same items, and the best vectors of other users."""
+        known = histories(users.interactions, users.num_users, users.num_items)
+        vectors = _solved(known, self.item_vecs, self._alpha, self._penalty)
+        return IALS(vectors, self.item_vecs, self._alpha, self._penalty)
+
+
 def ials(
     interactions: Interactions,
     num_users: int,
@@ -28,7 +43,7 @@ def ials(
     dim: int,
     alpha: float,
     penalty: float,
-) -> VectorScorer:
+) -> IALS:
     """Vectors w of users and h of items that minimise
 
         sum over pairs that are known (1 - <w, h>)² + alpha · sum over all pairs <w, h>²
@@ -56,7 +71,7 @@ def ials(
     for _ in range(SWEEPS):
         users = _solved(by_user, items, alpha, penalty)
         items = _solved(by_item, users, alpha, penalty)
-    return VectorScorer(users.numpy(), items.numpy())
+    return IALS(users, items, alpha, penalty)
 
 
 def _solved(known: csr_array, others: Tensor, alpha: float, penalty: float) -> Tensor:

@@ -12,12 +12,12 @@ from twotower.evaluation.holdout import EvaluationSet
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a scorer is trained on.
+    """What a scorer is trained on, or scores other users by.
 
     Attributes:
         interactions: all within the catalogue.
-        num_users: size of the catalogue.
-        num_items: likewise.
+        num_users: user indices are below it.
+        num_items: size of the catalogue.
     """
 
     interactions: Interactions
@@ -49,7 +49,7 @@ class Plan:
 
 
 def sampled(
-    train: TrainingData, validation: EvaluationSet, count: int, seed: int
+    train: TrainingData, validation: EvaluationSet, count: int, seed: int, *, are_new: bool = False
 ) -> tuple[TrainingData, EvaluationSet]:
     """The rows of some users alone, who are numbered anew; the catalogue of items stays.
 
@@ -58,9 +58,11 @@ def sampled(
         validation: users of it are drawn first, and others if there are too few.
         count: users to draw.
         seed: of params.yaml.
+        are_new: whether the users of `validation` are others than those of `train`; then `count` of
+            each are drawn, and those of `validation` keep their numbers.
     """
     rng = np.random.default_rng(derive_seed(seed, "baselines", "sample"))
-    first = rng.permutation(validation.users)
+    first = rng.permutation(validation.users[: 0 if are_new else None])
     others = rng.permutation(np.setdiff1d(np.arange(train.num_users), first))
     drawn = np.sort(np.concatenate([first, others])[:count])
     number = np.full(train.num_users, -1)
@@ -70,10 +72,14 @@ def sampled(
     fewer = Interactions(
         number[rows.user_idx[kept]], rows.item_idx[kept], rows.weight[kept], rows.timestamp[kept]
     )
-    places = np.flatnonzero(number[validation.users] >= 0)
+    if are_new:
+        places = np.sort(rng.permutation(len(validation))[:count])
+    else:
+        places = np.flatnonzero(number[validation.users] >= 0)
+    users = validation.users[places]
     target = replace(
         validation,
-        users=number[validation.users[places]],
+        users=users if are_new else number[users],
         relevant=validation.relevant.select(places),
         num_relevant=validation.num_relevant[places],
         masked=validation.masked.select(places),

@@ -35,12 +35,12 @@ def start(
     next data). Commit both to Git.
     """
     with loading():
-        from twotower.data.prepared import PREPARED, SPLITS, read_split
+        from twotower.data.prepared import PREPARED, read_parts
         from twotower.ingest.guard import LAST_RUN, profile, write_last_run
         from twotower.search.warm_start import WARM_START, write_warm_start
 
     with step("reading the last run"):
-        data = profile({name: read_split(PREPARED / f"{name}.parquet") for name in SPLITS})
+        data = profile(read_parts(PREPARED))
         trials = write_warm_start(WARM_START, SNAPSHOT, top)
     write_last_run(LAST_RUN, data)
     typer.echo(f"{WARM_START}: the {trials} best trials of {SNAPSHOT}")

@@ -107,6 +107,16 @@ def read_split(path: Path) -> pd.DataFrame:
     return frame
 
 
+def has_rows(path: Path) -> bool:
+    """Whether a file that `write_split` wrote has any row.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    with _data_errors(path):
+        return bool(pq.read_metadata(path).num_rows)
+
+
 def read_parts(folder: Path) -> dict[str, pd.DataFrame]:
     """The rows of all of PARTS, by name.
 
@@ -161,7 +171,7 @@ def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
     # Without rows it is left out, so that studies that are older than the file go on.
-    if len(read_split(folder / "validation_history.parquet")):
+    if has_rows(folder / "validation_history.parquet"):
         names.append("validation_history.parquet")
     return {name: sha256_file(folder / name) for name in names}
 

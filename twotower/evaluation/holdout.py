@@ -63,12 +63,12 @@ def evaluation_set(
 
     Args:
         catalogue: users and items that the model has vectors for.
-        history: user_id and item_id of the rows that the model is trained on.
+        history: user_id and item_id of the rows that the users are scored by.
         held_out: user_id and item_id of the rows that it is evaluated on.
         exclude_seen: whether a user's items in `history` are masked.
     """
     # Held-out users and items that are not in the catalogue are counted, and need indices too.
-    everyone = catalogue.extend(held_out)
+    everyone = catalogue.extend(held_out, history)
     num_users, num_items = len(everyone.users), len(everyone.items)
     seen = everyone.encode(history).distinct_items(num_users, num_items)
     later = everyone.encode(held_out).distinct_items(num_users, num_items)
@@ -81,7 +81,9 @@ def evaluation_set(
         users=users,
         relevant=_below(relevant, len(catalogue.items)),
         num_relevant=relevant.counts,
-        masked=seen.select(users) if exclude_seen else ItemLists.empty(len(users)),
+        masked=_below(seen.select(users), len(catalogue.items))
+        if exclude_seen
+        else ItemLists.empty(len(users)),
         num_items=len(catalogue.items),
         num_users_nothing_new=int(((later.counts > 0) & (unmasked.counts == 0) & ~cold).sum()),
         num_users_cold=int(cold.sum()),

@@ -39,9 +39,7 @@ def data_report(
     """
     coded = _encode(splits)
     train, validation, test = (coded[name] for name in SPLITS)
-    known = {
-        name: pd.concat([train, coded[f"{name}_history"]]) for name in ("validation", "test")
-    }
+    known = {name: pd.concat([train, coded[f"{name}_history"]]) for name in ("validation", "test")}
     before_test = pd.concat([known["validation"], validation, coded["test_history"]])
     coded = {name: rows for name, rows in coded.items() if name not in NAMED_IF_ANY or len(rows)}
     timed = log.times is not None

@@ -1,7 +1,7 @@
 """Two models on the same test rows, as each would be served."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,14 @@ from torch import Tensor
 
 from twotower.artifacts import Artifacts
 from twotower.assessment.statistics.paired_tests import paired_interval, paired_test
-from twotower.common.arrays import Int64Array
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ComparisonError, RequestError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.held_out import HeldOut, ordered_items
+from twotower.serving.query_vectors import history_vectors, user_vectors
 
 LOWEST_SCORE = float(np.finfo(np.float32).min)
 """Score of an item that a model does not have; finite, and below all others."""
@@ -57,24 +58,32 @@ class ChampionComparison:
 class ServedScorer:
     """Scores items as the model serves them.
 
-    Users that the model does not have get items by popularity; items that it does not have come
-    last.
+    Users that the model does not have get items by popularity, unless their histories are given;
+    items that it does not have come last.
     """
 
-    def __init__(self, artifacts: Artifacts, catalogue: Catalogue) -> None:
+    def __init__(
+        self, artifacts: Artifacts, catalogue: Catalogue, history: pd.DataFrame | None = None
+    ) -> None:
         """Map the catalogue's users and items to the model's.
 
         Args:
             artifacts: of the model.
             catalogue: users and items of the evaluation set.
+            history: rows by which all of the users are scored, whether the model has them or not;
+                without rows, or None: users are scored by the vectors that the model has of them.
 
         Raises:
             ComparisonError: if the model's ids are of a different type.
         """
-        self._artifacts = artifacts
         try:
-            self._users = artifacts.user_ids.encode(catalogue.users.vocabulary.ids)
+            users = artifacts.user_ids.encode(catalogue.users.vocabulary.ids)
             items = artifacts.item_ids.encode(catalogue.items.vocabulary.ids)
+            self._user_vecs = (
+                user_vectors(artifacts, users)
+                if history is None or history.empty
+                else _by_history(artifacts, catalogue, history)
+            )
         except RequestError as error:
             msg = f"the models cannot be compared: {error}"
             raise ComparisonError(msg) from None
@@ -88,13 +97,19 @@ class ServedScorer:
 
     def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32; a higher score ranks earlier."""
-        users = self._users[user_idx]
-        vectors = np.zeros((len(users), self._item_vecs.shape[1]), dtype=np.float32)
-        vectors[users >= 0] = self._artifacts.user_vecs[users[users >= 0]]
+        vectors = self._user_vecs[user_idx]
         scores = torch.from_numpy(vectors) @ self._item_vecs.T
         scores[torch.from_numpy(~vectors.any(axis=1))] = self._item_counts
         scores[:, self._missing_items] = LOWEST_SCORE
         return scores
+
+
+def _by_history(artifacts: Artifacts, catalogue: Catalogue, history: pd.DataFrame) -> Float32Array:
+    """[num_users, dim] vectors of new users as the model serves them."""
+    items = artifacts.item_ids.encode(history["item_id"].tolist())
+    known = catalogue.encode(history[items >= 0])
+    rows = replace(known, item_idx=items[items >= 0])
+    return history_vectors(artifacts, ordered_items(rows, len(catalogue.users)))
 
 
 def compare(
@@ -110,23 +125,31 @@ def compare(
         config: sections `evaluate` and `hpo.objective`, and the seed.
         candidate: the new model.
         champion: the current one.
-        splits: prepared data; train and validation are the users' history.
+        splits: all parts of the prepared data. Train and validation are the users' history; of
+            users who are held out whole, test_history.
         prepared: its folder.
 
     Raises:
         ComparisonError: if no user can be evaluated.
     """
-    history = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
-    catalogue = read_catalogue(prepared / "vocabulary").extend(history)
-    target = evaluation_set(
-        catalogue, history, splits["test"], exclude_seen=config.evaluate.exclude_seen
+    names = ("train", "validation_history", "validation")
+    rows = pd.concat([splits[name] for name in names], ignore_index=True)
+    held_out = HeldOut.of(
+        read_catalogue(prepared / "vocabulary").extend(rows),
+        rows,
+        splits["test_history"],
+        splits["test"],
+        exclude_seen=config.evaluate.exclude_seen,
     )
+    catalogue, target = held_out.catalogue, held_out.target
     if not len(target):
         msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)
     metric, ks = config.hpo.objective, config.evaluate.ks
     scores = [
-        evaluate(ServedScorer(model, catalogue), target, ks).per_user[metric]
+        evaluate(ServedScorer(model, catalogue, splits["test_history"]), target, ks).per_user[
+            metric
+        ]
         for model in (candidate, champion)
     ]
     differences = scores[0] - scores[1]

@@ -14,7 +14,7 @@ from twotower.common.errors import ComparisonError, RegistryError, TrackingError
 from twotower.common.files import json_text
 from twotower.common.progress import step
 from twotower.config import Config
-from twotower.data.prepared import PREPARED, SPLITS, read_split
+from twotower.data.prepared import PREPARED, read_parts
 from twotower.registry.comparison import ChampionComparison, compare
 from twotower.registry.training_rows import count_trained_on, row_hashes
 from twotower.registry.versions import CANDIDATE, CHAMPION, DATA_TAG, Registry, data_digest
@@ -122,7 +122,7 @@ def _compare(
             "run dvc checkout"
         )
         raise RegistryError(msg)
-    splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
+    splits = read_parts(prepared)
     with ExitStack() as stack:
         models = []
         for version in (champion, candidate):
@@ -152,7 +152,7 @@ def _check_champion_unchanged(registry: Registry, champion: "ModelVersion | None
 def _check_test_rows_unseen(
     version: "ModelVersion", splits: Mapping[str, pd.DataFrame], trained_on: Any
 ) -> None:
-    allowed = np.sort(row_hashes(pd.concat([splits["train"], splits["validation"]])))
+    allowed = np.sort(row_hashes(pd.concat([splits[name] for name in splits if name != "test"])))
     count = count_trained_on(splits["test"], trained_on, allowed)
     if count:
         msg = (

@@ -8,7 +8,7 @@ from typing import Any
 from twotower.artifacts import load_artifacts, verify_artifacts
 from twotower.common.errors import RegistryError
 from twotower.common.progress import step
-from twotower.data.prepared import SPLITS, read_split
+from twotower.data.prepared import read_parts
 from twotower.registry.training_rows import training_frame
 from twotower.registry.versions import CANDIDATE, MODEL_TAG, Registry, version_tags
 
@@ -32,8 +32,7 @@ def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) ->
     with step("checking model and data"):
         verify_artifacts(folder)
         artifacts = load_artifacts(folder)
-        splits = {name: read_split(prepared / f"{name}.parquet") for name in SPLITS}
-        trained_on = training_frame(artifacts, splits)
+        trained_on = training_frame(artifacts, read_parts(prepared))
     tags = version_tags(artifacts, prepared)
     for version in registry.versions():
         if version.tags.get(MODEL_TAG) == tags[MODEL_TAG]:

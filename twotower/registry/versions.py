@@ -10,7 +10,7 @@ from twotower.common.arrays import UInt64Array
 from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
 from twotower.common.files import json_text, sha256_file, sha256_text
 from twotower.config.reporting import MlflowConfig
-from twotower.data.prepared import SPLITS
+from twotower.data.prepared import PARTS, SPLITS, has_rows
 from twotower.registry import training_rows
 from twotower.registry.package import FOLDER, package
 from twotower.tracking.git import git_tags
@@ -156,13 +156,17 @@ def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
 
 
 def data_digest(prepared: Path) -> str:
-    """Digest of all splits of the prepared data.
+    """Digest of all splits of the prepared data, and of what is known of new users.
 
     Raises:
         RegistryError: if a split is missing.
     """
     try:
-        digests = {name: sha256_file(prepared / f"{name}.parquet") for name in SPLITS}
+        digests = {
+            name: sha256_file(prepared / f"{name}.parquet")
+            for name in PARTS
+            if name in SPLITS or has_rows(prepared / f"{name}.parquet")
+        }
     except OSError as error:
         msg = f"{error.filename}: {error.strerror}; run dvc pull or dvc repro"
         raise RegistryError(msg) from None

@@ -39,7 +39,7 @@ class Person:
 
     Attributes:
         name: the id, or a number where ids are masked.
-        num_rows: rows that the model was trained on.
+        num_rows: rows that the model was trained on, or that a new user is known by.
         history: the latest items, the latest first, each once.
         recommended: the best first.
         source: what they were computed from, see twotower.serving.recommendations.
@@ -60,13 +60,24 @@ class Person:
 
 
 def people(sources: Sources, groups: Groups, *, anonymous: bool) -> list[Person]:
-    """Users from the least to the most active, with as many between any two."""
+    """Users from the least to the most active, with as many between any two.
+
+    Where users are held out whole, they are users of the test split, by what is known of them.
+    """
     trained_on = sources.model.artifacts.meta["trained_on"]
-    rows = pd.concat([sources.splits[name] for name in trained_on])
+    is_tested = "test" not in trained_on
+    rows = sources.splits["test_history"]
+    are_new = is_tested and not rows.empty
+    if not are_new:
+        rows = pd.concat([sources.splits[name] for name in trained_on])
     chosen = choose_users(rows["user_id"])
     done = _items_of(chosen, rows)
-    later = {} if "test" in trained_on else _items_of(chosen, sources.splits["test"])
-    answers = sources.model.recommend(chosen, LENGTH)
+    later = _items_of(chosen, sources.splits["test"]) if is_tested else {}
+    if are_new:
+        histories = [done[user] for user in chosen]
+        answers = sources.model.recommend_from_histories(histories, LENGTH)
+    else:
+        answers = sources.model.recommend(chosen, LENGTH)
     shelf = _Shelf(sources, groups)
     return [
         shelf.person(

@@ -14,7 +14,7 @@ from twotower.common.errors import DataError
 from twotower.common.git import git
 from twotower.common.paths import PARAMS
 from twotower.config import Config, load_config
-from twotower.data.prepared import PREPARED, SPLITS, read_split
+from twotower.data.prepared import PREPARED, read_parts
 from twotower.ingest.titles import TITLES, item_titles
 from twotower.plots.drawn_search import DrawnSearch, read_search
 from twotower.search.store.snapshot import read_snapshot
@@ -45,7 +45,7 @@ class Sources:
         search: the same, ready to be drawn.
         trials: of the study, by number, with what each epoch measured.
         metrics: by name, the content of the files of metrics/.
-        splits: by name, rows as the prepare stage wrote them.
+        splits: by name, rows as the prepare stage wrote them, and what new users are known by.
         titles: of the items that have one, by id.
         model: the final model.
     """
@@ -78,8 +78,9 @@ class Sources:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """Rows of all splits; `split` says of which."""
-        return pd.concat([frame.assign(split=name) for name, frame in self.splits.items()])
+        """Rows of all splits; `split` says of which, those folded in with what is to be found."""
+        parts = {name: name.removesuffix("_history") for name in self.splits}
+        return pd.concat([rows.assign(split=parts[name]) for name, rows in self.splits.items()])
 
 
 def read_sources(root: Path = Path()) -> Sources:
@@ -102,7 +103,7 @@ def read_sources(root: Path = Path()) -> Sources:
             name: _read_json(root / "metrics" / f"{name}.json", stage)
             for name, stage in METRICS.items()
         },
-        splits={name: read_split(prepared / f"{name}.parquet") for name in SPLITS},
+        splits=read_parts(prepared),
         titles=item_titles(prepared / TITLES),
         model=Recommender.load(root / ARTIFACTS),
     )

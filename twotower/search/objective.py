@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import joblib
 
 from twotower.common.files import round_float
 from twotower.config import Config
-from twotower.config.training import TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.holdout import EvaluationSet, evaluation_set
-from twotower.evaluation.ranking import VectorScorer
+from twotower.evaluation.held_out import HeldOut
+from twotower.evaluation.holdout import EvaluationSet
 from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.trial import Trial
 from twotower.training.fit import fit
@@ -52,16 +53,22 @@ class Objective:
         hpo = config.hpo.model_copy(update={"storage": None})
         config = config.model_copy(update={"hpo": hpo})
         self._catalogue = read_catalogue(folder / "vocabulary")
-        train, validation = (
-            read_split(folder / f"{name}.parquet") for name in ("train", "validation")
+        train, history, validation = (
+            read_split(folder / f"{name}.parquet")
+            for name in ("train", "validation_history", "validation")
         )
         self._interactions = self._catalogue.encode(train)
         self.facts = facts_of(self._catalogue, self._interactions)
         self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
-        self.target: EvaluationSet = evaluation_set(
-            self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
+        self._held_out = HeldOut.of(
+            self._catalogue,
+            train,
+            history,
+            validation,
+            exclude_seen=config.evaluate.exclude_seen,
         )
+        self.target: EvaluationSet = self._held_out.target
         self.counts = {
             "num_users": len(self._catalogue.users),
             "num_items": len(self._catalogue.items),
@@ -86,7 +93,8 @@ class Objective:
         config = self._config
         space = config.search_space
         model_config, train_config = space.sections(space.complete(trial.params))
-        watch = _Watch(trial, self._validate, config.hpo.objective, train_config, report)
+        validate = partial(self._validate, model_config)
+        watch = _Watch(trial, validate, config.hpo.objective, train_config, report)
         try:
             model = fit(
                 self._catalogue,
@@ -101,9 +109,9 @@ class Objective:
             return watch.finished()
         return watch.finished(model)
 
-    def _validate(self, model: TwoTower) -> dict[str, float]:
+    def _validate(self, config: ModelConfig, model: TwoTower) -> dict[str, float]:
         """Metrics on the validation split, over the whole catalogue."""
-        scorer = VectorScorer(*model.vectors())
+        scorer = self._held_out.scorer(model, config)
         summary = evaluate(scorer, self.target, self._config.evaluate.ks).summary()
         return {name: round_float(value) for name, value in summary.items()}
 

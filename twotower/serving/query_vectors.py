@@ -1,12 +1,13 @@
 """Vectors to rank with: of known users, of histories, and inverse lengths of item vectors."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.artifacts import Artifacts
 from twotower.common.arrays import Float32Array, Int64Array
+from twotower.evaluation.fold_in import FoldIn
 
 BLOCK = 2**16
 """Items whose lengths are computed at a time."""
@@ -39,31 +40,25 @@ def history_vectors(artifacts: Artifacts, histories: Sequence[Int64Array]) -> Fl
         artifacts: of the model.
         histories: items of each, the latest last.
     """
-    width = tower_width(artifacts)
-    vectors = np.zeros((len(histories), width), dtype=np.float64)
-    for row, items in enumerate(histories):
-        if len(items):
-            vectors[row] = _history_vector(artifacts, items, width)
-    if artifacts.meta["model"]["similarity"] == "cosine":
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = np.divide(vectors, lengths, out=vectors, where=lengths > 0)
-    if width < artifacts.item_vecs.shape[1]:
-        vectors = np.column_stack([vectors, vectors.any(axis=1)])
-    return vectors.astype(np.float32)
+    return _fold_in(artifacts).vectors(histories)
 
 
-def _history_vector(artifacts: Artifacts, items: Int64Array, width: int) -> NDArray[np.floating]:
-    """[width] vector of a user with these items, at least one, before it is normalised."""
-    if _reads_sequence(artifacts):
-        return artifacts.towers.sequence_vector(items)
-    addends, exponent, decay = artifacts.item_vecs, 1.0, 0.0
-    if artifacts.history_item_vecs is not None:
-        stored = artifacts.meta["history"]
-        addends = artifacts.history_item_vecs
-        exponent, decay = float(stored["user_exponent"]), float(stored.get("history_decay", 0.0))
-    weights = (1 - decay) ** np.arange(len(items) - 1, -1, -1)
-    pooled: NDArray[np.floating] = weights @ addends[items, :width] * len(items) ** -exponent
-    return pooled
+def _fold_in(artifacts: Artifacts) -> FoldIn:
+    pooled, width = artifacts.history_item_vecs, tower_width(artifacts)
+    stored = {} if pooled is None else artifacts.meta["history"]
+    return FoldIn(
+        addends=artifacts.item_vecs if pooled is None else pooled,
+        width=width,
+        exponent=float(stored.get("user_exponent", 1.0)),
+        decay=float(stored.get("history_decay", 0.0)),
+        normalise=artifacts.meta["model"]["similarity"] == "cosine",
+        has_popularity=width < artifacts.item_vecs.shape[1],
+        encode=partial(_read_sequence, artifacts) if _reads_sequence(artifacts) else None,
+    )
+
+
+def _read_sequence(artifacts: Artifacts, items: Int64Array) -> Float32Array:
+    return artifacts.towers.sequence_vector(items)  # the weights are read on first use
 
 
 def tower_width(artifacts: Artifacts) -> int:

@@ -238,11 +238,12 @@ class TwoTower(nn.Module):
         Args:
             items: [count] of the user, the latest last; the tower sees the last `sequence_length`.
         """
-        latest = torch.from_numpy(items[-self.sequence_length :].copy())
-        nobody = torch.zeros(1, self.item_tower.dim)
-        length = torch.tensor([len(latest)])
+        device = self.item_tower.get_buffer("origin").device
+        latest = torch.from_numpy(items[-self.sequence_length :].copy()).to(device)
+        nobody = torch.zeros(1, self.item_tower.dim, device=device)
+        length = torch.tensor([len(latest)], device=device)
         states = self._encode(nobody, self.item_tower(latest).unsqueeze(0), length)
-        vector: Float32Array = states[0, -1].numpy()
+        vector: Float32Array = states[0, -1].cpu().numpy()
         return vector
 
     @torch.no_grad()
