@@ -8,6 +8,7 @@ from twotower.baselines.ease import EASE
 from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.ials import ials
 from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.plan import TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.config.refit import BaselineBudget
 from twotower.evaluation.ranking import VectorScorer
@@ -44,8 +45,9 @@ def _ease(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -
 
 
 def _fit(kind: type[Linear], problem: Problem, decay: float = 0.0, **setting: float) -> Linear:
-    fitted = kind(problem.interactions, problem.num_users, problem.num_items, **setting)
-    return fitted.decayed(problem.interactions, decay) if decay else fitted
+    data = TrainingData(problem.interactions, problem.num_users, problem.num_items)
+    fitted = kind(data.interactions, data.num_users, data.num_items, **setting)
+    return fitted.scoring(data, decay) if decay else fitted
 
 
 def _ials(problem: Problem, _loaded: None, setting: Setting, _on_pass: OnPass) -> VectorScorer:

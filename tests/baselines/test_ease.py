@@ -6,6 +6,7 @@ import pytest
 from tests.baselines.test_item_knn import histories
 from twotower.baselines import ease, matrices
 from twotower.baselines.ease import EASE
+from twotower.baselines.plan import TrainingData
 from twotower.data.interactions import Interactions
 
 SHAPES = ((30, 12), (12, 30))
@@ -51,7 +52,7 @@ def test_both_forms_score_all_items_alike(shape, float64_size, monkeypatch) -> N
     rows, everyone = timed(histories(x)), np.arange(shape[0])
     scorer = EASE(rows, *shape, l2=2.0)
     assert type(scorer._form) is (ease._Dual if shape[0] < shape[1] else ease._Primal)
-    decayed = scorer.decayed(rows, 0.3)
+    decayed = scorer.scoring(TrainingData(rows, *shape), 0.3)
     weights = decayed._histories.toarray()
     for form in (ease._Primal, ease._Dual):
         scorer._form = decayed._form = form(scorer._fitted, 2.0)
@@ -86,5 +87,10 @@ def test_the_number_of_threads_changes_no_bit(shape, monkeypatch) -> None:
     for threads in (1, 2):
         monkeypatch.setattr(matrices, "THREADS", threads)
         scorer = EASE(rows, *shape, l2=1.0)
-        found.append((scorer.scores(everyone), scorer.decayed(rows, 0.3).scores(everyone)))
+        found.append(
+            (
+                scorer.scores(everyone),
+                scorer.scoring(TrainingData(rows, *shape), 0.3).scores(everyone),
+            )
+        )
     assert all(one.equal(two) for one, two in zip(*found, strict=True))

@@ -15,14 +15,17 @@ from twotower.common.seeds import derive_seed
 from twotower.data.splits import (
     SPLIT_STRATEGIES,
     TEST,
+    TEST_HISTORY,
     TRAIN,
     UNSPLIT,
     VALIDATION,
+    VALIDATION_HISTORY,
     SplitInput,
     cutoff_split,
     leave_last_out,
     random_split,
     temporal_split,
+    users_split,
 )
 
 
@@ -223,6 +226,56 @@ def test_given_labels_stay():
     labels = np.array([TEST, TRAIN, VALIDATION], dtype=np.int8)
     events = replace(moments_of([1, 2, 3], 0.2, 0.1), given=labels)
     assert SPLIT_STRATEGIES["given"].label(events).tolist() == labels.tolist()
+
+
+def test_a_user_who_is_held_out_is_held_out_whole():
+    times = np.random.default_rng(0).integers(0, 50, 300)
+    events = events_of([(row % 30, int(time)) for row, time in enumerate(times)], 0.3, 0.2)
+    labels = users_split(events)
+    sets = {frozenset(labels[events.users == user].tolist()) for user in range(30)}
+    held_out = {(VALIDATION, VALIDATION_HISTORY), (TEST, TEST_HISTORY)}
+    assert sets == {frozenset({TRAIN}), *map(frozenset, held_out)}
+    for find, known in held_out:
+        for user in set(events.users[labels == find].tolist()):
+            latest = events.timestamps[(events.users == user) & (labels == known)].max()
+            later = events.timestamps[(events.users == user) & (labels == find)]
+            assert len(later) == 2  # of 10: those from 0.8 on
+            assert later.min() >= latest
+
+
+@pytest.mark.parametrize(
+    ("count", "fold_in", "known"), [(2, 0.1, 1), (2, 0.99, 1), (10, 0.29, 2), (100, 0.29, 29)]
+)
+def test_each_side_of_a_held_out_user_has_an_event(count, fold_in, known):
+    events = events_of([(row % 2, row) for row in range(2 * count)], 0, 0.5)
+    labels = users_split(replace(events, fold_in=fold_in))
+    assert (labels == TEST_HISTORY).sum() == known
+    assert (labels == TEST).sum() == count - known
+
+
+def test_what_is_folded_in_may_be_any_events():
+    events = events_of([(user, time) for time in range(40) for user in range(5)], 0.2, 0.2)
+    earliest, random = (users_split(replace(events, fold_in_by=by)) for by in ("time", "random"))
+    assert np.bincount(earliest).tolist() == np.bincount(random).tolist()
+    known = earliest == TEST_HISTORY
+    assert events.timestamps[known].max() == 31
+    assert events.timestamps[random == TEST_HISTORY].max() > 31
+
+
+@pytest.mark.parametrize("by", ["time", "random"])
+def test_baskets_of_held_out_users_are_not_parted(by):
+    baskets = [(user, time // 3) for time in range(15) for user in range(6)]
+    events = replace(events_of(baskets, 0.3, 0.3, together=True), fold_in_by=by)
+    labels = users_split(events)
+    assert TEST in labels
+    for basket in set(baskets):
+        assert (
+            len({int(label) for label, of in zip(labels, baskets, strict=True) if of == basket})
+            == 1
+        )
+    one = [(user, 0) for _ in range(4) for user in range(6)]
+    with pytest.raises(DataError, match=r"but 0 have two events, or with split\.ties: together"):
+        users_split(events_of(one, 0.3, 0.3, together=True))
 
 
 def test_from_frame():

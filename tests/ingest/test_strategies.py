@@ -8,7 +8,9 @@ import pytest
 
 from twotower.common.arrays import Int8Array
 from twotower.common.errors import ConfigError, DataError
+from twotower.data.prepared import PARTS
 from twotower.data.splits import SPLIT_STRATEGIES, TEST, TRAIN, SplitInput, SplitStrategy
+from twotower.ingest.summary import summary
 
 JANUARY = (
     "user_id,item_id,timestamp,event\n"
@@ -150,7 +152,7 @@ def test_no_test_split(shop, strategy):
     assert json.loads(shop.metrics.read_text())["hidden"]["test"]["repeated_pair_share"] is None
 
 
-@pytest.mark.parametrize("strategy", ["cutoff", "random"])
+@pytest.mark.parametrize("strategy", ["cutoff", "random", "users"])
 def test_what_is_in_the_test_rows_does_not_reach_the_search(shop, strategy):
     shop.bare(many(num_users=6, per_user=5))
     shop.split = {"strategy": strategy, "validation": 0.2, "test": 0.2}
@@ -165,6 +167,51 @@ def test_what_is_in_the_test_rows_does_not_reach_the_search(shop, strategy):
     after = shop.files()
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"data/prepared/test.parquet", "metrics/data.json"}
+
+
+def test_what_is_known_of_test_users_does_not_reach_the_search_either(shop):
+    shop.bare(many(num_users=8, per_user=5))
+    shop.split = {"strategy": "users", "validation": 0.2, "test": 0.2}
+    shop.run()
+    before, users = shop.files(), shop.read("test")["user_id"].unique()
+    frame = pd.read_csv(shop.root / "interactions.csv")
+    frame.loc[frame["user"].isin(users), "item"] = 99
+    shop.bare(frame.to_csv(index=False))
+    shop.run()
+    after = shop.files()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "data/prepared/test.parquet", "data/prepared/test_history.parquet", "metrics/data.json"
+    }  # fmt: skip
+
+
+def test_users_who_are_held_out_whole(shop):
+    shop.bare(many(num_users=12, per_user=5))
+    shop.split = {"strategy": "users", "validation": 0.2, "test": 0.2}
+    report = shop.run()
+    rows, users = report["rows"], report["users"]
+    assert rows["total"] == 60
+    assert rows["train"] == 5 * users["train"] == 5 * users["vocabulary"]
+    for name in ("validation", "test"):
+        assert rows[name] == users[name] == users[f"{name}_history"] > 0
+        assert rows[f"{name}_history"] == 4 * users[name]
+        assert report["cold"][name]["users"] == 0  # their histories are known
+        later, earlier = shop.read(name), shop.read(f"{name}_history")
+        assert set(later["user_id"]) == set(earlier["user_id"])
+        assert not set(later["user_id"]) & set(shop.read("train")["user_id"])
+    assert keys(pd.concat([shop.read(name) for name in PARTS])) == keys(
+        pd.read_csv(shop.root / "interactions.csv").rename(
+            columns={"user": "user_id", "item": "item_id"}
+        )
+    )
+    assert f"test: {users['test']} rows, {users['test']} new users, known by" in summary(report)
+
+
+def test_strategies_that_hold_out_no_users_name_no_histories(shop):
+    shop.bare(many(num_users=4, per_user=5))
+    assert set(shop.run()["rows"]) == {"train", "validation", "test", "total"}
+    for name in PARTS[3:]:
+        assert shop.read(name).empty
 
 
 def test_a_strategy_is_one_row(shop, monkeypatch):
@@ -186,7 +233,7 @@ def test_a_strategy_is_one_row(shop, monkeypatch):
 
 def test_a_strategy_without_a_row_is_an_error(shop):
     shop.split = {"strategy": "latest"}
-    names = "temporal, cutoff, random, leave_last_out, given"
+    names = "temporal, cutoff, random, leave_last_out, users, given"
     with pytest.raises(
         ConfigError, match=rf"split\.strategy: must be one of {names}, got 'latest'"
     ):

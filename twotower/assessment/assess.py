@@ -89,12 +89,14 @@ def assess(
 
     Args:
         board: with the optimized model, its seeds, and the baselines.
-        catalogue: with which the rows of the board are encoded.
+        catalogue: of the users and items of the board's target.
         held_out: the test split.
         search: content of hpo_results.json.
         seed: the seed of params.yaml.
     """
     counts = board.target.counts()
+    if board.folded_in is not None:
+        counts["num_folded_in_rows"] = len(board.folded_in.interactions)
     digests = evaluated_digests(catalogue, board.target, held_out)
     sections = board.sections()
     with part("intervals"):

@@ -47,7 +47,7 @@ def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
     groups = {"user_activity": _by_activity(board), **_by_item(board, k)}
     return {
         **_compare(groups, board.strongest(), seed),
-        "advice": advice(later),
+        "advice": advice(later, has_way_out=board.folded_in is None),
         "compared_with": board.strongest(),
         "item_metric": f"recall_at_{k}",
         "later_training_rows_share": later,
@@ -88,14 +88,20 @@ def later_share(board: Scoreboard) -> float | None:
     return float((training.timestamp > test.timestamp.mean()).mean())
 
 
-def advice(later_share: float | None) -> str | None:
-    """What to do about training rows that are later than what is tested; None if they are few."""
+def advice(later_share: float | None, *, has_way_out: bool = True) -> str | None:
+    """What to do about training rows that are later than what is tested; None if they are few.
+
+    Args:
+        later_share: of the training rows.
+        has_way_out: whether another split can tell the same; none can of users held out whole.
+    """
     if later_share is None or later_share <= LATER_SHARE:
         return None
-    return (
+    note = (
         f"{later_share:.0%} of the training rows are later than the average test event: the model "
-        "knows a future that it would not know in use; consider split.strategy: cutoff"
+        "knows a future that it would not know in use"
     )
+    return f"{note}; consider split.strategy: cutoff" if has_way_out else note
 
 
 def popularity_bias(board: Scoreboard, k: int) -> dict[str, Mapping[str, float]]:

@@ -15,8 +15,9 @@ def summary(assessment: Assessment) -> Iterator[str]:
         yield f"model written to .artifacts_best/, without test scores: {reason}"
         return
     objective = assessment.verdict["objective"]
-    users = assessment.verdict["num_users"]
-    yield f"test {objective} on {users:,} users, with 95 % confidence intervals:"
+    are_new = "num_folded_in_rows" in assessment.metrics["evaluated"]
+    users = f"{assessment.verdict['num_users']:,} {'new users' if are_new else 'users'}"
+    yield f"test {objective} on {users}, with 95 % confidence intervals:"
     yield from _scores(assessment, objective)
     yield from _gap(assessment.verdict["gap"], assessment.intervals["seeds_diverged"])
     if advice := assessment.slices["advice"]:
