@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.conftest import events, split_by_time, write_prepared
+from tests.conftest import events, split_by_time, split_by_user, write_prepared
 from twotower import refit as refit_module
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment.assess import Assessment
@@ -396,3 +396,34 @@ def test_incomplete_artifacts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model_meta.json").write_text(json.dumps(meta))
     with pytest.raises(ArtifactError, match="format version 99"):
         load_artifacts(tmp_path)
+
+
+def test_new_users_are_scored_whole_and_those_of_validation_are_trained_on(tmp_path: Path) -> None:
+    parts = split_by_user(events(seed=0))
+    prepared = write_prepared(tmp_path / "prepared", parts)
+    found = assess(tmp_path, prepared, config(refit={"extra_baselines": ["ials"], "seeds": 2}))
+    artifacts = load_artifacts(tmp_path / "artifacts")
+    assert artifacts.meta["trained_on"] == ["train", "validation_history", "validation"]
+    assert artifacts.meta["rows"] == {name: len(rows) for name, rows in parts.items()}
+    known = {*parts["train"]["user_id"], *parts["validation"]["user_id"]}
+    assert set(artifacts.user_ids.all) == known
+    evaluated = found.metrics["evaluated"]
+    assert evaluated["num_folded_in_rows"] == len(parts["test_history"])
+    assert found.verdict["num_users"] == evaluated["num_users"] > 0
+    users = read_per_user(tmp_path / "per_user.parquet").users
+    assert set(users) <= set(parts["test"]["user_id"])
+    assert set(found.metrics) >= {"optimized", "default", *EVERY_RUN, "ials", "random"}
+    spans = [part["training_rows"] for part in found.slices["user_activity"].values()]
+    assert spans == [[8, 8]]  # of what is known of each
+    assert not (found.slices["advice"] or "").endswith("cutoff")
+    assert next(summary(found)).startswith(f"test recall_at_10 on {len(users)} new users, with")
+
+
+def test_with_all_data_the_new_users_are_trained_on_too(tmp_path: Path) -> None:
+    parts = split_by_user(events(seed=0))
+    prepared = write_prepared(tmp_path / "prepared", parts)
+    settings = config(refit={"final": "all", "score_test": False})
+    assess(tmp_path, prepared, settings)
+    artifacts = load_artifacts(tmp_path / "artifacts")
+    assert sorted(artifacts.meta["trained_on"]) == sorted(parts)
+    assert artifacts.item_counts.sum() == sum(map(len, parts.values()))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import catalogue_of, events, split_by_time
+from tests.conftest import catalogue_of, events, split_by_time, split_by_user
 from twotower.baselines.baseline import (
     BASELINES,
     Baseline,
@@ -14,6 +14,7 @@ from twotower.baselines.plan import TrainingData
 from twotower.config.refit import EXTRA_BASELINES, BaselineBudget
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
+from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.evaluation.ranking import Scorer
 
@@ -119,3 +120,29 @@ def test_structure_is_found() -> None:
         values[baseline.name] = evaluate(scorer, target, KS).summary()["recall_at_10"]
     popular = max(values["popularity"], values["recency_popularity"])
     assert min(values["item_knn"], values["ease"]) > popular
+
+
+def test_every_baseline_scores_new_users_by_what_is_known_of_them() -> None:
+    parts = split_by_user(events(seed=5))
+    catalogue = catalogue_of(parts["train"])
+    rows = catalogue.encode(parts["train"])
+    train = TrainingData(rows, len(catalogue.users), len(catalogue.items))
+    held_out = HeldOut.of(
+        catalogue,
+        parts["train"],
+        parts["validation_history"],
+        parts["validation"],
+        exclude_seen=False,
+    )
+    assert held_out.folded_in is not None
+    new = TrainingData(held_out.folded_in, len(held_out.catalogue.users), train.num_items)
+    means = {}
+    for baseline in BASELINES.values():
+        chosen = choose_setting(baseline, train, held_out.target, "recall_at_5", KS, new=new)
+        scorer = baseline.scorer(train, chosen, new)
+        means[baseline.name] = evaluate(scorer, held_out.target, KS).summary()["recall_at_5"]
+        for setting, variant in baseline.variants(train, dict(baseline.grid[0]), new):
+            again = baseline.scorer(train, setting, new)
+            assert again.scores(np.arange(2)).equal(variant.scores(np.arange(2)))
+    for name in ("item_knn", "ease", "ials"):  # the users' groups are in what is folded in
+        assert means[name] > 1.5 * means["popularity"]

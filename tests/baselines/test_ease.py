@@ -61,6 +61,14 @@ def test_both_forms_score_all_items_alike(shape, float64_size, monkeypatch) -> N
         np.testing.assert_allclose(decayed.scores(everyone), want, atol=2e-5)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_new_users_are_scored_by_their_own_histories(shape) -> None:
+    x, new = matrix(*shape), matrix(5, shape[1])[::-1]
+    scorer = EASE(histories(x), *shape, l2=2.0).scoring(TrainingData(histories(new), *new.shape))
+    want = by_definition(x, 2.0, new)
+    np.testing.assert_allclose(scorer.scores(np.array([4, 0])), want[[4, 0]], atol=2e-5)
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (3, 4)])
 def test_users_and_items_without_rows_score_nothing(shape) -> None:
     scores = EASE(histories([[1, 1], [1, 1]]), *shape, l2=1.0).scores(np.array([0, 2])).numpy()

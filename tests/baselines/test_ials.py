@@ -5,6 +5,7 @@ import torch
 from tests.baselines.test_item_knn import histories
 from twotower.baselines import ials as module
 from twotower.baselines.ials import _solved, ials
+from twotower.baselines.plan import TrainingData
 
 
 def known(users: int = 9, items: int = 6) -> np.ndarray:
@@ -56,3 +57,15 @@ def test_users_and_items_without_rows_have_no_vector() -> None:
     found = ials(histories([[1, 1], [1, 1]]), 3, 4, dim=2, alpha=0.1, penalty=0.01)
     assert not found.user_vecs[2].any()
     assert not found.item_vecs[2:].any()
+
+
+def test_a_new_user_gets_the_best_vector_for_the_same_items() -> None:
+    x = known()
+    found = ials(histories(x), *x.shape, dim=4, alpha=0.3, penalty=0.05)
+    new = found.scoring(TrainingData(histories(x[[4, 2]]), 2, x.shape[1]))
+    assert new.item_vecs.equal(found.item_vecs)
+    # After the last sweep over users the items were solved for once more.
+    matrix = module.histories(histories(x), *x.shape)
+    want = _solved(matrix, found.item_vecs, 0.3, 0.05)[[4, 2]]
+    torch.testing.assert_close(new.user_vecs, want)
+    assert new.scores(np.array([1])).shape == (1, x.shape[1])

@@ -86,3 +86,12 @@ def test_where_validation_has_too_few_users_others_are_drawn_too() -> None:
     fewer, among = sampled(rows, target, len(target) + 1, seed=1)
     assert len(among) == len(target)
     assert fewer.num_users == min(len(target) + 1, rows.num_users)
+
+
+def test_of_new_users_as_many_are_drawn_as_are_trained_on() -> None:
+    rows, target = small()
+    fewer, among = sampled(rows, target, 12, seed=1, are_new=True)
+    assert fewer.num_users == len(among) == 12
+    assert set(among.users) <= set(target.users)
+    places = np.searchsorted(target.users, among.users)
+    assert among.num_relevant.tolist() == target.num_relevant[places].tolist()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.conftest import events, split_by_user, write_prepared
 from twotower.common.errors import DataError
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.prepared import (
@@ -166,3 +167,16 @@ def test_damaged_schema_is_one_line(tmp_path: Path, prepared: Path, content: str
 def test_a_table_without_its_columns_is_one_line(prepared: Path) -> None:
     with pytest.raises(DataError, match="damaged, or not written by the prepare stage"):
         read_split(prepared / "vocabulary" / "items.parquet")
+
+
+def test_what_is_known_of_new_users_is_part_of_the_fingerprint_if_there_is_any(prepared, tmp_path):
+    without = fingerprint(prepared)
+    assert "validation_history.parquet" not in without
+    parts = split_by_user(events(seed=0))
+    found = [
+        fingerprint(write_prepared(tmp_path / str(seed), parts | {"validation_history": known}))
+        for seed, known in enumerate((parts["validation_history"], parts["validation_history"][1:]))
+    ]
+    changed = {name for name in found[0] if found[0][name] != found[1][name]}
+    assert changed == {"validation_history.parquet"}
+    assert not any("test" in name for name in found[0])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.conftest import events, split_by_user, write_prepared
 from twotower.config import Config, parse_config
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.search.objective import Objective
@@ -74,4 +75,23 @@ def test_all_trials_cut_their_start_from_one_decomposition(prepared, tmp_path, i
     catalogue = read_catalogue(prepared / "vocabulary")
     rows = catalogue.encode(read_split(prepared / "train.parquet"))
     fitted = fit(catalogue, rows, model, train, seed=settings.seed)
-    assert objective._validate(fitted) == trials[4].metrics
+    assert objective._validate(model, fitted) == trials[4].metrics
+
+
+def test_new_users_are_scored_by_what_is_folded_in(tmp_path) -> None:
+    parts = split_by_user(events(seed=0))
+    prepared = write_prepared(tmp_path / "a", parts)
+    settings = config(model=SPECTRAL | {"user_tower": "history"}, train={"epochs": 0})
+    objective = Objective(prepared, settings)
+    value = objective(trial(dim=8)).metrics["recall_at_10"]
+    users = set(parts["validation"]["user_id"])
+    assert len(objective.target) + objective.target.num_users_nothing_new == len(users)
+    assert value > 0.5
+    # What is known of the users decides, and with nothing known of them there is nobody to score.
+    unknown = parts["validation_history"].assign(item_id=parts["train"]["item_id"].iloc[0])
+    others = write_prepared(tmp_path / "b", parts | {"validation_history": unknown})
+    assert Objective(others, settings)(trial(dim=8)).metrics["recall_at_10"] < value
+    # Nothing of the test users is read.
+    for name in ("test", "test_history"):
+        (prepared / f"{name}.parquet").unlink()
+    assert Objective(prepared, settings)(trial(dim=8)).metrics["recall_at_10"] == value
