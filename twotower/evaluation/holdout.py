@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from twotower.common.arrays import BoolArray, Int64Array
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue
 
@@ -24,6 +24,7 @@ class EvaluationSet:
         num_items: size of the catalogue.
         num_users_nothing_new: users who are excluded because all their held-out items are masked.
         num_users_cold: users who are excluded because they have no history.
+        information: [num_items] bits of surprise in each item of the catalogue; see `novelty`.
     """
 
     users: Int64Array
@@ -33,6 +34,7 @@ class EvaluationSet:
     num_items: int
     num_users_nothing_new: int
     num_users_cold: int
+    information: Float64Array
 
     def __len__(self) -> int:
         return len(self.users)
@@ -85,7 +87,21 @@ def evaluation_set(
         num_items=len(catalogue.items),
         num_users_nothing_new=int(((later.counts > 0) & (unmasked.counts == 0) & ~cold).sum()),
         num_users_cold=int(cold.sum()),
+        information=self_information(seen, len(catalogue.items)),
     )
+
+
+def self_information(seen: ItemLists, num_items: int) -> Float64Array:
+    """[num_items] -log2 of the share of users with any item who have this one, of at least one.
+
+    Args:
+        seen: items of each user; those from `num_items` on are not in the catalogue.
+        num_items: size of the catalogue.
+    """
+    having = np.bincount(seen.items, minlength=num_items)[:num_items]
+    everyone = np.count_nonzero(seen.counts)
+    bits: Float64Array = np.log2(max(everyone, 1) / np.maximum(having, 1))
+    return bits
 
 
 def _difference(lists: ItemLists, minus: ItemLists, num_items: int) -> ItemLists:
