@@ -7,7 +7,7 @@ import pandas as pd
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.data.interactions import ItemLists
-from twotower.data.prepared import Catalogue
+from twotower.data.prepared import Catalogue, relevant_rows
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class EvaluationSet:
         num_users_nothing_new: users who are excluded because all their held-out items are masked.
         num_users_cold: users who are excluded because they have no history.
         information: [num_items] bits of surprise in each item of the catalogue; see `novelty`.
+        num_users_nothing_relevant: users who are excluded because none of their held-out rows
+            counts (`evaluate.relevant`).
     """
 
     users: Int64Array
@@ -35,6 +37,7 @@ class EvaluationSet:
     num_users_nothing_new: int
     num_users_cold: int
     information: Float64Array
+    num_users_nothing_relevant: int = 0
 
     def __len__(self) -> int:
         return len(self.users)
@@ -44,6 +47,7 @@ class EvaluationSet:
         return {
             "num_users": len(self),
             "num_users_cold": self.num_users_cold,
+            "num_users_nothing_relevant": self.num_users_nothing_relevant,
             "num_users_nothing_new": self.num_users_nothing_new,
             "num_items": self.num_items,
             "num_relevant": int(self.num_relevant.sum()),
@@ -66,9 +70,12 @@ def evaluation_set(
     Args:
         catalogue: users and items that the model has vectors for.
         history: user_id and item_id of the rows that the model is trained on.
-        held_out: user_id and item_id of the rows that it is evaluated on.
+        held_out: user_id and item_id of the rows that it is evaluated on, and perhaps whether they
+            are relevant. Rows that are not are as if they were not there: neither found nor masked.
         exclude_seen: whether a user's items in `history` are masked.
     """
+    num_held_out = held_out["user_id"].nunique()
+    held_out = relevant_rows(held_out)
     # Held-out users and items that are not in the catalogue are counted, and need indices too.
     everyone = catalogue.extend(held_out)
     num_users, num_items = len(everyone.users), len(everyone.items)
@@ -88,6 +95,7 @@ def evaluation_set(
         num_users_nothing_new=int(((later.counts > 0) & (unmasked.counts == 0) & ~cold).sum()),
         num_users_cold=int(cold.sum()),
         information=self_information(seen, len(catalogue.items)),
+        num_users_nothing_relevant=num_held_out - held_out["user_id"].nunique(),
     )
 
 

@@ -16,6 +16,8 @@ def summary(report: Mapping[str, Any]) -> str:
     for name in SPLITS:
         cold = report["cold"].get(name)
         rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
+        if name in report.get("relevant", {}):
+            rest += f", {_rows(report['relevant'][name])} to find (evaluate.relevant)"
         lines.append(f"  {name}: {_rows(rows[name])}, {_count(users[name], 'user')}{rest}")
     lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:

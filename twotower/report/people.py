@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.artifacts import Id
+from twotower.data.prepared import relevant_rows
 from twotower.report.item_map import OTHERS, Groups
 from twotower.report.sources import Sources
 
@@ -65,7 +66,7 @@ def people(sources: Sources, groups: Groups, *, anonymous: bool) -> list[Person]
     rows = pd.concat([sources.splits[name] for name in trained_on])
     chosen = choose_users(rows["user_id"])
     done = _items_of(chosen, rows)
-    later = {} if "test" in trained_on else _items_of(chosen, sources.splits["test"])
+    later = {} if "test" in trained_on else _items_of(chosen, relevant_rows(sources.splits["test"]))
     answers = sources.model.recommend(chosen, LENGTH)
     shelf = _Shelf(sources, groups)
     return [
