@@ -45,6 +45,7 @@ def test_who_and_what_is_counted() -> None:
         "num_users": 1,
         "num_users_cold": 1,
         "num_users_nothing_new": 1,
+        "num_users_nothing_relevant": 0,
         "num_items": 3,
         "num_relevant": 2,
         "num_relevant_not_in_catalogue": 1,
@@ -225,3 +226,21 @@ def test_what_few_users_have_is_surprising() -> None:
     assert target.information.tolist() == [0.0, 1.0, 2.0]
     unseen = evaluation_set(catalogue_of(train), train[:4], pairs((1, 12)), exclude_seen=True)
     assert unseen.information.tolist() == [0.0, 2.0, 2.0]
+
+
+def test_rows_that_do_not_count_are_neither_found_nor_masked() -> None:
+    train = pairs((1, 10), (2, 11), (3, 12), (4, 10))
+    held_out = pairs((1, 11), (1, 12), (2, 10), (3, 12), (4, 12), (4, 12), (9, 10), (8, 10))
+    marked = held_out.assign(relevant=[True, False, False, True, False, True, True, False])
+    catalogue = catalogue_of(train)
+    target = evaluation_set(catalogue, train, marked, exclude_seen=True)
+    assert target.users.tolist() == [0, 3]  # of user 4, one of two rows of the item counts
+    assert target.relevant.items.tolist() == [1, 2]
+    assert target.masked.items.tolist() == [0, 0]
+    counts = target.counts()
+    assert counts["num_users_nothing_relevant"] == 2  # 2, and 8, who has no history either
+    assert (counts["num_users_nothing_new"], counts["num_users_cold"]) == (1, 1)
+    as_if_alone = evaluation_set(catalogue, train, held_out[marked["relevant"]], exclude_seen=True)
+    scorer = random_vectors(len(catalogue.users), len(catalogue.items))
+    got, want = (evaluate(scorer, one, (1, 2)).summary() for one in (target, as_if_alone))
+    assert got == want
