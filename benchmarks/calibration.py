@@ -31,7 +31,7 @@ from twotower.common.arrays import Float64Array, Int64Array
 from twotower.data.interactions import Interactions
 from twotower.evaluation import metrics
 from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.holdout import EvaluationSet, self_information
 from twotower.evaluation.ranking import VectorScorer
 
 K = 10
@@ -114,8 +114,9 @@ class Shop:
 def evaluation_target(relevant: Float64Array, masked: Float64Array) -> EvaluationSet:
     """An evaluation set from two [num_users, num_items] matrices of 0 and 1."""
     lists = [_interactions(m).distinct_items(*m.shape) for m in (relevant, masked)]
-    users = np.arange(len(relevant))
-    return EvaluationSet(users, lists[0], lists[0].counts, lists[1], relevant.shape[1], 0, 0)
+    users, size = np.arange(len(relevant)), relevant.shape[1]
+    bits = self_information(lists[1], size)
+    return EvaluationSet(users, lists[0], lists[0].counts, lists[1], size, 0, 0, bits)
 
 
 def _interactions(matrix: Float64Array) -> Interactions:

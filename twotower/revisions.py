@@ -20,6 +20,7 @@ from twotower.common.errors import DataError
 from twotower.common.git import git
 from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
+from twotower.evaluation.metrics import is_compared
 
 SAME = {"test_rows": "test rows", "masks": "users, items or masked items"}
 """The digests that must agree, and what they are of."""
@@ -97,7 +98,7 @@ def read_user_metrics(
 def compare(
     a: UserMetrics, b: UserMetrics, *, seed: int = 42, resamples: int = 10_000
 ) -> dict[str, MetricComparison]:
-    """Compare two models, user by user, on every metric that both have.
+    """Compare two models, user by user, on every metric of quality that both have.
 
     Args:
         a: metrics in the first revision.
@@ -112,7 +113,7 @@ def compare(
         DataError: if the two were not evaluated on the same test rows with the same masks.
     """
     _refuse_unless_comparable(a, b)
-    names = sorted(a.metrics.keys() & b.metrics.keys())
+    names = sorted(filter(is_compared, a.metrics.keys() & b.metrics.keys()))
     if not names:
         msg = f"{a.revision} and {b.revision} have no metric in common"
         raise DataError(msg)

@@ -38,7 +38,8 @@ def target(
     """Users 0, 1, …; `absent`: relevant items of each that the catalogue lacks."""
     users = np.arange(len(relevant.counts))
     more = np.zeros(len(users), np.int64) if absent is None else np.array(absent)
-    return EvaluationSet(users, relevant, relevant.counts + more, masked, num_items, 0, 0)
+    nothing = np.zeros(num_items)
+    return EvaluationSet(users, relevant, relevant.counts + more, masked, num_items, 0, 0, nothing)
 
 
 def board(

@@ -46,6 +46,8 @@ def test_the_test_rows_and_what_is_ranked_have_their_own_digest() -> None:
     want = digests(catalogue, history, held_out)
     fewer = digests(catalogue, history, held_out[1:])
     assert fewer["test_rows"] != want["test_rows"]
+    marked = held_out.assign(relevant=np.arange(len(held_out)) > 0)
+    assert digests(catalogue, history, marked) == fewer
     for changed in (
         digests(catalogue, history[1:].drop_duplicates("user_id"), held_out),
         digests(catalogue, history, held_out, masked=False),

@@ -153,7 +153,7 @@ def _or_name_alone(choice: Schema, parts: Schema) -> Schema:
 
 def _objectives() -> Schema:
     """Those at the usual cut-offs to choose from, and any at another cut-off."""
-    metrics = [metric for metric in METRICS.values() if metric.is_per_user]
+    metrics = [metric for metric in METRICS.values() if metric.can_be_objective]
     at_k = "|".join(metric.name for metric in metrics if metric.has_cutoff)
     usual = objectives(EvaluateConfig().ks)
     return {"anyOf": [{"enum": usual}, {"pattern": f"^({at_k})_at_[1-9][0-9]*$"}]}

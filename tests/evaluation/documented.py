@@ -21,7 +21,7 @@ def metrics() -> list[tuple[str, ...]]:
         (
             f"{row.name}_at_K" if row.has_cutoff else row.name,
             str(inspect.getdoc(row.measure)).split("\n\n")[0].replace("\n", " "),
-            YES_OR_NO[row.is_per_user],
+            YES_OR_NO[row.can_be_objective],
         )
         for row in METRICS.values()
     ]

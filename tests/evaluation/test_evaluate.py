@@ -45,6 +45,7 @@ def test_who_and_what_is_counted() -> None:
         "num_users": 1,
         "num_users_cold": 1,
         "num_users_nothing_new": 1,
+        "num_users_nothing_relevant": 0,
         "num_items": 3,
         "num_relevant": 2,
         "num_relevant_not_in_catalogue": 1,
@@ -72,8 +73,9 @@ def test_perfect_ranking_scores_one() -> None:
     target = evaluation_set(catalogue_of(train), train, held_out, exclude_seen=True)
     users = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
     summary = evaluate(VectorScorer(users, np.eye(3, dtype=np.float32)), target, (2,)).summary()
-    names = ("recall_at_2", "ndcg_at_2", "hit_rate_at_2", "mrr", "coverage_at_2")
-    assert summary == dict.fromkeys(names, 1.0)
+    names = ("recall_at_2", "ndcg_at_2", "map_at_2", "hit_rate_at_2", "mrr", "coverage_at_2")
+    assert {name: summary[name] for name in names} == dict.fromkeys(names, 1.0)
+    assert summary["precision_at_2"] == (1 / 2 + 2 / 2) / 2
 
 
 @pytest.fixture
@@ -92,13 +94,18 @@ def naive(target, scorer) -> dict[str, list[float]]:
         seen = set(target.masked.items[slice(*target.masked.offsets[row : row + 2])])
         relevant = set(target.relevant.items[slice(*target.relevant.offsets[row : row + 2])])
         order = sorted(set(range(len(scores))) - seen, key=lambda item: (-scores[item], item))
+        bits = [target.information[item] for item in order]
         ranks = [rank for rank, item in enumerate(order, 1) if item in relevant]
         total = int(target.num_relevant[row])
         for k in KS:
             gain = sum(1 / math.log2(1 + rank) for rank in ranks if rank <= k)
             ideal = sum(1 / math.log2(1 + rank) for rank in range(1, min(total, k) + 1))
             found = sum(rank <= k for rank in ranks)
+            precisions = [n / rank for n, rank in enumerate(ranks, 1) if rank <= k]
             wanted.setdefault(f"recall_at_{k}", []).append(found / total)
+            wanted.setdefault(f"precision_at_{k}", []).append(found / k)
+            wanted.setdefault(f"map_at_{k}", []).append(sum(precisions) / min(total, k))
+            wanted.setdefault(f"novelty_at_{k}", []).append(sum(bits[:k]) / len(bits[:k]))
             wanted.setdefault(f"ndcg_at_{k}", []).append(gain / ideal)
             wanted.setdefault(f"hit_rate_at_{k}", []).append(float(found > 0))
         wanted.setdefault("mrr", []).append(1 / ranks[0] if ranks else 0.0)
@@ -128,7 +135,8 @@ def test_agrees_with_ranx(setting: tuple) -> None:
         seen = set(target.masked.items[slice(*target.masked.offsets[row : row + 2])])
         scores = scorer.scores(np.array([user]))[0].tolist()
         run[f"u{row}"] = {f"i{i}": s for i, s in enumerate(scores) if i not in seen}
-    names = [f"{name}@{k}" for k in KS for name in ("recall", "ndcg", "hit_rate")] + ["mrr"]
+    per_k = ("recall", "precision", "ndcg", "map", "hit_rate")
+    names = [f"{name}@{k}" for k in KS for name in per_k] + ["mrr"]
     want = ranx_evaluate(Qrels(qrels), Run(run), names)
     got = evaluate(scorer, target, KS).summary()
     for name in names:
@@ -150,9 +158,10 @@ def test_relabelling_ids_changes_nothing(setting: tuple) -> None:
 
 
 def test_in_range_and_recall_grows_with_k(setting: tuple) -> None:
-    _, target, scorer = setting
+    catalogue, target, scorer = setting
     summary = evaluate(scorer, target, KS).summary()
-    assert all(0 <= value <= 1 for value in summary.values())
+    assert all(0 <= value <= 1 for name, value in summary.items() if "novelty" not in name)
+    assert 0 <= summary["novelty_at_5"] <= np.log2(len(catalogue.users))
     recalls = [summary[f"recall_at_{k}"] for k in KS]
     assert recalls == sorted(recalls)
 
@@ -204,7 +213,34 @@ def test_random_rankings_cover_what_somebody_cannot_miss() -> None:
     train, held_out = pairs((1, 10), (1, 11), (2, 11)), pairs((1, 12), (2, 12))
     catalogue = catalogue_of(pairs((1, 10), (1, 11), (2, 12)))
     target = evaluation_set(catalogue, train, held_out, exclude_seen=True)
-    assert random_expectation(target, (1, 2)).overall == {
-        "coverage_at_1": pytest.approx((0.5 + 0 + 1) / 3),
-        "coverage_at_2": pytest.approx(2 / 3),
-    }
+    expected = random_expectation(target, (1, 2)).overall
+    assert expected["coverage_at_1"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert expected["coverage_at_2"] == pytest.approx(2 / 3)
+    # 12 is shown twice, 10 once and 11 never; over all pairs, 1 + 2 + 1 of 3 · 3.
+    assert expected["gini_at_2"] == pytest.approx(4 / 9)
+
+
+def test_what_few_users_have_is_surprising() -> None:
+    train = pairs((1, 10), (2, 10), (3, 10), (4, 10), (1, 11), (2, 11), (3, 12), (3, 12))
+    target = evaluation_set(catalogue_of(train), train, pairs((1, 12)), exclude_seen=True)
+    assert target.information.tolist() == [0.0, 1.0, 2.0]
+    unseen = evaluation_set(catalogue_of(train), train[:4], pairs((1, 12)), exclude_seen=True)
+    assert unseen.information.tolist() == [0.0, 2.0, 2.0]
+
+
+def test_rows_that_do_not_count_are_neither_found_nor_masked() -> None:
+    train = pairs((1, 10), (2, 11), (3, 12), (4, 10))
+    held_out = pairs((1, 11), (1, 12), (2, 10), (3, 12), (4, 12), (4, 12), (9, 10), (8, 10))
+    marked = held_out.assign(relevant=[True, False, False, True, False, True, True, False])
+    catalogue = catalogue_of(train)
+    target = evaluation_set(catalogue, train, marked, exclude_seen=True)
+    assert target.users.tolist() == [0, 3]  # of user 4, one of two rows of the item counts
+    assert target.relevant.items.tolist() == [1, 2]
+    assert target.masked.items.tolist() == [0, 0]
+    counts = target.counts()
+    assert counts["num_users_nothing_relevant"] == 2  # 2, and 8, who has no history either
+    assert (counts["num_users_nothing_new"], counts["num_users_cold"]) == (1, 1)
+    as_if_alone = evaluation_set(catalogue, train, held_out[marked["relevant"]], exclude_seen=True)
+    scorer = random_vectors(len(catalogue.users), len(catalogue.items))
+    got, want = (evaluate(scorer, one, (1, 2)).summary() for one in (target, as_if_alone))
+    assert got == want

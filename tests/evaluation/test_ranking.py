@@ -19,7 +19,8 @@ def lists(*rows: list[int]) -> ItemLists:
 
 def target(relevant: ItemLists, masked: ItemLists, num_items: int) -> EvaluationSet:
     users = np.arange(len(relevant.counts))
-    return EvaluationSet(users, relevant, relevant.counts, masked, num_items, 0, 0)
+    bits = np.zeros(num_items)
+    return EvaluationSet(users, relevant, relevant.counts, masked, num_items, 0, 0, bits)
 
 
 class Fixed:

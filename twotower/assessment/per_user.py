@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, sha256_text
-from twotower.data.prepared import Catalogue
+from twotower.data.prepared import Catalogue, relevant_rows
 from twotower.evaluation.holdout import EvaluationSet
 
 PER_USER = Path("metrics/per_user.parquet")
@@ -53,18 +53,19 @@ def evaluated_digests(
     Args:
         catalogue: the ranked items.
         target: users and masks.
-        held_out: user_id and item_id of the test rows.
+        held_out: the test rows.
 
     Returns:
-        `test_rows`: of the distinct pairs of `held_out`; `masks`: of the evaluated users, the
-        ranked items, and each user's masked items. Neither depends on the order of rows or ids.
+        `test_rows`: of the distinct pairs of the rows of `held_out` that count; `masks`: of the
+        evaluated users, the ranked items, and each user's masked items. Neither depends on the
+        order of rows or ids.
     """
     users, items = catalogue.users.vocabulary.ids, catalogue.items.vocabulary.ids
     rows, masked = target.masked.rows(0, len(target))
     pairs = pd.DataFrame({"user_id": users[target.users][rows], "item_id": items[masked]})
     ranked = pd.DataFrame({"user_id": users[target.users]}), pd.DataFrame({"item_id": items})
     return {
-        "test_rows": _digest(held_out[["user_id", "item_id"]]),
+        "test_rows": _digest(relevant_rows(held_out)[["user_id", "item_id"]]),
         "masks": _short("".join(_digest(part) for part in (*ranked, pairs))),
     }
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.multiple import holm
@@ -19,7 +18,8 @@ from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.evaluate import Evaluation
-from twotower.evaluation.metrics import metric_cutoff
+from twotower.evaluation.exposure import mean_over_candidates
+from twotower.evaluation.metrics import is_compared, metric_cutoff
 
 ACTIVITY = ("light", "medium", "heavy")
 POPULARITY = ("head", "middle", "tail")
@@ -60,7 +60,7 @@ def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
 
 
 def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
-    """Every metric of the optimized model against that of the strongest rival, over all users.
+    """Every metric of quality of the optimized model and the strongest rival, over all users.
 
     Returns:
         By metric: `difference` of the means, `p_value` of a two-sided paired test, and `p_holm`,
@@ -68,7 +68,7 @@ def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
     """
     per_user = board.per_user()
     model, strongest = per_user[MODEL], per_user[board.strongest()]
-    names = sorted(model)
+    names = sorted(filter(is_compared, model))
     differences = np.stack([model[name] - strongest[name] for name in names], axis=1)
     tests = paired_tests(differences, seed=derive_seed(seed, "metrics"), alternative="two-sided")
     p_values = dict(zip(names, tests.tolist(), strict=True))
@@ -130,8 +130,8 @@ def popularity_bias(board: Scoreboard, k: int) -> dict[str, Mapping[str, float]]
         }
     report[RANDOM] = {
         coverage: board.random.overall[coverage],
-        "mean_popularity_rank": _mean_over_candidates(board, ranks),
-        "top_tenth_share": _mean_over_candidates(board, popular),
+        "mean_popularity_rank": float(mean_over_candidates(board.target, ranks).mean()),
+        "top_tenth_share": float(mean_over_candidates(board.target, popular).mean()),
     }
     return report
 
@@ -252,11 +252,3 @@ def _count(users: Int64Array, items: Int64Array, groups: Int64Array, num_users: 
     size = COLD + 1
     counts = np.bincount(users * size + groups[items], minlength=num_users * size)
     return counts.reshape(num_users, size)
-
-
-def _mean_over_candidates(board: Scoreboard, values: NDArray[Any]) -> float:
-    """Mean over users of the mean value of the items that are not masked."""
-    users, masked = board.target.masked.rows(0, len(board.target))
-    candidates = board.target.num_candidates
-    hidden = np.bincount(users, values[masked], minlength=len(candidates))
-    return float(((values.sum() - hidden) / np.maximum(candidates, 1)).mean())

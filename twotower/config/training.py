@@ -180,6 +180,19 @@ def check_start(model: ModelConfig, train: TrainConfig) -> None:
         raise ValueError(msg)
 
 
+EventName = Annotated[str, Field(min_length=1)]
+
+
+class RelevantConfig(Section):
+    """Which held-out rows a ranking should find; the others are neither found nor missed."""
+
+    events: Annotated[tuple[EventName, ...], Field(min_length=1)] | None = None
+    """Types of event that count, as `data.event_weights` has them; null: all."""
+    min_weight: PositiveFloat | None = None
+    """Least weight or rating that counts, as the column `data.interactions.columns.weight` has it,
+    before `data.event_weights` and `data.repeats`; null: any."""
+
+
 class EvaluateConfig(Section):
     """Section `evaluate`: how a ranking is scored."""
 
@@ -189,6 +202,8 @@ class EvaluateConfig(Section):
     """Cut-offs of the metrics, in ascending order: recall_at_10 looks at the first ten items."""
     exclude_seen: bool = True
     """Whether items of a user's training history are excluded from the ranking."""
+    relevant: RelevantConfig = RelevantConfig()
+    """Which held-out rows count, in search and test; all rows are trained on."""
 
     @field_validator("ks")
     @classmethod

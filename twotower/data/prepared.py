@@ -6,6 +6,7 @@
         user_id, item_id: int64 or string, as in the raw files
         timestamp: int64 seconds since 1970, UTC; 0 where the data has no times
         weight: float32
+        relevant: bool, whether it counts as held out; only with `evaluate.relevant`
     vocabulary/users.parquet, vocabulary/items.parquet
         user_id or item_id, in index order, then a column for each declared feature;
         the schema of ids that are text says how they are written, see `IdText`
@@ -41,6 +42,8 @@ PREPARED = Path("data/prepared")
 SPLITS = ("train", "validation", "test")
 PARTS = (*SPLITS, "validation_history", "test_history")
 """The splits, and what is known of the users of two of them if these are held out whole."""
+RELEVANT = "relevant"
+"""Column of the rows that count when a ranking is scored; without it, all do."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,16 @@ class Catalogue:
 
 
 def write_split(path: Path, frame: pd.DataFrame) -> None:
-    """Write user_id, item_id, timestamp, weight as typed Parquet with reproducible bytes."""
-    table = pa.table(
-        {
-            "user_id": _id_array(frame["user_id"]),
-            "item_id": _id_array(frame["item_id"]),
-            "timestamp": pa.array(frame["timestamp"].to_numpy(np.int64)),
-            "weight": pa.array(frame["weight"].to_numpy(np.float32)),
-        }
-    )
-    _write_parquet(path, table)
+    """Write the columns of a split as typed Parquet with reproducible bytes."""
+    columns = {
+        "user_id": _id_array(frame["user_id"]),
+        "item_id": _id_array(frame["item_id"]),
+        "timestamp": pa.array(frame["timestamp"].to_numpy(np.int64)),
+        "weight": pa.array(frame["weight"].to_numpy(np.float32)),
+    }
+    if RELEVANT in frame:
+        columns[RELEVANT] = pa.array(frame[RELEVANT].to_numpy(np.bool_))
+    _write_parquet(path, pa.table(columns))
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -103,7 +106,7 @@ def read_split(path: Path) -> pd.DataFrame:
         DataError: if the file is missing or damaged.
     """
     columns = ("user_id", "item_id", "timestamp", "weight")
-    frame: pd.DataFrame = _read_parquet(path, columns).to_pandas()
+    frame: pd.DataFrame = _read_parquet(path, columns, (RELEVANT,)).to_pandas()
     return frame
 
 
@@ -124,6 +127,11 @@ def read_parts(folder: Path) -> dict[str, pd.DataFrame]:
         DataError: if a file is missing or damaged.
     """
     return {name: read_split(folder / f"{name}.parquet") for name in PARTS}
+
+
+def relevant_rows(held_out: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a held-out split that a ranking should find."""
+    return held_out[held_out[RELEVANT]] if RELEVANT in held_out else held_out
 
 
 def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
@@ -187,9 +195,10 @@ def _write_parquet(path: Path, table: Any, metadata: dict[bytes, bytes] | None =
         pq.write_table(table.replace_schema_metadata(metadata), handle, compression="zstd")
 
 
-def _read_parquet(path: Path, columns: Sequence[str]) -> Any:
+def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Any:
     with _data_errors(path):
-        return pq.read_table(path).select(list(columns))
+        table = pq.read_table(path)
+        return table.select([*columns, *(name for name in optional if name in table.column_names)])
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:

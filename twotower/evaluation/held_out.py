@@ -1,6 +1,6 @@
 """Who is evaluated and what they are scored by: their training rows, or rows that are folded in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.evaluation.fold_in import FoldIn
-from twotower.evaluation.holdout import EvaluationSet, evaluation_set
+from twotower.evaluation.holdout import EvaluationSet, evaluation_set, self_information
 from twotower.evaluation.ranking import VectorScorer
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class HeldOut:
             exclude_seen: whether the items that a user is scored by are masked.
         """
         folded_in, seen = None, training
-        counts = np.bincount(catalogue.encode(training).item_idx, minlength=len(catalogue.items))
+        trained = catalogue.encode(training)
+        num_users, num_items = len(catalogue.users), len(catalogue.items)
+        counts = np.bincount(trained.item_idx, minlength=num_items)
         if len(history):
             ids = pd.Index(np.sort(history["user_id"].unique()))
             users = Entities(Vocabulary(ids, catalogue.users.vocabulary.text), Features())
@@ -68,6 +70,9 @@ class HeldOut:
             known = catalogue.items.vocabulary.encode(history["item_id"]) >= 0
             folded_in = catalogue.encode(history[known])
         target = evaluation_set(catalogue, seen, rows, exclude_seen=exclude_seen)
+        if folded_in is not None:  # who has which item is told by the training rows, not by these
+            lists = trained.distinct_items(num_users, num_items)
+            target = replace(target, information=self_information(lists, num_items))
         return cls(catalogue, target, folded_in, counts)
 
     def scorer(self, model: "TwoTower", config: ModelConfig) -> VectorScorer:

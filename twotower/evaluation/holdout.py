@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from twotower.common.arrays import BoolArray, Int64Array
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.data.interactions import ItemLists
-from twotower.data.prepared import Catalogue
+from twotower.data.prepared import Catalogue, relevant_rows
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class EvaluationSet:
         num_items: size of the catalogue.
         num_users_nothing_new: users who are excluded because all their held-out items are masked.
         num_users_cold: users who are excluded because they have no history.
+        information: [num_items] bits of surprise in each item of the catalogue; see `novelty`.
+        num_users_nothing_relevant: users who are excluded because none of their held-out rows
+            counts (`evaluate.relevant`).
     """
 
     users: Int64Array
@@ -33,6 +36,8 @@ class EvaluationSet:
     num_items: int
     num_users_nothing_new: int
     num_users_cold: int
+    information: Float64Array
+    num_users_nothing_relevant: int = 0
 
     def __len__(self) -> int:
         return len(self.users)
@@ -42,6 +47,7 @@ class EvaluationSet:
         return {
             "num_users": len(self),
             "num_users_cold": self.num_users_cold,
+            "num_users_nothing_relevant": self.num_users_nothing_relevant,
             "num_users_nothing_new": self.num_users_nothing_new,
             "num_items": self.num_items,
             "num_relevant": int(self.num_relevant.sum()),
@@ -64,9 +70,12 @@ def evaluation_set(
     Args:
         catalogue: users and items that the model has vectors for.
         history: user_id and item_id of the rows that the users are scored by.
-        held_out: user_id and item_id of the rows that it is evaluated on.
+        held_out: user_id and item_id of the rows that it is evaluated on, and perhaps whether they
+            are relevant. Rows that are not are as if they were not there: neither found nor masked.
         exclude_seen: whether a user's items in `history` are masked.
     """
+    num_held_out = held_out["user_id"].nunique()
+    held_out = relevant_rows(held_out)
     # Held-out users and items that are not in the catalogue are counted, and need indices too.
     everyone = catalogue.extend(held_out, history)
     num_users, num_items = len(everyone.users), len(everyone.items)
@@ -87,7 +96,22 @@ def evaluation_set(
         num_items=len(catalogue.items),
         num_users_nothing_new=int(((later.counts > 0) & (unmasked.counts == 0) & ~cold).sum()),
         num_users_cold=int(cold.sum()),
+        information=self_information(seen, len(catalogue.items)),
+        num_users_nothing_relevant=num_held_out - held_out["user_id"].nunique(),
     )
+
+
+def self_information(seen: ItemLists, num_items: int) -> Float64Array:
+    """[num_items] -log2 of the share of users with any item who have this one, of at least one.
+
+    Args:
+        seen: items of each user; those from `num_items` on are not in the catalogue.
+        num_items: size of the catalogue.
+    """
+    having = np.bincount(seen.items, minlength=num_items)[:num_items]
+    everyone = np.count_nonzero(seen.counts)
+    bits: Float64Array = np.log2(max(everyone, 1) / np.maximum(having, 1))
+    return bits
 
 
 def _difference(lists: ItemLists, minus: ItemLists, num_items: int) -> ItemLists:

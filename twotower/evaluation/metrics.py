@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.common.choices import Table
+from twotower.evaluation.exposure import (
+    coverage,
+    expected_coverage,
+    expected_gini,
+    expected_novelty,
+    gini,
+    novelty,
+)
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
@@ -59,10 +67,12 @@ class Metric:
         name: key without the cut-off.
         label: for people.
         measure: of rankings of at least k items for the users of an evaluation set. [num_users],
-            in [0, 1]; [] if the metric is not of each user.
+            in [0, 1] if it is one of quality; [] if the metric is not of each user.
         expected: the same, expected of a uniformly random ranking of the items that no mask hides.
         has_cutoff: whether it is measured at each of `evaluate.ks`, or once.
-        is_per_user: whether each user has a value. Only such a metric can be an objective.
+        is_per_user: whether each user has a value.
+        is_quality: whether more is better. Without it, or not of each user, a metric cannot be an
+            objective, and no test asks in which model it is higher.
     """
 
     name: str
@@ -71,6 +81,12 @@ class Metric:
     expected: Callable[["EvaluationSet", int], Float64Array]
     has_cutoff: bool = True
     is_per_user: bool = True
+    is_quality: bool = True
+
+    @property
+    def can_be_objective(self) -> bool:
+        """Whether a search can maximise it, and models are compared by it."""
+        return self.is_per_user and self.is_quality
 
 
 def recall(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
@@ -82,6 +98,16 @@ def expected_recall(target: "EvaluationSet", k: int) -> Float64Array:
     """By the hypergeometric distribution."""
     shown = np.minimum(k, target.num_candidates)
     return _random_precision(target) * shown / target.num_relevant
+
+
+def precision(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Array:
+    """Share of each user's top k that is relevant; of k, even where there are fewer candidates."""
+    return _row_sums(rankings.hits[:, :k]) / k
+
+
+def expected_precision(target: "EvaluationSet", k: int) -> Float64Array:
+    """By the hypergeometric distribution."""
+    return _random_precision(target) * np.minimum(k, target.num_candidates) / k
 
 
 def ndcg(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
@@ -98,6 +124,29 @@ def expected_ndcg(target: "EvaluationSet", k: int) -> Float64Array:
     gains: Float64Array = np.concatenate([[0.0], np.cumsum(discounts(k))])
     shown = np.minimum(k, target.num_candidates)
     return _random_precision(target) * gains[shown] / ideal_dcg(target.num_relevant, k)
+
+
+def average_precision(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
+    """Sum of the precision at each rank up to k with a relevant item, over min(k, relevant items).
+
+    Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008, section 8.4.
+    """
+    hits = rankings.hits[:, :k]
+    precisions = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+    return _row_sums(hits * precisions) / np.minimum(target.num_relevant, k)
+
+
+def expected_average_precision(target: "EvaluationSet", k: int) -> Float64Array:
+    """In closed form.
+
+    Rank i is relevant with probability r / n, and each rank before it then with (r - 1) / (n - 1),
+    so that the precision there is (1 + (i - 1) (r - 1) / (n - 1)) / i.
+    """
+    shown = np.minimum(k, target.num_candidates)
+    harmonic: Float64Array = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, k + 1))])
+    before = (target.relevant.counts - 1) / np.maximum(target.num_candidates - 1, 1)
+    gains = harmonic[shown] + before * (shown - harmonic[shown])
+    return _random_precision(target) * gains / np.minimum(target.num_relevant, k)
 
 
 def hit_rate(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Array:
@@ -135,41 +184,29 @@ def expected_reciprocal_rank(target: "EvaluationSet", _k: int) -> Float64Array:
     return relevant / (candidates - relevant + 1) * span
 
 
-def coverage(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
-    """Share of the catalogue that is in at least one user's top k."""
-    shown = np.setdiff1d(rankings.top[:, :k], [-1]).size
-    return np.asarray(shown / target.num_items)
-
-
-def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
-    """In closed form.
-
-    User u, who has n_u candidates, is shown each of them with probability min(k, n_u) / n_u; no
-    user is shown an item with the product of the complements.
-    """
-    users, items = target.masked.rows(0, len(target))
-    candidates, num_items = target.num_candidates, target.num_items
-    share = np.minimum(k, candidates) / np.maximum(candidates, 1)
-    certain = share == 1.0  # log(1 - share) is -inf
-    missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
-    log_missed = missed.sum() - np.bincount(items, missed[users], num_items)
-    sure = certain.sum() - np.bincount(items, certain[users], num_items)
-    return np.asarray(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
-
-
 METRICS = Table(
     "hpo.objective",
     Metric("recall", "Recall", recall, expected_recall),
+    Metric("precision", "Precision", precision, expected_precision),
     Metric("ndcg", "NDCG", ndcg, expected_ndcg),
+    Metric("map", "MAP", average_precision, expected_average_precision),
     Metric("hit_rate", "Hit rate", hit_rate, expected_hit_rate),
     Metric("mrr", "MRR", reciprocal_rank, expected_reciprocal_rank, has_cutoff=False),
+    Metric("novelty", "Novelty", novelty, expected_novelty, is_quality=False),
     Metric("coverage", "Coverage", coverage, expected_coverage, is_per_user=False),
+    Metric("gini", "Gini index", gini, expected_gini, is_per_user=False, is_quality=False),
 )
 
 
 def objectives(ks: tuple[int, ...]) -> list[str]:
     """Keys of the metrics that a search can maximise."""
-    return [key for key, metric, _ in _keys(ks) if metric.is_per_user]
+    return [key for key, metric, _ in _keys(ks) if metric.can_be_objective]
+
+
+def is_compared(key: str) -> bool:
+    """Whether models are compared by a metric of each user; one of a later version is."""
+    name, _, _ = key.partition("_at_")
+    return name not in METRICS or METRICS[name].can_be_objective
 
 
 def metric_label(key: str) -> str:

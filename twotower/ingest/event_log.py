@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, SplitConfig
+from twotower.config.training import RelevantConfig
 from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.guard import id_kind
@@ -18,6 +19,7 @@ from twotower.ingest.ids import Oddities, oddities
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 from twotower.ingest.problems import Problems
+from twotower.ingest.relevance import relevance
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,13 @@ class EventLog:
 
 
 def load_interactions(
-    root: Path, data: DataConfig, split: SplitConfig, tables: Tables, problems: Problems
+    root: Path,
+    data: DataConfig,
+    split: SplitConfig,
+    tables: Tables,
+    problems: Problems,
+    *,
+    relevant: RelevantConfig | None = None,
 ) -> tuple[pd.DataFrame, EventLog]:
     """Read and check the interactions file, or the files of a given split.
 
@@ -64,14 +72,16 @@ def load_interactions(
         split: section `split`.
         tables: an interaction with an id that a table lacks is invalid.
         problems: of the tables.
+        relevant: which rows count when a ranking is scored; None: all.
 
     Returns:
         All valid rows in file order: user_id, item_id (int64 or string), timestamp (float64 seconds
-        UTC, 0 without), weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT); and
-        how they were read.
+        UTC, 0 without), weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT), and
+        relevant (bool) unless all are; and how they were read.
 
     Raises:
-        DataError: of all problems: those so far, files that are missing and rules that they break.
+        DataError: of all problems: those so far, files that are missing and rules that they break;
+            or, if there are none, that `relevant` asks for what the files do not have.
         ConfigError: if all is well, but the strategy is `given` and the split is not, or twice.
     """
     inputs = _open_inputs(root, data, split, problems)
@@ -82,12 +92,14 @@ def load_interactions(
     checks = check_rows(rows, rules, data, problems)
     problems.raise_any()
     valid = np.concatenate([check.valid for check in checks])
+    is_relevant = relevance(rows, data, relevant or RelevantConfig())
     mask = pa.array(valid)
     frame = pd.DataFrame(
         {
             "user_id": columns["user"].filter(mask).to_pandas(),
             "item_id": columns["item"].filter(mask).to_pandas(),
             **{name: columns[name][valid] for name in ("timestamp", "weight", "split")},
+            **({} if is_relevant is None else {"relevant": is_relevant[valid]}),
         }
     )
     times = rows.times

@@ -54,7 +54,7 @@ def prepare(
     error, earlier outputs are as they were.
 
     Args:
-        config: all parameters; `data`, `guard`, `split` and `seed` are used.
+        config: all parameters; `data`, `guard`, `split`, `seed` and `evaluate.relevant` are used.
         output: folder for the layout of twotower.data.prepared.
         metrics: file for the report.
         last_run: file of the last run's profile, which the guard rails compare the data with;
@@ -91,7 +91,9 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     for role in tables:
         with problems.collected():
             tables[role] = load_table(root, config.data, role, problems)
-    frame, log = load_interactions(root, config.data, config.split, tables, problems)
+    frame, log = load_interactions(
+        root, config.data, config.split, tables, problems, relevant=config.evaluate.relevant
+    )
     users, frame, num_sampled_out = sample_users(
         tables["users"], frame, config.data.sample, config.seed
     )
@@ -151,15 +153,19 @@ def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
 def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per (user, item) pair of a split: the latest, with the sum of the pair's weights.
 
-    Rows of different splits are not merged: a held-out row must not remove a training row.
+    It is relevant if any row of the pair is. Rows of different splits are not merged: a held-out
+    row must not remove a training row.
 
     Args:
-        frame: in time order, with user_id, item_id, weight and split.
+        frame: in time order, with user_id, item_id, weight and split, and perhaps relevant.
     """
     key = ["split", "user_id", "item_id"]
-    weight = frame.groupby(key, sort=False)["weight"].transform("sum")
+    pairs = frame.groupby(key, sort=False)
+    merged = {"weight": pairs["weight"].transform("sum")}
+    if "relevant" in frame:
+        merged["relevant"] = pairs["relevant"].transform("any")
     latest = ~frame.duplicated(key, keep="last")
-    return frame.assign(weight=weight)[latest].reset_index(drop=True)
+    return frame.assign(**merged)[latest].reset_index(drop=True)
 
 
 def _check_root(root: Path, output: Path) -> Path:
@@ -222,6 +228,14 @@ def _check_split(splits: Mapping[str, pd.DataFrame], split: SplitConfig) -> None
             "nothing to learn; set another column, or false to give every row weight 1"
         )
         raise DataError(msg)
+    for name in ("validation", "test"):
+        rows = splits[name]
+        if "relevant" in rows and len(rows) and not rows["relevant"].any():
+            msg = (
+                f"evaluate.relevant: none of the {len(rows):,} rows of the {name} split counts, so "
+                "there is nothing to find; ask for less, or choose another split"
+            )
+            raise DataError(msg)
     if split.ties == "together" and not SPLIT_STRATEGIES[split.strategy].is_given:
         for name in ("test", "validation"):
             if getattr(split, name) and splits[name].empty:

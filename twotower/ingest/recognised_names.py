@@ -216,14 +216,16 @@ def event_weights(events: Sequence[str], configured: Mapping[str, float]) -> lis
         events: distinct spellings in the data.
         configured: `data.event_weights`; an exact match there takes precedence over translations.
     """
-    return [_event_weight(event, configured) for event in events]
+    types = (event_type(event, configured) for event in events)
+    return [None if name is None else configured[name] for name in types]
 
 
-def _event_weight(event: str, configured: Mapping[str, float]) -> float | None:
+def event_type(event: str, configured: Iterable[str]) -> str | None:
+    """The event type of `configured` that a spelling in the data names; None: none, or several."""
     if event in configured:
-        return configured[event]
+        return event
     names = next((group for group in EVENTS if is_named(event, group)), (normalise(event),))
-    matches = [weight for key, weight in configured.items() if is_named(key, names)]
+    matches = [key for key in configured if is_named(key, names)]
     return matches[0] if len(matches) == 1 else None
 
 

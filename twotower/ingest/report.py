@@ -9,7 +9,7 @@ import pandas as pd
 
 from twotower.config.data import DataConfig, TableConfig
 from twotower.data.interactions import pair_keys
-from twotower.data.prepared import PARTS, SPLITS, Catalogue, Entities
+from twotower.data.prepared import PARTS, RELEVANT, SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.ids import Oddities
 from twotower.ingest.side_tables import SideTable
@@ -59,6 +59,7 @@ def data_report(
         "rows": {name: len(rows) for name, rows in coded.items()},
         "users": {**num_users, "vocabulary": len(catalogue.users)},
         "items": {**num_items, "vocabulary": len(catalogue.items)},
+        **_relevant(splits),
         "pairs": num_pairs,
         "moments": _moments(coded["total"]) if tied else None,
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
@@ -72,6 +73,14 @@ def data_report(
             "items": _features(config.items, catalogue.items, _missing_title(config, tables)),
         },
     }
+
+
+def _relevant(splits: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Rows that count (`evaluate.relevant`), of the held-out splits; nothing if all do."""
+    held_out = {name: splits[name] for name in SPLITS[1:]}
+    if any(RELEVANT not in rows for rows in held_out.values()):
+        return {}
+    return {"relevant": {name: int(rows[RELEVANT].sum()) for name, rows in held_out.items()}}
 
 
 def _moments(rows: pd.DataFrame) -> dict[str, int]:

@@ -20,6 +20,8 @@ def summary(report: Mapping[str, Any]) -> str:
         rest = f", {_rows(cold['rows'])} with {lacking} that train lacks" if cold else ""
         who = _count(users[name], "new user" if folded_in else "user")
         known = f", known by {_count(folded_in, 'other row')}" if folded_in else ""
+        if name in report.get("relevant", {}):
+            rest += f", {_rows(report['relevant'][name])} to find (evaluate.relevant)"
         lines.append(f"  {name}: {_rows(rows[name])}, {who}{known}{rest}")
     lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:

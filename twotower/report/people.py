@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.artifacts import Id
+from twotower.data.prepared import relevant_rows
 from twotower.report.item_map import OTHERS, Groups
 from twotower.report.sources import Sources
 
@@ -72,7 +73,7 @@ def people(sources: Sources, groups: Groups, *, anonymous: bool) -> list[Person]
         rows = pd.concat([sources.splits[name] for name in trained_on])
     chosen = choose_users(rows["user_id"])
     done = _items_of(chosen, rows)
-    later = _items_of(chosen, sources.splits["test"]) if is_tested else {}
+    later = _items_of(chosen, relevant_rows(sources.splits["test"])) if is_tested else {}
     if are_new:
         histories = [done[user] for user in chosen]
         answers = sources.model.recommend_from_histories(histories, LENGTH)
