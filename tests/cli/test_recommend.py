@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.serving.conftest import ASKED, LINE, WRITTEN, composed, write_model
+from twotower.data.features import Categorical, Features, Numeric
 from twotower.serving import Recommender, batch
 
 Run = Callable[..., pd.DataFrame]
@@ -99,6 +101,27 @@ def test_histories_of_new_users(run: Run, folder: Path) -> None:
     assert got["source"].tolist() == ["fold-in", "fold-in", "popularity", "popularity"]
     kept = run("--history", path, "--k", 1, "--include-seen", out="recs.csv")
     assert kept["item_id"].tolist() == [1004, 1000]
+
+
+def test_diversity_and_caps(tmp_path: Path) -> None:
+    columns = {
+        "brand": Categorical(np.array([1, 1, 2, 1, 1]), ("x", "y")),
+        "price": Numeric(np.zeros(5, np.float32), 0.0, 1.0),
+    }
+    folder = write_model(tmp_path / "m", [[1.0]], LINE, [], features=Features(columns))
+    (tmp_path / "h.csv").write_text("user_id,item_id\n7,1004\n")
+    wanted = {"--users=all": [1004, 1002], f"--history={tmp_path / 'h.csv'}": [1003, 1002]}
+    for users, want in wanted.items():
+        twotower(*line(folder, users, "--diversity", 0.5, "--max-per", "brand=1"))
+        assert pd.read_parquet(tmp_path / "recs.parquet")["item_id"].tolist() == want
+    for options, words in {
+        ("--max-per", "brand"): "max_per: must be FEATURE=NUMBER, once for each feature",
+        ("--max-per", "price=1"): "max_per: price is numeric; must be one of brand, got 'price'",
+        ("--max-per", "brand=0"): "max_per: brand: must be an integer of at least 1, got 0",
+        ("--diversity", "2"): "diversity must be a number from 0 to 1, got 2.0",
+    }.items():
+        assert words in error_of(*line(folder, "--users", "all", *options, out="not.csv"))
+    assert not (tmp_path / "not.csv").exists()
 
 
 def test_string_ids_are_not_touched(tmp_path: Path) -> None:

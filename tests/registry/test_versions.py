@@ -74,7 +74,12 @@ def test_the_package(shop: Shop, tmp_path: Path) -> None:
     info = get_model_info("models:/shop@candidate")
     assert info.signature is not None
     assert [column.name for column in info.signature.inputs] == ["user_id"]
-    assert {param.name for param in info.signature.params} == {"k", "exclude_seen"}
+    assert {param.name for param in info.signature.params} == {
+        "k",
+        "exclude_seen",
+        "diversity",
+        "max_per",
+    }
     assert info.saved_input_example_info is not None
     artifacts, trained_on = shop.registry.download(shop.registry.by_number(1), tmp_path)
     assert artifacts.meta["quality"] == GOOD

@@ -50,14 +50,19 @@ def write_model(
     history: tuple[np.ndarray, float] | None = None,
     history_decay: float = 0.0,
     popularity_weight: float = 0.0,
+    features: Features | None = None,
+    with_index: bool = False,
 ) -> Path:
-    """Write a model folder; `seen` holds (user index, item index) of each training row."""
+    """Write a model folder; `seen` holds (user index, item index) of each training row.
+
+    `features` are those of the items.
+    """
     user_vecs, item_vecs = np.array(user_vecs), np.array(item_vecs)
     users = users if users is not None else [100 + i for i in range(len(user_vecs))]
     items = items if items is not None else [1000 + i for i in range(len(item_vecs))]
     catalogue = Catalogue(
         Entities(Vocabulary(pd.Index(users), text), Features()),
-        Entities(Vocabulary(pd.Index(items), text), Features()),
+        Entities(Vocabulary(pd.Index(items), text), features or Features()),
     )
     pairs = np.array(seen, dtype=np.int64).reshape(-1, 2)
     zeros = np.zeros(len(pairs))
@@ -67,7 +72,7 @@ def write_model(
     model_meta |= {"popularity_weight": popularity_weight, "history_decay": history_decay}
     meta = {"model": model_meta}
     model: Any = Given(user_vecs, item_vecs, pooled)
-    write_artifacts(folder, model, catalogue, rows, meta)
+    write_artifacts(folder, model, catalogue, rows, meta, with_index=with_index)
     return folder
 
 

@@ -20,7 +20,7 @@ model_meta.json                hyperparameters, metrics, data counts, what it wa
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,7 +84,12 @@ class Artifacts:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Ids and side features, read from the folder on first use."""
+        """Ids and side features, read from the folder on first use.
+
+        Raises:
+            ArtifactError: if the folder has been replaced since it was opened.
+        """
+        self._check_unchanged(name for name in self.meta["files"] if "/" in name)
         return read_catalogue(self.folder / "vocabulary")
 
     def index(self, *, mmap: bool = True) -> "Index":
@@ -115,12 +120,20 @@ class Artifacts:
         from twotower.config.training import ModelConfig
         from twotower.training.towers import load_towers
 
-        read = ("best_model.pth", *(name for name in self.meta["files"] if "/" in name))
-        if any(sha256_file(self.folder / name) != self.meta["files"][name] for name in read):
-            msg = f"{self.folder}: holds another model than when it was opened; open it again"
-            raise ArtifactError(msg)
+        self._check_unchanged(["best_model.pth"])
         weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
         return load_towers(self.catalogue, ModelConfig.model_validate(self.meta["model"]), weights)
+
+    def _check_unchanged(self, names: Iterable[str]) -> None:
+        try:
+            same = all(
+                sha256_file(self.folder / name) == self.meta["files"][name] for name in names
+            )
+        except OSError:
+            same = False
+        if not same:
+            msg = f"{self.folder}: holds another model than when it was opened; open it again"
+            raise ArtifactError(msg)
 
 
 def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:

@@ -1,5 +1,6 @@
 """`twotower recommend`: recommendations for many users at once, into one file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         "twotower recommend --users all --k 20 --out recs.parquet",
         "twotower recommend --users some.csv --out recs.csv",
         "twotower recommend --history new_users.csv --out recs.parquet",
+        "twotower recommend --users all --diversity 0.3 --max-per brand=2 --out recs.parquet",
     ),
 )
 def recommend(
@@ -47,6 +49,18 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Also recommend items of the user's history.")
     ] = False,
+    diversity: Annotated[
+        float,
+        typer.Option(help="From 0, the best items, to 1, the best and what differs most from it."),
+    ] = 0.0,
+    max_per: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FEATURE=NUMBER",
+            help="At most so many items per value of a categorical or multi-valued feature of the "
+            "items; may be repeated.",
+        ),
+    ] = None,
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Search the index that refit.index made.")
     ] = False,
@@ -61,12 +75,18 @@ def recommend(
         msg = "give exactly one of them"
         raise typer.BadParameter(msg, param_hint="--users / --history")
     with loading():
+        from twotower.retrieval.rerank import parse_caps
         from twotower.serving import Recommender
         from twotower.serving.batch import write_batch
 
+    caps = parse_caps(max_per or [])
     with step("reading the model"):
         model = Recommender.load(artifacts, approximate=approximate)
-    batch = _batch(model, users, history, k, exclude_seen=not include_seen)
+    batch = replace(
+        _batch(model, users, history, k, exclude_seen=not include_seen),
+        diversity=diversity,
+        max_per=caps,
+    )
     sources = write_batch(model, batch, out)
     counts = ", ".join(f"{count} by {source}" for source, count in sources.items()) or "none"
     typer.echo(f"{out}: users: {counts}", err=True)

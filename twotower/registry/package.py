@@ -24,7 +24,7 @@ FOLDER = "recommender"
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "pyarrow")
 """What serving needs; training needs more."""
 EXAMPLE_USERS = 2
-DEFAULTS: dict[str, Any] = {"k": 10, "exclude_seen": True}
+DEFAULTS: dict[str, Any] = {"k": 10, "exclude_seen": True, "diversity": 0.0, "max_per": []}
 
 
 @contextmanager
@@ -77,6 +77,8 @@ def signature(*, is_text: bool) -> "ModelSignature":
             [
                 ParamSpec("k", DataType.long, DEFAULTS["k"]),
                 ParamSpec("exclude_seen", DataType.boolean, DEFAULTS["exclude_seen"]),
+                ParamSpec("diversity", DataType.double, DEFAULTS["diversity"]),
+                ParamSpec("max_per", DataType.string, DEFAULTS["max_per"], shape=(-1,)),
             ]
         ),
     )

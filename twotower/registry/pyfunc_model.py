@@ -9,6 +9,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from twotower import Recommender
 from twotower.common.errors import RequestError
+from twotower.retrieval.rerank import parse_caps
 
 
 class RecommenderModel(PythonModel):
@@ -30,18 +31,19 @@ class RecommenderModel(PythonModel):
             context: unused.
             model_input: a column user_id.
             params: k, the number of items; exclude_seen, whether to leave out items of the
-                user's history.
+                user's history; diversity, from 0 to 1; max_per, a list of texts such as "brand=2".
 
         Returns:
             A row per user: user_id, items and scores (lists, best first), source.
 
         Raises:
-            MlflowException: if an id is of the wrong type or k is below 1; the server responds
-                with status 400.
+            MlflowException: if an id is of the wrong type or a parameter out of range; the server
+                responds with status 400.
         """
         del context
-        options = params or {}
+        options = dict(params or {})
         try:
+            options["max_per"] = parse_caps(options.get("max_per", ()))
             answer = self._recommender.recommend(model_input["user_id"].tolist(), **options)
         except RequestError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None

@@ -1,7 +1,7 @@
 """Recommendations for many users, written to one file in bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,25 +34,30 @@ class BatchJob:
         histories: items of each user; None: recommend by the model's own vectors of the users.
         k: number of items per user.
         exclude_seen: whether to leave out items of the user's history.
+        diversity: see `Recommender.recommend`.
+        max_per: see `Recommender.recommend`.
     """
 
     users: Sequence[Id] | IdColumn
     histories: Sequence[Sequence[Id]] | None = None
     k: int = 10
     exclude_seen: bool = True
+    diversity: float = 0.0
+    max_per: Mapping[str, int] | None = None
 
     def chunks(self, model: Recommender) -> Iterator[Recommendations]:
         """The recommendations in chunks of users; at least one chunk."""
         # Memory per user: their recommendations, and their vector.
         shown = min(max(self.k, 1), model.num_items)
         step = max(1, CHUNK // max(shown, model.artifacts.item_vecs.shape[1]))
+        how: dict[str, Any] = {"diversity": self.diversity, "max_per": self.max_per}
         for start in range(0, max(len(self.users), 1), step):
             users = self.users[start : start + step]
             if self.histories is None:
-                yield model.recommend(users, self.k, self.exclude_seen)
+                yield model.recommend(users, self.k, self.exclude_seen, **how)
                 continue
             recommendations = model.recommend_from_histories(
-                self.histories[start : start + step], self.k, self.exclude_seen
+                self.histories[start : start + step], self.k, self.exclude_seen, **how
             )
             yield replace(recommendations, queries=users, query_name="user_id")
 
@@ -72,7 +77,7 @@ def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int
 
     Raises:
         ConfigError: if `out` has another extension, is a folder, or is below a file.
-        RequestError: if an id is of the wrong type or k below 1; nothing is written.
+        RequestError: if the model cannot answer, as k is below 1, say; nothing is written.
     """
     if out.suffix.lower() not in FORMATS:
         msg = f"{out}: the file must end in {' or '.join(FORMATS)}"

@@ -137,10 +137,11 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         served = live.served
         model = served.recommender
         options.check(request.k, len(request.user_ids or request.histories or ()))
-        choice = request.k, request.exclude_seen, ItemFilter(request.allowed, request.blocked)
+        how: dict[str, Any] = request.model_dump(include={"k", "exclude_seen", "diversity", "max_per"})
+        how["filter"] = ItemFilter(request.allowed, request.blocked)
         if request.user_ids is not None:
-            return _answer(served, model.recommend(request.user_ids, *choice))
-        return _answer(served, model.recommend_from_histories(request.histories or [], *choice))
+            return _answer(served, model.recommend(request.user_ids, **how))
+        return _answer(served, model.recommend_from_histories(request.histories or [], **how))
 
     @app.post("/similar", response_model=SimilarResponse, responses=REFUSED)
     def similar(request: SimilarRequest) -> JSONResponse:

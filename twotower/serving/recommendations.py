@@ -40,8 +40,9 @@ class Recommendations:
         queries: what each row is for, in the order of the request: user ids, item ids (similar
             items), or positions of histories.
         query_name: what `queries` are: "user_id", "similar_to" or "history".
-        item_idx: [rows, width] int64, best first, equal scores by index; -1 past the end. The
-            width is k, or the size of the catalogue if that is smaller.
+        item_idx: [rows, width] int64, best first, equal scores by index, or in the order of the
+            second stage if one was asked for; -1 past the end. The width is k, or the size of the
+            catalogue if that is smaller.
         scores: [rows, width] float32; NaN past the end. Inner products, cosines if the model
             compares by cosine or for similar items, training counts for source "popularity":
             comparable within a row only.

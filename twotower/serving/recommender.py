@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,14 @@ import numpy as np
 from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import RequestError
+from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.approximate import IndexSearch
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
+from twotower.retrieval.rerank import Reranking, SecondStage
 from twotower.serving.filters import Filter, item_mask
+from twotower.serving.query_search import Query, QuerySearch, nothing
 from twotower.serving.query_vectors import (
     history_vectors,
     inverse_lengths,
@@ -78,6 +80,7 @@ class Recommender:
             ids.encode(ids.decode(np.arange(min(1, len(ids)))))
         self._popular.ranking(None)
         self._inverse_lengths  # noqa: B018 - computed once and cached
+        self.artifacts.catalogue  # noqa: B018 - as above; later, its folder may be another's
         if self.num_items and reads_histories(self.artifacts):
             self.recommend_from_histories([self.artifacts.item_ids.decode(np.zeros(1, np.int64))])
 
@@ -97,6 +100,9 @@ class Recommender:
         k: int = 10,
         exclude_seen: bool = True,
         filter: Filter | None = None,  # noqa: A002 - the name that a caller would look for
+        *,
+        diversity: float = 0.0,
+        max_per: Mapping[str, int] | None = None,
     ) -> Recommendations:
         """The best items for each user, exactly.
 
@@ -105,12 +111,15 @@ class Recommender:
             k: number of items per user, at least 1; if the catalogue is smaller, all of it.
             exclude_seen: whether to leave out items of the user's training history.
             filter: items that may be recommended (see `Filter`); None: all.
+            diversity: from 0, the best items, to 1, the best one and what differs most from it;
+                see `Reranking`.
+            max_per: at most so many items per value of a feature, e.g. {"brand": 2}; see there.
 
         Returns:
             Source "model"; "popularity" for users that are unknown, or whose vector is zero.
 
         Raises:
-            RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
+            RequestError: if an id is of the wrong type, k below 1, or another argument unusable.
         """
         checked = self.artifacts.user_ids.check(user_ids)
         users = self.artifacts.user_ids.encode(checked)
@@ -118,8 +127,8 @@ class Recommender:
         seen = ItemLists.empty(len(users))
         if exclude_seen:
             seen = self.artifacts.seen.select(users)
-        query = _Query(checked, "user_id", "model", vectors, seen)
-        return self._rank(query, k, filter)
+        query = Query(checked, "user_id", "model", vectors, seen)
+        return self._rank(query, k, filter, Reranking(diversity, max_per))
 
     def recommend_from_history(
         self,
@@ -127,9 +136,14 @@ class Recommender:
         k: int = 10,
         exclude_seen: bool = True,
         filter: Filter | None = None,  # noqa: A002 - as above
+        *,
+        diversity: float = 0.0,
+        max_per: Mapping[str, int] | None = None,
     ) -> Recommendations:
         """The best items for one new user; see `recommend_from_histories`."""
-        return self.recommend_from_histories([items], k, exclude_seen, filter)
+        return self.recommend_from_histories(
+            [items], k, exclude_seen, filter, diversity=diversity, max_per=max_per
+        )
 
     def recommend_from_histories(
         self,
@@ -137,6 +151,9 @@ class Recommender:
         k: int = 10,
         exclude_seen: bool = True,
         filter: Filter | None = None,  # noqa: A002 - as above
+        *,
+        diversity: float = 0.0,
+        max_per: Mapping[str, int] | None = None,
     ) -> Recommendations:
         """The best items for new users, by their histories.
 
@@ -147,6 +164,8 @@ class Recommender:
             k: number of items per user, at least 1; if the catalogue is smaller, all of it.
             exclude_seen: whether to leave out the items of the history.
             filter: items that may be recommended (see `Filter`); None: all.
+            diversity: as for `recommend`.
+            max_per: as for `recommend`.
 
         Returns:
             Source "history" if the model's user tower reads histories; otherwise "fold-in", the
@@ -154,7 +173,7 @@ class Recommender:
             "popularity" where no item is known, or the vector is zero.
 
         Raises:
-            RequestError: if an id is of the wrong type, k below 1, or `filter` unusable.
+            RequestError: if an id is of the wrong type, k below 1, or another argument unusable.
         """
         encoded = [_distinct(self.artifacts.item_ids.encode(items)) for items in histories]
         vectors = history_vectors(self.artifacts, encoded)
@@ -162,8 +181,8 @@ class Recommender:
         seen = ItemLists.empty(len(encoded))
         if exclude_seen:
             seen = ItemLists.of([np.sort(items) for items in encoded])
-        query = _Query(list(range(len(encoded))), "history", source, vectors, seen)
-        return self._rank(query, k, filter)
+        query = Query(list(range(len(encoded))), "history", source, vectors, seen)
+        return self._rank(query, k, filter, Reranking(diversity, max_per))
 
     def similar_items(
         self,
@@ -189,7 +208,7 @@ class Recommender:
         index = self.artifacts.item_ids.encode(checked)
         width = self._width(k)
         mask = item_mask(filter, self.artifacts.item_ids)
-        best, scores = _empty(len(index), width)
+        best, scores = nothing(len(index), width)
         rows = np.flatnonzero((index >= 0) & (self._inverse_lengths[index] > 0))
         vectors = self._tower_vecs[index[rows]]
         vectors = vectors * self._inverse_lengths[index[rows], None]
@@ -202,27 +221,24 @@ class Recommender:
         ids = self.artifacts.item_ids
         return Recommendations(checked, "similar_to", best, scores, source, ids, self.titles)
 
-    def _rank(self, query: "_Query", k: int, item_filter: Filter | None) -> Recommendations:
+    def _rank(
+        self, query: Query, k: int, item_filter: Filter | None, asked: Reranking
+    ) -> Recommendations:
         """Rank items by each vector; a vector of zeros says nothing, and gets popular items."""
         width = self._width(k)
         mask = item_mask(item_filter, self.artifacts.item_ids)
-        items, scores = _empty(len(query.vectors), width)
-        has_vector = query.vectors.any(axis=1)
-        rows = np.flatnonzero(has_vector)
         candidates = Candidates(self.artifacts.item_vecs, mask)
-        items[rows], scores[rows] = self._top_k(
-            query.vectors[rows], candidates, width, query.seen.select(rows)
-        )
-        source = [query.source] * len(items)
-        if len(rows) < len(items):
-            ranking = self._popular.ranking(mask)
-            for row in np.flatnonzero(~has_vector):
-                low, high = query.seen.offsets[row : row + 2]
-                top, counts = self._popular.first(ranking, width, query.seen.items[low:high])
-                items[row, : len(top)], scores[row, : len(top)] = top, counts
-                source[row] = "popularity"
+        search = QuerySearch(query, self._top_k, candidates, self._popular)
+        if asked.is_asked_for:
+            features = self.artifacts.catalogue.items.features if asked.max_per else Features()
+            stage = SecondStage(asked, features, self._tower_vecs, self._inverse_lengths)
+            items, scores = stage.top_k(search, width, query.seen)
+        else:
+            items, scores = search(np.arange(len(query.vectors)), width, query.seen)
         ids = self.artifacts.item_ids
-        return Recommendations(query.ids, query.name, items, scores, source, ids, self.titles)
+        return Recommendations(
+            query.ids, query.name, items, scores, search.sources(), ids, self.titles
+        )
 
     def _width(self, k: int) -> int:
         try:
@@ -244,24 +260,8 @@ class Recommender:
         return inverse_lengths(self._tower_vecs)
 
 
-@dataclass(frozen=True)
-class _Query:
-    """Rows to rank items for: ids, their name and source, vectors, and items to leave out."""
-
-    ids: Sequence[Id]
-    name: str
-    source: Source
-    vectors: Float32Array
-    seen: ItemLists
-
-
 def _distinct(items: Int64Array) -> Int64Array:
     """The distinct known items (not -1), in the order of their last occurrences."""
     backwards = items[items >= 0][::-1]
     _, first = np.unique(backwards, return_index=True)
     return backwards[np.sort(first)][::-1]
-
-
-def _empty(rows: int, width: int) -> tuple[Int64Array, Float32Array]:
-    """Items and scores of rows that hold nothing yet."""
-    return np.full((rows, width), -1), np.full((rows, width), np.nan, dtype=np.float32)

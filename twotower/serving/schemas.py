@@ -37,6 +37,10 @@ class RecommendRequest(_Request):
     """One row per new user, from the items of their history; unknown items are ignored."""
     exclude_seen: StrictBool = True
     """Leave out the items of the user's history."""
+    diversity: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    """From 0, the best items, to 1, the best one and what differs most from it."""
+    max_per: dict[str, Annotated[StrictInt, Field(ge=1)]] = Field({}, examples=[{}])
+    """At most so many items per value of a categorical or multi-valued feature of the items."""
 
     @model_validator(mode="after")
     def _one_of(self) -> "RecommendRequest":

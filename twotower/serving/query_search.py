@@ -1,0 +1,67 @@
+"""The rows of a request, and the search for their best items."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twotower.artifacts import Id
+from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.data.interactions import ItemLists
+from twotower.retrieval.exact import Candidates
+from twotower.retrieval.popular import Popular
+from twotower.serving.recommendations import Source
+
+Found = tuple[Int64Array, Float32Array]
+"""[rows, width] items, -1 past the end, and scores, NaN past the end."""
+TopK = Callable[[Float32Array, Candidates, int, ItemLists], Found]
+"""`exact.top_k`, or one that answers as it does."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows to rank items for: ids, their name and source, vectors, and items to leave out."""
+
+    ids: Sequence[Id]
+    name: str
+    source: Source
+    vectors: Float32Array
+    seen: ItemLists
+
+
+class QuerySearch:
+    """Ranks items by each vector; a vector of zeros says nothing, and gets popular items."""
+
+    def __init__(self, query: Query, top_k: TopK, candidates: Candidates, popular: Popular) -> None:
+        self._vectors, self._source = query.vectors, query.source
+        self._has_vector: BoolArray = np.any(query.vectors, axis=1)
+        self._top_k, self._candidates, self._popular = top_k, candidates, popular
+
+    def __call__(self, rows: Int64Array, width: int, hidden: ItemLists) -> Found:
+        """The best items of some rows, without those that are hidden for each."""
+        items, scores = nothing(len(rows), width)
+        has_vector = self._has_vector[rows]
+        known = np.flatnonzero(has_vector)
+        items[known], scores[known] = self._top_k(
+            self._vectors[rows[known]], self._candidates, width, hidden.select(known)
+        )
+        for row in np.flatnonzero(~has_vector):
+            low, high = hidden.offsets[row : row + 2]
+            top, counts = self._popular.first(self._ranking, width, hidden.items[low:high])
+            items[row, : len(top)], scores[row, : len(top)] = top, counts
+        return items, scores
+
+    @cached_property
+    def _ranking(self) -> Int64Array:
+        """Items by popularity."""
+        return self._popular.ranking(self._candidates.allowed)
+
+    def sources(self) -> list[Source]:
+        """[rows] what each was ranked by."""
+        return [self._source if known else "popularity" for known in self._has_vector]
+
+
+def nothing(rows: int, width: int) -> Found:
+    """Items and scores of rows that hold nothing yet."""
+    return np.full((rows, width), -1), np.full((rows, width), np.nan, dtype=np.float32)
