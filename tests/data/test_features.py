@@ -14,7 +14,7 @@ from tests.ingest.conftest import Shop
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
 from twotower.config.training import ModelConfig, TrainConfig
-from twotower.data.features import KINDS, Cells, Feature
+from twotower.data.features import KINDS, Cells, Feature, Features
 from twotower.training.encoders import COLUMN_ENCODERS
 from twotower.training.fit import fit
 from twotower.training.towers import load_towers
@@ -46,6 +46,46 @@ def test_padding_adds_entities_without_a_value(kind) -> None:
     assert padded.to_arrow().equals(expected.to_arrow())
 
 
+@pytest.mark.parametrize("kind", ["categorical", "multi_valued"])
+def test_further_entities_get_the_codes_of_the_categories_and_unknown_ones_are_counted(
+    kind: str,
+) -> None:
+    text = KINDS[kind].cells is Cells.TEXT
+    known, new = (["b", None, "a"], ["a", "new", None, "b"])
+    if not text:
+        known = [["b", " a "], None, ["b", "b"]]
+        new = [["a", "new", "b", "other"], ["new"], None, ["", "b"]]
+    column = KINDS[kind].encode(pa.chunked_array([known]), IN_TRAIN, "x")
+    further, unknown = column.encode_more(pa.chunked_array([new]), "x")
+    assert unknown == (1 if text else 3)
+    codes = [1, 0, 0, 2] if text else [[1, 2], [], [], [2]]
+    assert further.to_arrow().to_pylist() == codes
+    whole = column.concat(further)
+    assert whole.to_arrow().to_pylist() == column.to_arrow().to_pylist() + codes
+    assert whole.schema() == column.schema()
+
+
+def test_further_numbers_are_measured_as_the_first_were() -> None:
+    column = KINDS["numeric"].encode(CELLS[Cells.NUMBERS], np.ones(3, bool), "x")  # 1 and 5
+    further, unknown = column.encode_more(pa.chunked_array([[7.0, np.nan]]), "x")
+    assert (further.values.tolist(), unknown) == ([2.0, 0.0], 0)
+    assert column.concat(further).values.tolist() == [-1.0, 0.0, 1.0, 2.0, 0.0]
+    with pytest.raises(DataError, match="x: the numbers differ by too many orders"):
+        column.encode_more(pa.chunked_array([[1e300]]), "x")
+
+
+def test_features_that_further_entities_lack_are_missing() -> None:
+    values = {kind: CELLS[KINDS[kind].cells] for kind in ("categorical", "numeric")}
+    columns = {kind: KINDS[kind].encode(cells, IN_TRAIN, "x") for kind, cells in values.items()}
+    further, unknown = Features(columns).encode_more(
+        {"categorical": pa.chunked_array([["a", "z"]])}, "items"
+    )
+    assert unknown == {"categorical": 1}
+    whole = Features(columns).concat(further, 2).columns
+    assert whole["categorical"].codes.tolist() == [2, 0, 1, 1, 0]
+    assert whole["numeric"].values.tolist() == [*columns["numeric"].values, 0, 0]
+
+
 def test_numbers_beyond_float32_are_refused() -> None:
     values = pa.chunked_array([[1.0, 1.0, 1e300]])
     with pytest.raises(DataError, match="items: feature 'x': the numbers differ by too many"):
@@ -72,6 +112,12 @@ class Length(Feature):
     @classmethod
     def encode(cls, values: pa.ChunkedArray, in_train: Any, where: str) -> Self:  # noqa: ARG003
         return cls(np.array([len(cell or "") for cell in values.to_pylist()], dtype=np.int64))
+
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:
+        return self.encode(values, np.zeros(len(values), bool), where), 0
+
+    def concat(self, other: Self) -> Self:
+        return replace(self, letters=np.concatenate([self.letters, other.letters]))
 
     def pad(self, count: int) -> Self:
         return replace(self, letters=np.pad(self.letters, (0, count)))

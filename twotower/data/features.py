@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.files import round_float
@@ -56,6 +56,26 @@ class Feature(ABC):
         """
 
     @abstractmethod
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:
+        """Encode the cells of further entities as those of this feature were.
+
+        Args:
+            values: [num_further] as in `encode`.
+            where: table and feature, for messages.
+
+        Returns:
+            The feature of the further entities alone, and the number of cells with a category that
+            this feature does not have, which count as missing.
+
+        Raises:
+            DataError: if the values cannot be encoded.
+        """
+
+    @abstractmethod
+    def concat(self, other: Self) -> Self:
+        """The entities of this feature, then those of `other`, which `encode_more` returned."""
+
+    @abstractmethod
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities whose value is missing."""
 
@@ -94,6 +114,15 @@ class Categorical(Feature):
         """Number the categories; see `Feature.encode`."""
         categories = _categories(values)
         return cls(_codes(values, categories), categories)
+
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:  # noqa: ARG002
+        """Number the cells; see `Feature.encode_more`."""
+        codes = _codes(values, self.categories)
+        return replace(self, codes=codes), _count_unknown(values, codes)
+
+    def concat(self, other: Self) -> Self:
+        """See `Feature.concat`."""
+        return replace(self, codes=np.concatenate([self.codes, other.codes]))
 
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities whose category is unknown."""
@@ -134,16 +163,23 @@ class MultiValued(Feature):
     @classmethod
     def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:  # noqa: ARG003
         """Number the categories, each once per entity; see `Feature.encode`."""
-        lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-        cells = pc.utf8_trim_whitespace(lists.flatten())
-        entities = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-        cells = pc.if_else(pc.equal(cells, ""), None, cells)
+        cells, entities = _flat(values)
         categories = _categories(cells)
-        codes = _codes(cells, categories)
-        width = len(categories) + 1
-        pairs = np.unique((entities * width + codes)[codes > 0])
-        offsets = np.searchsorted(pairs, np.arange(len(lists) + 1) * width).astype(np.int64)
-        return cls(pairs % width, offsets, categories)
+        codes, offsets = _lists(_codes(cells, categories), entities, len(values), len(categories))
+        return cls(codes, offsets, categories)
+
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:  # noqa: ARG002
+        """Number the categories, each once per entity; see `Feature.encode_more`."""
+        cells, entities = _flat(values)
+        each = _codes(cells, self.categories)
+        codes, offsets = _lists(each, entities, len(values), len(self.categories))
+        return replace(self, codes=codes, offsets=offsets), _count_unknown(cells, each)
+
+    def concat(self, other: Self) -> Self:
+        """See `Feature.concat`."""
+        codes = np.concatenate([self.codes, other.codes])
+        offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
+        return replace(self, codes=codes, offsets=offsets)
 
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities that have no value."""
@@ -196,17 +232,25 @@ class Numeric(Feature):
             DataError: if a standardised number exceeds float32.
         """
         numbers = values.to_numpy()
-        present = np.isfinite(numbers)
-        sample = numbers[present & in_train]
+        sample = numbers[np.isfinite(numbers) & in_train]
         mean, std = 0.0, 1.0
         if len(sample):
             mean = round_float(float(sample.mean()))
             std = round_float(float(sample.std())) if sample.min() < sample.max() else 1.0
-        scaled = np.where(present, (numbers - mean) / (std or 1.0), 0.0)
-        if np.abs(scaled).max(initial=0.0) > np.finfo(np.float32).max:
-            msg = f"{where}: the numbers differ by too many orders of magnitude to be standardised"
-            raise DataError(msg)
-        return cls(scaled.astype(np.float32), mean, std or 1.0)
+        return cls(_standardised(numbers, mean, std or 1.0, where), mean, std or 1.0)
+
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:
+        """Standardise the numbers by this feature's mean and deviation; no category is unknown.
+
+        Raises:
+            DataError: if a standardised number exceeds float32.
+        """
+        scaled = _standardised(values.to_numpy(), self.mean, self.std, where)
+        return replace(self, values=scaled), 0
+
+    def concat(self, other: Self) -> Self:
+        """See `Feature.concat`."""
+        return replace(self, values=np.concatenate([self.values, other.values]))
 
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities whose number is missing."""
@@ -239,6 +283,47 @@ class Features:
         """The features with `count` more entities whose values are missing."""
         return Features({name: column.pad(count) for name, column in self.columns.items()})
 
+    def encode_more(
+        self, cells: Mapping[str, pa.ChunkedArray], where: str
+    ) -> tuple["Features", dict[str, int]]:
+        """Features of further entities, encoded as those of these were.
+
+        Args:
+            cells: by feature, as `Feature.encode` takes them; of some of these features.
+            where: the table, for messages.
+
+        Returns:
+            Those features, of the further entities alone, and each one's number of cells with an
+            unknown category.
+
+        Raises:
+            DataError: if a feature cannot be encoded.
+        """
+        encoded = {
+            name: self.columns[name].encode_more(values, f"{where}: feature {name!r}")
+            for name, values in sorted(cells.items())
+        }
+        return (
+            Features({name: column for name, (column, _) in encoded.items()}),
+            {name: unknown for name, (_, unknown) in encoded.items()},
+        )
+
+    def concat(self, other: "Features", count: int) -> "Features":
+        """The entities of these features, then those of `other`, which `encode_more` returned.
+
+        Args:
+            other: a feature that is not among them is missing.
+            count: entities of `other`.
+        """
+        return Features(
+            {
+                name: column.concat(other.columns[name])
+                if name in other.columns
+                else column.pad(count)
+                for name, column in self.columns.items()
+            }
+        )
+
     def schema(self) -> dict[str, dict[str, Any]]:
         """What is needed to encode further entities and to rebuild a tower, as plain values."""
         return {
@@ -254,3 +339,35 @@ def _codes(values: Any, categories: tuple[str, ...]) -> Int64Array:
     """[len(values)] int64: 0 for null, else 1 + the position in `categories`."""
     positions = pc.index_in(values, value_set=pa.array(categories, pa.string()), skip_nulls=True)
     return np.asarray(pc.fill_null(positions, -1).to_numpy(), dtype=np.int64) + 1
+
+
+def _count_unknown(values: Any, codes: Int64Array) -> int:
+    """Cells that hold something without a code."""
+    return int(np.count_nonzero(codes == 0)) - int(values.null_count)
+
+
+def _flat(values: pa.ChunkedArray) -> tuple[Any, Int64Array]:
+    """The cells of all lists, blank ones as null, and the position of each one's list."""
+    lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    cells = pc.utf8_trim_whitespace(lists.flatten())
+    entities = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    return pc.if_else(pc.equal(cells, ""), None, cells), entities
+
+
+def _lists(
+    codes: Int64Array, entities: Int64Array, num_entities: int, num_categories: int
+) -> tuple[Int64Array, Int64Array]:
+    """Distinct codes above 0 of each entity, ascending, and the offsets of each one's."""
+    width = num_categories + 1
+    pairs = np.unique((entities * width + codes)[codes > 0])
+    offsets = np.searchsorted(pairs, np.arange(num_entities + 1) * width).astype(np.int64)
+    return pairs % width, offsets
+
+
+def _standardised(numbers: Float64Array, mean: float, std: float, where: str) -> Float32Array:
+    """[num_entities] float32; 0 for what is no number."""
+    scaled = np.where(np.isfinite(numbers), (numbers - mean) / std, 0.0)
+    if np.abs(scaled).max(initial=0.0) > np.finfo(np.float32).max:
+        msg = f"{where}: the numbers differ by too many orders of magnitude to be standardised"
+        raise DataError(msg)
+    return scaled.astype(np.float32)

@@ -54,6 +54,16 @@ class Entities:
         vocabulary = self.vocabulary.extend(ids)
         return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
 
+    def append(self, ids: Sequence[Any], features: Features) -> "Entities":
+        """Append new ids, in this order.
+
+        Args:
+            ids: distinct, none of them among those that are there, and of their type.
+            features: of the new ids; of those that are not among them the values are missing.
+        """
+        vocabulary = Vocabulary(self.vocabulary.ids.append(pd.Index(ids)), self.vocabulary.text)
+        return Entities(vocabulary, self.features.concat(features, len(ids)))
+
 
 @dataclass(frozen=True)
 class Catalogue:
