@@ -1,76 +1,24 @@
 """Side features of users or items, encoded as numbers: everything about a kind except its torch.
 
-A new kind is a class here, listed in `KINDS`, and an encoder in `twotower.training.encoders`.
+A new kind is a class, here or in a module of its own, listed in `KINDS`, and an encoder in
+`twotower.training.encoders`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.files import round_float
-
-
-class Cells(Enum):
-    """What the cells of a column are read as."""
-
-    TEXT = "text"
-    LISTS = "lists of text"
-    NUMBERS = "numbers"
-
-
-class Feature(ABC):
-    """One feature of all entities of a type; each subclass is a kind.
-
-    Attributes:
-        name: of the kind, in params.yaml.
-        summary: one line for the docs.
-        cells: what a column of this kind is read as.
-    """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    cells: ClassVar[Cells]
-
-    @classmethod
-    @abstractmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:
-        """Encode the cells of all entities.
-
-        Args:
-            values: [num_entities] strings, lists of strings or float64, as `cells` says; null or
-                NaN where missing.
-            in_train: [num_entities] whether the entity occurs in the training split.
-            where: table and feature, for messages.
-
-        Raises:
-            DataError: if the values cannot be encoded.
-        """
-
-    @abstractmethod
-    def pad(self, count: int) -> Self:
-        """The feature with `count` more entities whose value is missing."""
-
-    @abstractmethod
-    def schema(self) -> dict[str, Any]:
-        """What is needed besides the column to rebuild the feature, as plain values."""
-
-    @abstractmethod
-    def to_arrow(self) -> pa.Array:
-        """[num_entities] the column of the vocabulary's Parquet file."""
-
-    @classmethod
-    @abstractmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
-        """The feature that was written as this column and schema."""
+from twotower.data.dense import Vector
+from twotower.data.feature import Cells, Feature
 
 
 @dataclass(frozen=True)
@@ -90,7 +38,13 @@ class Categorical(Feature):
     categories: tuple[str, ...]
 
     @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:  # noqa: ARG003
+    def encode(
+        cls,
+        values: pa.ChunkedArray,
+        in_train: BoolArray,  # noqa: ARG003
+        where: str,  # noqa: ARG003
+        options: Mapping[str, Any],  # noqa: ARG003
+    ) -> Self:
         """Number the categories; see `Feature.encode`."""
         categories = _categories(values)
         return cls(_codes(values, categories), categories)
@@ -108,7 +62,12 @@ class Categorical(Feature):
         return pa.array(self.codes.astype(np.int32))
 
     @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
+    def from_arrow(
+        cls,
+        column: pa.ChunkedArray,
+        schema: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
+    ) -> Self:
         """See `Feature.from_arrow`."""
         return cls(column.to_numpy().astype(np.int64), tuple(schema["categories"]))
 
@@ -132,7 +91,13 @@ class MultiValued(Feature):
     categories: tuple[str, ...]
 
     @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:  # noqa: ARG003
+    def encode(
+        cls,
+        values: pa.ChunkedArray,
+        in_train: BoolArray,  # noqa: ARG003
+        where: str,  # noqa: ARG003
+        options: Mapping[str, Any],  # noqa: ARG003
+    ) -> Self:
         """Number the categories, each once per entity; see `Feature.encode`."""
         lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
         cells = pc.utf8_trim_whitespace(lists.flatten())
@@ -159,7 +124,12 @@ class MultiValued(Feature):
         return pa.ListArray.from_arrays(offsets, codes)
 
     @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
+    def from_arrow(
+        cls,
+        column: pa.ChunkedArray,
+        schema: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
+    ) -> Self:
         """See `Feature.from_arrow`."""
         lists = column.combine_chunks()
         return cls(
@@ -189,7 +159,13 @@ class Numeric(Feature):
     std: float
 
     @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:
+    def encode(
+        cls,
+        values: pa.ChunkedArray,
+        in_train: BoolArray,
+        where: str,
+        options: Mapping[str, Any],  # noqa: ARG003
+    ) -> Self:
         """Standardise the numbers; see `Feature.encode`.
 
         Raises:
@@ -221,12 +197,17 @@ class Numeric(Feature):
         return pa.array(self.values)
 
     @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
+    def from_arrow(
+        cls,
+        column: pa.ChunkedArray,
+        schema: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
+    ) -> Self:
         """See `Feature.from_arrow`."""
         return cls(column.to_numpy().astype(np.float32), schema["mean"], schema["std"])
 
 
-KINDS: Table[type[Feature]] = Table("features.kind", Categorical, MultiValued, Numeric)
+KINDS: Table[type[Feature]] = Table("features.kind", Categorical, MultiValued, Numeric, Vector)
 
 
 @dataclass(frozen=True)
