@@ -144,7 +144,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec)
+            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec, {})
             for feature, spec in sorted(schema[name].items())
         }
         ids = pd.Index(table[key].to_pandas())
