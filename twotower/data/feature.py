@@ -91,6 +91,11 @@ class Feature(ABC):
         """What is needed besides the column and is too large for the schema, by a short name."""
         return {}
 
+    def of_nobody(self) -> Self:
+        """The feature without its entities."""
+        column = self.to_arrow().take(pa.array([], pa.int64()))
+        return self.from_arrow(pa.chunked_array([column]), self.schema(), self.arrays())
+
     @classmethod
     @abstractmethod
     def from_arrow(

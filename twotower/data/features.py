@@ -111,44 +111,36 @@ class Features:
         return Features({name: column.pad(count) for name, column in self.columns.items()})
 
     def encode_more(
-        self, cells: Mapping[str, pa.ChunkedArray], where: str
+        self, cells: Mapping[str, pa.ChunkedArray], count: int, where: str
     ) -> tuple["Features", dict[str, int]]:
-        """Features of further entities, encoded as those of these were.
+        """The features of further entities, encoded as those of these were.
 
         Args:
-            cells: by feature, as `Feature.encode` takes them; of some of these features.
+            cells: by feature, each [count] as `Feature.encode` takes them; of a feature that is not
+                among them, all values are missing.
+            count: number of further entities.
             where: the table, for messages.
 
         Returns:
-            Those features, of the further entities alone, and each one's number of cells with an
-            unknown category.
+            The features of the further entities alone, and for each of `cells` the number of cells
+            with an unknown category.
 
         Raises:
             DataError: if a feature cannot be encoded.
         """
-        encoded = {
-            name: self.columns[name].encode_more(values, f"{where}: feature {name!r}")
-            for name, values in sorted(cells.items())
-        }
-        return (
-            Features({name: column for name, (column, _) in encoded.items()}),
-            {name: unknown for name, (_, unknown) in encoded.items()},
-        )
+        columns, unknown = {}, {}
+        for name, column in self.columns.items():
+            if name in cells:
+                label = f"{where}: feature {name!r}"
+                columns[name], unknown[name] = column.encode_more(cells[name], label)
+            else:
+                columns[name] = column.of_nobody().pad(count)
+        return Features(columns), unknown
 
-    def concat(self, other: "Features", count: int) -> "Features":
-        """The entities of these features, then those of `other`, which `encode_more` returned.
-
-        Args:
-            other: a feature that is not among them is missing.
-            count: entities of `other`.
-        """
+    def concat(self, other: "Features") -> "Features":
+        """The entities of these features, then those of `other`, which `encode_more` returned."""
         return Features(
-            {
-                name: column.concat(other.columns[name])
-                if name in other.columns
-                else column.pad(count)
-                for name, column in self.columns.items()
-            }
+            {name: column.concat(other.columns[name]) for name, column in self.columns.items()}
         )
 
     def schema(self) -> dict[str, dict[str, Any]]:

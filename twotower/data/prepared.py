@@ -59,10 +59,10 @@ class Entities:
 
         Args:
             ids: distinct, none of them among those that are there, and of their type.
-            features: of the new ids; of those that are not among them the values are missing.
+            features: of the new ids, see `Features.encode_more`.
         """
         vocabulary = Vocabulary(self.vocabulary.ids.append(pd.Index(ids)), self.vocabulary.text)
-        return Entities(vocabulary, self.features.concat(features, len(ids)))
+        return Entities(vocabulary, self.features.concat(features))
 
 
 @dataclass(frozen=True)
