@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from twotower.common.errors import DataError
 from twotower.config.data import DataConfig, FeatureConfig
 from twotower.data.features import Features
 from twotower.data.prepared import Entities
+from twotower.ingest.open_file import format_of, open_source, part_files
 from twotower.ingest.problems import Problems
 from twotower.ingest.recognised_names import columns_of, require_id
 from twotower.ingest.side_tables import feature_columns, read_table
@@ -34,6 +36,20 @@ class NewItems:
     missing: Sequence[str]
     dropped: Mapping[str, int]
     blanked: Mapping[str, int]
+
+
+def open_items(path: Path, config: DataConfig) -> Source:
+    """Open a table of items, which may lie anywhere and need not have the items table's format.
+
+    Raises:
+        DataError: if it is missing, empty or damaged.
+    """
+    files = part_files(path)
+    if not files and not path.is_dir():
+        msg = f"{path}: no such file"
+        raise DataError(msg)
+    is_clear = bool(files) and format_of(files[0]) is not None
+    return open_source(path, config, None if is_clear else config.items.format)
 
 
 def read_new_items(
