@@ -1,6 +1,5 @@
 """A model of small data of which one item has no rows: what its vector is, new ones must get."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Recommender:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: Any) -> Iterator[Recommender]:
-    yield trained(tmp_path_factory.mktemp("m") / "m")
+def plain(tmp_path_factory: Any) -> Recommender:
+    return trained(tmp_path_factory.mktemp("m") / "m")
 
 
 def test_a_new_item_gets_the_vector_of_one_like_it_that_training_never_saw(

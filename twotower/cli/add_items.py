@@ -29,8 +29,8 @@ def add_items(
         Path,
         typer.Argument(
             metavar="ITEMS",
-            help="Table of the new items, in any format that `prepare` reads: their ids, and columns "
-            "of the features that the model was trained with.",
+            help="Table of the new items, in any format that `prepare` reads: their ids, and "
+            "columns of the features that the model was trained with.",
         ),
     ],
     output: Annotated[
