@@ -1,7 +1,8 @@
 """The ids of a model's users or items, looked up without loading anything else."""
 
+import copy
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,19 @@ class IdColumn:
         self.text = IdText.read(schema.metadata)
         self._reading = threading.Lock()
         self._read: Vocabulary | None = None
+        self._length = int(self._file.metadata.num_rows)
 
     def __len__(self) -> int:
-        return int(self._file.metadata.num_rows)
+        return self._length
+
+    def append(self, ids: Sequence[Id]) -> "IdColumn":
+        """These ids, and then others: checked, distinct, and none of them among these."""
+        longer = copy.copy(self)
+        longer._reading = threading.Lock()
+        longer._read = Vocabulary(self._vocabulary.ids.append(pd.Index(ids)))
+        longer._read.encode(longer._read.ids[:1])
+        longer._length = len(longer._read)
+        return longer
 
     @property
     def _vocabulary(self) -> Vocabulary:

@@ -1,6 +1,7 @@
 """The writer of `.artifacts_best/`; its layout is described in `folder`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from twotower.data.prepared import Catalogue, write_catalogue
 from twotower.retrieval.approximate import build_index
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from twotower.training.towers import TwoTower
 
 
@@ -35,16 +38,14 @@ def write_artifacts(
         model: trained for the users and items of `catalogue`.
         catalogue: users and items that the model was built for.
         rows: training rows, as indices into `catalogue`.
-        meta: plain values, with section `model`; format version, digests of the files and, if the
-            user tower pools histories, section `history` are added.
+        meta: plain values, with section `model`; if the user tower pools histories, section
+            `history` is added, and what `write_model` adds.
         with_index: add an approximate index of the item vectors.
 
     Raises:
         TrainingError: if a vector is not finite.
         ConfigError: if `with_index` is set and usearch is not installed.
     """
-    import torch
-
     user_vecs, item_vecs = model.vectors()
     arrays = {
         "user_vecs": user_vecs,
@@ -56,23 +57,60 @@ def write_artifacts(
         arrays["history_item_vecs"] = pooled
         pooling = {key: meta["model"][key] for key in ("user_exponent", "history_decay")}
         meta = {**meta, "history": pooling}
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        msg = "the final model's vectors are not finite, so it is not written"
-        raise TrainingError(msg)
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     index = build_index(item_vecs) if with_index else None
+    write_model(folder, ModelFiles(arrays, weights, index, catalogue), meta)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What the files of a model folder hold.
+
+    Attributes:
+        arrays: by name, without .npy.
+        weights: of the towers, on the CPU.
+        index: content of the index's file; None: there is none.
+        catalogue: users and items that have vectors.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    weights: Mapping[str, "Tensor"]
+    index: bytes | None
+    catalogue: Catalogue
+
+
+def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> None:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        folder: replaced if it exists.
+        files: what goes into it.
+        meta: plain values; `num_items_cold`, format version and digests of the files are added.
+
+    Raises:
+        TrainingError: if a vector is not finite.
+    """
+    import torch
+
+    if not all(np.isfinite(array).all() for array in files.arrays.values()):
+        msg = "the final model's vectors are not finite, so it is not written"
+        raise TrainingError(msg)
     with atomic_folder(folder, META) as target:
-        for name, array in arrays.items():
+        for name, array in files.arrays.items():
             with atomic_write(target / f"{name}.npy") as handle:
                 np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
         with atomic_write(target / "best_model.pth") as handle:
-            torch.save(weights, handle)
-        if index is not None:
+            torch.save(dict(files.weights), handle)
+        if files.index is not None:
             with atomic_write(target / INDEX) as handle:
-                handle.write(index)
-        write_catalogue(target / "vocabulary", catalogue)
-        digests = file_digests(target)
-        write_json(target / META, {**meta, "files": digests, "format_version": FORMAT_VERSION})
+                handle.write(files.index)
+        write_catalogue(target / "vocabulary", files.catalogue)
+        counted = {
+            "num_items_cold": int(np.count_nonzero(files.arrays["item_counts"] == 0)),
+            "files": file_digests(target),
+            "format_version": FORMAT_VERSION,
+        }
+        write_json(target / META, {**meta, **counted})
 
 
 def _training_rows(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,7 @@
 """The command `twotower`; a module for each of its commands or groups of commands."""
 
 from twotower.cli import (  # noqa: F401 - each adds its commands to the app
+    add_items,
     check,
     compare,
     init,

@@ -104,6 +104,11 @@ class FeatureConfig(Section):
     """Between the values of a cell, for kinds that are read from lists."""
     optional: bool = False
     """true: without such a column, the feature is left out and reported; false: an error."""
+    normalise: bool = False
+    """Of kind vector: whether each vector is divided by its length.
+
+    false: all by one number, which makes their mean squared length 1.
+    """
 
 
 def _expand_feature(value: Any) -> Any:

@@ -1,172 +1,24 @@
 """Side features of users or items, encoded as numbers: everything about a kind except its torch.
 
-A new kind is a class here, listed in `KINDS`, and an encoder in `twotower.training.encoders`.
+A new kind is a class, here or in a module of its own, listed in `KINDS`, and an encoder in
+`twotower.training.encoders`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.arrays import BoolArray, Float32Array, Float64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.files import round_float
-
-
-class Cells(Enum):
-    """What the cells of a column are read as."""
-
-    TEXT = "text"
-    LISTS = "lists of text"
-    NUMBERS = "numbers"
-
-
-class Feature(ABC):
-    """One feature of all entities of a type; each subclass is a kind.
-
-    Attributes:
-        name: of the kind, in params.yaml.
-        summary: one line for the docs.
-        cells: what a column of this kind is read as.
-    """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    cells: ClassVar[Cells]
-
-    @classmethod
-    @abstractmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:
-        """Encode the cells of all entities.
-
-        Args:
-            values: [num_entities] strings, lists of strings or float64, as `cells` says; null or
-                NaN where missing.
-            in_train: [num_entities] whether the entity occurs in the training split.
-            where: table and feature, for messages.
-
-        Raises:
-            DataError: if the values cannot be encoded.
-        """
-
-    @abstractmethod
-    def pad(self, count: int) -> Self:
-        """The feature with `count` more entities whose value is missing."""
-
-    @abstractmethod
-    def schema(self) -> dict[str, Any]:
-        """What is needed besides the column to rebuild the feature, as plain values."""
-
-    @abstractmethod
-    def to_arrow(self) -> pa.Array:
-        """[num_entities] the column of the vocabulary's Parquet file."""
-
-    @classmethod
-    @abstractmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
-        """The feature that was written as this column and schema."""
-
-
-@dataclass(frozen=True)
-class Categorical(Feature):
-    """One category per entity.
-
-    Attributes:
-        codes: [num_entities] int64; 0 is unknown or missing, code c is categories[c - 1].
-        categories: distinct values, sorted.
-    """
-
-    name = "categorical"
-    summary = "one category per entity"
-    cells = Cells.TEXT
-
-    codes: Int64Array
-    categories: tuple[str, ...]
-
-    @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:  # noqa: ARG003
-        """Number the categories; see `Feature.encode`."""
-        categories = _categories(values)
-        return cls(_codes(values, categories), categories)
-
-    def pad(self, count: int) -> Self:
-        """The feature with `count` more entities whose category is unknown."""
-        return replace(self, codes=np.pad(self.codes, (0, count)))
-
-    def schema(self) -> dict[str, Any]:
-        """The categories."""
-        return {"categories": list(self.categories)}
-
-    def to_arrow(self) -> pa.Array:
-        """[num_entities] int32 codes."""
-        return pa.array(self.codes.astype(np.int32))
-
-    @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
-        """See `Feature.from_arrow`."""
-        return cls(column.to_numpy().astype(np.int64), tuple(schema["categories"]))
-
-
-@dataclass(frozen=True)
-class MultiValued(Feature):
-    """Any number of categories per entity.
-
-    Attributes:
-        codes: [total] int64 in 1..len(categories), entity by entity.
-        offsets: [num_entities + 1] int64; entity i has codes[offsets[i]:offsets[i + 1]].
-        categories: distinct values, sorted.
-    """
-
-    name = "multi_valued"
-    summary = "any number of categories per entity"
-    cells = Cells.LISTS
-
-    codes: Int64Array
-    offsets: Int64Array
-    categories: tuple[str, ...]
-
-    @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:  # noqa: ARG003
-        """Number the categories, each once per entity; see `Feature.encode`."""
-        lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-        cells = pc.utf8_trim_whitespace(lists.flatten())
-        entities = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-        cells = pc.if_else(pc.equal(cells, ""), None, cells)
-        categories = _categories(cells)
-        codes = _codes(cells, categories)
-        width = len(categories) + 1
-        pairs = np.unique((entities * width + codes)[codes > 0])
-        offsets = np.searchsorted(pairs, np.arange(len(lists) + 1) * width).astype(np.int64)
-        return cls(pairs % width, offsets, categories)
-
-    def pad(self, count: int) -> Self:
-        """The feature with `count` more entities that have no value."""
-        return replace(self, offsets=np.pad(self.offsets, (0, count), mode="edge"))
-
-    def schema(self) -> dict[str, Any]:
-        """The categories."""
-        return {"categories": list(self.categories)}
-
-    def to_arrow(self) -> pa.Array:
-        """[num_entities] lists of int32 codes."""
-        offsets, codes = (pa.array(each.astype(np.int32)) for each in (self.offsets, self.codes))
-        return pa.ListArray.from_arrays(offsets, codes)
-
-    @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
-        """See `Feature.from_arrow`."""
-        lists = column.combine_chunks()
-        return cls(
-            codes=lists.values.to_numpy(zero_copy_only=False).astype(np.int64),
-            offsets=lists.offsets.to_numpy().astype(np.int64),
-            categories=tuple(schema["categories"]),
-        )
+from twotower.data.categories import Categorical, MultiValued
+from twotower.data.dense import Vector
+from twotower.data.feature import Cells, Feature
 
 
 @dataclass(frozen=True)
@@ -189,24 +41,38 @@ class Numeric(Feature):
     std: float
 
     @classmethod
-    def encode(cls, values: pa.ChunkedArray, in_train: BoolArray, where: str) -> Self:
+    def encode(
+        cls,
+        values: pa.ChunkedArray,
+        in_train: BoolArray,
+        where: str,
+        options: Mapping[str, Any],  # noqa: ARG003
+    ) -> Self:
         """Standardise the numbers; see `Feature.encode`.
 
         Raises:
             DataError: if a standardised number exceeds float32.
         """
         numbers = values.to_numpy()
-        present = np.isfinite(numbers)
-        sample = numbers[present & in_train]
+        sample = numbers[np.isfinite(numbers) & in_train]
         mean, std = 0.0, 1.0
         if len(sample):
             mean = round_float(float(sample.mean()))
             std = round_float(float(sample.std())) if sample.min() < sample.max() else 1.0
-        scaled = np.where(present, (numbers - mean) / (std or 1.0), 0.0)
-        if np.abs(scaled).max(initial=0.0) > np.finfo(np.float32).max:
-            msg = f"{where}: the numbers differ by too many orders of magnitude to be standardised"
-            raise DataError(msg)
-        return cls(scaled.astype(np.float32), mean, std or 1.0)
+        return cls(_standardised(numbers, mean, std or 1.0, where), mean, std or 1.0)
+
+    def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:
+        """Standardise the numbers by this feature's mean and deviation; no category is unknown.
+
+        Raises:
+            DataError: if a standardised number exceeds float32.
+        """
+        scaled = _standardised(values.to_numpy(), self.mean, self.std, where)
+        return replace(self, values=scaled), 0
+
+    def concat(self, other: Self) -> Self:
+        """See `Feature.concat`."""
+        return replace(self, values=np.concatenate([self.values, other.values]))
 
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities whose number is missing."""
@@ -221,12 +87,17 @@ class Numeric(Feature):
         return pa.array(self.values)
 
     @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, schema: Mapping[str, Any]) -> Self:
+    def from_arrow(
+        cls,
+        column: pa.ChunkedArray,
+        schema: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
+    ) -> Self:
         """See `Feature.from_arrow`."""
         return cls(column.to_numpy().astype(np.float32), schema["mean"], schema["std"])
 
 
-KINDS: Table[type[Feature]] = Table("features.kind", Categorical, MultiValued, Numeric)
+KINDS: Table[type[Feature]] = Table("features.kind", Categorical, MultiValued, Numeric, Vector)
 
 
 @dataclass(frozen=True)
@@ -239,6 +110,39 @@ class Features:
         """The features with `count` more entities whose values are missing."""
         return Features({name: column.pad(count) for name, column in self.columns.items()})
 
+    def encode_more(
+        self, cells: Mapping[str, pa.ChunkedArray], count: int, where: str
+    ) -> tuple["Features", dict[str, int]]:
+        """The features of further entities, encoded as those of these were.
+
+        Args:
+            cells: by feature, each [count] as `Feature.encode` takes them; of a feature that is not
+                among them, all values are missing.
+            count: number of further entities.
+            where: the table, for messages.
+
+        Returns:
+            The features of the further entities alone, and for each of `cells` the number of cells
+            with an unknown category.
+
+        Raises:
+            DataError: if a feature cannot be encoded.
+        """
+        columns, unknown = {}, {}
+        for name, column in self.columns.items():
+            if name in cells:
+                label = f"{where}: feature {name!r}"
+                columns[name], unknown[name] = column.encode_more(cells[name], label)
+            else:
+                columns[name] = column.of_nobody().pad(count)
+        return Features(columns), unknown
+
+    def concat(self, other: "Features") -> "Features":
+        """The entities of these features, then those of `other`, which `encode_more` returned."""
+        return Features(
+            {name: column.concat(other.columns[name]) for name, column in self.columns.items()}
+        )
+
     def schema(self) -> dict[str, dict[str, Any]]:
         """What is needed to encode further entities and to rebuild a tower, as plain values."""
         return {
@@ -246,11 +150,10 @@ class Features:
         }
 
 
-def _categories(values: Any) -> tuple[str, ...]:
-    return tuple(sorted(pc.unique(values).drop_null().to_pylist()))
-
-
-def _codes(values: Any, categories: tuple[str, ...]) -> Int64Array:
-    """[len(values)] int64: 0 for null, else 1 + the position in `categories`."""
-    positions = pc.index_in(values, value_set=pa.array(categories, pa.string()), skip_nulls=True)
-    return np.asarray(pc.fill_null(positions, -1).to_numpy(), dtype=np.int64) + 1
+def _standardised(numbers: Float64Array, mean: float, std: float, where: str) -> Float32Array:
+    """[num_entities] float32; 0 for what is no number."""
+    scaled = np.where(np.isfinite(numbers), (numbers - mean) / std, 0.0)
+    if np.abs(scaled).max(initial=0.0) > np.finfo(np.float32).max:
+        msg = f"{where}: the numbers differ by too many orders of magnitude to be standardised"
+        raise DataError(msg)
+    return scaled.astype(np.float32)

@@ -61,6 +61,16 @@ class Entities:
         vocabulary = self.vocabulary.extend(ids)
         return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
 
+    def append(self, ids: Sequence[Any], features: Features) -> "Entities":
+        """Append new ids, in this order.
+
+        Args:
+            ids: distinct, none of them among those that are there, and of their type.
+            features: of the new ids, see `Features.encode_more`.
+        """
+        vocabulary = Vocabulary(self.vocabulary.ids.append(pd.Index(ids)), self.vocabulary.text)
+        return Entities(vocabulary, self.features.concat(features))
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -165,7 +175,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec)
+            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec, {})
             for feature, spec in sorted(schema[name].items())
         }
         ids = pd.Index(table[key].to_pandas())

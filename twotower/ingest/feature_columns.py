@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
 from twotower.config.data import FeatureConfig
-from twotower.data.features import KINDS, Cells, Features
+from twotower.data.feature import Cells
+from twotower.data.features import KINDS, Features
 from twotower.ingest.convert import (
     GROUPED,
     as_numbers,
@@ -30,13 +31,13 @@ class RawFeature:
     """A feature as the table holds it.
 
     Attributes:
-        kind: a row of `KINDS`.
+        config: how it is declared.
         values: [num_rows] as `Feature.encode` takes them.
         grouped: whether points in numbers may be between thousands.
         is_mostly_invalid: whether most cells should be numbers and are none.
     """
 
-    kind: str
+    config: FeatureConfig
     values: pa.ChunkedArray
     grouped: bool = False
     is_mostly_invalid: bool = False
@@ -76,8 +77,8 @@ def read_feature(
         case Cells.LISTS:
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:
-            return _numbers(column, name, config.kind, check, where=where, decimal=decimal)
-    return RawFeature(config.kind, values)
+            return _numbers(column, name, config, check, where=where, decimal=decimal)
+    return RawFeature(config, values)
 
 
 def encode_features(
@@ -97,8 +98,11 @@ def encode_features(
     order = pa.array(rows)
     return Features(
         {
-            name: KINDS[feature.kind].encode(
-                feature.values.take(order), in_train, f"{where}: feature {name!r}"
+            name: KINDS[feature.config.kind].encode(
+                feature.values.take(order),
+                in_train,
+                f"{where}: feature {name!r}",
+                feature.config.model_dump(),
             )
             for name, feature in sorted(features.items())
         }
@@ -118,7 +122,7 @@ def _lists(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArr
 def _numbers(
     column: pa.ChunkedArray,
     name: str,
-    kind: str,
+    config: FeatureConfig,
     check: RowCheck,
     *,
     where: str,
@@ -130,11 +134,11 @@ def _numbers(
         usable | empty,
         rule="bad_number",
         column=name,
-        expected=f"is a {kind} feature: a cell must be a number up to {LARGEST:g}, or blank"
+        expected=f"is a {config.kind} feature: a cell must be a number up to {LARGEST:g}, or blank"
         f"{number_rule(decimal)}",
     )
     return RawFeature(
-        kind,
+        config,
         pa.chunked_array([np.where(usable, numbers, np.nan)]),
         grouped=meanings_of_points(column, decimal) == {GROUPED},
         is_mostly_invalid=bool(2 * np.count_nonzero(usable) < np.count_nonzero(~empty)),

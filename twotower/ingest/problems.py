@@ -17,7 +17,13 @@ class Problems:
     Reading goes on after a problem, so a caller must not use what it got before `raise_any`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, advice: str = ADVICE) -> None:
+        """Begin without any.
+
+        Args:
+            advice: what to do about rows that break a rule.
+        """
+        self._advice = advice
         self._found: list[tuple[DataError | ConfigError, bool]] = []
 
     def __len__(self) -> int:
@@ -29,7 +35,7 @@ class Problems:
         self._found.append((error, False))
 
     def add_rows(self, text: str) -> None:
-        """Collect rows of a file that break a rule: all that there is to say but the `ADVICE`."""
+        """Collect rows of a file that break a rule: all that there is to say but the advice."""
         self._found.append((DataError(text), True))
 
     @contextmanager
@@ -49,7 +55,7 @@ class Problems:
         different = {str(error): (error, of_rows) for error, of_rows in self._found}
         if len(different) == 1:
             [(error, of_rows)] = different.values()
-            raise DataError(f"{error}; {ADVICE}") if of_rows else error
+            raise DataError(f"{error}; {self._advice}") if of_rows else error
         if different:
             raise DataError("\n".join(self._lines(list(different))))
 
@@ -59,4 +65,4 @@ class Problems:
         if len(texts) > SHOWN:
             yield f"- and {len(texts) - SHOWN} more"
         if any(of_rows for _, of_rows in self._found):
-            yield f"for invalid rows, {ADVICE}"
+            yield f"for invalid rows, {self._advice}"

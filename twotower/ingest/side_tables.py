@@ -83,8 +83,31 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
         _require_no_features(root, role, table_config)
         return None
     source = open_source(path, config, table_config.format)
+    return read_table(source, config, role, problems)
+
+
+def read_table(
+    source: Source,
+    config: DataConfig,
+    role: str,
+    problems: Problems,
+    known: Vocabulary | None = None,
+) -> SideTable | None:
+    """Read a users or an items table; see `load_table`.
+
+    Args:
+        source: the table.
+        config: section `data`.
+        role: "users" or "items".
+        problems: collects columns that are missing and rules that are broken.
+        known: ids that the table must not have; None: it may have any.
+
+    Raises:
+        DataError: if it has no ids, or no rows.
+    """
+    table_config: TableConfig = getattr(config, role)
     id_name = require_id(source, role, table_config.id)
-    names = _feature_columns(source, role, table_config, problems)
+    names = feature_columns(source, role, table_config, problems)
     title = _title_column(source, table_config)
     wanted = [id_name, *names.values(), *([title] if title else [])]
     table = source.read(list(dict.fromkeys(wanted)))
@@ -92,7 +115,7 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
     ids = _read_ids(source, table[id_name], id_name, config, role)
     if source.has_header:
         _check_header(table, id_name, check)
-    _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
+    _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}", known)
     features = {}
     for feature, name in names.items():
         where, spec = f"{source.name}: column {name!r}", table_config.features[feature]
@@ -102,8 +125,9 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
             )
     check.report()
     check.require_rows()
+    file = Path(source.name).name
     loaded = SideTable(
-        path.name,
+        file,
         ids,
         ids.column,
         features,
@@ -111,7 +135,7 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
         check.num_read,
         check.dropped,
         check.blanked,
-        why_text=_why_text(source, ids.raw, path.name) if table_config.id_type == "auto" else None,
+        why_text=_why_text(source, ids.raw, file) if table_config.id_type == "auto" else None,
     )
     return loaded.filter(check.valid) if check.is_whole else None
 
@@ -150,7 +174,7 @@ def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
         raise DataError(msg)
 
 
-def _feature_columns(
+def feature_columns(
     source: Source, role: str, config: TableConfig, problems: Problems
 ) -> dict[str, str]:
     """Column of each declared feature, without optional ones that the table lacks."""
@@ -196,7 +220,7 @@ def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
     return None if odd is None else f"{odd[0]!r} ({file}, {source.place(odd[1])})"
 
 
-def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:
+def _check_ids(ids: Ids, name: str, check: RowCheck, key: str, known: Vocabulary | None) -> None:
     check.require(~ids.blank, rule="blank_id", column=name, expected="must not be blank")
     check.require(
         ids.present,
@@ -209,3 +233,9 @@ def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:
     valid = ids.column.filter(pa.array(check.valid))
     repeated[check.valid] = valid.to_pandas().duplicated().to_numpy()
     check.require(~repeated, rule="duplicate_id", column=name, expected="must not repeat an id")
+    if known is not None:
+        is_known = np.zeros(len(check.valid), dtype=bool)
+        present = pd.Index(ids.column.drop_null().to_pandas())
+        is_known[ids.present] = known.encode(present) >= 0
+        expected = "must be new, but the model has the item"
+        check.require(~is_known, rule="known_id", column=name, expected=expected)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from twotower.data.features import Categorical, MultiValued, Numeric
+from twotower.data.categories import Categorical, MultiValued
+from twotower.data.features import Numeric
 from twotower.inspection.column import ADDRESS, Column
 from twotower.inspection.names import IDS, LABELS, PERSONAL, has_word
 from twotower.inspection.time_forms import time_form

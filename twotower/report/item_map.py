@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from twotower.artifacts import Artifacts, Id
 from twotower.common.arrays import Float64Array, Int64Array
-from twotower.data.features import Categorical
+from twotower.data.categories import Categorical
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.report.figures import framed

@@ -69,6 +69,16 @@ def open_index(path: Path, dim: int, *, mmap: bool = True) -> "Index":
     return index
 
 
+def with_vectors(index: "Index", item_vecs: Float32Array, start: int) -> "Index":
+    """A copy of an index that also has the vectors from `start` on; the index stays as it is."""
+    longer = _empty(item_vecs.shape[1])
+    longer.load(bytes(index.save() or b""))
+    longer.expansion_search = SEARCH_EFFORT
+    keys = np.arange(start, len(item_vecs), dtype=np.uint64)
+    longer.add(keys, item_vecs[start:], threads=1)
+    return longer
+
+
 class IndexSearch:
     """Approximate `exact.top_k`: candidates from an index, ordered by their exact scores."""
 

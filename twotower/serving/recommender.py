@@ -1,23 +1,25 @@
 """Recommendations from a model folder: for users, for histories, and similar items."""
 
+import copy
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts
+from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts, with_items
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import RequestError
 from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
-from twotower.retrieval.approximate import IndexSearch
+from twotower.retrieval.approximate import IndexSearch, with_vectors
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.retrieval.rerank import Reranking, SecondStage
 from twotower.serving.filters import Filter, item_mask
+from twotower.serving.new_items import EncodedItems, encode_frame, read_frame
 from twotower.serving.query_search import Query, QuerySearch, nothing
 from twotower.serving.query_vectors import (
     history_vectors,
@@ -48,6 +50,7 @@ class Recommender:
     def __init__(self, artifacts: Artifacts, index: "Index | None" = None) -> None:
         self.artifacts = artifacts
         self.titles: Mapping[Id, str] | None = None
+        self._index = index
         self._top_k = top_k if index is None else IndexSearch(index).top_k
         self._popular = Popular(artifacts.item_counts)
 
@@ -220,6 +223,52 @@ class Recommender:
             source[row] = "model"
         ids = self.artifacts.item_ids
         return Recommendations(checked, "similar_to", best, scores, source, ids, self.titles)
+
+    def cold_items(self) -> list[Id]:
+        """Ids of the items without a training row, which their side features alone describe."""
+        return self.artifacts.item_ids.decode(np.flatnonzero(self.artifacts.item_counts == 0))
+
+    def encode_items(self, frame: Any) -> EncodedItems:
+        """Vectors of any items by their side features, as the item tower makes them.
+
+        Args:
+            frame: of pandas (or polars), a row for each item, and a column for each feature of the
+                model's items: text; a list of text, or text with the feature's separator; a number;
+                a vector, as an array or a list. A blank cell is a missing value, and so are all of
+                a feature without a column; one feature the frame must have. A column item_id is
+                optional.
+
+        Raises:
+            DataError: of all that is wrong with the frame: columns that are no feature, cells.
+            RequestError: if an id is not of the type of the model's, the frame has no rows, or the
+                model's item tower says nothing of features.
+        """
+        return encode_frame(self.artifacts, frame)
+
+    def add_items(self, frame: Any) -> Self:
+        """A recommender that has further items as well; this one stays as it is.
+
+        So threads that use this one are not disturbed. The new items are recommended, searched,
+        filtered and similar to others by their side features, in the index too if there is one.
+        Nobody has them in the training history, and none of them is popular. In histories they
+        count like the rarest item, but add nothing for `model.init: ridge`, where what an item adds
+        is learnt from its interactions. Vectors of items and the weights are copied.
+
+        Args:
+            frame: as for `encode_items`, with the column item_id.
+
+        Raises:
+            DataError: see `encode_items`; also of ids that are blank, repeated, or known.
+            RequestError: see `encode_items`; also without ids.
+        """
+        new, _ = read_frame(self.artifacts, frame)
+        larger = with_items(self.artifacts, new.ids, new.features)
+        index = self._index and with_vectors(self._index, larger.item_vecs, self.num_items)
+        grown = copy.copy(self)
+        vars(grown).pop("_inverse_lengths", None)
+        Recommender.__init__(grown, larger, index)
+        grown.titles = self.titles
+        return grown
 
     def _rank(
         self, query: Query, k: int, item_filter: Filter | None, asked: Reranking

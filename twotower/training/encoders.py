@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from twotower.data.features import KINDS, Categorical, MultiValued, Numeric
+from twotower.data.categories import Categorical, MultiValued
+from twotower.data.dense import Dense, Vector
+from twotower.data.features import KINDS, Numeric
 
 
 class CategoricalEncoder(nn.Embedding):
@@ -54,9 +56,22 @@ class NumericEncoder(nn.Linear):
         return super().forward(self.get_buffer("values")[idx])
 
 
+class DenseEncoder(nn.Linear):
+    """A linear map, without bias, of an entity's vector; 0 where it has none."""
+
+    def __init__(self, column: Dense, dim: int) -> None:
+        super().__init__(column.width, dim, bias=False)
+        self.register_buffer("values", _tensor(column.values), persistent=False)
+
+    def forward(self, idx: Tensor) -> Tensor:
+        """[batch] int64 to [batch, dim]."""
+        return super().forward(self.get_buffer("values")[idx])
+
+
 COLUMN_ENCODERS: dict[str, Callable[[Any, int], nn.Module]] = {
     Categorical.name: CategoricalEncoder,
     MultiValued.name: MultiValuedEncoder,
+    Vector.name: DenseEncoder,
 }
 """For kinds of which each column has an encoder of its own."""
 SHARED_ENCODERS: dict[str, Callable[[Sequence[Any], int], nn.Module]] = {

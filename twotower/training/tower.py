@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from twotower.config.training import ModelConfig
-from twotower.data.features import Feature, Features
+from twotower.data.feature import Feature
+from twotower.data.features import Features
 from twotower.training.encoders import COLUMN_ENCODERS, SHARED_ENCODERS
 
 
