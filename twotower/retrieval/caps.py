@@ -9,7 +9,8 @@ import numpy as np
 from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.choices import choice_rule
 from twotower.common.errors import RequestError
-from twotower.data.features import Categorical, Features, MultiValued
+from twotower.data.categories import Categorical, MultiValued
+from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
 
 
