@@ -15,6 +15,7 @@ from tests.ingest.conftest import INTERACTIONS
 from twotower.common.errors import DataError
 from twotower.common.seeds import derive_seed
 from twotower.config import parse_config
+from twotower.data.prepared import PARTS
 from twotower.ingest.prepare import examine
 
 STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
@@ -483,8 +484,8 @@ def test_nothing_temporary_is_left(shop):
     shop.run()
     shop.run()
     names = {path.name for path in shop.output.iterdir()}
-    splits = {"train.parquet", "validation.parquet", "test.parquet"}
-    assert names == splits | {"titles.parquet", "vocabulary"}
+    parts = {f"{name}.parquet" for name in PARTS}
+    assert names == parts | {"titles.parquet", "vocabulary"}
 
 
 def test_other_files_beside_the_outputs_stay(shop):

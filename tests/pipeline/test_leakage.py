@@ -11,7 +11,10 @@ PREPARED = "data/prepared/"
 
 def test_the_search_depends_on_no_test_file(finished: Project) -> None:
     assert _read_by_search(finished) == [
-        f"{PREPARED}{name}" for name in ("train.parquet", "validation.parquet", "vocabulary")
+        f"{PREPARED}{name}"
+        for name in (
+            *("train.parquet", "validation.parquet", "validation_history.parquet", "vocabulary"),
+        )
     ]
 
 

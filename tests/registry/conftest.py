@@ -57,8 +57,8 @@ class Workspace:
         hpo = {"objective": "mrr"}
         return parse_config({"hpo": hpo, "mlflow": MLFLOW.model_dump()})
 
-    def new_data(self, frame: pd.DataFrame) -> None:
-        self.splits = split_by_time(frame)
+    def new_data(self, splits: dict[str, pd.DataFrame]) -> None:
+        self.splits = splits
         shutil.rmtree(self.prepared)
         write_prepared(self.prepared, self.splits, features=False)
 

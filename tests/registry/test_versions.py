@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from tests.conftest import events
+from tests.conftest import events, split_by_time, split_by_user
 from tests.registry.conftest import GOOD, POOR, Shop, Workspace
 from twotower.common.errors import (
     ArtifactError,
@@ -20,7 +20,7 @@ from twotower.common.errors import (
 )
 from twotower.config.reporting import MlflowConfig
 from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG
-from twotower.registry.versions import CANDIDATE, CHAMPION, Registry
+from twotower.registry.versions import CANDIDATE, CHAMPION, Registry, data_digest
 
 
 def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
@@ -132,7 +132,8 @@ def test_a_week_later_both_are_scored_on_the_new_test_rows(shop: Shop) -> None:
     shop.promote()
     more = events(seed=1, num_users=40, num_items=30)
     week = more.assign(timestamp=more["timestamp"] + 10_000)
-    shop.workspace.new_data(pd.concat([events(seed=0), week], ignore_index=True))
+    both = pd.concat([events(seed=0), week], ignore_index=True)
+    shop.workspace.new_data(split_by_time(both))
     shop.register(shop.workspace.model("new", POOR))
     decision = shop.promote()
     assert not decision.promoted
@@ -140,12 +141,28 @@ def test_a_week_later_both_are_scored_on_the_new_test_rows(shop: Shop) -> None:
     assert decision.comparison.champion > decision.comparison.candidate
 
 
+def test_new_users_are_scored_by_what_is_folded_in(shop: Shop) -> None:
+    """Neither model has a vector of theirs, and popularity would make both alike."""
+    shop.workspace.new_data(split_by_user(events(seed=0)))
+    trained_on = ("train", "validation_history", "validation")
+    for name, quality in (("poor", POOR), ("good", GOOD)):
+        shop.register(shop.workspace.model(name, quality, trained_on))
+        decision = shop.promote()
+    assert decision.comparison is not None
+    assert decision.comparison.num_users <= 6
+    assert decision.comparison.candidate > 1.2 * decision.comparison.champion
+    known = shop.workspace.splits["test_history"]
+    before = data_digest(shop.workspace.prepared)
+    shop.workspace.new_data(shop.workspace.splits | {"test_history": known[1:]})
+    assert data_digest(shop.workspace.prepared) != before
+
+
 def test_data_of_another_run_is_refused(shop: Shop) -> None:
     folder = shop.workspace.model("old", GOOD)
     shop.register(folder)
     shop.promote()
     shop.register(shop.workspace.model("new", POOR))
-    shop.workspace.new_data(events(seed=1))
+    shop.workspace.new_data(split_by_time(events(seed=1)))
     with pytest.raises(RegistryError, match="is not the data that version 2 was trained on"):
         shop.promote()
     with pytest.raises(RegistryError, match="was not trained on the current prepared data"):

@@ -62,3 +62,19 @@ def test_ids_can_be_masked(sources: Sources) -> None:
     masked = shown(sources, anonymous=True)
     assert [person.name for person in masked] == [f"User {number}" for number in range(1, 11)]
     assert [person.history for person in masked] == [person.history for person in shown(sources)]
+
+
+def test_where_users_are_held_out_whole_new_users_are_shown(sources: Sources) -> None:
+    test = sources.splits["test"]
+    history = pd.concat([sources.splits["train"], sources.splits["validation"]])
+    history = history[history["user_id"].isin(test["user_id"].unique()[:3])]
+    found = shown(replace(sources, splits={**sources.splits, "test_history": history}))
+    assert len(found) == 3
+    for person in found:
+        mine = history[history["user_id"] == person.name.removeprefix("User ")]
+        items = sources.model.recommend_from_history(mine["item_id"].tolist(), LENGTH).item_ids[0]
+        titles = [sources.titles.get(item, f"item {item}") for item in items]
+        assert [item.title for item in person.recommended] == titles
+        assert person.source == "fold-in"
+        assert person.num_rows == len(mine)
+        assert person.num_new > 0

@@ -173,7 +173,12 @@ def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
             f"{scores[rival]:.3f}",
             f"{rival}; a random ranking has {scores[RANDOM]:.3f}",
         )
-        yield "Test users", f"{sources.metrics['verdict']['num_users']:,}", "with something to find"
+        are_new = "num_folded_in_rows" in sources.metrics["test"]["evaluated"]
+        yield (
+            "Test users",
+            f"{sources.metrics['verdict']['num_users']:,}",
+            f"{'new to the model, ' * are_new}with something to find",
+        )
     yield (
         "Data",
         f"{data['rows']['total']:,}",
