@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
+    PositiveInt,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -19,6 +20,7 @@ from twotower.common.choices import OneOf
 from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
+from twotower.data.text_encoders import check_encoder
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -95,6 +97,13 @@ def _kinds() -> Collection[str]:
 Kind = Annotated[str, AfterValidator(OneOf(_kinds))]
 
 
+Encoder = Annotated[
+    str,
+    AfterValidator(check_encoder),
+    Field(json_schema_extra={"pattern": r"^(tfidf|sentence-transformers:.*\S.*)$"}),
+]
+
+
 class FeatureConfig(Section):
     """A declared side feature; `category: categorical` is short for `category: {kind: ...}`."""
 
@@ -109,6 +118,13 @@ class FeatureConfig(Section):
 
     false: all by one number, which makes their mean squared length 1.
     """
+    encoder: Encoder = "tfidf"
+    """Of kind text: what makes vectors of the texts, `tfidf` or `sentence-transformers:NAME`.
+
+    NAME is a model's folder, relative to the repository or absolute, or its name on the hub.
+    """
+    dims: PositiveInt = 64
+    """Of kind text: largest number of dimensions of the vectors."""
 
 
 def _expand_feature(value: Any) -> Any:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from twotower.data.dense import Dense, Vector
 from twotower.data.features import KINDS, Categorical, MultiValued, Numeric
+from twotower.data.text import Text
 
 
 class CategoricalEncoder(nn.Embedding):
@@ -71,6 +72,7 @@ COLUMN_ENCODERS: dict[str, Callable[[Any, int], nn.Module]] = {
     Categorical.name: CategoricalEncoder,
     MultiValued.name: MultiValuedEncoder,
     Vector.name: DenseEncoder,
+    Text.name: DenseEncoder,
 }
 """For kinds of which each column has an encoder of its own."""
 SHARED_ENCODERS: dict[str, Callable[[Sequence[Any], int], nn.Module]] = {
