@@ -40,6 +40,7 @@ class Text(Dense):
     name = "text"
     summary = "one text per entity, as a vector of what it consists of or, by a model, means"
     cells = Cells.TEXT
+    keys = ("encoder", "dims")
 
     encoder: str
     model: str
