@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.command import error_of, twotower
-from tests.serving.test_new_items import MODELS, NEW, trained
+from tests.new_items.test_encode import MODELS, NEW, trained
 from twotower.artifacts import verify_artifacts
 from twotower.serving import Recommender
 

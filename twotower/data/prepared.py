@@ -11,12 +11,15 @@
         what items are called, see twotower.ingest.titles; no model reads it
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
+    vocabulary/users.POSITION.ARRAY.npy, vocabulary/items.POSITION.ARRAY.npy
+        what a feature needs besides, see `Feature.arrays`; POSITION counts features from 0, in
+        alphabetical order
 
 The files hold ids instead of indices because refit's vocabulary is larger than the search's.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, json_text, sha256_file
@@ -121,6 +125,7 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
             columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
             for feature, column in entities.features.columns.items():
                 columns[f"feature:{feature}"] = column.to_arrow()
+            _write_arrays(target, name, entities.features)
             text = entities.vocabulary.text
             is_text = pa.types.is_string(columns[key].type)
             metadata = text.metadata if text and is_text else None
@@ -144,8 +149,10 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec, {})
-            for feature, spec in sorted(schema[name].items())
+            feature: KINDS[spec["kind"]].from_arrow(
+                table[f"feature:{feature}"], spec, _read_arrays(folder, name, position, spec)
+            )
+            for position, (feature, spec) in enumerate(sorted(schema[name].items()))
         }
         ids = pd.Index(table[key].to_pandas())
         text = IdText.read(table.schema.metadata)
@@ -157,6 +164,7 @@ def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
     """SHA-256 of each file that the search reads, by its path inside the folder."""
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
+    names += sorted(f"vocabulary/{path.name}" for path in (folder / "vocabulary").glob("*.npy"))
     return {name: sha256_file(folder / name) for name in names}
 
 
@@ -174,6 +182,29 @@ def _write_parquet(path: Path, table: Any, metadata: dict[bytes, bytes] | None =
 def _read_parquet(path: Path, columns: Sequence[str]) -> Any:
     with _data_errors(path):
         return pq.read_table(path).select(list(columns))
+
+
+def _write_arrays(folder: Path, name: str, features: Features) -> None:
+    """Write the arrays of the features of users or items, each by its feature's position."""
+    for position, (_, column) in enumerate(sorted(features.columns.items())):
+        for array, values in column.arrays().items():
+            with atomic_write(folder / _array_name(name, position, array)) as handle:
+                np.save(handle, np.ascontiguousarray(values), allow_pickle=False)
+
+
+def _read_arrays(
+    folder: Path, name: str, position: int, spec: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    for array in spec.get("arrays", ()):
+        path = folder / _array_name(name, position, array)
+        with _data_errors(path):
+            arrays[array] = np.load(path, allow_pickle=False)
+    return arrays
+
+
+def _array_name(name: str, position: int, array: str) -> str:
+    return f"{name}.{position}.{array}.npy"  # not by the feature's name, which may be anything
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
