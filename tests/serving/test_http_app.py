@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from tests.new_items.test_encode import NEW, trained
 from tests.serving.conftest import ASKED, LINE, WRITTEN, composed, write_model
 
 pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 
 from fastapi.testclient import TestClient
 
+from twotower.new_items.grow import write_with_items
 from twotower.serving.http_app import ServeOptions, create_app
 from twotower.serving.live_model import LiveModel, Served
 
@@ -278,3 +281,19 @@ def test_a_folder_that_breaks_is_told_and_the_old_model_answers(tmp_path: Path) 
     answer = client.post("/recommend", json={"user_ids": [100], "k": 1}).json()
     assert answer["results"][0]["items"] == [1000]
     assert answer["model"] != version
+
+
+def test_items_that_are_added_to_the_folder_are_served(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    larger = trained(folder).add_items(pd.DataFrame(NEW))
+    live = LiveModel(folder)
+    with TestClient(create_app(ServeOptions(artifacts=folder, poll=0), live)) as client:
+        asked = {"histories": [[1003]], "allowed": [2000, 2001]}
+        assert client.post("/recommend", json=asked).json()["results"][0]["items"] == []
+        write_with_items(folder, larger.artifacts)
+        assert live.refresh()
+        assert client.get("/health").json()["num_items"] == 26
+        [row] = client.post("/recommend", json=asked).json()["results"]
+        assert (sorted(row["items"]), row["source"]) == ([2000, 2001], "fold-in")
+        [similar] = client.post("/similar", json={"item_ids": [2000], "k": 2}).json()["results"]
+        assert len(similar["items"]) == 2

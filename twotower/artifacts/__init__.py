@@ -9,7 +9,6 @@ from twotower.artifacts.folder import (
     verify_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
-from twotower.artifacts.more_items import with_items, write_with_items
 from twotower.artifacts.write import write_artifacts
 from twotower.common.paths import ARTIFACTS
 
@@ -23,7 +22,5 @@ __all__ = [
     "load_artifacts",
     "measure_index",
     "verify_artifacts",
-    "with_items",
     "write_artifacts",
-    "write_with_items",
 ]

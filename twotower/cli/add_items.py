@@ -12,7 +12,7 @@ from twotower.common.progress import step
 
 if TYPE_CHECKING:
     from twotower.artifacts import Artifacts
-    from twotower.ingest.new_items import NewItems
+    from twotower.new_items.read import NewItems
 
 
 @app.command(
@@ -45,13 +45,9 @@ def add_items(
     """
     _check_output(output)
     with loading():
-        from twotower.artifacts import (
-            load_artifacts,
-            verify_artifacts,
-            with_items,
-            write_with_items,
-        )
-        from twotower.training.new_items import check_reads_features
+        from twotower.artifacts import load_artifacts, verify_artifacts
+        from twotower.new_items.encode import check_reads_features
+        from twotower.new_items.grow import with_items, write_with_items
 
     with step("reading the model"):
         verify_artifacts(artifacts)
@@ -83,8 +79,8 @@ def _check_output(output: Path) -> None:
 
 def _read(path: Path, model: "Artifacts") -> "NewItems":
     from twotower.config.params import data_section
-    from twotower.ingest.new_items import open_items, read_new_items
     from twotower.ingest.problems import Problems
+    from twotower.new_items.read import open_items, read_new_items
 
     config = data_section()
     return read_new_items(open_items(path, config), config, model.catalogue.items, Problems())

@@ -27,6 +27,11 @@ def decompositions_folder(root: Path) -> Path:
     return live_folder(root) / "spectral"
 
 
+def texts_folder(root: Path) -> Path:
+    """Folder of the vectors of texts that a sentence encoder has read."""
+    return live_folder(root) / "texts"
+
+
 def check_place(path: Path) -> None:
     """Refuse to write below a file.
 

@@ -29,6 +29,11 @@ class Dense(Feature):
         """Elements of a vector."""
         return int(self.values.shape[1])
 
+    @property
+    def num_missing(self) -> int:
+        """Entities that have no vector, or one of zeros."""
+        return int(np.count_nonzero(~self.values.any(axis=1)))
+
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities that have no vector."""
         return replace(self, values=np.pad(self.values, ((0, count), (0, 0))))
@@ -56,6 +61,7 @@ class Vector(Dense):
     name = "vector"
     summary = "one vector per entity, such as an embedding; the tower learns a linear map of it"
     cells = Cells.VECTORS
+    keys = ("normalise", "file", "ids")
 
     normalise: bool
     scale: float

@@ -19,6 +19,7 @@ from twotower.common.files import round_float
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.dense import Vector
 from twotower.data.feature import Cells, Feature
+from twotower.data.text import Text
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ class Numeric(Feature):
         return cls(column.to_numpy().astype(np.float32), schema["mean"], schema["std"])
 
 
-KINDS: Table[type[Feature]] = Table("features.kind", Categorical, MultiValued, Numeric, Vector)
+KINDS: Table[type[Feature]] = Table(
+    "features.kind", Categorical, MultiValued, Numeric, Vector, Text
+)
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,12 @@ class Features:
 
     def schema(self) -> dict[str, dict[str, Any]]:
         """What is needed to encode further entities and to rebuild a tower, as plain values."""
-        return {
-            name: {"kind": column.name, **column.schema()} for name, column in self.columns.items()
-        }
+        return {name: _schema(column) for name, column in self.columns.items()}
+
+
+def _schema(column: Feature) -> dict[str, Any]:
+    arrays = {"arrays": sorted(column.arrays())} if column.arrays() else {}
+    return {"kind": column.name, **column.schema(), **arrays}
 
 
 def _standardised(numbers: Float64Array, mean: float, std: float, where: str) -> Float32Array:

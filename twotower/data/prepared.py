@@ -14,12 +14,15 @@
         what items are called, see twotower.ingest.titles; no model reads it
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
+    vocabulary/users.POSITION.ARRAY.npy, vocabulary/items.POSITION.ARRAY.npy
+        what a feature needs besides, see `Feature.arrays`; POSITION counts features from 0, in
+        alphabetical order
 
 The files hold ids instead of indices because refit's vocabulary is larger than the search's.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, json_text, sha256_file
@@ -152,6 +156,7 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
             columns: dict[str, Any] = {key: _id_array(pd.Series(entities.vocabulary.ids))}
             for feature, column in entities.features.columns.items():
                 columns[f"feature:{feature}"] = column.to_arrow()
+            _write_arrays(target, name, entities.features)
             text = entities.vocabulary.text
             is_text = pa.types.is_string(columns[key].type)
             metadata = text.metadata if text and is_text else None
@@ -175,8 +180,10 @@ def read_catalogue(folder: Path) -> Catalogue:
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
         columns = {
-            feature: KINDS[spec["kind"]].from_arrow(table[f"feature:{feature}"], spec, {})
-            for feature, spec in sorted(schema[name].items())
+            feature: KINDS[spec["kind"]].from_arrow(
+                table[f"feature:{feature}"], spec, _read_arrays(folder, name, position, spec)
+            )
+            for position, (feature, spec) in enumerate(sorted(schema[name].items()))
         }
         ids = pd.Index(table[key].to_pandas())
         text = IdText.read(table.schema.metadata)
@@ -188,6 +195,7 @@ def fingerprint(folder: Path = PREPARED) -> dict[str, str]:
     """SHA-256 of each file that the search reads, by its path inside the folder."""
     names = ["train.parquet", "validation.parquet", "vocabulary/users.parquet"]
     names += ["vocabulary/items.parquet", "vocabulary/features.json"]
+    names += sorted(f"vocabulary/{path.name}" for path in (folder / "vocabulary").glob("*.npy"))
     # Without rows it is left out, so that studies that are older than the file go on.
     if has_rows(folder / "validation_history.parquet"):
         names.append("validation_history.parquet")
@@ -209,6 +217,29 @@ def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str] = 
     with _data_errors(path):
         table = pq.read_table(path)
         return table.select([*columns, *(name for name in optional if name in table.column_names)])
+
+
+def _write_arrays(folder: Path, name: str, features: Features) -> None:
+    """Write the arrays of the features of users or items, each by its feature's position."""
+    for position, (_, column) in enumerate(sorted(features.columns.items())):
+        for array, values in column.arrays().items():
+            with atomic_write(folder / _array_name(name, position, array)) as handle:
+                np.save(handle, np.ascontiguousarray(values), allow_pickle=False)
+
+
+def _read_arrays(
+    folder: Path, name: str, position: int, spec: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    for array in spec.get("arrays", ()):
+        path = folder / _array_name(name, position, array)
+        with _data_errors(path):
+            arrays[array] = np.load(path, allow_pickle=False)
+    return arrays
+
+
+def _array_name(name: str, position: int, array: str) -> str:
+    return f"{name}.{position}.{array}.npy"  # not by the feature's name, which may be anything
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:

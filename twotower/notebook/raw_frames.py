@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
-from twotower.ingest.sources.frame import frame_table
+from twotower.new_items.frames import frame_table
 
 
 def write_frame(path: Path, frame: Any, name: str) -> None:

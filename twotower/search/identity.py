@@ -29,13 +29,13 @@ SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
-    *("common/folders.py", "common/units.py"),
+    *("common/folders.py", "common/paths.py", "common/units.py"),
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     "config/training_choices.py",
     *("config/effects.py", "config/hyperparameters.py", "config/space_checks.py"),
     *("data/categories.py", "data/dense.py", "data/feature.py", "data/features.py"),
-    "data/interactions.py",
-    *("data/id_text.py", "data/prepared.py", "data/time_order.py", "data/vocabulary.py"),
+    *("data/id_text.py", "data/interactions.py", "data/prepared.py", "data/sentences.py"),
+    *("data/text.py", "data/text_encoders.py", "data/time_order.py", "data/vocabulary.py"),
     *("evaluation", "training"),
     *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
     "search/data_facts.py",

@@ -11,7 +11,7 @@ from twotower.common.arrays import Float32Array
 from twotower.common.errors import RequestError
 
 if TYPE_CHECKING:
-    from twotower.ingest.new_items import NewItems
+    from twotower.new_items.read import NewItems
 
 NAME, ID = "items", "item_id"
 """What messages call the frame, and its column of ids."""
@@ -38,7 +38,7 @@ class EncodedItems:
 def encode_frame(artifacts: Artifacts, frame: Any) -> EncodedItems:
     """See `Recommender.encode_items`."""
     from twotower.config.training import ModelConfig
-    from twotower.training.new_items import encode_new_items
+    from twotower.new_items.encode import encode_new_items
 
     new, has_ids = read_frame(artifacts, frame, may_be_known=True)
     config = ModelConfig.model_validate(artifacts.meta["model"])
@@ -62,10 +62,10 @@ def read_frame(
             features.
     """
     from twotower.config.data import DataConfig
-    from twotower.ingest.new_items import read_new_items
     from twotower.ingest.problems import Problems
-    from twotower.ingest.sources.frame import FrameSource, frame_table
-    from twotower.training.new_items import check_reads_features
+    from twotower.new_items.encode import check_reads_features
+    from twotower.new_items.frames import FrameSource, frame_table
+    from twotower.new_items.read import read_new_items
 
     check_reads_features(artifacts.towers)
     table = frame_table(frame, NAME)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts, with_items
+from twotower.artifacts import ARTIFACTS, Artifacts, Id, load_artifacts
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import RequestError
 from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
+from twotower.new_items.grow import with_items
 from twotower.retrieval.approximate import IndexSearch, with_vectors
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.dense import Dense, Vector
 from twotower.data.features import KINDS, Numeric
+from twotower.data.text import Text
 
 
 class CategoricalEncoder(nn.Embedding):
@@ -72,6 +73,7 @@ COLUMN_ENCODERS: dict[str, Callable[[Any, int], nn.Module]] = {
     Categorical.name: CategoricalEncoder,
     MultiValued.name: MultiValuedEncoder,
     Vector.name: DenseEncoder,
+    Text.name: DenseEncoder,
 }
 """For kinds of which each column has an encoder of its own."""
 SHARED_ENCODERS: dict[str, Callable[[Sequence[Any], int], nn.Module]] = {

@@ -32,14 +32,15 @@ MODELS: dict[str, dict[str, Any]] = {
 NEW = {"item_id": [2000, 2001], "colour": ["red", "pink"], "tags": ["a|b|zzz", None]}
 
 
-def trained(folder: Path, *, features: bool = True, **model: Any) -> Recommender:
+def trained(folder: Path, *, with_index: bool = False, **model: Any) -> Recommender:
     """A model of the folder, of 30 users and 24 items."""
     frame = events(seed=0)
-    catalogue: Catalogue = catalogue_of(frame, features=features)
+    catalogue: Catalogue = catalogue_of(frame, features=True)
     rows = catalogue.encode(frame[frame["item_id"] != COLD])
     config = ModelConfig(dim=8, **model)
     towers = fit(catalogue, rows, config, TrainConfig(epochs=2, lr=0.05), seed=1)
-    write_artifacts(folder, towers, catalogue, rows, {"model": config.model_dump(mode="json")})
+    meta = {"model": config.model_dump(mode="json")}
+    write_artifacts(folder, towers, catalogue, rows, meta, with_index=with_index)
     return Recommender.load(folder)
 
 
@@ -106,12 +107,8 @@ def test_items_are_added_to_what_was_added(plain: Recommender) -> None:
 
 def test_the_index_finds_added_items(tmp_path: Path) -> None:
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    from twotower.retrieval.approximate import build_index, open_index
-
-    exact = trained(tmp_path / "m")
-    path = tmp_path / "i"
-    path.write_bytes(build_index(exact.artifacts.item_vecs))
-    near = Recommender(exact.artifacts, open_index(path, 8))
+    exact = trained(tmp_path / "m", with_index=True)
+    near = Recommender.load(tmp_path / "m", approximate=True)
     frame = pd.DataFrame(NEW)
     users = exact.artifacts.user_ids.all
     want, got = (one.add_items(frame).recommend(users, 26, exclude_seen=False)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from twotower.artifacts.folder import INDEX, Artifacts
 from twotower.artifacts.ids import Id
 from twotower.artifacts.write import ModelFiles, write_model
-from twotower.config.training import ModelConfig
 from twotower.data.features import Features
 from twotower.data.prepared import Catalogue
 from twotower.retrieval.approximate import build_index
@@ -33,7 +32,8 @@ def with_items(artifacts: Artifacts, ids: Sequence[Id], features: Features) -> A
         RequestError: if the item tower says nothing of features.
         ArtifactError: if the folder has been replaced since it was opened.
     """
-    from twotower.training.new_items import encode_new_items, with_more_items
+    from twotower.config.training import ModelConfig
+    from twotower.new_items.encode import encode_new_items, with_more_items
 
     config = ModelConfig.model_validate(artifacts.meta["model"])
     towers, known = artifacts.towers, artifacts.catalogue

@@ -76,7 +76,7 @@ def read_new_items(
     Raises:
         DataError: of all that is wrong with the table.
     """
-    config = _as_the_model(config, model)
+    config = _as_the_model(config, model, source)
     table = config.items
     columns = feature_columns(source, "items", table, problems)
     used = {require_id(source, "items", table.id), *columns.values()}
@@ -85,11 +85,11 @@ def read_new_items(
     if strict and unknown:
         msg = f"{source.name}: the model has no item feature {', '.join(unknown)}; it has {names}"
         problems.add(DataError(msg))
-    if not columns:
+    if not columns and not any(spec.file for spec in table.features.values()):
         msg = f"{source.name}: has no feature of the model's items ({names}); {columns_of(source)}"
         problems.add(DataError(msg))
     known = None if may_be_known else model.vocabulary
-    read = read_table(source, config, "items", problems, known)
+    read = read_table(source, Path(config.root), config, "items", problems, known=known)
     problems.raise_any()
     if read is None:  # which it is only after a problem
         raise DataError(source.name)
@@ -100,12 +100,13 @@ def read_new_items(
     return NewItems(ids, features, counts, missing, read.dropped, read.blanked)
 
 
-def _as_the_model(config: DataConfig, model: Entities) -> DataConfig:
+def _as_the_model(config: DataConfig, model: Entities, source: Source) -> DataConfig:
     """How a table is read whose ids and features are those of the model, all of them optional."""
     features = {}
     for name, column in model.features.columns.items():
         declared = config.items.features.get(name)
-        if declared is None or declared.kind != column.name:
+        in_column = declared is not None and declared.file is not None and name in source.header
+        if declared is None or declared.kind != column.name or in_column:
             stored = column.schema().get("separator")
             declared = FeatureConfig(kind=column.name, **({"separator": stored} if stored else {}))
         features[name] = declared.model_copy(update={"optional": True})

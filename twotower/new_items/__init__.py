@@ -1,0 +1,1 @@
+"""Items that came after training: read, encoded, and added to a model."""
