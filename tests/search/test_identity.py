@@ -33,6 +33,7 @@ def digest(raw: dict, data: dict[str, str] | None = None) -> str:
         {"hpo": {"sampler": {"type": "tpe", "n_startup_trials": 10.0}}},
         {"hpo": {"pruner": None}},
         {"hpo": {"fixed": {}}},
+        {"evaluate": {"relevant": {"events": None, "min_weight": None}}},
     ],
 )
 def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
@@ -58,6 +59,8 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
         {"train": {"lr": 0.006}},
         {"evaluate": {"ks": [10]}},
         {"evaluate": {"exclude_seen": False}},
+        {"evaluate": {"relevant": {"events": ["purchase"]}}},
+        {"evaluate": {"relevant": {"min_weight": 4}}},
     ],
 )
 def test_whatever_a_trial_depends_on_is(change: dict) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.conftest import REPOSITORY, events, split_by_time, write_prepared
@@ -363,6 +364,20 @@ def test_without_a_validation_split_the_defaults_stand(tmp_path: Path) -> None:
     assert run.results["best_trial"] is None
     assert run.results["best_params"] == {"dim": 8, "epochs": 1, "lr": 0.003}
     assert "the defaults are kept" in run.said[0]
+
+
+def test_it_says_if_most_of_what_counts_is_masked(tmp_path: Path) -> None:
+    splits = split_by_time(events(seed=0))
+    again = splits["train"].drop_duplicates("user_id").head(3)
+    new = splits["validation"].drop_duplicates("user_id").tail(3).assign(item_id=1)
+    notes = []
+    for number in (2, 3):
+        rows = pd.concat([again, new.tail(number)]).assign(relevant=True)
+        prepared = write_prepared(tmp_path / f"{number}", splits | {"validation": rows})
+        said = Run(tmp_path / f"{number}", prepared, config(n_trials=1)).said
+        notes.append([line for line in said if line.startswith("note: ")])
+    assert "3 of 5 users have only had before" in notes[0][0]
+    assert notes[1] == []
 
 
 def test_validation_rows_that_hold_nothing_new_are_an_error(tmp_path: Path) -> None:

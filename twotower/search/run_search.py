@@ -75,11 +75,22 @@ def run_search(
     if not len(objective.target):
         msg = "no user of the validation split has an item that is not in their training history"
         raise SearchError(msg)
+    _note_masked(objective, console)
     _announce_warm_start(first, warm_start, console)
     with open_study(location, config.hpo, console.say) as study:
         config = _with_total(config, study, add_trials)
         result = _search(config, location, objective, study, console, warm_start=first.trials)
         return write_outputs(outputs, location, config, objective, result)
+
+
+def _note_masked(objective: Objective, console: SearchConsole) -> None:
+    """Say if most users who have something to find have had it before, so that few are measured."""
+    masked, left = objective.target.num_users_nothing_new, len(objective.target)
+    if masked > left:
+        console.say(
+            f"note: {masked:,} of {masked + left:,} users have only had before what they should "
+            "find, and it is masked; evaluate.exclude_seen: false ranks it too"
+        )
 
 
 def _with_total(config: Config, study: LiveStudy, add_trials: int) -> Config:
