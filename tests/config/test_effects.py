@@ -38,6 +38,10 @@ def test_every_hyperparameter_has_a_row_or_always_an_effect() -> None:
             {"lr", "loss", "batch_size", "schedule", "temperature"},
         ),
         ({"init": "ridge", "epochs": 0}, {"popularity_exponent", "features", "dropout"}),
+        (
+            {"init": "ridge", "epochs": 0, "similarity": "dot", "item_tower": "id"},
+            {"features"},
+        ),
     ],
 )
 def test_what_does_nothing_given_the_others(changes: dict[str, Any], without: set[str]) -> None:
@@ -56,6 +60,7 @@ def test_what_does_nothing_given_the_others(changes: dict[str, Any], without: se
         ),
         ({"init": "spectral", "epochs": 0}, {"history_decay", "user_exponent"}),
         ({"user_tower": "history"}, {"history_decay", "popularity_exponent"}),
+        ({"init": "ridge", "epochs": 0, "similarity": "dot"}, {"features"}),
     ],
 )
 def test_what_does_something(changes: dict[str, Any], present: set[str]) -> None:

@@ -2,11 +2,19 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from tests.conftest import REPOSITORY
-from twotower.data.features import Categorical, MultiValued, Numeric
-from twotower.training.encoders import CategoricalEncoder, MultiValuedEncoder, NumericEncoder
+from tests.data.test_features import CELLS, IN_TRAIN, OPTIONS
+from twotower.data.features import KINDS, Categorical, MultiValued, Numeric
+from twotower.training.encoders import (
+    COLUMN_ENCODERS,
+    SHARED_ENCODERS,
+    CategoricalEncoder,
+    MultiValuedEncoder,
+    NumericEncoder,
+)
 
 IDX = torch.tensor([2, 0, 1, 0])
 
@@ -33,6 +41,17 @@ def test_numbers_share_one_linear_map() -> None:
     first, second = encoder.weight.T
     expected = torch.stack([-2 * first, first + 0.5 * second, 3 * second, first + 0.5 * second])
     assert torch.allclose(encoder(IDX), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_vector_is_the_inputs_times_the_weights(kind) -> None:
+    cells = CELLS[KINDS[kind].cells]
+    column = KINDS[kind].encode(cells, IN_TRAIN, "table", OPTIONS[kind])
+    shared = kind in SHARED_ENCODERS
+    encoder = SHARED_ENCODERS[kind]([column], 3) if shared else COLUMN_ENCODERS[kind](column, 3)
+    weight = encoder.weight.T if isinstance(encoder, torch.nn.Linear) else encoder.weight
+    expected = encoder.inputs() @ weight.detach().numpy()
+    assert encoder(torch.arange(len(cells))).detach().numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_values_are_not_saved() -> None:

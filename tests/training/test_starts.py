@@ -87,6 +87,31 @@ def test_a_start_in_the_table_is_where_training_starts(monkeypatch) -> None:
         ModelConfig(init="made_up", hidden=(4,))
 
 
+@pytest.mark.parametrize("init", [start.name for start in STARTS.values() if start.decomposes])
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_items_without_rows_start_with_what_their_features_say(init, similarity) -> None:
+    """Where lengths count; items with rows keep their vectors."""
+    rows = ROWS[ROWS["item_id"] != 1004]
+    interactions, train = CATALOGUE.encode(rows), TrainConfig(epochs=0)
+    of = {
+        features: fit(
+            CATALOGUE,
+            interactions,
+            ModelConfig(dim=8, init=init, similarity=similarity, dropout=0.5, features=features),
+            train,
+            seed=1,
+        )
+        for features in (True, False)
+    }
+    (users, items), (plain_users, plain_items) = (of[each].vectors() for each in (True, False))
+    seen = np.arange(len(CATALOGUE.items)) != CATALOGUE.items.vocabulary.ids.get_loc(1004)
+    assert not plain_items[~seen].any()
+    assert items[~seen].any() == (similarity == "dot")
+    assert items[seen] == pytest.approx(plain_items[seen], abs=1e-6)
+    assert np.array_equal(users, plain_users)
+    assert not of[True].item_tower.id_embedding.weight[~seen].any()
+
+
 def test_a_name_that_no_start_has_fails_at_once() -> None:
     """Even where no validation has seen it."""
     config = ModelConfig(dim=8).model_copy(update={"init": "made_up"})

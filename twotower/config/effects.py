@@ -108,6 +108,17 @@ def _has_order(data: DataFacts) -> bool:
     return data.has_order
 
 
+def _starts_with_features(setting: Setting) -> bool:
+    """Whether items without rows start with what their features say."""
+    model, start = setting.model, setting.start
+    encoded = model.item_tower == "both" and setting.data.item_features
+    return start.decomposes and model.similarity == "dot" and encoded
+
+
+def _features_matter(setting: Setting) -> bool:
+    return setting.trains or _starts_with_features(setting)
+
+
 def _temperature_matters(setting: Setting) -> bool:
     in_loss = setting.trains and setting.loss.temperature
     in_term = setting.model.popularity_weight > 0
@@ -129,7 +140,7 @@ def _dim(setting: Setting) -> int:
 
 def _item_tower(setting: Setting) -> str:
     model = setting.model
-    with_features = model.features and setting.data.item_features and setting.trains
+    with_features = model.features and setting.data.item_features and _features_matter(setting)
     return "id" if model.item_tower == "both" and not with_features else model.item_tower
 
 
@@ -165,8 +176,9 @@ EFFECTS = Table(
     ),
     Effect(
         "features",
-        "side features in the data, and epochs above 0",
-        _trains,
+        "side features in the data, and epochs above 0; or those of items, `item_tower: both`, "
+        "`similarity: dot` and an `init` that decomposes",
+        _features_matter,
         can_matter=lambda data: data.user_features or data.item_features,
         reason="the data has no side features",
     ),
@@ -175,7 +187,7 @@ EFFECTS = Table(
     ),
     Effect(
         "item_tower",
-        "any values; without side features of items, or where nothing is trained, `both` is `id`",
+        "any values; without side features of items, or where these do nothing, `both` is `id`",
         value=_item_tower,
     ),
     *(

@@ -1,1 +1,1 @@
-"""Top-k items for a vector: exact, from an approximate index, or by popularity; a second stage; no torch."""
+"""Top-k items for a vector, without torch: exact, from an index, by popularity; a second stage."""

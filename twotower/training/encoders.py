@@ -1,21 +1,37 @@
 """The torch module of each kind of side feature, keyed by the kind's name.
 
 An encoder maps indices of entities, [batch] int64, to what a feature adds to their vectors,
-[batch, dim] float32. Its values are buffers that are not saved: they come with the catalogue.
+[batch, dim] float32: rows of its `inputs()`, [num_entities, num_columns] sparse, times its
+`weight`, which is [num_columns, dim] of an embedding and transposed of a linear map. Its values are
+buffers that are not saved: they come with the catalogue.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.dense import Dense, Vector
 from twotower.data.features import KINDS, Numeric
 from twotower.data.text import Text
+
+
+class Encoder(Protocol):
+    """What every encoder is."""
+
+    weight: Tensor
+
+    def __call__(self, idx: Tensor) -> Tensor:
+        """[batch] int64 to [batch, dim]."""
+
+    def inputs(self) -> scipy.sparse.csr_array:
+        """[num_entities, num_columns] what the weights are multiplied by."""
 
 
 class CategoricalEncoder(nn.Embedding):
@@ -28,6 +44,12 @@ class CategoricalEncoder(nn.Embedding):
     def forward(self, idx: Tensor) -> Tensor:
         """[batch] int64 to [batch, dim]."""
         return super().forward(self.get_buffer("codes")[idx])
+
+    def inputs(self) -> scipy.sparse.csr_array:
+        """A 1 in the column of an entity's category."""
+        codes = self.get_buffer("codes").numpy()
+        offsets = np.arange(len(codes) + 1)
+        return _rows(codes, offsets, self.num_embeddings, np.ones(len(codes)))
 
 
 class MultiValuedEncoder(nn.EmbeddingBag):
@@ -43,6 +65,12 @@ class MultiValuedEncoder(nn.EmbeddingBag):
         positions, starts = bags(self.get_buffer("offsets"), idx)
         return super().forward(self.get_buffer("codes")[positions], starts)
 
+    def inputs(self) -> scipy.sparse.csr_array:
+        """1 / m in the columns of the m categories of an entity."""
+        codes, offsets = self.get_buffer("codes").numpy(), self.get_buffer("offsets").numpy()
+        counts = np.diff(offsets)
+        return _rows(codes, offsets, self.num_embeddings, np.repeat(1 / counts.clip(1), counts))
+
 
 class NumericEncoder(nn.Linear):
     """One linear map, without bias, of all numeric features together."""
@@ -56,6 +84,10 @@ class NumericEncoder(nn.Linear):
         """[batch] int64 to [batch, dim]."""
         return super().forward(self.get_buffer("values")[idx])
 
+    def inputs(self) -> scipy.sparse.csr_array:
+        """The values themselves."""
+        return scipy.sparse.csr_array(self.get_buffer("values").numpy())
+
 
 class DenseEncoder(nn.Linear):
     """A linear map, without bias, of an entity's vector; 0 where it has none."""
@@ -67,6 +99,10 @@ class DenseEncoder(nn.Linear):
     def forward(self, idx: Tensor) -> Tensor:
         """[batch] int64 to [batch, dim]."""
         return super().forward(self.get_buffer("values")[idx])
+
+    def inputs(self) -> scipy.sparse.csr_array:
+        """The values themselves."""
+        return scipy.sparse.csr_array(self.get_buffer("values").numpy())
 
 
 COLUMN_ENCODERS: dict[str, Callable[[Any, int], nn.Module]] = {
@@ -98,6 +134,13 @@ def bags(offsets: Tensor, idx: Tensor) -> tuple[Tensor, Tensor]:
     starts = ends - counts
     shift = torch.repeat_interleave(offsets[idx] - starts, counts)
     return torch.arange(len(shift), device=idx.device) + shift, starts
+
+
+def _rows(
+    codes: Int64Array, offsets: Int64Array, width: int, values: Float64Array
+) -> scipy.sparse.csr_array:
+    """[num_entities, width] values in the columns of the entities' codes."""
+    return scipy.sparse.csr_array((values, codes, offsets), (len(offsets) - 1, width))
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:

@@ -12,6 +12,7 @@ from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.seeds import derive_seed
 from twotower.config.training import ModelConfig
 from twotower.data.interactions import Interactions
+from twotower.training.content import fit_encoders
 from twotower.training.history import History, unit_mean_length
 from twotower.training.ridge import ridge_items
 from twotower.training.spectral import spectral_items
@@ -77,14 +78,14 @@ def random_start(model: TwoTower, inputs: StartInputs) -> None:
 def spectral_start(model: TwoTower, inputs: StartInputs) -> None:
     """Start at the truncated decomposition of the interactions, see `spectral`."""
     items = _spectral(inputs)
-    _start_at(model, items, inputs.history, in_history=items)
+    _start_at(model, items, inputs, in_history=items)
 
 
 def ridge_start(model: TwoTower, inputs: StartInputs) -> None:
     """Start at the users of the decomposition and the items regressed on them, see `ridge`."""
     in_history = _spectral(inputs)
     items = ridge_items(in_history, inputs.history, inputs.config, threads=inputs.threads)
-    _start_at(model, items, inputs.history, in_history)
+    _start_at(model, items, inputs, in_history)
 
 
 def _draw(tower: Tower, seen: Tensor, scale: float, generator: torch.Generator) -> None:
@@ -127,16 +128,17 @@ def _spectral(inputs: StartInputs) -> Float32Array:
 
 @torch.no_grad()
 def _start_at(
-    model: TwoTower, items: Float32Array, history: History, in_history: Float32Array
+    model: TwoTower, items: Float32Array, inputs: StartInputs, in_history: Float32Array
 ) -> None:
     """Start at given item vectors, and at the users that the items of their histories pool to.
 
-    Side features add nothing at the start. Beside a pooled history, neither does the user's id.
+    An item without rows has the vector that its side features make likely, see `content`. Those of
+    users add nothing at the start, nor, beside a pooled history, does the user's id.
 
     Args:
         model: without hidden layers; changed in place.
         items: [num_items, dim] float32.
-        history: of the training rows.
+        inputs: the training rows and their history are used.
         in_history: [num_items, dim] float32 vectors of the items in a history; `items` where the
             model has no table for them.
     """
@@ -146,12 +148,35 @@ def _start_at(
     if table is None or model.item_tower.layers:
         msg = "only embeddings of ids can start at given vectors"
         raise ValueError(msg)
-    table.weight.copy_(torch.from_numpy(items))
+    _start_items(model, table, items, inputs)
     if model.history_embedding is not None:
         model.history_embedding.weight.copy_(torch.from_numpy(in_history))
     users = model.user_tower.id_embedding
     if users is not None and not model.pools_history:
-        users.weight.copy_(torch.from_numpy(_pooled(in_history, history)))
+        users.weight.copy_(torch.from_numpy(_pooled(in_history, inputs.history)))
+
+
+def _start_items(
+    model: TwoTower, ids: nn.Embedding, items: Float32Array, inputs: StartInputs
+) -> None:
+    """Set embeddings of ids so that items with rows have their vectors, whatever features add.
+
+    Features say less than rows, which only the length of a vector can tell: for the cosine, where
+    it would rank items without rows too high, they add nothing.
+
+    Args:
+        model: whose parameters are all 0; changed in place.
+        ids: of the item tower.
+        items: [num_items, dim] float32.
+        inputs: the training rows.
+    """
+    tower = model.item_tower.eval()  # without dropout
+    seen = _seen(inputs.interactions.item_idx, inputs.num_items)
+    if not model.normalise:
+        fit_encoders(tower.encoders(), items, seen.numpy(), threads=inputs.threads)
+    for _ in range(2):  # the second time for what was lost to rounding
+        missing = torch.from_numpy(items) - tower(torch.arange(inputs.num_items))
+        ids.weight[seen] += missing[seen]
 
 
 def _pooled(items: Float32Array, history: History) -> Float32Array:

@@ -1,6 +1,7 @@
 """One tower: the vector of an entity from its id and side features."""
 
 import itertools
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from twotower.config.training import ModelConfig
 from twotower.data.feature import Feature
 from twotower.data.features import Features
-from twotower.training.encoders import COLUMN_ENCODERS, SHARED_ENCODERS
+from twotower.training.encoders import COLUMN_ENCODERS, SHARED_ENCODERS, Encoder
 
 
 class Tower(nn.Module):
@@ -51,13 +52,16 @@ class Tower(nn.Module):
             self.add_module(kind, SHARED_ENCODERS[kind](columns, self.dim))
             self.shared_encoders.append(kind)
 
+    def encoders(self) -> list[Encoder]:
+        """Of all side features, in the order in which they are added."""
+        shared = (self.get_submodule(kind) for kind in self.shared_encoders)
+        return cast(list[Encoder], [*self.feature_embeddings.values(), *shared])
+
     def forward(self, idx: Tensor) -> Tensor:
         """[batch] int64 entity indices to [batch, dim] float32 vectors, not normalised."""
         total = self.get_buffer("origin") if self.id_embedding is None else self.id_embedding(idx)
-        for encoder in self.feature_embeddings.values():
+        for encoder in self.encoders():
             total = total + encoder(idx)
-        for kind in self.shared_encoders:
-            total = total + self.get_submodule(kind)(idx)
         if self.dropout:
             total = nn.functional.dropout(total, self.dropout, self.training)
         for depth, layer in enumerate(self.layers):

@@ -33,7 +33,11 @@ SMALL: dict[str, Any] = {
         (CLOSED, {"dim": 24}, {"dim": 60}),
         (CLOSED | {"popularity_weight": 0.2}, {"dim": 25}, {"dim": 64}),
         (CLOSED, {"user_tower": "both"}, {"user_tower": "history"}),
-        (CLOSED, {"item_tower": "both"}, {"item_tower": "id", "features": False}),
+        (
+            CLOSED | {"similarity": "cosine"},
+            {"item_tower": "both"},
+            {"item_tower": "id", "features": False},
+        ),
         (CLOSED | {"init": "ridge"}, {"popularity_exponent": 0.2}, {"popularity_exponent": 0.9}),
         ({"similarity": "dot"}, {"temperature": 0.1}, {"temperature": 0.9}),
         ({"loss": "mse"}, {"temperature": 0.1, "logq": True}, {"logq": False}),
