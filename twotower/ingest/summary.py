@@ -17,6 +17,9 @@ def summary(report: Mapping[str, Any]) -> str:
         cold = report["cold"].get(name)
         rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
         lines.append(f"  {name}: {_rows(rows[name])}, {_count(users[name], 'user')}{rest}")
+    for name, held_out in report.get("held_out_items", {}).items():
+        items, rows = _count(held_out["items"], "item"), _rows(held_out["rows"])
+        lines.append(f"  {items} with {rows} held out whole for {name} (split.cold_items)")
     lines += [f"  {line}" for line in not_used(report)]
     if report["merged_rows"]:
         lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")
