@@ -23,7 +23,8 @@ from twotower.config.hyperparameters import hyperparameters
 from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
-from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.holdout import EvaluationSet, evaluation_set
+from twotower.evaluation.item_groups import assessed_as, by_group, weights_of
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
@@ -86,7 +87,8 @@ class _TrainingSet:
         return self.catalogue.encode(self.rows)
 
     def data(self) -> TrainingData:
-        return TrainingData(self.encoded(), len(self.catalogue.users), len(self.catalogue.items))
+        users, items = self.catalogue.users, self.catalogue.items
+        return TrainingData(self.encoded(), len(users), len(items), items.features)
 
 
 class _PreparedData:
@@ -186,8 +188,11 @@ def _assess(
     catalogue, test = training.catalogue, data.splits["test"]
     if not config.refit.score_test:
         return unscored("refit.score_test is false", catalogue)
-    exclude_seen = config.evaluate.exclude_seen
-    target = evaluation_set(catalogue, training.rows, test, exclude_seen=exclude_seen)
+    targets = _targets(config, training, test)
+    metric, group = assessed_as(config.hpo.objective)
+    target = targets.get(group.name)
+    if target is None:
+        return unscored(f"the test split has none of the {group.summary} to find", catalogue)
     if not len(target):
         no_users = "no user of the test split has a relevant item that is not masked"
         return unscored(no_users if len(test) else "there is no test split", catalogue)
@@ -197,14 +202,45 @@ def _assess(
         splits={name: catalogue.encode(rows) for name, rows in data.splits.items()},
         target=target,
         # No parameter of this stage in dvc.yaml: hpo_results.json changes with it.
-        objective=config.hpo.objective,
+        objective=metric,
         ks=config.evaluate.ks,
     )
+    board.groups = {name: board.of_group(part) for name, part in targets.items() if name != "all"}
     _score_models(board, config, search["best_params"], training, model)
-    train, validation = data.training_set("train"), data.splits["validation"]
-    choosing = evaluation_set(train.catalogue, train.rows, validation, exclude_seen=exclude_seen)
-    score_baselines(board, train.data(), choosing, config.refit, seed=config.seed, say=say)
-    return assess(board, catalogue, test, search, seed=config.seed)
+    train = data.training_set("train")
+    choosing = _targets(config, train, data.splits["validation"])
+    score_baselines(
+        board,
+        train.data(),
+        choosing.get(group.name, choosing["all"]),
+        config.refit,
+        cold=choosing.get("cold"),
+        seed=config.seed,
+        say=say,
+    )
+    return assess(board, catalogue, test, _comparable(search, config), seed=config.seed)
+
+
+def _targets(
+    config: Config, training: _TrainingSet, held_out: pd.DataFrame
+) -> dict[str, EvaluationSet]:
+    """What of a split is to be found: of all items and, where that is told apart, by group."""
+    target = evaluation_set(
+        training.catalogue, training.rows, held_out, exclude_seen=config.evaluate.exclude_seen
+    )
+    if not config.reports_item_groups:
+        return {"all": target}
+    return by_group(target, training.data().item_counts() > 0)
+
+
+def _comparable(search: Mapping[str, Any], config: Config) -> Mapping[str, Any]:
+    """The results of a search, with what test scores of the metric alone can be compared with."""
+    objective = config.hpo.objective
+    metric, _ = assessed_as(objective)
+    if len(weights_of(objective)) > 1:
+        return {**search, "best_trial": None, "confirm": None}
+    random = search.get("random", {})
+    return {**search, "random": {**random, metric: random.get(objective)}}
 
 
 def _score_models(
@@ -215,25 +251,26 @@ def _score_models(
     model: TwoTower,
 ) -> None:
     """Add the model, its further training seeds, and the default model."""
-    board.evaluations[MODEL] = board.evaluate(_scorer(model))
-    board.seeds.append(board.evaluations[MODEL])
+    board.add(MODEL, _scorer(model))
+    board.add_seed(_scorer(model))
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
         with part(f"training seed {number + 1} of {config.refit.seeds}"):
             try:
                 other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
-                board.seeds.append(board.evaluate(_scorer(other)))
+                board.add_seed(_scorer(other))
             except TrainingError:
                 board.num_diverged += 1
     sections = config.search_space.sections
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
-    board.default_differs = default != best
+    for one in (board, *board.groups.values()):
+        one.default_differs = default != best
     if not board.default_differs:
-        board.evaluations[DEFAULT] = board.evaluations[MODEL]
+        board.add(DEFAULT, _scorer(model))
         return
     with part("default hyperparameters"):
         try:
-            board.evaluations[DEFAULT] = board.evaluate(_scorer(training.fit(config, {})))
+            board.add(DEFAULT, _scorer(training.fit(config, {})))
         except TrainingError as error:  # a poor baseline must not cost the user the model
             board.failures[DEFAULT] = str(error)
 

@@ -1,7 +1,7 @@
 """The final model and every baseline, evaluated on the same users."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Scoreboard:
         seeds: evaluations of the optimized model for each training seed, its own first.
         num_diverged: further training seeds with which the training diverged.
         default_differs: whether the default model has other hyperparameters than the optimized one.
+        groups: the same scorers on warm and on cold items alone; empty where those are not told
+            apart.
     """
 
     training: TrainingData
@@ -50,13 +52,30 @@ class Scoreboard:
     seeds: list[Evaluation] = field(default_factory=list)
     num_diverged: int = 0
     default_differs: bool = True
+    groups: "Mapping[str, Scoreboard]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = random_expectation(self.target, self.ks)
 
+    def of_group(self, target: EvaluationSet) -> "Scoreboard":
+        """An empty board of the same scorers on some of the items; it shares settings, failures."""
+        return replace(self, target=target, evaluations={}, seeds=[], groups={})
+
     def evaluate(self, scorer: Scorer) -> Evaluation:
         """Metrics of a scorer on the test users; they are not added to the board."""
         return evaluate(scorer, self.target, self.ks)
+
+    def add(self, name: str, scorer: Scorer) -> None:
+        """Evaluate a scorer, on every group of items too."""
+        self.evaluations[name] = self.evaluate(scorer)
+        for board in self.groups.values():
+            board.add(name, scorer)
+
+    def add_seed(self, scorer: Scorer) -> None:
+        """Evaluate the optimized model of a further training seed likewise."""
+        self.seeds.append(self.evaluate(scorer))
+        for board in self.groups.values():
+            board.add_seed(scorer)
 
     def per_user(self) -> dict[str, dict[str, Float64Array]]:
         """[num_users] values by scorer and metric, random included."""
@@ -107,6 +126,7 @@ def score_baselines(
     validation: EvaluationSet,
     config: RefitConfig,
     *,
+    cold: EvaluationSet | None = None,
     seed: int,
     say: Callable[[str], None],
 ) -> None:
@@ -117,16 +137,20 @@ def score_baselines(
         train: what the settings are fitted to when they are compared.
         validation: what they are compared on; may be empty.
         config: which baselines, and what one may take.
+        cold: the cold items of `validation`, on which baselines of content are compared; None: as
+            the others are.
         seed: of the sample of users, where one is needed.
         say: told beforehand of what will take a while.
     """
-    for baseline in wanted_baselines(config.extra_baselines):
+    features = train.item_features.columns.values() if board.groups else ()
+    for baseline in wanted_baselines(config.extra_baselines, features):
         plan = baseline.plan(train, board.training, config.baseline_budget)
         with part(baseline.name):
             if plan.obstacle:
                 board.failures[baseline.name] = plan.obstacle
             else:
-                _score_baseline(board, baseline, plan, train, validation, seed=seed, say=say)
+                target = cold if baseline.kinds and cold is not None else validation
+                _score_baseline(board, baseline, plan, train, target, seed=seed, say=say)
 
 
 def _score_baseline(
@@ -148,4 +172,4 @@ def _score_baseline(
         say(f"{name}: {plan.notice}{choice}")
     setting = choose_setting(baseline, rows, target, board.objective, board.ks)
     board.settings[name] = setting
-    board.evaluations[name] = board.evaluate(baseline.scorer(board.training, setting))
+    board.add(name, baseline.scorer(board.training, setting))

@@ -253,4 +253,6 @@ def _mean_over_candidates(board: Scoreboard, values: NDArray[Any]) -> float:
     users, masked = board.target.masked.rows(0, len(board.target))
     candidates = board.target.num_candidates
     hidden = np.bincount(users, values[masked], minlength=len(candidates))
-    return float(((values.sum() - hidden) / np.maximum(candidates, 1)).mean())
+    ranked = board.target.candidates
+    total = values.sum() if ranked is None else values[ranked].sum()
+    return float(((total - hidden) / np.maximum(candidates, 1)).mean())

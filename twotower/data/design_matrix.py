@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from twotower.common.arrays import Float32Array, Int64Array
-from twotower.data.features import Categorical, Feature, Features, MultiValued, Numeric
+from twotower.data.features import Categorical, Feature, Features, MultiValued
 
 
 def design_matrix(features: Features, num_entities: int) -> csr_array:
@@ -14,8 +14,9 @@ def design_matrix(features: Features, num_entities: int) -> csr_array:
 
     A categorical feature has a column for each category, with a 1 where an entity has it. So has a
     multi-valued one, with 1 / √m where an entity has m categories: its row has length 1. A numeric
-    feature has one column, of standardised numbers. What is unknown or missing is a 0 everywhere.
-    There is no constant column, and no column at all without features.
+    feature has one column, of standardised numbers, and any other kind the columns of its numbers.
+    What is unknown or missing is a 0 everywhere. There is no constant column, and no column at all
+    without features.
 
     Args:
         features: of one entity type.
@@ -28,9 +29,9 @@ def design_matrix(features: Features, num_entities: int) -> csr_array:
 
 @singledispatch
 def _columns(feature: Feature) -> csr_array:
-    """[num_entities, num_columns] of one feature, by its kind."""
-    msg = f"kind of feature without columns of a design matrix: {feature.name}"
-    raise TypeError(msg)
+    """[num_entities, num_columns] of one feature: its numbers, unless its kind has a function."""
+    numbers = vars(feature)["values"]
+    return csr_array(numbers.reshape(len(numbers), -1))
 
 
 @_columns.register
@@ -47,11 +48,6 @@ def _(feature: MultiValued) -> csr_array:
     counts = np.diff(feature.offsets)
     values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
     return _one_hot(feature.offsets, feature.codes, values, len(feature.categories))
-
-
-@_columns.register
-def _(feature: Numeric) -> csr_array:
-    return csr_array(feature.values[:, None])
 
 
 def _one_hot(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.common.choices import Table
+from twotower.evaluation.item_groups import split_key, weights_of
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
@@ -138,7 +139,7 @@ def expected_reciprocal_rank(target: "EvaluationSet", _k: int) -> Float64Array:
 def coverage(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
     """Share of the catalogue that is in at least one user's top k."""
     shown = np.setdiff1d(rankings.top[:, :k], [-1]).size
-    return np.asarray(shown / target.num_items)
+    return np.asarray(shown / target.num_ranked)
 
 
 def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
@@ -154,7 +155,10 @@ def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
     missed = np.where(certain, 0.0, np.log1p(-np.where(certain, 0.0, share)))
     log_missed = missed.sum() - np.bincount(items, missed[users], num_items)
     sure = certain.sum() - np.bincount(items, certain[users], num_items)
-    return np.asarray(np.where(sure > 0.5, 1.0, -np.expm1(log_missed)).mean())
+    found = np.where(sure > 0.5, 1.0, -np.expm1(log_missed))
+    return np.asarray(
+        found.mean() if target.candidates is None else found[target.candidates].mean()
+    )
 
 
 METRICS = Table(
@@ -173,11 +177,16 @@ def objectives(ks: tuple[int, ...]) -> list[str]:
 
 
 def metric_label(key: str) -> str:
-    """Name of a metric for people: recall_at_10 becomes Recall@10."""
-    name, _, k = key.partition("_at_")
+    """Name of a metric, or of a mix, for people: recall_at_10_cold becomes Recall@10 (cold)."""
+    weights = weights_of(key) if " " in key else {}
+    if len(weights) > 1:
+        return " + ".join(f"{weight:g} {metric_label(one)}" for one, weight in weights.items())
+    metric, group = split_key(key)
+    name, _, k = metric.partition("_at_")
     if name not in METRICS:  # of a file that a later version wrote
         return key
-    return METRICS[name].label + (f"@{k}" if k else "")
+    of_group = f" ({group.name})" if group.suffix else ""
+    return METRICS[name].label + (f"@{k}" if k else "") + of_group
 
 
 def metric_cutoff(key: str, ks: tuple[int, ...]) -> int:

@@ -18,6 +18,7 @@ from twotower.config import Config
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
+from twotower.evaluation.item_groups import assessed_as
 
 LOWEST_SCORE = float(np.finfo(np.float32).min)
 """Score of an item that a model does not have; finite, and below all others."""
@@ -124,7 +125,7 @@ def compare(
     if not len(target):
         msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)
-    metric, ks = config.hpo.objective, config.evaluate.ks
+    metric, ks = assessed_as(config.hpo.objective)[0], config.evaluate.ks
     scores = [
         evaluate(ServedScorer(model, catalogue), target, ks).per_user[metric]
         for model in (candidate, champion)

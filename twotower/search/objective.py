@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import joblib
+import numpy as np
 
 from twotower.common.files import round_float
 from twotower.config import Config
@@ -12,6 +13,8 @@ from twotower.config.training import TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
+from twotower.evaluation.item_groups import GROUPS, by_group, check_groups, with_mix
+from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.evaluation.ranking import VectorScorer
 from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.trial import Trial
@@ -31,6 +34,7 @@ class Objective:
 
     Attributes:
         target: held-out items of the validation split; empty if there is no such split.
+        targets: the same, and by group of items where such metrics are reported.
         counts: rows and entities that the search sees.
         facts: what decides which hyperparameters do anything.
         left_out: entries of the space that do nothing on this data, and why.
@@ -62,6 +66,11 @@ class Objective:
         self.target: EvaluationSet = evaluation_set(
             self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
         )
+        self.targets = {"all": self.target}
+        if config.reports_item_groups and len(self.target):
+            known = np.bincount(self._interactions.item_idx, minlength=len(self._catalogue.items))
+            self.targets = by_group(self.target, known > 0)
+            check_groups(config.hpo.objective, self.targets)
         self.counts = {
             "num_users": len(self._catalogue.users),
             "num_items": len(self._catalogue.items),
@@ -102,10 +111,24 @@ class Objective:
         return watch.finished(model)
 
     def _validate(self, model: TwoTower) -> dict[str, float]:
-        """Metrics on the validation split, over the whole catalogue."""
+        """Metrics on the validation split, rounded."""
         scorer = VectorScorer(*model.vectors())
-        summary = evaluate(scorer, self.target, self._config.evaluate.ks).summary()
-        return {name: round_float(value) for name, value in summary.items()}
+        ks = self._config.evaluate.ks
+        found = self._by_group(lambda target: evaluate(scorer, target, ks))
+        return {name: round_float(value) for name, value in found.items()}
+
+    def random(self) -> dict[str, float]:
+        """Metrics that a random ranking of the validation split is expected to have."""
+        return self._by_group(lambda target: random_expectation(target, self._config.evaluate.ks))
+
+    def _by_group(self, measure: Callable[[EvaluationSet], MetricValues]) -> dict[str, float]:
+        """Metrics of every group of items, and the mix of them that is searched for."""
+        found = {
+            key + GROUPS[name].suffix: value
+            for name, target in self.targets.items()
+            for key, value in measure(target).summary().items()
+        }
+        return with_mix(found, self._config.hpo.objective)
 
 
 class _Watch:
