@@ -24,6 +24,7 @@ from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
 from twotower.evaluation.held_out import HeldOut
+from twotower.evaluation.item_groups import assessed_as, weights_of
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
@@ -85,7 +86,8 @@ class _TrainingSet:
         return self.catalogue.encode(self.rows)
 
     def data(self) -> TrainingData:
-        return TrainingData(self.encoded(), len(self.catalogue.users), len(self.catalogue.items))
+        users, items = self.catalogue.users, self.catalogue.items
+        return TrainingData(self.encoded(), len(users), len(items), items.features)
 
 
 class _PreparedData:
@@ -196,32 +198,40 @@ def _assess(
         return unscored("refit.score_test is false", catalogue)
     exclude_seen = config.evaluate.exclude_seen
     held_out = data.held_out("test", training, exclude_seen=exclude_seen)
-    if not len(held_out.target):
+    targets = held_out.groups(config)
+    metric, group = assessed_as(config.hpo.objective)
+    target = targets.get(group.name)
+    if target is None:
+        return unscored(f"the test split has none of the {group.summary} to find", catalogue)
+    if not len(target):
         no_users = "no user of the test split has a relevant item that is not masked"
         return unscored(no_users if len(test) else "there is no test split", catalogue)
     use_threads(config.train.threads)
     board = Scoreboard(
         training=training.data(),
         splits={name: catalogue.encode(data.splits[name]) for name in SPLITS},
-        target=held_out.target,
+        target=target,
         # No parameter of this stage in dvc.yaml: hpo_results.json changes with it.
-        objective=config.hpo.objective,
+        objective=metric,
         ks=config.evaluate.ks,
         folded_in=_folded_in(held_out),
     )
+    board.groups = {name: board.of_group(part) for name, part in targets.items() if name != "all"}
     _score_models(board, config, search["best_params"], training, model, held_out=held_out)
     train = data.training_set("train")
     choosing = data.held_out("validation", train, exclude_seen=exclude_seen)
+    choices = choosing.groups(config)
     score_baselines(
         board,
         train.data(),
-        choosing.target,
+        choices.get(group.name, choosing.target),
         config.refit,
+        cold=choices.get("cold"),
         seed=config.seed,
         say=say,
         new=_folded_in(choosing),
     )
-    return assess(board, held_out.catalogue, test, search, seed=config.seed)
+    return assess(board, held_out.catalogue, test, _comparable(search, config), seed=config.seed)
 
 
 def _folded_in(held_out: HeldOut) -> TrainingData | None:
@@ -229,6 +239,16 @@ def _folded_in(held_out: HeldOut) -> TrainingData | None:
         return None
     users, items = len(held_out.catalogue.users), len(held_out.catalogue.items)
     return TrainingData(held_out.folded_in, users, items)
+
+
+def _comparable(search: Mapping[str, Any], config: Config) -> Mapping[str, Any]:
+    """The results of a search, with what test scores of the metric alone can be compared with."""
+    objective = config.hpo.objective
+    metric, _ = assessed_as(objective)
+    if len(weights_of(objective)) > 1:
+        return {**search, "best_trial": None, "confirm": None}
+    random = search.get("random", {})
+    return {**search, "random": {**random, metric: random.get(objective)}}
 
 
 def _score_models(
@@ -243,25 +263,29 @@ def _score_models(
     """Add the model, its further training seeds, and the default model."""
     sections = config.search_space.sections
     best_config, default_config = sections(best_params)[0], sections({})[0]
-    board.evaluations[MODEL] = board.evaluate(held_out.scorer(model, best_config))
-    board.seeds.append(board.evaluations[MODEL])
+    scorer = held_out.scorer(model, best_config)
+    board.add(MODEL, scorer)
+    for one in board.boards:
+        one.seeds.append(one.evaluations[MODEL])
     # Without epochs too: the start's decomposition is randomised, and far from exact.
     for number in range(1, config.refit.seeds):
         with part(f"training seed {number + 1} of {config.refit.seeds}"):
             try:
                 other = training.fit(config, best_params, derive_seed(config.seed, "refit", number))
-                board.seeds.append(board.evaluate(held_out.scorer(other, best_config)))
+                board.add_seed(held_out.scorer(other, best_config))
             except TrainingError:
                 board.num_diverged += 1
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
-    board.default_differs = default != best
+    for one in board.boards:
+        one.default_differs = default != best
+        if not one.default_differs:
+            one.evaluations[DEFAULT] = one.evaluations[MODEL]
     if not board.default_differs:
-        board.evaluations[DEFAULT] = board.evaluations[MODEL]
         return
     with part("default hyperparameters"):
         try:
-            scorer = held_out.scorer(training.fit(config, {}), default_config)
-            board.evaluations[DEFAULT] = board.evaluate(scorer)
+            default_model = training.fit(config, {})
+            board.add(DEFAULT, held_out.scorer(default_model, default_config))
         except TrainingError as error:  # a poor baseline must not cost the user the model
             board.failures[DEFAULT] = str(error)
 

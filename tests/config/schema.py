@@ -13,6 +13,7 @@ from twotower.common.choices import choices_of
 from twotower.config.hyperparameters import NOT_SEARCHABLE
 from twotower.config.params import Config
 from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.evaluation.item_groups import GROUPS
 from twotower.evaluation.metrics import METRICS, objectives
 
 Schema = dict[str, Any]
@@ -156,4 +157,11 @@ def _objectives() -> Schema:
     metrics = [metric for metric in METRICS.values() if metric.can_be_objective]
     at_k = "|".join(metric.name for metric in metrics if metric.has_cutoff)
     usual = objectives(EvaluateConfig().ks)
-    return {"anyOf": [{"enum": usual}, {"pattern": f"^({at_k})_at_[1-9][0-9]*$"}]}
+    groups = "|".join(group.suffix for group in GROUPS.values() if group.suffix)
+    key = f"({at_k})_at_[1-9][0-9]*|{'|'.join(m.name for m in metrics if not m.has_cutoff)}"
+    named = {"enum": usual}, {"type": "string", "pattern": f"^({key})({groups})?$"}
+    weights = {"type": "number", "exclusiveMinimum": 0}
+    return {
+        "type": ["string", "object"],
+        "anyOf": [*named, {"additionalProperties": weights, "type": "object", "minProperties": 1}],
+    }

@@ -22,6 +22,7 @@ from twotower.data.splits import (
     VALIDATION_HISTORY,
     SplitInput,
     cutoff_split,
+    held_out_items,
     leave_last_out,
     random_split,
     temporal_split,
@@ -294,3 +295,21 @@ def test_the_documents_list_the_strategies():
     cells = [row.split("|") for row in table.splitlines()]
     listed = [(name.split("`")[1], summary.strip()) for _, name, summary, *_ in cells]
     assert listed == [(row.name, row.summary) for row in SPLIT_STRATEGIES.values()]
+
+
+def test_held_out_items_are_disjoint_and_known_by_id_and_seed() -> None:
+    items = [*range(2000), *(f"item {number}" for number in range(2000))]
+    labels = held_out_items(items, 0.1, 42, validation=True, test=True)
+    assert 320 < (labels == TEST).sum() < 480
+    assert 320 < (labels == VALIDATION).sum() < 480
+    some = held_out_items(items[::-7], 0.1, 42, validation=True, test=True)
+    assert some.tolist() == labels[::-7].tolist()
+    assert held_out_items(items, 0.1, 43, validation=True, test=True).tolist() != labels.tolist()
+
+
+def test_which_items_are_held_out_for_one_split_does_not_depend_on_the_other() -> None:
+    both = held_out_items(range(1000), 0.2, 1, validation=True, test=True)
+    only_test = held_out_items(range(1000), 0.2, 1, validation=False, test=True)
+    only_validation = held_out_items(range(1000), 0.2, 1, validation=True, test=False)
+    assert only_test.tolist() == np.where(both == TEST, TEST, UNSPLIT).tolist()
+    assert only_validation.tolist() == np.where(both == VALIDATION, VALIDATION, UNSPLIT).tolist()

@@ -238,3 +238,38 @@ def test_a_strategy_without_a_row_is_an_error(shop):
         ConfigError, match=rf"split\.strategy: must be one of {names}, got 'latest'"
     ):
         shop.run()
+
+
+@pytest.mark.parametrize("strategy", ["temporal", "random"])
+def test_items_are_held_out_whole(shop, strategy):
+    shop.bare(many(num_users=30, per_user=9))
+    shop.split |= {"strategy": strategy, "cold_items": 0.2}
+    report = shop.run()
+    of_split = {name: shop.read(name) for name in ("train", "validation", "test")}
+    for name, other in (("validation", "test"), ("test", "validation")):
+        rows = of_split[name]
+        before = pd.concat([of_split["train"], of_split[other]])["item_id"]
+        alone = rows[~rows["item_id"].isin(before)]
+        held_out = report["held_out_items"][name]
+        assert held_out == {"items": alone["item_id"].nunique(), "rows": len(alone)}
+        assert held_out["items"] > 0
+        assert f"{held_out['items']} item" in summary(report)
+    assert len(shop.everything()) == 270  # nothing is lost
+
+
+def test_without_held_out_items_nothing_is_said_of_them(shop):
+    assert "held_out_items" not in shop.run()
+
+
+@pytest.mark.parametrize(
+    ("split", "rule"),
+    [
+        ({"strategy": "given", "column": "fold"}, "cold_items must be 0 with strategy: given"),
+        ({"validation": 0.0, "test": 0.0}, "cold_items needs a split to hold items out for"),
+        ({"cold_items": 0.5}, "split.cold_items: must be less than 0.5"),
+    ],
+)
+def test_where_no_items_can_be_held_out(shop, split, rule):
+    shop.split |= {"cold_items": 0.1, **split}
+    with pytest.raises(ConfigError, match=rule):
+        shop.run()

@@ -1,7 +1,7 @@
 """From a scoreboard to the files that refit leaves in metrics/."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from twotower.assessment.bars import COLUMNS, bars
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
+from twotower.assessment.item_groups import NO_GROUPS, item_groups
 from twotower.assessment.per_user import PerUser, evaluated_digests, per_user_table, write_per_user
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.slices import slices
@@ -45,6 +46,7 @@ class Assessment:
         slices: slices.json: the metrics by groups of users and items.
         per_user: per_user.parquet: the metrics of every user.
         counts: numbers of users and items behind the metrics; None if nothing was scored.
+        item_groups: item_groups.json: the same scorers on warm and on cold items.
     """
 
     metrics: dict[str, Any]
@@ -55,6 +57,7 @@ class Assessment:
     slices: dict[str, Any]
     per_user: PerUser
     counts: dict[str, int] | None = None
+    item_groups: dict[str, Any] = field(default_factory=lambda: NO_GROUPS)
 
     def write(self, metrics: Path) -> None:
         """Write test.json to `metrics` and the other files beside it."""
@@ -65,6 +68,7 @@ class Assessment:
         write_json(folder / "intervals.json", self.intervals)
         write_json(folder / "verdict.json", self.verdict)
         write_json(folder / "slices.json", self.slices)
+        write_json(folder / "item_groups.json", self.item_groups)
         write_per_user(folder / "per_user.parquet", self.per_user)
 
 
@@ -116,6 +120,7 @@ def assess(
         slices=sliced,
         per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
         counts=counts,
+        item_groups=item_groups(board, seed),
     )
 
 

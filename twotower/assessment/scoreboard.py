@@ -38,6 +38,8 @@ class Scoreboard:
         seeds: evaluations of the optimized model for each training seed, its own first.
         num_diverged: further training seeds with which the training diverged.
         default_differs: whether the default model has other hyperparameters than the optimized one.
+        groups: the same scorers on warm and on cold items alone; empty where those are not told
+            apart.
     """
 
     training: TrainingData
@@ -53,6 +55,7 @@ class Scoreboard:
     num_diverged: int = 0
     default_differs: bool = True
     folded_in: TrainingData | None = None
+    groups: "Mapping[str, Scoreboard]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = random_expectation(self.target, self.ks)
@@ -62,9 +65,28 @@ class Scoreboard:
         """Rows by which the test users are scored."""
         return self.folded_in or self.training
 
+    def of_group(self, target: EvaluationSet) -> "Scoreboard":
+        """An empty board of the same scorers on some of the items; it shares settings, failures."""
+        return replace(self, target=target, evaluations={}, seeds=[], groups={})
+
     def evaluate(self, scorer: Scorer) -> Evaluation:
         """Metrics of a scorer on the test users; they are not added to the board."""
         return evaluate(scorer, self.target, self.ks)
+
+    def add(self, name: str, scorer: Scorer) -> None:
+        """Evaluate a scorer, on every group of items too."""
+        for board in self.boards:
+            board.evaluations[name] = board.evaluate(scorer)
+
+    def add_seed(self, scorer: Scorer) -> None:
+        """Evaluate the optimized model of a further training seed likewise."""
+        for board in self.boards:
+            board.seeds.append(board.evaluate(scorer))
+
+    @property
+    def boards(self) -> "list[Scoreboard]":
+        """This one, and those of its groups."""
+        return [self, *self.groups.values()]
 
     def per_user(self) -> dict[str, dict[str, Float64Array]]:
         """[num_users] values by scorer and metric, random included."""
@@ -115,6 +137,7 @@ def score_baselines(
     validation: EvaluationSet,
     config: RefitConfig,
     *,
+    cold: EvaluationSet | None = None,
     seed: int,
     say: Callable[[str], None],
     new: TrainingData | None = None,
@@ -126,18 +149,23 @@ def score_baselines(
         train: what the settings are fitted to when they are compared.
         validation: what they are compared on; may be empty.
         config: which baselines, and what one may take.
+        cold: the cold items of `validation`, on which baselines of content are compared; None: as
+            the others are.
         seed: of the sample of users, where one is needed.
         say: told beforehand of what will take a while.
         new: what the users of `validation` are scored by, if they are not in `train`.
     """
     choice = _Choice(train, validation, seed, new)
-    for baseline in wanted_baselines(config.extra_baselines):
+    on_cold = choice if cold is None else replace(choice, validation=cold)
+    features = train.item_features.columns.values() if board.groups else ()
+    for baseline in wanted_baselines(config.extra_baselines, features):
         plan = baseline.plan(train, board.training, config.baseline_budget)
         with part(baseline.name):
             if plan.obstacle:
                 board.failures[baseline.name] = plan.obstacle
             else:
-                _score_baseline(board, baseline, plan, choice, say)
+                chosen_on = on_cold if baseline.kinds else choice
+                _score_baseline(board, baseline, plan, chosen_on, say)
 
 
 @dataclass(frozen=True)
@@ -168,5 +196,4 @@ def _score_baseline(
     train, target = choice.train, choice.validation
     setting = choose_setting(baseline, train, target, board.objective, board.ks, new=choice.new)
     board.settings[name] = setting
-    scorer = baseline.scorer(board.training, setting, board.folded_in)
-    board.evaluations[name] = board.evaluate(scorer)
+    board.add(name, baseline.scorer(board.training, setting, board.folded_in))

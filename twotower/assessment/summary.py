@@ -6,6 +6,7 @@ from typing import Any
 from twotower.assessment.assess import Assessment
 from twotower.assessment.bars import in_order
 from twotower.assessment.comparison import why_not_beaten
+from twotower.assessment.item_groups import summary_of_groups
 
 
 def summary(assessment: Assessment) -> Iterator[str]:
@@ -19,6 +20,7 @@ def summary(assessment: Assessment) -> Iterator[str]:
     users = f"{assessment.verdict['num_users']:,} {'new users' if are_new else 'users'}"
     yield f"test {objective} on {users}, with 95 % confidence intervals:"
     yield from _scores(assessment, objective)
+    yield from summary_of_groups(assessment.item_groups)
     yield from _gap(assessment.verdict["gap"], assessment.intervals["seeds_diverged"])
     if advice := assessment.slices["advice"]:
         yield f"note: {advice}"

@@ -7,6 +7,7 @@ on small and on large data, and are the same for every data set.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from twotower.baselines.content import GROUPED, CategoryPopularity, ContentKNN
 from twotower.baselines.ease import EASE
 from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.histories import HistoryScorer
@@ -18,6 +19,7 @@ from twotower.baselines.recency import RecencyPopularity
 from twotower.common.choices import Table
 from twotower.common.progress import track
 from twotower.config.refit import BaselineBudget
+from twotower.data.feature import Feature
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.ranking import Scorer
@@ -41,6 +43,8 @@ class Baseline:
             it can be fitted.
         strong: whether a model that is not compared with it cannot be said to beat every baseline.
         extra: whether it is fitted only where `refit.extra_baselines` names it.
+        kinds: of side features of items, one of which it needs. It is fitted only where cold items
+            are to be found, and they choose its setting. Empty: of a baseline that needs none.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Baseline:
     plan: Callable[[TrainingData, TrainingData, BaselineBudget], Plan] = lambda *_: Plan()
     strong: bool = False
     extra: bool = False
+    kinds: tuple[type[Feature], ...] = ()
 
     def variants(
         self, data: TrainingData, setting: Setting, new: TrainingData | None = None
@@ -151,12 +156,39 @@ BASELINES = Table(
         strong=True,
         extra=True,
     ),
+    Baseline(
+        "content_knn",
+        "sum of cosines of side features to the items of the history; only with cold items",
+        ({},),
+        lambda data, _: ContentKNN(data),
+        kinds=(Feature,),
+    ),
+    Baseline(
+        "category_popularity",
+        "mean training rows of the items of a category, and the user's share of it, averaged over "
+        "an item's categories; only with cold items",
+        tuple({"personal": personal} for personal in (0, 1, 10)),
+        lambda data, setting: CategoryPopularity(data, personal=setting["personal"]),
+        kinds=GROUPED,
+    ),
 )
 
 
-def wanted_baselines(extra: Collection[str]) -> list[Baseline]:
-    """The baselines of every run, and those that `refit.extra_baselines` names."""
-    return [row for row in BASELINES.values() if not row.extra or row.name in extra]
+def wanted_baselines(
+    extra: Collection[str], cold_features: Collection[Feature] = ()
+) -> list[Baseline]:
+    """The baselines of every run, and those that `refit.extra_baselines` names.
+
+    Args:
+        extra: their names.
+        cold_features: side features of the items, if cold ones are to be found; else none.
+    """
+    return [
+        row
+        for row in BASELINES.values()
+        if (not row.extra or row.name in extra)
+        and (not row.kinds or any(isinstance(one, row.kinds) for one in cold_features))
+    ]
 
 
 def choose_setting(

@@ -1,11 +1,12 @@
 """How a baseline is fitted within a budget, and the sample of users that its setting may need."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from twotower.common.arrays import Int64Array
 from twotower.common.seeds import derive_seed
+from twotower.data.features import Features
 from twotower.data.interactions import Interactions
 from twotower.evaluation.holdout import EvaluationSet
 
@@ -18,11 +19,13 @@ class TrainingData:
         interactions: all within the catalogue.
         num_users: user indices are below it.
         num_items: size of the catalogue.
+        item_features: side features of the items.
     """
 
     interactions: Interactions
     num_users: int
     num_items: int
+    item_features: Features = field(default_factory=Features)
 
     def user_counts(self) -> Int64Array:
         """[num_users] training rows of each user."""
@@ -84,4 +87,4 @@ def sampled(
         num_relevant=validation.num_relevant[places],
         masked=validation.masked.select(places),
     )
-    return TrainingData(fewer, len(drawn), train.num_items), target
+    return replace(train, interactions=fewer, num_users=len(drawn)), target

@@ -370,8 +370,24 @@ class SplitConfig(Section):
     """
     fold_in_by: Literal["time", "random"] = "time"
     """Which events these are. time: the earliest. random: any, as in published tables."""
+    cold_items: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Share of the items to hold out whole, for test and as many again for validation.
+
+    All of their events go to that split, whatever their time. Which items those are depends only
+    on their ids and the seed. The metrics then say warm, cold and all: see docs/metrics.md.
+    """
     files: GivenFiles = GivenFiles()
     """For `given`: one file per split."""
     column: Text | None = None
     """For `given`, instead of `files`: the column of the interactions file whose values are train,
     validation and test."""
+
+    @model_validator(mode="after")
+    def _check_cold_items(self) -> Self:
+        if self.cold_items and not SPLIT_STRATEGIES[self.strategy].can_hold_out_items:
+            msg = f"cold_items must be 0 with strategy: {self.strategy}, got {self.cold_items:g}"
+            raise ValueError(msg)
+        if self.cold_items and not (self.validation or self.test):
+            msg = "cold_items needs a split to hold items out for: validation or test above 0"
+            raise ValueError(msg)
+        return self

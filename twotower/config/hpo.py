@@ -23,6 +23,7 @@ from twotower.config.ranges import (
     plain,
 )
 from twotower.config.section import Section
+from twotower.evaluation.item_groups import mix_text
 
 
 class TpeConfig(Section):
@@ -147,6 +148,10 @@ def _pinned(value: Any) -> Any:
     return list(map(plain, value)) if isinstance(value, list | tuple) else plain(value)
 
 
+def _one_key(value: Any) -> Any:
+    return mix_text(value) if isinstance(value, dict) else value
+
+
 FixedValue = Annotated[Choice | tuple[Choice, ...], BeforeValidator(_pinned)]
 
 
@@ -212,8 +217,14 @@ class HpoConfig(Section):
     """Of `executor: dask`."""
     tries: PositiveInt = 3
     """How often a trial is begun whose worker dies before it counts as failed."""
-    objective: str = "recall_at_10"
-    """Validation metric to maximise, e.g. ndcg_at_10: docs/metrics.md explains each."""
+    objective: Annotated[str, BeforeValidator(_one_key, json_schema_input_type=str)] = (
+        "recall_at_10"
+    )
+    """Validation metric to maximise, e.g. ndcg_at_10: docs/metrics.md explains each.
+
+    With `_warm` or `_cold` behind it, of these items alone (`split.cold_items`); or a mix, {metric:
+    weight, …}, whose weighted sum is maximised.
+    """
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )

@@ -21,6 +21,7 @@ from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section
 from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig, check_start
+from twotower.evaluation.item_groups import names_group, split_key, weights_of
 from twotower.evaluation.metrics import objectives
 
 FORMAT_VERSION = 1
@@ -73,10 +74,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_objective(self) -> "Config":
         choices = objectives(self.evaluate.ks)
-        if self.hpo.objective not in choices:
-            msg = f"hpo.objective: {choice_rule(self.hpo.objective, choices)}"
-            raise ValueError(msg)
+        for key in weights_of(self.hpo.objective):
+            if split_key(key)[0] not in choices:
+                msg = f"hpo.objective: {choice_rule(key, choices)}"
+                raise ValueError(msg)
         return self
+
+    @property
+    def reports_item_groups(self) -> bool:
+        """Whether metrics are of warm and of cold items as well as of all."""
+        return self.split.cold_items > 0 or names_group(self.hpo.objective)
 
     @model_validator(mode="after")
     def _check_start(self) -> "Config":

@@ -123,6 +123,7 @@ class SplitStrategy:
             VALIDATION_HISTORY or TEST_HISTORY: [num_rows] int8.
         needs_times: whether it needs the time of each event, not just their order.
         is_given: whether the labels come with the data, from `split.files` or `split.column`.
+        can_hold_out_items: whether whole items may be held out besides (`split.cold_items`).
     """
 
     name: str
@@ -130,6 +131,7 @@ class SplitStrategy:
     label: Callable[[SplitInput], Int8Array]
     needs_times: bool = False
     is_given: bool = False
+    can_hold_out_items: bool = True
 
 
 def temporal_split(events: SplitInput) -> Int8Array:
@@ -241,9 +243,40 @@ SPLIT_STRATEGIES = Table(
     ),
     SplitStrategy("random", "the same share of each user's events, at random", random_split),
     SplitStrategy("leave_last_out", "each user's last event", leave_last_out),
-    SplitStrategy("users", "whole users, who are known by the events that come first", users_split),
-    SplitStrategy("given", "files, or a column", given_split, is_given=True),
+    SplitStrategy(
+        "users",
+        "whole users, who are known by the events that come first",
+        users_split,
+        can_hold_out_items=False,
+    ),
+    SplitStrategy(
+        "given", "files, or a column", given_split, is_given=True, can_hold_out_items=False
+    ),
 )
+
+
+def held_out_items(
+    item_ids: Sequence[Any], share: float, seed: int, *, validation: bool, test: bool
+) -> Int8Array:
+    """[num_items] TEST or VALIDATION for items that are held out whole, else UNSPLIT.
+
+    Which items are held out depends only on their ids and the seed, and which for test does not
+    depend on whether there is a validation split.
+
+    Args:
+        item_ids: integer or text ids.
+        share: of the items to hold out for each of the two splits, in [0, 0.5).
+        seed: of params.yaml.
+        validation: whether there is such a split.
+        test: likewise.
+    """
+    draws = np.array([derive_seed(seed, "cold_items", item) for item in item_ids]) / 2**32
+    labels = np.full(len(draws), UNSPLIT, dtype=np.int8)
+    if test:
+        labels[draws < share] = TEST
+    if validation:
+        labels[(draws >= share) & (draws < 2 * share)] = VALIDATION
+    return labels
 
 
 def _shares(counts: Int64Array, fraction: float) -> Int64Array:

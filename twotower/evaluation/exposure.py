@@ -21,7 +21,7 @@ MAX_GROUPS = 256
 def coverage(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
     """Share of the catalogue that is in at least one user's top k."""
     shown = np.setdiff1d(rankings.top[:, :k], [-1]).size
-    return np.asarray(shown / target.num_items)
+    return np.asarray(shown / target.num_ranked)
 
 
 def expected_coverage(target: "EvaluationSet", k: int) -> Float64Array:
@@ -43,10 +43,10 @@ def gini(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
     Of the catalogue, items that nobody is shown included; 0 if nothing is shown.
     """
     top = rankings.top[:, :k]
-    exposure = np.sort(np.bincount(top[top >= 0], minlength=target.num_items))
-    place = np.arange(1, target.num_items + 1)
-    weight = 2.0 * place - target.num_items - 1
-    return np.asarray(weight @ exposure / max(target.num_items * exposure.sum(), 1))
+    size = target.num_ranked
+    exposure = np.sort(_ranked(target, np.bincount(top[top >= 0], minlength=target.num_items)))
+    weight = 2.0 * np.arange(1, size + 1) - size - 1
+    return np.asarray(weight @ exposure / max(size * exposure.sum(), 1))
 
 
 def expected_gini(target: "EvaluationSet", k: int) -> Float64Array:
@@ -78,8 +78,8 @@ def expected_gini(target: "EvaluationSet", k: int) -> Float64Array:
     at_most[shown >= groups[:, None]] = 1.0  # bdtr is NaN there
     pooled = counts @ at_most
     with_itself = counts @ (at_most * (1 - at_most))
-    pairs = (pooled * (target.num_items - pooled) - with_itself).sum()
-    return np.asarray(pairs / (target.num_items * _sum_over_users(target, share).sum()))
+    pairs = (pooled * (target.num_ranked - pooled) - with_itself).sum()
+    return np.asarray(pairs / (target.num_ranked * _sum_over_users(target, share).sum()))
 
 
 def novelty(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
@@ -110,7 +110,8 @@ def mean_over_candidates(target: "EvaluationSet", values: NDArray[Any]) -> Float
     """
     users, masked = target.masked.rows(0, len(target))
     hidden = np.bincount(users, values[masked], minlength=len(target))
-    sums = np.where(target.num_candidates > 0, values.sum() - hidden, 0.0)
+    total = _ranked(target, values).sum()
+    sums = np.where(target.num_candidates > 0, total - hidden, 0.0)
     means: Float64Array = sums / np.maximum(target.num_candidates, 1)
     return means
 
@@ -122,7 +123,12 @@ def _share_shown(target: "EvaluationSet", k: int) -> Float64Array:
 
 
 def _sum_over_users(target: "EvaluationSet", values: NDArray[Any]) -> Float64Array:
-    """[num_items] sum of the values of the users who have the item as a candidate."""
+    """[num_ranked] sum of the values of the users who have the item as a candidate."""
     users, items = target.masked.rows(0, len(target))
     sums: Float64Array = values.sum() - np.bincount(items, values[users], target.num_items)
-    return sums
+    return _ranked(target, sums)
+
+
+def _ranked(target: "EvaluationSet", values: NDArray[Any]) -> NDArray[Any]:
+    """[num_ranked] those of [num_items] values whose item is ranked at all."""
+    return values if target.candidates is None else values[target.candidates]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from twotower.common.arrays import Float32Array, Int64Array
+from twotower.config import Config
 from twotower.config.training import ModelConfig
 from twotower.data.features import Features
 from twotower.data.interactions import Interactions
@@ -16,6 +17,7 @@ from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.evaluation.fold_in import FoldIn
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set, self_information
+from twotower.evaluation.item_groups import by_group
 from twotower.evaluation.ranking import VectorScorer
 
 if TYPE_CHECKING:
@@ -74,6 +76,16 @@ class HeldOut:
             lists = trained.distinct_items(num_users, num_items)
             target = replace(target, information=self_information(lists, num_items))
         return cls(catalogue, target, folded_in, counts)
+
+    def groups(self, config: Config) -> dict[str, EvaluationSet]:
+        """The evaluation set of all items and, where that is told apart, of warm and cold ones.
+
+        Args:
+            config: sections `hpo` and `split` say whether it is.
+        """
+        if not (config.reports_item_groups and len(self.target)):
+            return {"all": self.target}
+        return by_group(self.target, self.item_counts > 0)
 
     def scorer(self, model: "TwoTower", config: ModelConfig) -> VectorScorer:
         """Scores of a model for the users of `target`, as it would be served.

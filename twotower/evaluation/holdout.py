@@ -1,6 +1,6 @@
 """The held-out items of each user, as an evaluation set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ class EvaluationSet:
         information: [num_items] bits of surprise in each item of the catalogue; see `novelty`.
         num_users_nothing_relevant: users who are excluded because none of their held-out rows
             counts (`evaluate.relevant`).
+        candidates: [num_items] whether an item is ranked at all; None: all are.
     """
 
     users: Int64Array
@@ -38,6 +39,7 @@ class EvaluationSet:
     num_users_cold: int
     information: Float64Array
     num_users_nothing_relevant: int = 0
+    candidates: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -49,7 +51,7 @@ class EvaluationSet:
             "num_users_cold": self.num_users_cold,
             "num_users_nothing_relevant": self.num_users_nothing_relevant,
             "num_users_nothing_new": self.num_users_nothing_new,
-            "num_items": self.num_items,
+            "num_items": self.num_ranked,
             "num_relevant": int(self.num_relevant.sum()),
             "num_relevant_not_in_catalogue": int(
                 self.num_relevant.sum() - self.relevant.counts.sum()
@@ -57,9 +59,33 @@ class EvaluationSet:
         }
 
     @property
+    def num_ranked(self) -> int:
+        """Items that are ranked for a user of whom none is masked."""
+        return self.num_items if self.candidates is None else int(self.candidates.sum())
+
+    @property
     def num_candidates(self) -> Int64Array:
         """[num_rows] items in each ranking."""
-        return self.num_items - self.masked.counts
+        return self.num_ranked - self.masked.counts
+
+    def among(self, candidates: BoolArray) -> "EvaluationSet":
+        """The same question of some items alone: they are ranked, and the relevant ones to find.
+
+        Users who have none to find are left out. Items outside the catalogue are in no such group.
+
+        Args:
+            candidates: [num_items] whether an item is one of them.
+        """
+        relevant = _filter(self.relevant, candidates[self.relevant.items])
+        rows = np.flatnonzero(relevant.counts > 0)
+        return replace(
+            self,
+            users=self.users[rows],
+            relevant=relevant.select(rows),
+            num_relevant=relevant.counts[rows],
+            masked=_filter(self.masked, candidates[self.masked.items]).select(rows),
+            candidates=candidates,
+        )
 
 
 def evaluation_set(

@@ -20,6 +20,7 @@ from twotower.evaluation.exposure import (
     gini,
     novelty,
 )
+from twotower.evaluation.item_groups import split_key, weights_of
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
@@ -210,11 +211,16 @@ def is_compared(key: str) -> bool:
 
 
 def metric_label(key: str) -> str:
-    """Name of a metric for people: recall_at_10 becomes Recall@10."""
-    name, _, k = key.partition("_at_")
+    """Name of a metric, or of a mix, for people: recall_at_10_cold becomes Recall@10 (cold)."""
+    weights = weights_of(key) if " " in key else {}
+    if len(weights) > 1:
+        return " + ".join(f"{weight:g} {metric_label(one)}" for one, weight in weights.items())
+    metric, group = split_key(key)
+    name, _, k = metric.partition("_at_")
     if name not in METRICS:  # of a file that a later version wrote
         return key
-    return METRICS[name].label + (f"@{k}" if k else "")
+    of_group = f" ({group.name})" if group.suffix else ""
+    return METRICS[name].label + (f"@{k}" if k else "") + of_group
 
 
 def metric_cutoff(key: str, ks: tuple[int, ...]) -> int:

@@ -66,6 +66,8 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Rankings:
         padded[: rows.stop - start] = users[rows]
         scores = scorer.scores(padded)[: rows.stop - start]
         scores[_pairs(target.masked, rows)] = -torch.inf
+        if target.candidates is not None:
+            scores[:, torch.from_numpy(~target.candidates)] = -torch.inf
         relevant = _pairs(target.relevant, rows)
         is_relevant = torch.zeros(scores.shape, dtype=torch.bool)
         is_relevant[relevant] = True

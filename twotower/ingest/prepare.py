@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.data import SplitConfig
 from twotower.data.id_text import IdText
-from twotower.data.prepared import PARTS, Catalogue, write_catalogue, write_split
-from twotower.data.splits import SPLIT_STRATEGIES, SplitInput
+from twotower.data.prepared import PARTS, SPLITS, Catalogue, write_catalogue, write_split
+from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, SplitInput, held_out_items
 from twotower.data.time_order import time_order
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.guard import check_data
@@ -112,6 +113,8 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     num_merged = num_rows - sum(len(rows) for rows in splits.values())
     removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
     report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
+    if config.split.cold_items:
+        report["held_out_items"] = _held_out_items(splits, config)
     return Prepared(splits, catalogue, tables["items"], report)
 
 
@@ -210,11 +213,41 @@ def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
         fold_in_by=split.fold_in_by,
     )
     frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
+    if split.cold_items:
+        labels = _labels_of_items(frame["item_id"], config)
+        frame = frame.assign(split=np.where(labels == UNSPLIT, frame["split"], labels))
     if config.data.repeats == "merge":
         frame = merge_repeats(frame)
     splits = {name: frame[frame["split"] == number] for number, name in enumerate(PARTS)}
     _check_split(splits, split)
     return splits
+
+
+def _labels_of_items(item_ids: "pd.Series[Any]", config: Config) -> Int8Array:
+    """[num_rows] the split that each row's item is held out for, else UNSPLIT."""
+    split = config.split
+    codes, items = item_ids.factorize()
+    labels = held_out_items(
+        items.tolist(),
+        split.cold_items,
+        config.seed,
+        validation=split.validation > 0,
+        test=split.test > 0,
+    )
+    of_rows: Int8Array = labels[codes]
+    return of_rows
+
+
+def _held_out_items(
+    splits: Mapping[str, pd.DataFrame], config: Config
+) -> dict[str, dict[str, int]]:
+    """Items that `split.cold_items` holds out whole, and their rows, by split."""
+    report = {}
+    for number, name in enumerate(SPLITS[1:], start=1):
+        items = splits[name]["item_id"]
+        held_out = items[_labels_of_items(items, config) == number]
+        report[name] = {"items": held_out.nunique(), "rows": len(held_out)}
+    return report
 
 
 def _check_split(splits: Mapping[str, pd.DataFrame], split: SplitConfig) -> None:

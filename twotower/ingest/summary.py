@@ -23,6 +23,9 @@ def summary(report: Mapping[str, Any]) -> str:
         if name in report.get("relevant", {}):
             rest += f", {_rows(report['relevant'][name])} to find (evaluate.relevant)"
         lines.append(f"  {name}: {_rows(rows[name])}, {who}{known}{rest}")
+    for name, held_out in report.get("held_out_items", {}).items():
+        items, rows = _count(held_out["items"], "item"), _rows(held_out["rows"])
+        lines.append(f"  {items} with {rows} held out whole for {name} (split.cold_items)")
     lines += [f"  {line}" for line in (*not_used(report), *_vectors(report))]
     if report["merged_rows"]:
         lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")

@@ -18,6 +18,7 @@ from twotower.config import Config
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.held_out import HeldOut, ordered_items
+from twotower.evaluation.item_groups import assessed_as
 from twotower.serving.query_vectors import history_vectors, user_vectors
 
 LOWEST_SCORE = float(np.finfo(np.float32).min)
@@ -145,7 +146,7 @@ def compare(
     if not len(target):
         msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)
-    metric, ks = config.hpo.objective, config.evaluate.ks
+    metric, ks = assessed_as(config.hpo.objective)[0], config.evaluate.ks
     scores = [
         evaluate(ServedScorer(model, catalogue, splits["test_history"]), target, ks).per_user[
             metric

@@ -89,6 +89,7 @@ def build_identity(
             **({"warm_start": list(warm_start)} if warm_start else {}),
             **({"settled": search_space.settled} if search_space.settled else {}),
             **({"sets": search_space.sets} if search_space.sets else {}),
+            **({"cold_items": config.split.cold_items} if config.split.cold_items else {}),
         }
     )
 

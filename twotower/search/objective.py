@@ -14,6 +14,8 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.item_groups import GROUPS, check_groups, with_mix
+from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.trial import Trial
 from twotower.training.fit import fit
@@ -32,6 +34,7 @@ class Objective:
 
     Attributes:
         target: held-out items of the validation split; empty if there is no such split.
+        targets: the same, and by group of items where such metrics are reported.
         counts: rows and entities that the search sees.
         facts: what decides which hyperparameters do anything.
         left_out: entries of the space that do nothing on this data, and why.
@@ -69,6 +72,9 @@ class Objective:
             exclude_seen=config.evaluate.exclude_seen,
         )
         self.target: EvaluationSet = self._held_out.target
+        self.targets = self._held_out.groups(config)
+        if len(self.target):
+            check_groups(config.hpo.objective, self.targets)
         self.counts = {
             "num_users": len(self._catalogue.users),
             "num_items": len(self._catalogue.items),
@@ -110,10 +116,24 @@ class Objective:
         return watch.finished(model)
 
     def _validate(self, config: ModelConfig, model: TwoTower) -> dict[str, float]:
-        """Metrics on the validation split, over the whole catalogue."""
+        """Metrics on the validation split, rounded."""
         scorer = self._held_out.scorer(model, config)
-        summary = evaluate(scorer, self.target, self._config.evaluate.ks).summary()
-        return {name: round_float(value) for name, value in summary.items()}
+        ks = self._config.evaluate.ks
+        found = self._by_group(lambda target: evaluate(scorer, target, ks))
+        return {name: round_float(value) for name, value in found.items()}
+
+    def random(self) -> dict[str, float]:
+        """Metrics that a random ranking of the validation split is expected to have."""
+        return self._by_group(lambda target: random_expectation(target, self._config.evaluate.ks))
+
+    def _by_group(self, measure: Callable[[EvaluationSet], MetricValues]) -> dict[str, float]:
+        """Metrics of every group of items, and the mix of them that is searched for."""
+        found = {
+            key + GROUPS[name].suffix: value
+            for name, target in self.targets.items()
+            for key, value in measure(target).summary().items()
+        }
+        return with_mix(found, self._config.hpo.objective)
 
 
 class _Watch:

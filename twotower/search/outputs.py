@@ -10,7 +10,6 @@ from twotower.common.files import write_csv, write_json
 from twotower.common.headline import headline, headline_file
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config import Config, SearchSpace
-from twotower.evaluation.metrics import random_expectation
 from twotower.search.advice import advise
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Objective
@@ -115,7 +114,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "n_trials": len(result.trials),
         "num_users": len(objective.target),
         "objective": config.hpo.objective,
-        "random": random_expectation(objective.target, config.evaluate.ks).summary(),
+        "random": objective.random(),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
         "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
@@ -152,7 +151,7 @@ def validation_metrics(
     winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
-        RANDOM: random_expectation(objective.target, config.evaluate.ks).summary(),
+        RANDOM: objective.random(),
     }
     if winner is not None:
         metrics[MODEL] = winner.metrics
