@@ -52,11 +52,6 @@ def _(feature: MultiValued) -> csr_array:
     return _one_hot(feature.offsets, feature.codes, values, len(feature.categories))
 
 
-@_columns.register
-def _(feature: Dense) -> csr_array:
-    return csr_array(feature.values)
-
-
 def _one_hot(
     offsets: Int64Array, codes: Int64Array, values: Float32Array, num_categories: int
 ) -> csr_array:
