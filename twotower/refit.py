@@ -23,8 +23,8 @@ from twotower.config.hyperparameters import hyperparameters
 from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_split
-from twotower.evaluation.holdout import EvaluationSet, evaluation_set
-from twotower.evaluation.item_groups import assessed_as, by_group, weights_of
+from twotower.evaluation.held_out_groups import held_out_groups
+from twotower.evaluation.item_groups import assessed_as, weights_of
 from twotower.evaluation.ranking import VectorScorer
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
@@ -188,7 +188,7 @@ def _assess(
     catalogue, test = training.catalogue, data.splits["test"]
     if not config.refit.score_test:
         return unscored("refit.score_test is false", catalogue)
-    targets = _targets(config, training, test)
+    targets = held_out_groups(config, catalogue, training.rows, test)
     metric, group = assessed_as(config.hpo.objective)
     target = targets.get(group.name)
     if target is None:
@@ -208,7 +208,8 @@ def _assess(
     board.groups = {name: board.of_group(part) for name, part in targets.items() if name != "all"}
     _score_models(board, config, search["best_params"], training, model)
     train = data.training_set("train")
-    choosing = _targets(config, train, data.splits["validation"])
+    validation = data.splits["validation"]
+    choosing = held_out_groups(config, train.catalogue, train.rows, validation)
     score_baselines(
         board,
         train.data(),
@@ -219,18 +220,6 @@ def _assess(
         say=say,
     )
     return assess(board, catalogue, test, _comparable(search, config), seed=config.seed)
-
-
-def _targets(
-    config: Config, training: _TrainingSet, held_out: pd.DataFrame
-) -> dict[str, EvaluationSet]:
-    """What of a split is to be found: of all items and, where that is told apart, by group."""
-    target = evaluation_set(
-        training.catalogue, training.rows, held_out, exclude_seen=config.evaluate.exclude_seen
-    )
-    if not config.reports_item_groups:
-        return {"all": target}
-    return by_group(target, training.data().item_counts() > 0)
 
 
 def _comparable(search: Mapping[str, Any], config: Config) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ def check(
     with loading():
         from twotower.config import load_config
         from twotower.data.prepared import PREPARED
+        from twotower.evaluation.held_out_groups import check_objective, held_out_groups
         from twotower.ingest.guard import LAST_RUN
         from twotower.ingest.prepare import examine
         from twotower.ingest.summary import summary
@@ -35,6 +36,9 @@ def check(
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     with step("check"):
         prepared = examine(config, PREPARED, LAST_RUN)
+        train, validation = (prepared.splits[name] for name in ("train", "validation"))
+        targets = held_out_groups(config, prepared.catalogue, train, validation)
+        check_objective(config.hpo.objective, targets)
     typer.echo(summary(prepared.report))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")

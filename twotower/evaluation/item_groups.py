@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from twotower.common.arrays import BoolArray
 from twotower.common.choices import Table
-from twotower.common.errors import ConfigError
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
@@ -110,20 +109,3 @@ def by_group(target: "EvaluationSet", warm: BoolArray) -> dict[str, "EvaluationS
     sets = {"warm": target.among(warm), "cold": target.among(~warm)}
     found = {name: part for name, part in sets.items() if len(part)}
     return {"all": target, **(found if "cold" in found else {})}
-
-
-def check_groups(objective: str, targets: Mapping[str, "EvaluationSet"]) -> None:
-    """Insist that the validation split has the items that the objective is about.
-
-    Raises:
-        ConfigError: naming the key to change.
-    """
-    for key in weights_of(objective):
-        metric, group = split_key(key)
-        if group.name not in targets:
-            msg = (
-                f"hpo.objective: {key} is of {group.summary}, and the validation split has no "
-                "cold items to find (without training rows, and in the items table): set "
-                f"split.cold_items (e.g. 0.1) and have an items table, or hpo.objective: {metric}"
-            )
-            raise ConfigError(msg)

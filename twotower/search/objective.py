@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import joblib
-import numpy as np
 
 from twotower.common.files import round_float
 from twotower.config import Config
 from twotower.config.training import TrainConfig
 from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.holdout import EvaluationSet, evaluation_set
-from twotower.evaluation.item_groups import GROUPS, by_group, check_groups, with_mix
+from twotower.evaluation.held_out_groups import check_objective, held_out_groups
+from twotower.evaluation.holdout import EvaluationSet
+from twotower.evaluation.item_groups import GROUPS, with_mix
 from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.evaluation.ranking import VectorScorer
 from twotower.search.data_facts import facts_of, without_entries
@@ -63,14 +63,9 @@ class Objective:
         self.facts = facts_of(self._catalogue, self._interactions)
         self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
-        self.target: EvaluationSet = evaluation_set(
-            self._catalogue, train, validation, exclude_seen=config.evaluate.exclude_seen
-        )
-        self.targets = {"all": self.target}
-        if config.reports_item_groups and len(self.target):
-            known = np.bincount(self._interactions.item_idx, minlength=len(self._catalogue.items))
-            self.targets = by_group(self.target, known > 0)
-            check_groups(config.hpo.objective, self.targets)
+        self.targets = held_out_groups(config, self._catalogue, train, validation)
+        check_objective(config.hpo.objective, self.targets)
+        self.target = self.targets["all"]
         self.counts = {
             "num_users": len(self._catalogue.users),
             "num_items": len(self._catalogue.items),
