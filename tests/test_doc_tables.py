@@ -40,6 +40,8 @@ def grid(baseline: Baseline) -> str:
 def when(baseline: Baseline) -> str:
     if baseline.extra:
         return f"`refit.extra_baselines: [{baseline.name}]`"
+    if baseline.kinds:
+        return "cold items to find"
     return "every run, strong" if baseline.strong else "every run"
 
 

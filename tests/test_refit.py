@@ -81,6 +81,7 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
         "baselines.csv",
         "headline/test.json",
         "intervals.json",
+        "item_groups.json",
         "per_user.parquet",
         "slices.json",
         "test.json",

@@ -12,6 +12,7 @@ from twotower.baselines.baseline import (
 )
 from twotower.baselines.plan import TrainingData
 from twotower.config.refit import EXTRA_BASELINES, BaselineBudget
+from twotower.data.features import Categorical
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.held_out import HeldOut
@@ -107,7 +108,8 @@ def test_what_cannot_be_fitted_says_why() -> None:
 def test_extra_baselines_are_fitted_where_they_are_named() -> None:
     assert [row.name for row in BASELINES.values() if row.extra] == list(EXTRA_BASELINES)
     assert not {row.name for row in EVERY_RUN} & set(EXTRA_BASELINES)
-    assert {row.name for row in wanted_baselines(["ials"])} == BASELINES.keys()
+    cold_features = [Categorical(np.ones(1, np.int64), ("a",))]
+    assert {row.name for row in wanted_baselines(["ials"], cold_features)} == BASELINES.keys()
 
 
 def test_structure_is_found() -> None:

@@ -53,6 +53,8 @@ def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:
         {"hpo": {"fixed": {"lr": 0.003}}},
         {"hpo": {"include_defaults": False}},
         {"hpo": {"objective": "mrr"}},
+        {"hpo": {"objective": {"mrr": 0.5, "recall_at_10": 0.5}}},
+        {"split": {"cold_items": 0.1}},
         {"hpo": {"search_space": {"dim": {"type": "int", "low": 8, "high": 64, "step": 8}}}},
         {"model": {"temperature": 0.2}},
         {"train": {"threads": 2}},

@@ -158,7 +158,7 @@ BASELINES = Table(
     ),
     Baseline(
         "content_knn",
-        "sum of cosines of side features to the items of the history; only with cold items",
+        "sum of cosines of side features to the items of the history",
         ({},),
         lambda data, _: ContentKNN(data),
         kinds=(Feature,),
@@ -166,7 +166,7 @@ BASELINES = Table(
     Baseline(
         "category_popularity",
         "mean training rows of the items of a category, and the user's share of it, averaged over "
-        "an item's categories; only with cold items",
+        "an item's categories",
         tuple({"personal": personal} for personal in (0, 1, 10)),
         lambda data, setting: CategoryPopularity(data, personal=setting["personal"]),
         kinds=GROUPED,

@@ -5,11 +5,11 @@ import torch
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
+from twotower.baselines.design_matrix import design_matrix
 from twotower.baselines.histories import HistoryScorer, histories
 from twotower.baselines.plan import TrainingData
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.data.categories import Categorical, MultiValued
-from twotower.data.design_matrix import design_matrix
 from twotower.data.features import Features
 
 GROUPED = (Categorical, MultiValued)

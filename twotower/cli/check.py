@@ -25,6 +25,7 @@ def check(
     with loading():
         from twotower.config import load_config
         from twotower.data.prepared import PREPARED
+        from twotower.evaluation.item_groups import check_objective, names_group
         from twotower.ingest.guard import LAST_RUN
         from twotower.ingest.prepare import examine
         from twotower.ingest.summary import summary
@@ -35,6 +36,14 @@ def check(
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     with step("check"):
         prepared = examine(config, PREPARED, LAST_RUN)
+        if names_group(config.hpo.objective):
+            from twotower.evaluation.held_out import HeldOut  # imports torch
+
+            names = ("train", "validation_history", "validation")
+            rows = [prepared.splits[name] for name in names]
+            exclude_seen = config.evaluate.exclude_seen
+            held_out = HeldOut.of(prepared.catalogue, *rows, exclude_seen=exclude_seen)
+            check_objective(config.hpo.objective, held_out.groups(config))
     typer.echo(summary(prepared.report))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")

@@ -112,18 +112,18 @@ def by_group(target: "EvaluationSet", warm: BoolArray) -> dict[str, "EvaluationS
     return {"all": target, **(found if "cold" in found else {})}
 
 
-def check_groups(objective: str, targets: Mapping[str, "EvaluationSet"]) -> None:
-    """Insist that the validation split has the items that the objective is about.
+def check_objective(objective: str, targets: Mapping[str, "EvaluationSet"]) -> None:
+    """Insist that the validation split, if there is one, has the items of the objective.
 
     Raises:
-        ConfigError: naming the key to change.
+        ConfigError: naming the key that settles it.
     """
-    for key in weights_of(objective):
+    for key in weights_of(objective) if len(targets["all"]) else ():
         metric, group = split_key(key)
         if group.name not in targets:
             msg = (
-                f"hpo.objective: {key} is of {group.summary}, and the validation split has no "
-                "cold items to find (without training rows, and in the items table): set "
-                f"split.cold_items (e.g. 0.1) and have an items table, or hpo.objective: {metric}"
+                f"hpo.objective: {key} is of {group.summary}, and no such metrics can be told: the "
+                "validation split has no item to find that is in the items table and has no "
+                f"training rows; set split.cold_items, e.g. 0.1, or hpo.objective: {metric}"
             )
             raise ConfigError(msg)

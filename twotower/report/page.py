@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from twotower.assessment.bars import in_order
 from twotower.assessment.summary import comparison_text
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
@@ -101,6 +102,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         tiles=list(_tiles(sources)),
         advice=list(dict.fromkeys(_advice(sources))),
         score_rows=list(_score_rows(sources)),
+        item_groups=list(_item_groups(sources.metrics["item_groups"])),
         charts=_charts(sources),
         slices=draw_slices(sources),
         parameters=draw_parameters(sources.search),
@@ -213,6 +215,24 @@ def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
             else verdict["left_out"].get(name, ""),
             ", ".join(f"{key} {value:g}" for key, value in setting.items()),
         )
+
+
+def _item_groups(content: Mapping[str, Any]) -> Iterator[tuple[str, str, list[ScoreRow]]]:
+    """Name, size and scores of each group of items; none where they are not told apart."""
+    if not content["scored"]:
+        return
+    metric, alpha = content["metric"], content["alpha"]
+    for name, group in content["groups"].items():
+        sizes = group["evaluated"]
+        rows = []
+        for scorer in in_order(group["metrics"], metric):
+            interval = group["intervals"].get(scorer)
+            comparison = group["comparisons"].get(scorer)
+            ends = "{:.4f} to {:.4f}".format(*interval) if interval else ""
+            against = comparison_text(comparison, alpha) if comparison else ""
+            value = f"{group['metrics'][scorer][metric]:.4f}"
+            rows.append(ScoreRow(scorer, value, ends, against, ""))
+        yield name, f"{sizes['num_users']:,} users, {sizes['num_items']:,} items", rows
 
 
 def _hyperparameters(sources: Sources) -> Iterator[tuple[str, Any, Any, bool]]:

@@ -27,6 +27,7 @@ LOCK = "dvc.lock"
 METRICS = {
     "data": "prepare",
     "intervals": "refit",
+    "item_groups": "refit",
     "slices": "refit",
     "test": "refit",
     "verdict": "refit",

@@ -14,7 +14,7 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.holdout import EvaluationSet
-from twotower.evaluation.item_groups import GROUPS, check_groups, with_mix
+from twotower.evaluation.item_groups import GROUPS, check_objective, with_mix
 from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.trial import Trial
@@ -73,8 +73,7 @@ class Objective:
         )
         self.target: EvaluationSet = self._held_out.target
         self.targets = self._held_out.groups(config)
-        if len(self.target):
-            check_groups(config.hpo.objective, self.targets)
+        check_objective(config.hpo.objective, self.targets)
         self.counts = {
             "num_users": len(self._catalogue.users),
             "num_items": len(self._catalogue.items),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data.test_features import CELLS, IN_TRAIN
-from twotower.data.design_matrix import design_matrix
+from twotower.baselines.design_matrix import design_matrix
 from twotower.data.features import KINDS, Features
 
 
