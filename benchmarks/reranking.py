@@ -10,7 +10,7 @@ value of it is chosen by these rows. Columns:
     Recall@10, NDCG@10, coverage@10  as in metrics/test.json
     distance   mean over users of the mean 1 - cosine of the item vectors of two items of a list
     values     mean over users: of the values of the feature in a list, the share that differ
-    seconds    for 1,000 users, the best of three runs, in batches of 1,000
+    seconds    of processor time for 1,000 users, the best of three runs, in batches of 1,000
 """
 
 import argparse
@@ -51,14 +51,14 @@ def settings(feature: str) -> Iterator[dict[str, Any]]:
 def lists_of(
     model: Recommender, users: Int64Array, how: Mapping[str, Any]
 ) -> tuple[Int64Array, float]:
-    """[num_users, K] items, and the seconds for 1,000 users."""
+    """[num_users, K] items, and the seconds of processor time for 1,000 users."""
     ids = model.artifacts.user_ids.decode(users)
     batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
     took = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         found = [model.recommend(batch, K, **how).item_idx for batch in batches]
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     return np.concatenate(found), 1000 * min(took) / len(ids)
 
 

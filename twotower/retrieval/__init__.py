@@ -1,1 +1,1 @@
-"""Top-k items for a vector: exact, from an approximate index, or by popularity; no torch."""
+"""Top-k items for a vector: exact, approximate or by popularity, and a second stage; no torch."""
