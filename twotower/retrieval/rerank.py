@@ -22,7 +22,7 @@ POOL = 100
 """Items to choose from, at least."""
 POOL_PER_ITEM = 10
 """Items to choose from for each that is recommended."""
-NUMBERS = 2**22
+NUMBERS = 2**20
 """Numbers held at a time: vectors of pools, and counts of values."""
 
 Search = Callable[[Int64Array, int, ItemLists], tuple[Int64Array, Float32Array]]
