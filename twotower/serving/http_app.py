@@ -137,7 +137,9 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         served = live.served
         model = served.recommender
         options.check(request.k, len(request.user_ids or request.histories or ()))
-        how: dict[str, Any] = request.model_dump(include={"k", "exclude_seen", "diversity", "max_per"})
+        how: dict[str, Any] = request.model_dump(
+            include={"k", "exclude_seen", "diversity", "max_per"}
+        )
         how["filter"] = ItemFilter(request.allowed, request.blocked)
         if request.user_ids is not None:
             return _answer(served, model.recommend(request.user_ids, **how))
