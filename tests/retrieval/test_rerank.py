@@ -171,6 +171,7 @@ def test_caps_leave_out_what_a_walk_down_the_ranking_would(
         patch.setattr(rerank, "POOL", int(rng.integers(1, 20)))
         patch.setattr(rerank, "POOL_PER_ITEM", 1)
         patch.setattr(rerank, "NUMBERS", int(rng.choice([1, 100, 10**6])))
+        patch.setattr(rerank, "HIDDEN", int(rng.choice([1, 100, 10**6])))
         found = chosen(Reranking(max_per=caps), queries, vectors, k, features=features, seen=seen)
     for row, items in enumerate(found):
         hidden = set(seen.items[seen.offsets[row] : seen.offsets[row + 1]].tolist())

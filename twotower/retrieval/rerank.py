@@ -7,7 +7,6 @@ reordering documents and producing summaries", SIGIR 1998.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,6 +23,8 @@ POOL_PER_ITEM = 10
 """Items to choose from for each that is recommended."""
 NUMBERS = 2**20
 """Numbers held at a time: vectors of pools, and counts of values."""
+HIDDEN = 2**23
+"""Items held at a time that later pools leave out."""
 
 Search = Callable[[Int64Array, int, ItemLists], tuple[Int64Array, Float32Array]]
 """Of rows, a width and the items to leave out for each row: [rows, width] the best items, -1 past
@@ -147,34 +148,41 @@ class SecondStage:
         Returns:
             As `exact.top_k`.
         """
-        num_rows, num_items = len(seen.counts), len(self._vectors)
+        num_rows = len(seen.counts)
         items = np.full((num_rows, k), -1)
         scores = np.full((num_rows, k), np.nan, dtype=np.float32)
-        size = min(max(POOL, POOL_PER_ITEM * k), num_items)
         width = self._vectors.shape[1] if self._diversity else 1
-        held = size * (width + 1) + sum(cap.num_values for cap in self._caps)
+        held = self._size(k) * (width + 1) + sum(cap.num_values for cap in self._caps)
         step = max(1, NUMBERS // held)
         for start in range(0, num_rows if k else 0, step):
             rows = np.arange(start, min(start + step, num_rows))
             lists = _Lists(len(rows), k, self._caps)
-            self._grow(lists, partial(_of_block, search, rows, size), seen.select(rows))
+            self._grow(lists, search, rows, seen.select(rows))
             items[rows], scores[rows] = lists.items, lists.scores
         return items, scores
 
-    def _grow(
-        self,
-        lists: _Lists,
-        next_pool: Callable[[Int64Array, ItemLists], tuple[Int64Array, Float32Array]],
-        seen: ItemLists,
-    ) -> None:
+    def _size(self, k: int) -> int:
+        """Items of a pool."""
+        return min(max(POOL, POOL_PER_ITEM * k), len(self._vectors))
+
+    def _grow(self, lists: _Lists, search: Search, rows: Int64Array, seen: ItemLists) -> None:
         """Fill the lists from one pool after the other, until they are full or no item is left."""
-        short, hidden = np.arange(len(lists.lengths)), seen
-        while len(short):
-            pool, scores = next_pool(short, hidden)
-            self._choose(lists, short, pool, scores)
-            is_short = lists.lengths[short] < lists.items.shape[1]
-            short = short[is_short & (pool[:, -1] >= 0)]
-            hidden = ItemLists.of([self._hidden(lists, row, seen) for row in short.tolist()])
+        short = self._extend(lists, search, rows, np.arange(len(rows)), seen)
+        step = max(1, HIDDEN // len(self._vectors))
+        for start in range(0, len(short), step):
+            some = short[start : start + step]
+            while len(some):
+                hidden = ItemLists.of([self._hidden(lists, row, seen) for row in some.tolist()])
+                some = self._extend(lists, search, rows, some, hidden)
+
+    def _extend(
+        self, lists: _Lists, search: Search, rows: Int64Array, some: Int64Array, hidden: ItemLists
+    ) -> Int64Array:
+        """Fill some of the lists from their next pools; those that may still become longer."""
+        k = lists.items.shape[1]
+        pool, scores = search(rows[some], self._size(k), hidden)
+        self._choose(lists, some, pool, scores)
+        return some[(lists.lengths[some] < k) & (pool[:, -1] >= 0)]
 
     def _hidden(self, lists: _Lists, row: int, seen: ItemLists) -> Int64Array:
         """Items that the row may not get, or has."""
@@ -244,13 +252,6 @@ class _Nearest:
             cosines = (self.vectors @ chosen[:, :, None])[:, :, 0]
             cosines[~is_chosen] = -np.inf
             np.maximum(self.cosines, cosines, out=self.cosines)
-
-
-def _of_block(
-    search: Search, rows: Int64Array, width: int, some: Int64Array, hidden: ItemLists
-) -> tuple[Int64Array, Float32Array]:
-    """What a search finds for some of the rows."""
-    return search(rows[some], width, hidden)
 
 
 def _scaled(scores: Float32Array, valid: BoolArray) -> Float32Array:
