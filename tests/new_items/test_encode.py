@@ -12,6 +12,7 @@ from twotower.artifacts import write_artifacts
 from twotower.common.errors import DataError, RequestError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.prepared import Catalogue
+from twotower.notebook.fitted import FittedRecommender
 from twotower.serving import ItemFilter, Recommender
 from twotower.training.fit import fit
 
@@ -103,6 +104,14 @@ def test_items_are_added_to_what_was_added(plain: Recommender) -> None:
     want = plain.encode_items(more).vectors[0]
     assert np.array_equal(twice.artifacts.item_vecs[-1], want)
     assert np.array_equal(twice.artifacts.towers.vectors()[1], twice.artifacts.item_vecs)
+
+
+def test_a_fitted_model_that_is_larger_knows_titles_and_scores(plain: Recommender) -> None:
+    assessment: Any = object()
+    fitted = FittedRecommender(plain.artifacts, {1003: "Cup"}, assessment)
+    larger = fitted.add_items(pd.DataFrame(NEW))
+    assert isinstance(larger, FittedRecommender)
+    assert (larger.titles, larger.assessment) == ({1003: "Cup"}, assessment)
 
 
 def test_the_index_finds_added_items(tmp_path: Path) -> None:
