@@ -178,7 +178,11 @@ def test_a_known_item_may_be_encoded(plain: Recommender) -> None:
     [
         ({"item_tower": "id"}, 2, "reads no side features.*model.item_tower: both"),
         ({"features": False}, 2, "reads no side features.*model.features: true"),
-        ({"init": "spectral"}, 0, "side features add nothing.*train.epochs: 0"),
+        (
+            {"init": "spectral", "similarity": "cosine"},
+            0,
+            "side features add nothing.*train.epochs: 0",
+        ),
     ],
 )
 def test_a_model_that_knows_nothing_of_features_says_so(
