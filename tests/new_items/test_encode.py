@@ -12,6 +12,7 @@ from twotower.artifacts import write_artifacts
 from twotower.common.errors import DataError, RequestError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.prepared import Catalogue
+from twotower.notebook.fitted import FittedRecommender
 from twotower.serving import ItemFilter, Recommender
 from twotower.training.fit import fit
 
@@ -105,6 +106,14 @@ def test_items_are_added_to_what_was_added(plain: Recommender) -> None:
     assert np.array_equal(twice.artifacts.towers.vectors()[1], twice.artifacts.item_vecs)
 
 
+def test_a_fitted_model_that_is_larger_knows_titles_and_scores(plain: Recommender) -> None:
+    assessment: Any = object()
+    fitted = FittedRecommender(plain.artifacts, {1003: "Cup"}, assessment)
+    larger = fitted.add_items(pd.DataFrame(NEW))
+    assert isinstance(larger, FittedRecommender)
+    assert (larger.titles, larger.assessment) == ({1003: "Cup"}, assessment)
+
+
 def test_the_index_finds_added_items(tmp_path: Path) -> None:
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
     exact = trained(tmp_path / "m", with_index=True)
@@ -169,7 +178,11 @@ def test_a_known_item_may_be_encoded(plain: Recommender) -> None:
     [
         ({"item_tower": "id"}, 2, "reads no side features.*model.item_tower: both"),
         ({"features": False}, 2, "reads no side features.*model.features: true"),
-        ({"init": "spectral"}, 0, "side features add nothing.*train.epochs: 0"),
+        (
+            {"init": "spectral", "similarity": "cosine"},
+            0,
+            "side features add nothing.*train.epochs: 0",
+        ),
     ],
 )
 def test_a_model_that_knows_nothing_of_features_says_so(

@@ -1,7 +1,7 @@
 """Items that came after training, from a data frame."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,7 +30,7 @@ class EncodedItems:
     """
 
     item_ids: Sequence[Id] | None
-    vectors: Float32Array
+    vectors: Float32Array = field(repr=False)
     unknown: Mapping[str, int]
     missing: Sequence[str]
 

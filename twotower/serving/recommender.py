@@ -266,7 +266,9 @@ class Recommender:
         larger = with_items(self.artifacts, new.ids, new.features)
         index = self._index and with_vectors(self._index, larger.item_vecs, self.num_items)
         grown = copy.copy(self)
-        vars(grown).pop("_inverse_lengths", None)
+        for name, kind in vars(Recommender).items():
+            if isinstance(kind, cached_property):
+                vars(grown).pop(name, None)
         Recommender.__init__(grown, larger, index)
         grown.titles = self.titles
         return grown
