@@ -207,6 +207,16 @@ def test_users_who_are_held_out_whole(shop):
     assert f"test: {users['test']} rows, {users['test']} new users, known by" in summary(report)
 
 
+def test_baskets_of_new_users_are_kept_together_by_ties(shop):
+    shop.bare("user,item,timestamp\n" + "".join(
+        f"{user},{item},{item // 3}\n" for user in range(9) for item in range(10)
+    ))  # fmt: skip
+    shop.split = {"strategy": "users", "validation": 0, "test": 0.3}
+    assert "rows that are folded in; split.ties: together keeps" in summary(shop.run())
+    shop.split["ties"] = "together"
+    assert "keeps such rows together" not in summary(shop.run())
+
+
 def test_strategies_that_hold_out_no_users_name_no_histories(shop):
     shop.bare(many(num_users=4, per_user=5))
     assert set(shop.run()["rows"]) == {"train", "validation", "test", "total"}

@@ -154,11 +154,12 @@ def _tied(report: Mapping[str, Any]) -> Iterator[str]:
     counts = " and ".join(f"{count:,} {name}" for name, count in tied.items() if count)
     if counts:
         rows = "row shares" if sum(count or 0 for count in tied.values()) == 1 else "rows share"
-        num_splits = sum(1 for name in SPLITS if report["rows"][name])
-        yield (
-            f"  {counts} {rows} user and time with training rows; "
-            f"{_untied(report['moments'], num_splits)} keeps such rows together"
-        )
+        if any(name not in (*SPLITS, "total") for name in report["rows"]):  # users held out whole
+            known, way = "rows that are folded in", "split.ties: together"
+        else:
+            num_splits = sum(1 for name in SPLITS if report["rows"][name])
+            known, way = "training rows", _untied(report["moments"], num_splits)
+        yield f"  {counts} {rows} user and time with {known}; {way} keeps such rows together"
 
 
 def _untied(moments: Mapping[str, int], num_splits: int) -> str:
