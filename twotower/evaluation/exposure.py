@@ -50,7 +50,7 @@ def gini(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
 
 
 def expected_gini(target: "EvaluationSet", k: int) -> Float64Array:
-    """In closed form, to about 1 part in the size of the catalogue.
+    """In closed form: exact without masks while k is below about half of the catalogue, else close.
 
     With x_i the number of users who are shown item i, the index is the sum over all pairs of
     |x_i - x_j|, divided by the catalogue's size and the sum of x. Items that are drawn for one

@@ -11,8 +11,6 @@ from twotower.config.training import RelevantConfig
 from twotower.ingest.event_rows import EventRows
 from twotower.ingest.recognised_names import event_type
 
-KEY = "evaluate.relevant"
-
 
 def relevance(rows: EventRows, data: DataConfig, relevant: RelevantConfig) -> BoolArray | None:
     """[num_rows] whether each row counts, valid or not; None: all do.
@@ -48,11 +46,17 @@ def _of_types(rows: EventRows, data: DataConfig, events: Sequence[str]) -> BoolA
         name = event_type(event, data.event_weights)
         if name is None:
             types = ", ".join(data.event_weights)
-            msg = f"{KEY}.events: must be event types in data.event_weights ({types}), got {event}"
+            msg = (
+                "evaluate.relevant.events: must be event types in data.event_weights "
+                f"({types}), got {event}"
+            )
             raise DataError(msg)
         if name not in of_texts:
             found = ", ".join(sorted(filter(None, set(of_texts))))
-            msg = f"{_files(rows)}: no row is a {event} ({KEY}.events); the rows are: {found}"
+            msg = (
+                f"{_files(rows)}: no row is a {event} (evaluate.relevant.events); "
+                f"the rows are: {found}"
+            )
             raise DataError(msg)
         wanted.add(name)
     return np.array([name in wanted for name in of_texts], dtype=bool)[codes]
@@ -60,8 +64,8 @@ def _of_types(rows: EventRows, data: DataConfig, events: Sequence[str]) -> BoolA
 
 def _no_column(rows: EventRows, key: str, role: str) -> DataError:
     return DataError(
-        f"{_files(rows)}: {KEY}.{key} needs a column of {role}s, and there is none; set "
-        f"data.interactions.columns.{role}, or {KEY}.{key}: null"
+        f"{_files(rows)}: evaluate.relevant.{key} needs a column of {role}s, and there is none; "
+        f"set data.interactions.columns.{role}, or evaluate.relevant.{key}: null"
     )
 
 
