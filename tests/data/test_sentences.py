@@ -75,6 +75,11 @@ def test_another_model_in_the_folder_reads_them_anew(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_without_any_text_there_are_zeros() -> None:
+    assert encoded([None, None]).values.tolist() == [[0.0], [0.0]]
+
+
+@pytest.mark.usefixtures("folder")
 def test_further_texts_are_kept_nowhere() -> None:
     column = encoded(TEXTS)
     more, unknown = column.encode_more(pa.chunked_array([["wool", None, "xyz"]]), "x")
@@ -103,6 +108,8 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(sentences, "version", missing)
+    with pytest.raises(ConfigError, match=r"^items: feature 'x': the encoder needs sentence-tr"):
+        encoded(TEXTS)
     for kept in (None, Path("kept")):
         with pytest.raises(ConfigError, match=r'pip install "twotower\[text\]"'):
             sentence_rows(TEXTS, NO_TERMS, "model", kept)
