@@ -44,6 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Letters, "read", [])
     monkeypatch.chdir(tmp_path)
     sentences._load.cache_clear()
+    (tmp_path / "dvc.yaml").touch()
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_bytes(b"1")
     return Path("model")
@@ -72,6 +73,13 @@ def test_another_model_in_the_folder_reads_them_anew(folder: Path) -> None:
     (folder / "weights").write_bytes(b"2")
     encoded(TEXTS)
     assert Letters.read == TEXTS * 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_nothing_is_kept_outside_a_repository() -> None:
+    Path("dvc.yaml").unlink()
+    encoded(TEXTS)
+    assert not Path(".hpo").exists()
 
 
 @pytest.mark.usefixtures("folder")

@@ -63,7 +63,8 @@ class Text(Dense):
             ConfigError: if the model of a sentence encoder cannot be loaded.
         """
         encoder, _, model = options["encoder"].partition(":")
-        kept = texts_folder(repository_root())
+        root = repository_root()
+        kept = texts_folder(root) if (root / "dvc.yaml").is_file() else None  # None: a notebook's
         texts, positions = _distinct(values)
         sample = positions[in_train & (positions >= 0)]
         if len(sample) > MOST_FITTED:
