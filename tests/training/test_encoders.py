@@ -5,8 +5,14 @@ import numpy as np
 import torch
 
 from tests.conftest import REPOSITORY
+from twotower.data.dense import Vector
 from twotower.data.features import Categorical, MultiValued, Numeric
-from twotower.training.encoders import CategoricalEncoder, MultiValuedEncoder, NumericEncoder
+from twotower.training.encoders import (
+    CategoricalEncoder,
+    DenseEncoder,
+    MultiValuedEncoder,
+    NumericEncoder,
+)
 
 IDX = torch.tensor([2, 0, 1, 0])
 
@@ -35,10 +41,20 @@ def test_numbers_share_one_linear_map() -> None:
     assert torch.allclose(encoder(IDX), expected)
 
 
+def test_a_vector_is_mapped_linearly() -> None:
+    values = np.array([[1.0, -2.0], [0.0, 0.0], [0.5, 0.0]], dtype=np.float32)
+    encoder = DenseEncoder(Vector(values, normalise=False, scale=1.0), dim=3)
+    first, second = encoder.weight.T
+    expected = torch.stack([first / 2, first - 2 * second, torch.zeros(3), first - 2 * second])
+    assert torch.allclose(encoder(IDX), expected)
+
+
 def test_values_are_not_saved() -> None:
     """They come with the catalogue."""
     column = Categorical(np.array([1]), ("a",))
     assert list(CategoricalEncoder(column, dim=2).state_dict()) == ["weight"]
+    vectors = Vector(np.ones((1, 4), dtype=np.float32), normalise=False, scale=1.0)
+    assert list(DenseEncoder(vectors, dim=2).state_dict()) == ["weight"]
 
 
 def test_a_kind_without_an_encoder_fails_at_import() -> None:

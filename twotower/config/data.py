@@ -276,7 +276,7 @@ class DataConfig(Section):
     """What to do with rows that break a rule: stop with an error, or drop, count and report them.
 
     Of rows with the same id in a users or items table, the first is kept. A user or item whose row
-    is dropped is unknown, so its interactions are dropped as well. An invalid number in a numeric
+    is dropped is unknown, so its interactions are dropped as well. An invalid number or vector of a
     feature does not drop the row: the value counts as missing.
     """
     sample: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -54,8 +54,8 @@ class Vector(Dense):
 
     Attributes:
         normalise: whether each has length 1.
-        scale: what the raw vectors were divided by otherwise: the root of their mean squared length
-            over the entities of the training split.
+        scale: what the raw vectors were divided by otherwise, the root of their mean squared length
+            over the entities of the training split; else 1.
     """
 
     name = "vector"
@@ -75,10 +75,11 @@ class Vector(Dense):
         options: Mapping[str, Any],
     ) -> Self:
         """Scale the vectors; see `Feature.encode`."""
-        vectors = rows_of_lists(values)
-        squares = _squared_lengths(vectors)[in_train]
-        present = squares[squares > 0]
-        scale = round_float(float(np.sqrt(present.mean()))) if len(present) else 1.0
+        vectors, scale = rows_of_lists(values), 1.0
+        if not options["normalise"]:
+            squares = _squared_lengths(vectors)[in_train]
+            present = squares[squares > 0]
+            scale = round_float(float(np.sqrt(present.mean()))) if len(present) else 1.0
         return cls(_scaled(vectors, scale, options["normalise"]), options["normalise"], scale)
 
     def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:

@@ -63,7 +63,7 @@ def read_vectors(
         rule="bad_vector",
         column=name,
         expected=f"is a {config.kind} feature: all elements of a vector must be finite numbers "
-        f"(in the first, {first_bad_element(rows, finite)})",
+        f"(in the first, {first_bad_element(rows, finite)}){_between(column, config)}",
     )
     return as_lists(rows, missing=~(fits & finite))
 
@@ -88,12 +88,18 @@ def first_bad_element(rows: Float32Array, finite: BoolArray) -> str:
     return f"element {element + 1} is {what}"
 
 
+def _holds_lists(column: pa.ChunkedArray) -> bool:
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_kind(column.type) for is_kind in kinds)
+
+
+def _between(column: pa.ChunkedArray, config: FeatureConfig) -> str:
+    """How the numbers of a text are told apart, for a message."""
+    return "" if _holds_lists(column) else f", with {config.separator!r} (separator) between them"
+
+
 def _as_lists(column: pa.ChunkedArray, separator: str, where: str) -> pa.ChunkedArray:
-    kind = column.type
-    if any(
-        is_kind(kind)
-        for is_kind in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    ):
+    if _holds_lists(column):
         return column
     text = pc.utf8_trim(as_text(column, where), characters=BRACKETS)
     text = pc.if_else(pc.equal(text, ""), None, text)
