@@ -44,6 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Letters, "read", [])
     monkeypatch.chdir(tmp_path)
     sentences._load.cache_clear()
+    (tmp_path / "dvc.yaml").touch()
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_bytes(b"1")
     return Path("model")
@@ -75,6 +76,18 @@ def test_another_model_in_the_folder_reads_them_anew(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_nothing_is_kept_outside_a_repository() -> None:
+    Path("dvc.yaml").unlink()
+    encoded(TEXTS)
+    assert not Path(".hpo").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_any_text_there_are_zeros() -> None:
+    assert encoded([None, None]).values.tolist() == [[0.0], [0.0]]
+
+
+@pytest.mark.usefixtures("folder")
 def test_further_texts_are_kept_nowhere() -> None:
     column = encoded(TEXTS)
     more, unknown = column.encode_more(pa.chunked_array([["wool", None, "xyz"]]), "x")
@@ -103,6 +116,8 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(sentences, "version", missing)
+    with pytest.raises(ConfigError, match=r"^items: feature 'x': the encoder needs sentence-tr"):
+        encoded(TEXTS)
     for kept in (None, Path("kept")):
         with pytest.raises(ConfigError, match=r'pip install "twotower\[text\]"'):
             sentence_rows(TEXTS, NO_TERMS, "model", kept)

@@ -68,11 +68,11 @@ def _encode(texts: Sequence[str], model: str) -> Float32Array:
     torch.set_num_threads(1)  # another number changes the last bits
     try:
         vectors = encoder.encode(
-            list(texts), batch_size=BATCH, convert_to_numpy=True, show_progress_bar=False
+            list(texts) or [""], batch_size=BATCH, convert_to_numpy=True, show_progress_bar=False
         )
     finally:
         torch.set_num_threads(threads)
-    return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+    return np.asarray(vectors, dtype=np.float32)[: len(texts)]  # of no text, their width at least
 
 
 @lru_cache(maxsize=1)
@@ -85,7 +85,7 @@ def _load(model: str, digest: str) -> "SentenceTransformer":  # noqa: ARG001
         return SentenceTransformer(model, device="cpu")
     except Exception as error:  # a folder or download of somebody else's may fail in any way
         reason = str(error).strip().partition("\n")[0]
-        msg = f"encoder: sentence-transformers cannot load {model!r} ({reason}); NAME must be "
+        msg = f"sentence-transformers cannot load {model!r} ({reason}); NAME must be "
         msg += (
             "the folder of a model, relative to the repository, or the name of a model on the hub"
         )

@@ -1,6 +1,7 @@
 """Side features that are a text per entity."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
-from twotower.common.errors import DataError
+from twotower.common.errors import ConfigError, DataError
 from twotower.common.paths import repository_root, texts_folder
 from twotower.data.dense import Dense, rows_of_lists
 from twotower.data.feature import Cells
@@ -53,7 +54,7 @@ class Text(Dense):
         cls,
         values: pa.ChunkedArray,
         in_train: BoolArray,
-        where: str,  # noqa: ARG003
+        where: str,
         options: Mapping[str, Any],
     ) -> Self:
         """Learn terms and axes from the training split's texts; see `Feature.encode`.
@@ -62,17 +63,18 @@ class Text(Dense):
             ConfigError: if the model of a sentence encoder cannot be loaded.
         """
         encoder, _, model = options["encoder"].partition(":")
+        root = repository_root()
+        kept = texts_folder(root) if (root / "dvc.yaml").is_file() else None  # None: a notebook's
         texts, positions = _distinct(values)
         sample = positions[in_train & (positions >= 0)]
         if len(sample) > MOST_FITTED:
             sample = sample[np.linspace(0, len(sample) - 1, MOST_FITTED).astype(np.int64)]
-        row = TEXT_ENCODERS[encoder]
-        terms = row.fit([texts[position] for position in sample])
-        digest = model_digest(model)
-        rows = row.rows(texts, terms, model, texts_folder(repository_root()))
+        terms = TEXT_ENCODERS[encoder].fit([texts[position] for position in sample])
+        with _config_errors(where):
+            rows = TEXT_ENCODERS[encoder].rows(texts, terms, model, kept)
         axes = principal_axes(rows[sample], options["dims"])
         vectors = _of_positions(project(rows, axes), positions)
-        return cls(vectors, options["encoder"], digest, axes, terms.buckets, terms.idf)
+        return cls(vectors, options["encoder"], model_digest(model), axes, terms.buckets, terms.idf)
 
     def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:
         """Further texts on the same axes, and how many of them have nothing known.
@@ -86,7 +88,8 @@ class Text(Dense):
             msg = f"{where}: {model} is not the model that encoded the other texts; put that back"
             raise DataError(msg)
         texts, positions = _distinct(values)
-        rows = TEXT_ENCODERS[encoder].rows(texts, Terms(self.buckets, self.idf), model, None)
+        with _config_errors(where):
+            rows = TEXT_ENCODERS[encoder].rows(texts, Terms(self.buckets, self.idf), model, None)
         vectors = _of_positions(project(rows, self.axes), positions)
         unknown = (positions >= 0) & ~vectors.any(axis=1)
         return replace(self, values=vectors), int(np.count_nonzero(unknown))
@@ -108,6 +111,16 @@ class Text(Dense):
     ) -> Self:
         """See `Feature.from_arrow`."""
         return cls(rows_of_lists(column), schema["encoder"], schema["model"], **arrays)
+
+
+@contextmanager
+def _config_errors(where: str) -> Iterator[None]:
+    """Say which feature's encoder does not work."""
+    try:
+        yield
+    except ConfigError as error:
+        msg = f"{where}: {error}"
+        raise ConfigError(msg) from error
 
 
 def _distinct(values: pa.ChunkedArray) -> tuple[list[str], Int64Array]:
