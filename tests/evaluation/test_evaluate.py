@@ -6,6 +6,7 @@ import pytest
 import torch
 from ranx import Qrels, Run
 from ranx import evaluate as ranx_evaluate
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.evaluation.evaluate import evaluate
@@ -141,6 +142,28 @@ def test_agrees_with_ranx(setting: tuple) -> None:
     got = evaluate(scorer, target, KS).summary()
     for name in names:
         assert got[name.replace("@", "_at_")] == pytest.approx(want[name]), name
+
+
+def test_agrees_with_scikit_learn(setting: tuple) -> None:
+    catalogue, target, scorer = setting
+    size = len(catalogue.items)
+    got = evaluate(scorer, target, (*KS, size)).per_user
+    compared = 0
+    for row, user in enumerate(target.users):
+        seen = target.masked.rows(row, row + 1)[1]
+        truth = np.zeros(size)
+        truth[target.relevant.rows(row, row + 1)[1]] = 1
+        if truth.sum() < target.num_relevant[row]:
+            continue  # scikit-learn knows no relevant item outside the ranking
+        candidates = np.delete(np.arange(size), seen)
+        scores = scorer.scores(np.array([user]))[0].numpy()[candidates]
+        truth = truth[candidates]
+        for k in KS:
+            ndcg = ndcg_score([truth], [scores], k=k)
+            assert got[f"ndcg_at_{k}"][row] == pytest.approx(ndcg)
+        assert got[f"map_at_{size}"][row] == pytest.approx(average_precision_score(truth, scores))
+        compared += 1
+    assert compared > 10
 
 
 def test_relabelling_ids_changes_nothing(setting: tuple) -> None:
