@@ -11,12 +11,15 @@ import pytest
 from tests.conftest import events
 from twotower.artifacts import write_artifacts
 from twotower.common.errors import DataError, RequestError
-from twotower.config.data import FeatureConfig
+from twotower.config.data import DataConfig, FeatureConfig
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.features import KINDS, Features
 from twotower.data.id_text import IdText
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
+from twotower.ingest.problems import Problems
+from twotower.new_items.frames import FrameSource
+from twotower.new_items.read import read_new_items
 from twotower.serving import Recommender
 from twotower.training.fit import fit
 
@@ -89,3 +92,25 @@ def test_text_vectors_and_lists_are_read_as_in_training(model: Recommender) -> N
 def test_frames_that_do_not_fit(model: Recommender, columns: Any, message: str) -> None:
     with pytest.raises((DataError, RequestError), match=message):
         model.encode_items(pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_vectors_come_from_their_file_unless_the_table_has_them(
+    model: Recommender, tmp_path: Path, column: bool
+) -> None:
+    np.save(tmp_path / "look.npy", np.array([[9.0, 9.0, 9.0], [1.0, 0.0, 2.0]]))
+    (tmp_path / "ids.txt").write_text("other\nnew\n")
+    look = {"kind": "vector", "file": "look.npy", "ids": "ids.txt"}
+    raw = {"root": str(tmp_path), "items": {"features": {"look": look}}}
+    config = DataConfig.model_validate(raw)
+    vector = [1.0, 0.0, 2.0]
+    table = pa.table({"item_id": ["new"]} | ({"look": [vector]} if column else {"name": ["x"]}))
+    if column:
+        (tmp_path / "look.npy").unlink()
+    items = model.artifacts.catalogue.items
+    new = read_new_items(FrameSource(table, "new"), config, items, Problems())
+    expected, _ = items.features.encode_more(
+        {"look": pa.chunked_array([pa.array([vector], pa.list_(pa.float32(), 3))])}, 1, "x"
+    )
+    got = new.features.columns["look"].to_arrow()
+    assert got.equals(expected.columns["look"].to_arrow())
