@@ -65,6 +65,7 @@ class Misfit:
         settles: what the message names besides `data.on_invalid`.
         file: that has it.
         data: keys of section `data` with which it breaks the rule.
+        blanks: whether only its cell is dropped, not the row.
     """
 
     rule: str
@@ -72,6 +73,7 @@ class Misfit:
     settles: str = ""
     file: str = "interactions.csv"
     data: dict[str, Any] = field(default_factory=dict)
+    blanks: bool = False
 
 
 LOG = (
@@ -87,6 +89,11 @@ ITEMS = ("item_id,price", "10,1.5", "11,2", "12,4")
 INTEGERS = {"users": {"id_type": "integer", "file": False}}
 ITEM_INTEGERS = {"items": {"id_type": "integer", "file": False}}
 TABLES_OF_INTEGERS = {"items": {"id_type": "integer", "features": {"price": "numeric"}}}
+VECTORS = {"items": {"features": {"price": "vector"}}}
+VECTOR_FILES = {
+    "items": {"features": {"price": {"kind": "vector", "file": "price.npy", "ids": "price.txt"}}}
+}
+"""Of the three items above."""
 BY_POSITION = {
     "header": False,
     "users": {"file": False},
@@ -113,9 +120,12 @@ MISFITS = (
     Misfit("blank_id", ",3", file="items.csv"),
     Misfit("bad_id", "A7,3", "data.items.id_type", "items.csv", TABLES_OF_INTEGERS),
     Misfit("duplicate_id", "10,3", file="items.csv"),
-    Misfit("bad_number", '13,"1,5"', "data.decimal", "items.csv"),
+    Misfit("bad_number", '13,"1,5"', "data.decimal", "items.csv", blanks=True),
+    Misfit("vector_width", "13,1.5|2", "", "items.csv", VECTORS, blanks=True),
+    Misfit("bad_vector", "13,x", "separator", "items.csv", VECTORS, blanks=True),
+    Misfit("no_vector", "13,", "data.items.features", "items.csv", VECTOR_FILES, blanks=True),
 )
-"""Every rule of a row, in the order in which they are applied; the last blanks the cell only."""
+"""Every rule of a row, in the order in which they are applied."""
 
 
 def code(*texts: str) -> str:

@@ -4,6 +4,7 @@ import codecs
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -159,13 +160,15 @@ def test_rules_of_rows(shop, misfit: Misfit) -> None:
     for file, lines in {"interactions.csv": LOG, "items.csv": ITEMS}.items():
         added = [misfit.row] if file == misfit.file else []
         shop.write(file, "\n".join([*lines[1 - headers :], *added]))
+    np.save(shop.root / "price.npy", np.ones((3, 1)))
+    shop.write("price.txt", "10\n11\n12\n")
     with pytest.raises(DataError, match=rf"{misfit.file}.*: line \d+ \(") as refused:
         shop.run()
     assert misfit.settles in str(refused.value)
     assert str(refused.value).endswith("data.on_invalid: drop")
     shop.data["on_invalid"] = "drop"
     read = shop.run()["read"][misfit.file.removesuffix(".csv")]
-    if misfit.rule == "bad_number":
+    if misfit.blanks:
         assert read["blanked_cells"] == 1
     else:
         assert read["dropped"] == {"total": 1, misfit.rule: 1}

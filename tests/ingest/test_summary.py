@@ -213,5 +213,5 @@ def test_one_is_not_many(shop):
     )
     shop.split |= {"validation": 0, "test": 0.2, "strategy": "cutoff"}
     said = summary(shop.run()).splitlines()
-    assert "  items: 1 invalid number counts as missing" in said
+    assert "  items: 1 invalid value counts as missing" in said
     assert "  test: 1 row, 1 user, 1 row with a user or item that train lacks" in said

@@ -76,6 +76,28 @@ def test_lists_and_nested_values() -> None:
     assert column([[{"a": 1}]]).counts == {}
 
 
+@pytest.mark.parametrize(
+    ("values", "kind", "width"),
+    [
+        ([[0.5, 1.5], [], None, [2.0, 3.0]], pa.list_(pa.float32()), 2),
+        ([[1, 2], [3, 4]], pa.list_(pa.int8(), 2), 2),
+        ([["0.5", "-1e3"], ["2", "3"]], pa.list_(pa.string()), 2),
+        ([["1", "2"], ["3", "4"]], pa.list_(pa.string()), 0),  # codes
+        ([["0.5", "x"]], pa.list_(pa.string()), 0),
+        ([[0.5, 1.5], [2.0]], pa.list_(pa.float32()), 0),
+        ([[0.5], [1.5]], pa.list_(pa.float32()), 0),
+        ([None, None], pa.list_(pa.float32()), 0),
+        ([0.5], pa.float32(), 0),
+    ],
+    ids=str,
+)
+def test_vectors(values: list, kind: pa.DataType, width: int) -> None:
+    made = column(values, kind=kind)
+    assert made.vector_width == width
+    if width:
+        assert made.counts == {}  # of a million numbers, counting takes minutes
+
+
 def test_numbers() -> None:
     made = column(["1.234,5", "x", "2"])
     assert [str(number) for number in made.numbers(",")] == ["1234.5", "nan", "2.0"]

@@ -24,6 +24,9 @@ def kind(values: Sequence[Any], name: str = "c", role: str = "items", decimal: s
         (GENRES, ("multi_valued", "|")),
         ([cell.replace("|", ", ") for cell in GENRES], ("multi_valued", ",")),
         ([["x"], ["x", "y"]], ("multi_valued", None)),
+        ([[1, 2], [3, 2]], ("multi_valued", None)),
+        ([[0.5, 2.0], None, [1.0, 4.0]], ("vector", None)),
+        ([["0.5", "2"], ["1", "4"]], ("vector", None)),
         (["Home & Garden", "Sport", "Home & Garden"], ("categorical", None)),
     ],
 )
@@ -42,6 +45,7 @@ def test_features(values: Sequence[Any], expected: tuple[str, str | None]) -> No
         ("c", ["x", "x"], "all the same"),
         ("c", ["", None], "blank"),
         ("c", ["x", "y", "", "", ""], "60% blank"),
+        ("c", [[0.5, 1.5], None, None, None, [0.0, 1.0]], "60% blank"),
         ("picture", ["https://a.com/1.png", "https://a.com/2.png"], "links"),
         ("uuid", ["f1", "f2"], "ids"),
         ("Unnamed: 0", [str(n) for n in range(40)], "numbers of the rows"),

@@ -124,3 +124,16 @@ def test_what_is_no_frame_is_refused(tmp_path: Path, frame: Any, message: str) -
     with pytest.raises(DataError) as error:
         write_frame(tmp_path / "x.parquet", frame, "events")
     assert str(error.value) == f"events: {message}"
+
+
+@pytest.mark.parametrize("cells", [[[3, 4.0], None], [np.array([3.0, 4.0]), None]], ids=repr)
+def test_lists_and_arrays_of_numbers_are_vectors(tmp_path: Path, cells: list[Any]) -> None:
+    raw = tmp_path / "raw"
+    log = pd.DataFrame({"user_id": [1, 1, 2, 2], "item_id": [7, 8, 7, 8]})
+    write_frame(raw / "interactions.parquet", log, "interactions")
+    items = pd.DataFrame({"item_id": [7, 8], "emb": pd.Series(cells)})
+    write_frame(raw / "items.parquet", items, "items")
+    features = {"emb": {"kind": "vector", "normalise": True}}
+    config = parse_config({"data": {"root": str(raw), "items": {"features": features}}})
+    column = examine(config, tmp_path / "prepared").catalogue.items.features.columns["emb"]
+    assert np.allclose(column.values, [[0.6, 0.8], [0, 0]])

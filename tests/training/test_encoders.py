@@ -7,11 +7,13 @@ import torch
 
 from tests.conftest import REPOSITORY
 from tests.data.test_features import CELLS, IN_TRAIN, OPTIONS
+from twotower.data.dense import Vector
 from twotower.data.features import KINDS, Categorical, MultiValued, Numeric
 from twotower.training.encoders import (
     COLUMN_ENCODERS,
     SHARED_ENCODERS,
     CategoricalEncoder,
+    DenseEncoder,
     MultiValuedEncoder,
     NumericEncoder,
 )
@@ -43,6 +45,14 @@ def test_numbers_share_one_linear_map() -> None:
     assert torch.allclose(encoder(IDX), expected)
 
 
+def test_a_vector_is_mapped_linearly() -> None:
+    values = np.array([[1.0, -2.0], [0.0, 0.0], [0.5, 0.0]], dtype=np.float32)
+    encoder = DenseEncoder(Vector(values, normalise=False, scale=1.0), dim=3)
+    first, second = encoder.weight.T
+    expected = torch.stack([first / 2, first - 2 * second, torch.zeros(3), first - 2 * second])
+    assert torch.allclose(encoder(IDX), expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_vector_is_the_inputs_times_the_weights(kind) -> None:
     cells = CELLS[KINDS[kind].cells]
@@ -58,6 +68,8 @@ def test_values_are_not_saved() -> None:
     """They come with the catalogue."""
     column = Categorical(np.array([1]), ("a",))
     assert list(CategoricalEncoder(column, dim=2).state_dict()) == ["weight"]
+    vectors = Vector(np.ones((1, 4), dtype=np.float32), normalise=False, scale=1.0)
+    assert list(DenseEncoder(vectors, dim=2).state_dict()) == ["weight"]
 
 
 def test_a_kind_without_an_encoder_fails_at_import() -> None:

@@ -7,7 +7,9 @@ from tests.conftest import catalogue_of, events, split_by_time
 from twotower.config import parse_config
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.config.training_choices import STARTS, Start
-from twotower.data.prepared import Catalogue
+from twotower.data.dense import Vector
+from twotower.data.features import Features
+from twotower.data.prepared import Catalogue, Entities
 from twotower.training.fit import fit
 from twotower.training.starts import ID_LENGTH, StartInputs, random_start
 from twotower.training.towers import TwoTower, load_towers
@@ -53,6 +55,17 @@ def test_ids_start_short_beside_side_features(features, length) -> None:
     assert own == pytest.approx(length, rel=0.1)
     # Users have no side features here: their ids are all that is known of them.
     assert list(lengths.values()) == pytest.approx([1.0] * len(lengths), rel=0.2)
+
+
+def test_vectors_add_as_much_as_other_features() -> None:
+    """One of length 1 is mapped to about that length, however wide it is."""
+    values = np.random.default_rng(1).normal(size=(len(CATALOGUE.items), 300))
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    column = Vector((values / lengths).astype(np.float32), normalise=True, scale=1.0)
+    items = Entities(CATALOGUE.items.vocabulary, Features({"emb": column}))
+    config = ModelConfig(dim=64, item_tower="features", similarity="dot")
+    _, vectors = drawn(config, catalogue=Catalogue(CATALOGUE.users, items)).vectors()
+    assert np.linalg.norm(vectors, axis=1).mean() == pytest.approx(1, rel=0.1)
 
 
 def test_a_start_in_the_table_is_where_training_starts(monkeypatch) -> None:

@@ -1,8 +1,7 @@
 """Sections `data`, `guard` and `split`: the raw files, limits of change, and held-out events."""
 
 import re
-from collections.abc import Collection
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,10 +14,13 @@ from pydantic import (
     model_validator,
 )
 
-from twotower.common.choices import OneOf
+from twotower.common.choices import OneOf, Table
 from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.config.section import Section
 from twotower.data.splits import SPLIT_STRATEGIES
+
+if TYPE_CHECKING:
+    from twotower.data.feature import Feature as FeatureKind
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -86,7 +88,7 @@ OptionalColumn = Annotated[
 IdType = Literal["auto", "integer", "text"]
 
 
-def _kinds() -> Collection[str]:
+def _kinds() -> "Table[type[FeatureKind]]":
     from twotower.data.features import KINDS  # pyarrow takes a moment to import
 
     return KINDS
@@ -109,6 +111,30 @@ class FeatureConfig(Section):
 
     false: all by one number, which makes their mean squared length 1.
     """
+    file: Text | None = None
+    """Of kind vector: a NumPy file (.npy) inside `data.root`, a row for each vector.
+
+    null: the vectors are a column of the table.
+    """
+    ids: Text | None = None
+    """Of the vectors in `file`: .npy, .txt (one a line), or a table of one column.
+
+    Vectors of ids that the table lacks are not used.
+    """
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        kinds = {name: kind.keys for name, kind in _kinds().items()}
+        given = self.model_dump(exclude_defaults=True)
+        for key in given.keys() - {"kind", *kinds[self.kind]}:
+            users = [name for name, keys in kinds.items() if key in keys]
+            if users:
+                msg = f"{key} is for kind: {' or '.join(users)} only, got kind: {self.kind}"
+                raise ValueError(msg)
+        if (self.file is None) != (self.ids is None):
+            msg = "file and ids are needed together: vectors, and whose they are"
+            raise ValueError(msg)
+        return self
 
 
 def _expand_feature(value: Any) -> Any:
@@ -233,7 +259,7 @@ class DataConfig(Section):
     """What to do with rows that break a rule: stop with an error, or drop, count and report them.
 
     Of rows with the same id in a users or items table, the first is kept. A user or item whose row
-    is dropped is unknown, so its interactions are dropped as well. An invalid number in a numeric
+    is dropped is unknown, so its interactions are dropped as well. An invalid number or vector of a
     feature does not drop the row: the value counts as missing.
     """
     sample: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -29,6 +29,11 @@ class Dense(Feature):
         """Elements of a vector."""
         return int(self.values.shape[1])
 
+    @property
+    def num_missing(self) -> int:
+        """Entities that have no vector, or one of zeros."""
+        return int(np.count_nonzero(~self.values.any(axis=1)))
+
     def pad(self, count: int) -> Self:
         """The feature with `count` more entities that have no vector."""
         return replace(self, values=np.pad(self.values, ((0, count), (0, 0))))
@@ -49,13 +54,14 @@ class Vector(Dense):
 
     Attributes:
         normalise: whether each has length 1.
-        scale: what the raw vectors were divided by otherwise: the root of their mean squared length
-            over the entities of the training split.
+        scale: what the raw vectors were divided by otherwise, the root of their mean squared length
+            over the entities of the training split; else 1.
     """
 
     name = "vector"
     summary = "one vector per entity, such as an embedding; the tower learns a linear map of it"
     cells = Cells.VECTORS
+    keys = ("normalise", "file", "ids")
 
     normalise: bool
     scale: float
@@ -69,10 +75,11 @@ class Vector(Dense):
         options: Mapping[str, Any],
     ) -> Self:
         """Scale the vectors; see `Feature.encode`."""
-        vectors = rows_of_lists(values)
-        squares = _squared_lengths(vectors)[in_train]
-        present = squares[squares > 0]
-        scale = round_float(float(np.sqrt(present.mean()))) if len(present) else 1.0
+        vectors, scale = rows_of_lists(values), 1.0
+        if not options["normalise"]:
+            squares = _squared_lengths(vectors)[in_train]
+            present = squares[squares > 0]
+            scale = round_float(float(np.sqrt(present.mean()))) if len(present) else 1.0
         return cls(_scaled(vectors, scale, options["normalise"]), options["normalise"], scale)
 
     def encode_more(self, values: pa.ChunkedArray, where: str) -> tuple[Self, int]:

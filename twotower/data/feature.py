@@ -27,11 +27,13 @@ class Feature(ABC):
         name: of the kind, in params.yaml.
         summary: one line for the docs.
         cells: what a column of this kind is read as.
+        keys: of `FeatureConfig` that not every kind has, but this one.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     cells: ClassVar[Cells]
+    keys: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod

@@ -21,6 +21,7 @@ from twotower.ingest.convert import (
     number_rule,
 )
 from twotower.ingest.row_check import RowCheck
+from twotower.ingest.vector_columns import read_vectors
 
 LARGEST = 1e30
 """Of a raw number, in absolute value: its square still fits a float64."""
@@ -35,15 +36,19 @@ class RawFeature:
         values: [num_rows] as `Feature.encode` takes them.
         grouped: whether points in numbers may be between thousands.
         is_mostly_invalid: whether most cells should be numbers and are none.
+        num_unused: vectors of ids that the table lacks.
     """
 
     config: FeatureConfig
     values: pa.ChunkedArray
     grouped: bool = False
     is_mostly_invalid: bool = False
+    num_unused: int = 0
 
     def filter(self, rows: BoolArray) -> "RawFeature":
         """The rows where `rows` is true."""
+        if rows.all():  # vectors may take up much of the memory
+            return self
         return replace(self, values=self.values.filter(pa.array(rows)))
 
 
@@ -62,8 +67,8 @@ def read_feature(
         column: [num_rows] as the file holds it.
         name: of the column in the file.
         config: how the feature is declared.
-        check: judges the cells that should be numbers and are not; those that it lets pass are
-            missing values.
+        check: judges the cells that should be numbers or vectors and are not; those that it lets
+            pass are missing values.
         where: file and column, for messages.
         decimal: mark of numbers in text.
 
@@ -78,6 +83,8 @@ def read_feature(
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:
             return _numbers(column, name, config, check, where=where, decimal=decimal)
+        case Cells.VECTORS:
+            values = read_vectors(column, name, config, check, where=where, decimal=decimal)
     return RawFeature(config, values)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.config.data import DataConfig, TableConfig
+from twotower.data.dense import Dense
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
@@ -60,8 +61,10 @@ def data_report(
         "cold": {"validation": _cold(train, validation), "test": _cold(train, test)},
         "hidden": hidden,
         "features": {
-            "users": _features(config.users, catalogue.users),
-            "items": _features(config.items, catalogue.items, _missing_title(config, tables)),
+            "users": _features(config.users, catalogue.users, tables["users"]),
+            "items": _features(
+                config.items, catalogue.items, tables["items"], _missing_title(config, tables)
+            ),
         },
     }
 
@@ -145,12 +148,25 @@ def _read(log: EventLog, tables: Mapping[str, SideTable | None]) -> dict[str, An
 
 
 def _features(
-    config: TableConfig, entities: Entities, missing: set[str] | None = None
-) -> dict[str, list[str]]:
+    config: TableConfig,
+    entities: Entities,
+    table: SideTable | None,
+    missing: set[str] | None = None,
+) -> dict[str, Any]:
     """Declared features that the data has, and optional ones and other columns that it lacks."""
     used = sorted(entities.features.columns)
     left_out = (set(config.features) - set(used)) | (missing or set())
-    return {"used": used, "left_out": sorted(left_out)}
+    report: dict[str, Any] = {"used": used, "left_out": sorted(left_out)}
+    vectors = {
+        name: {
+            "width": column.width,
+            "missing": column.num_missing,
+            "unused": table.features[name].num_unused if table else 0,
+        }
+        for name, column in entities.features.columns.items()
+        if isinstance(column, Dense)
+    }
+    return report | ({"vectors": vectors} if vectors else {})
 
 
 def _missing_title(config: DataConfig, tables: Mapping[str, SideTable | None]) -> set[str]:

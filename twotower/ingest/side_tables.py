@@ -17,6 +17,7 @@ from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
+from twotower.ingest.id_rules import check_ids
 from twotower.ingest.ids import Ids, RawIds, choose_integers, is_header
 from twotower.ingest.open_file import open_source
 from twotower.ingest.problems import Problems
@@ -25,6 +26,7 @@ from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
 from twotower.ingest.titles import read_titles
 from twotower.ingest.usual_names import FILES
+from twotower.ingest.vector_files import VectorFiles
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
     ids = _read_ids(source, table[id_name], id_name, config, role)
     if source.has_header:
         _check_header(table, id_name, check)
-    _check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
+    check_ids(ids, id_name, check, f"data.{role}.id_type: {table_config.id_type}")
     features = {}
     for feature, name in names.items():
         where, spec = f"{source.name}: column {name!r}", table_config.features[feature]
@@ -100,6 +102,9 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
             features[feature] = read_feature(
                 table[name], name, spec, check, where=where, decimal=config.decimal
             )
+    for files in _vector_files(root, role, table_config):
+        with problems.collected():
+            features[files.feature] = files.read(config, ids, id_name, check, problems)
     check.report()
     check.require_rows()
     loaded = SideTable(
@@ -153,15 +158,27 @@ def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
 def _feature_columns(
     source: Source, role: str, config: TableConfig, problems: Problems
 ) -> dict[str, str]:
-    """Column of each declared feature, without optional ones that the table lacks."""
+    """Column of each feature that has one, without optional ones that the table lacks."""
     columns = {}
     for feature, spec in config.features.items():
+        if spec.file:
+            continue
         with problems.collected():
             key = f"data.{role}.features"
             column = find_feature(source, feature, key, optional=spec.optional)
             if column is not None:
                 columns[feature] = column
     return columns
+
+
+def _vector_files(root: Path, role: str, config: TableConfig) -> list[VectorFiles]:
+    """Of each feature that has files of its own, without optional ones that lack them."""
+    files = [
+        VectorFiles(root, spec, role, feature)
+        for feature, spec in config.features.items()
+        if spec.file
+    ]
+    return [each for each in files if each.exist or not each.config.optional]
 
 
 def _title_column(source: Source, config: TableConfig) -> str | None:
@@ -194,18 +211,3 @@ def _read_ids(
 def _why_text(source: Source, ids: RawIds, file: str) -> str | None:
     odd = ids.first_odd_text()
     return None if odd is None else f"{odd[0]!r} ({file}, {source.place(odd[1])})"
-
-
-def _check_ids(ids: Ids, name: str, check: RowCheck, key: str) -> None:
-    check.require(~ids.blank, rule="blank_id", column=name, expected="must not be blank")
-    check.require(
-        ids.present,
-        rule="bad_id",
-        column=name,
-        expected=f"must be an integer ({key})",
-    )
-    # Of the rows with one id, the first that is valid so far is kept.
-    repeated = np.zeros(len(check.valid), dtype=bool)
-    valid = ids.column.filter(pa.array(check.valid))
-    repeated[check.valid] = valid.to_pandas().duplicated().to_numpy()
-    check.require(~repeated, rule="duplicate_id", column=name, expected="must not repeat an id")

@@ -17,7 +17,7 @@ def summary(report: Mapping[str, Any]) -> str:
         cold = report["cold"].get(name)
         rest = f", {_rows(cold['rows'])} with a user or item that train lacks" if cold else ""
         lines.append(f"  {name}: {_rows(rows[name])}, {_count(users[name], 'user')}{rest}")
-    lines += [f"  {line}" for line in not_used(report)]
+    lines += [f"  {line}" for line in (*not_used(report), *_vectors(report))]
     if report["merged_rows"]:
         lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")
     if report["sampled_out_users"]:
@@ -34,7 +34,7 @@ def not_used(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: dropped {total:,} of {_rows(read['rows'])}: {describe(rules)}"
         if blanked := read.get("blanked_cells"):
             verb = "counts" if blanked == 1 else "count"
-            yield f"{name}: {_count(blanked, 'invalid number')} {verb} as missing"
+            yield f"{name}: {_count(blanked, 'invalid value')} {verb} as missing"
         if mostly := read.get("mostly_invalid"):
             yield (
                 f"{name}: most values of {_names(mostly)} are no numbers; of numbers such as "
@@ -46,6 +46,17 @@ def not_used(report: Mapping[str, Any]) -> Iterator[str]:
     for name, features in report["features"].items():
         if features["left_out"]:
             yield f"{name}: no column for {', '.join(features['left_out'])}"
+
+
+def _vectors(report: Mapping[str, Any]) -> Iterator[str]:
+    """Features that are vectors, a line each."""
+    for name, features in report["features"].items():
+        for feature, vectors in features.get("vectors", {}).items():
+            total = report[name]["vocabulary"]
+            with_one = total - vectors["missing"]
+            unused = f", {vectors['unused']:,} of others unused" if vectors["unused"] else ""
+            width = vectors["width"]
+            yield f"{name}: {feature}: vectors of {width} for {with_one:,} of {total:,}{unused}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -35,6 +35,8 @@ PHONE = r"^[+(]?[0-9]([ ()/-]{0,2}[0-9]){8,}$"
 ONLY_DIGITS = r"^[0-9]+$"
 NUMERIC = 0.95
 """Share of the values that must be numbers."""
+VECTORS_READ = 1000
+"""Lists of text that are looked at to tell whether they are vectors."""
 ADDRESS = r"^(https?://|www\.|/)\S+$"
 """A link, or a path to a picture."""
 
@@ -54,9 +56,35 @@ class Column:
     @cached_property
     def is_list(self) -> bool:
         """Whether each cell is a list."""
-        return any(
-            is_kind(self.values.type) for is_kind in (pa.types.is_list, pa.types.is_large_list)
-        )
+        kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+        return any(is_kind(self.values.type) for is_kind in kinds)
+
+    @cached_property
+    def vector_width(self) -> int:
+        """Numbers in each cell, if all that are filled are lists of as many, and no codes; else 0.
+
+        Integers are codes, such as those of categories, unless the file says how many there are.
+        """
+        if not self.is_list:
+            return 0
+        lengths = pc.unique(pc.list_value_length(self.values)).drop_null().to_pylist()
+        widths = [length for length in lengths if length]
+        if len(widths) != 1 or widths[0] < 2:
+            return 0
+        is_fixed = pa.types.is_fixed_size_list(self.values.type)
+        return int(widths[0]) if self._holds_numbers(integers=is_fixed) else 0
+
+    def _holds_numbers(self, *, integers: bool) -> bool:
+        """Whether the parts of lists are numbers, not all of them integers unless these count."""
+        kind = self.values.type.value_type
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+            return integers or bool(pa.types.is_floating(kind))
+        if not pa.types.is_string(kind):
+            return False
+        texts = pc.list_flatten(self.values.slice(0, VECTORS_READ)).combine_chunks().drop_null()
+        numbers = as_numbers(texts, self.name)
+        are_integers = pc.all(pc.match_substring_regex(texts, INTEGER_ID)).as_py()
+        return bool(np.isfinite(numbers).all()) and (integers or not are_integers)
 
     @cached_property
     def is_time(self) -> bool:
@@ -79,7 +107,9 @@ class Column:
 
     @cached_property
     def filled(self) -> pa.ChunkedArray:
-        """The values that are not blank, as trimmed text; of lists, their parts."""
+        """The values that are not blank, as trimmed text; of lists, their parts, but of vectors."""
+        if self.vector_width:
+            return pa.chunked_array([pa.array([], pa.string())])
         values = pc.list_flatten(self.values) if self.is_list else self.values
         if pa.types.is_floating(values.type):
             values = values.filter(pc.invert(values.is_null(nan_is_null=True)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
+from twotower.data.dense import Vector
 from twotower.data.features import Categorical, MultiValued, Numeric
 from twotower.inspection.column import ADDRESS, Column
 from twotower.inspection.names import IDS, LABELS, PERSONAL, has_word
@@ -60,7 +61,7 @@ def feature_kind(column: Column, role: str, decimal: str | None) -> FeatureKind:
     if reason := next(_reasons(column, role), ""):
         return FeatureKind(reason=reason)
     if column.is_list:
-        return FeatureKind(MultiValued.name)
+        return FeatureKind(Vector.name if column.vector_width else MultiValued.name)
     if column.text_decimal not in (None, decimal or "."):
         return FeatureKind(reason=f"numbers with another decimal mark than {decimal or '.'!r}")
     if column.is_mark_unsure:  # numbers by either mark; read once data.decimal says by which
@@ -80,7 +81,7 @@ def _reasons(column: Column, role: str) -> Iterator[str]:
         yield "nested"
     if (role == "users" and has_word(column.name, PERSONAL)) or column.is_personal:
         yield PERSONAL_DATA
-    if len(column.counts) < 2:
+    if len(column.counts) < 2 and not column.vector_width:
         yield "all the same" if column.counts else "blank"
     if column.share_filled < 1 - MOST_BLANK:
         yield f"{1 - column.share_filled:.0%} blank"

@@ -135,6 +135,8 @@ def rows_of(sample: TableSample) -> str:
 
 def describe(column: Column) -> str:
     """What the values are, in a few words; no example of personal ones."""
+    if column.vector_width:
+        return f"lists of {column.vector_width} numbers"
     kind = "integers" if column.share_canonical == 1 else "values"
     is_personal = column.is_personal or has_word(column.name, PERSONAL)
     example = "" if is_personal else f", such as {next(iter(column.counts), '')[:LONGEST]}"

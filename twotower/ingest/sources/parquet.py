@@ -56,6 +56,11 @@ class ParquetSource(Source):
                 read_bytes(self._path)  # says why
             reason = " ".join(str(error).split())
             msg = f"{self._path}: damaged or not a Parquet file: {reason}"
+            if reason.startswith("Expected all lists to be of size"):
+                msg = (
+                    f"{self._path}: has a column of fixed-size lists with nulls, which pyarrow "
+                    f"cannot read: write lists of any size there ({reason})"
+                )
             raise DataError(msg) from None
 
 
