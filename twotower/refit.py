@@ -11,7 +11,7 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import NUM_ASSESSED, Assessment, assess, unscored
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
-from twotower.baselines.baseline import wanted_baselines
+from twotower.baselines.baseline import BASELINES, wanted_baselines
 from twotower.baselines.plan import TrainingData
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
@@ -20,7 +20,6 @@ from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
-from twotower.config.refit import RefitConfig
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
 from twotower.evaluation.held_out import HeldOut
@@ -172,15 +171,18 @@ def refit(
     return assessment
 
 
-def num_parts(config: RefitConfig) -> int:
+def num_parts(config: Config) -> int:
     """How many parts of a refit are shown: the model and its files, and what it is scored beside.
 
     Of a model that is the default one, or data without a test split, it shows fewer.
     """
-    parts = 3 if config.final == "all" else 2
-    if not config.score_test:
+    parts = 3 if config.refit.final == "all" else 2
+    if not config.refit.score_test:
         return parts
-    return parts + config.seeds + len(wanted_baselines(config.extra_baselines)) + NUM_ASSESSED
+    baselines = len(wanted_baselines(config.refit.extra_baselines))
+    if config.reports_item_groups:
+        baselines += sum(1 for row in BASELINES.values() if row.kinds)
+    return parts + config.refit.seeds + baselines + NUM_ASSESSED
 
 
 def _assess(

@@ -39,7 +39,7 @@ def run(root: Path, config: Config, say: Say) -> Assessment:
         report = prepare(config, root / PREPARED, root / "metrics" / "data.json")
     say(data_summary(report))
     searched = _search(root, config, say)
-    with step("refit", num_parts(config.refit)):
+    with step("refit", num_parts(config)):
         assessment = refit(
             config,
             read_search(searched.results),

@@ -27,7 +27,7 @@ def _refit() -> None:
         from twotower.tracking.background import log_scores
     kept = decompositions_folder(repository_root())
     search, config = read_search(RESULTS), load_config()
-    with step("refit", num_parts(config.refit)):
+    with step("refit", num_parts(config)):
         assessment = refit(config, search, decompositions=kept, say=say)
     for line in summary(assessment):
         say(line)
