@@ -66,7 +66,8 @@ def test_from_the_sample_to_a_new_item_for_a_new_user(
     assert "items added: 3" in said
     model = Recommender.load("grown")
     assert set(NEW) <= set(model.cold_items())
-    encoded = Recommender.load().encode_items(frames["items"][later].drop(columns="category"))
+    columns = ["item_id", *QUICK["data.items.features"]]
+    encoded = Recommender.load().encode_items(frames["items"].loc[later, columns])
     places = model.artifacts.item_ids.encode(NEW)
     assert encoded.vectors == pytest.approx(model.artifacts.item_vecs[places], abs=1e-6)
     _check_found(model, frames["items"])
