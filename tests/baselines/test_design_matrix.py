@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from tests.data.test_features import CELLS, IN_TRAIN
+from tests.data.test_features import CELLS, IN_TRAIN, OPTIONS
 from twotower.baselines.design_matrix import design_matrix
 from twotower.data.features import KINDS, Features
 
 
 def encoded(*kinds: str) -> Features:
-    columns = {k: KINDS[k].encode(CELLS[KINDS[k].cells], IN_TRAIN, k) for k in sorted(kinds)}
+    columns = {
+        kind: KINDS[kind].encode(CELLS[KINDS[kind].cells], IN_TRAIN, kind, OPTIONS[kind])
+        for kind in sorted(kinds)
+    }
     return Features(columns)
 
 

@@ -33,6 +33,7 @@ def test_accuracy_by_hand() -> None:
         num_items=4,
         num_users_nothing_new=0,
         num_users_cold=0,
+        information=np.zeros(4),
     )
     found = accuracy(np.array([[1, -1], [1, 2]]), target)
     assert found["recall_at_10"] == pytest.approx((1 + 1 / 2) / 2)

@@ -70,7 +70,12 @@ def test_metrics_are_those_of_a_catalogue_of_the_group_alone(name: str) -> None:
         np.testing.assert_allclose(chance.per_user[key], expected, err_msg=key)
     size = ((name == "warm") == WARM).sum()
     for key, value in same.overall.items():
-        assert chance.overall[key] == pytest.approx(value * len(WARM) / size)
+        found_of_all, in_group = (
+            (1 - value, 1 - chance.overall[key])  # of equality, not of inequality
+            if key.startswith("gini")
+            else (value, chance.overall[key])
+        )
+        assert in_group == pytest.approx(found_of_all * len(WARM) / size)
     assert found.overall["coverage_at_20"] <= 1.0
     assert not set(found.rankings.top.ravel()) - {-1, *np.flatnonzero((name == "warm") == WARM)}
 

@@ -183,4 +183,5 @@ def test_every_rule_of_the_code_is_there() -> None:
         )
     ]
     rules = {rule.replace("{side}", side) for rule in written for side in ("user", "item")}
-    assert rules == {misfit.rule for misfit in MISFITS}
+    of_new_items = {"known_id"}  # which prepare does not read
+    assert rules - of_new_items == {misfit.rule for misfit in MISFITS}
