@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.config.data import FeatureConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.data.dense import Vector, rows_of_lists
 
 IN_TRAIN = np.array([True, True, True, False])

@@ -13,7 +13,7 @@ import torch
 from tests.ingest.conftest import Shop
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
-from twotower.config.data import FeatureConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.feature import Cells, Feature
 from twotower.data.features import KINDS, Features

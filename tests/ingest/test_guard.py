@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
 from twotower.common.units import DAY
-from twotower.config.data import GuardConfig
+from twotower.config.splitting import GuardConfig
 from twotower.ingest.guard import (
     LAST_RUN,
     SKETCH,

@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import events
 from twotower.artifacts import write_artifacts
 from twotower.common.errors import DataError, RequestError
-from twotower.config.data import DataConfig, FeatureConfig
+from twotower.config.data import DataConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.features import KINDS, Features
 from twotower.data.id_text import IdText

@@ -142,7 +142,8 @@ INPUTS = {
     *("common/errors.py", "common/progress.py", "config/__init__.py", "config/data.py"),
     "config/hpo.py",
     *("config/messages.py", "config/numbers.py", "config/params.py", "config/raw_files.py"),
-    *("config/places.py", "config/section.py"),
+    *("config/declared_features.py", "config/places.py", "config/section.py"),
+    "config/splitting.py",
 }
 """Modules through which a trial gets values, and reports what it does; they compute nothing."""
 

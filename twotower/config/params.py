@@ -12,7 +12,7 @@ from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 from twotower.common.sources import source_root
 from twotower.common.yaml_file import read_yaml
-from twotower.config.data import DataConfig, GuardConfig, SplitConfig
+from twotower.config.data import DataConfig
 from twotower.config.hpo import HpoConfig
 from twotower.config.messages import explain
 from twotower.config.places import locate
@@ -20,6 +20,7 @@ from twotower.config.refit import RefitConfig
 from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section
+from twotower.config.splitting import GuardConfig, SplitConfig
 from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig, check_start
 from twotower.evaluation.item_groups import names_group, split_key, weights_of
 from twotower.evaluation.metrics import objectives

@@ -2,18 +2,21 @@
 
 import copy
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     ModelWrapValidatorHandler,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from twotower.config.numbers import read_number
+
+Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Section(BaseModel):

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from twotower.common.errors import DataError
-from twotower.config.data import DataConfig, SplitConfig
+from twotower.config.data import DataConfig
+from twotower.config.splitting import SplitConfig
 from twotower.config.training import RelevantConfig
 from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray, Int64Array
 from twotower.common.errors import DataError
-from twotower.config.data import FeatureConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.data.feature import Cells
 from twotower.data.features import KINDS, Features
 from twotower.ingest.convert import (

@@ -18,7 +18,7 @@ from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.hashing import id_hashes
 from twotower.common.units import DAY
-from twotower.config.data import GuardConfig
+from twotower.config.splitting import GuardConfig
 
 LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000

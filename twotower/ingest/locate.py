@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from twotower.common.errors import ConfigError, DataError
-from twotower.config.data import DataConfig, SplitConfig
+from twotower.config.data import DataConfig
+from twotower.config.splitting import SplitConfig
 from twotower.data.prepared import SPLITS
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT
 from twotower.ingest.open_file import part_files

@@ -15,7 +15,7 @@ from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.data import SplitConfig
+from twotower.config.splitting import SplitConfig
 from twotower.data.id_text import IdText
 from twotower.data.prepared import PARTS, SPLITS, Catalogue, write_catalogue, write_split
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, SplitInput, held_out_items

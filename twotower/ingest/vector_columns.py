@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.errors import DataError
-from twotower.config.data import FeatureConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.ingest.convert import as_numbers, as_text
 from twotower.ingest.row_check import RowCheck
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.errors import DataError
-from twotower.config.data import DataConfig, FeatureConfig
+from twotower.config.data import DataConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.data.id_text import IdText
 from twotower.ingest.feature_columns import RawFeature
 from twotower.ingest.id_rules import check_ids

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from twotower.common.errors import DataError
-from twotower.config.data import DataConfig, FeatureConfig
+from twotower.config.data import DataConfig
+from twotower.config.declared_features import FeatureConfig
 from twotower.data.features import Features
 from twotower.data.prepared import Entities
 from twotower.ingest.open_file import format_of, open_source, part_files
