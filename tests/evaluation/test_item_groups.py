@@ -104,9 +104,20 @@ def test_params_yaml_may_name_a_group_or_a_mix() -> None:
     assert not parse_config({}).reports_item_groups
 
 
+def test_the_text_of_a_mix_has_the_whole_weight_and_no_exponent() -> None:
+    weights = {"mrr": 1e6, "recall_at_10": 1e-7, "ndcg_at_5": 0.123456789}
+    text = mix_text(weights)
+    assert text == "1000000 mrr and 0.0000001 recall_at_10 and 0.123456789 ndcg_at_5"
+    assert weights_of(text) == weights
+    assert parse_config({"hpo": {"objective": "1.0 mrr"}}).hpo.objective == "mrr"
+
+
 @pytest.mark.parametrize(
     ("objective", "rule"),
     [
+        ("-1 mrr and 1 recall_at_10", "must be one of .*, got '-1 mrr and 1 recall_at_10'"),
+        ("0.0 mrr and 1 recall_at_10", "the weight of mrr must be a number above 0, got 0.0"),
+        ("1.2.3 mrr and 1 recall_at_10", "must be one of .*, got '1.2.3 mrr and"),
         ("recall_at_7_cold", "must be one of .*, got 'recall_at_7_cold'"),
         ("recall at 10", "must be one of .*, got 'recall at 10'"),
         ({"mrr": 0.5, "recal_at_10": 0.5}, ".*, got 'recal_at_10'; did you mean recall_at_10"),

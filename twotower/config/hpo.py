@@ -23,7 +23,7 @@ from twotower.config.ranges import (
     plain,
 )
 from twotower.config.section import Section
-from twotower.evaluation.item_groups import mix_text
+from twotower.evaluation.item_groups import mix_text, weights_of
 
 
 class TpeConfig(Section):
@@ -149,7 +149,8 @@ def _pinned(value: Any) -> Any:
 
 
 def _one_key(value: Any) -> Any:
-    return mix_text(value) if isinstance(value, dict) else value
+    weights = weights_of(value) if isinstance(value, str) else value
+    return mix_text(weights) if isinstance(weights, dict) else value
 
 
 FixedValue = Annotated[Choice | tuple[Choice, ...], BeforeValidator(_pinned)]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from twotower.common.arrays import BoolArray
 from twotower.common.choices import Table
 from twotower.common.errors import ConfigError
@@ -68,12 +70,16 @@ def mix_text(weights: Mapping[str, Any]) -> str:
             raise ValueError(msg)
     if len(weights) == 1:
         return str(next(iter(weights)))
-    return AND.join(f"{float(weight):g} {key}" for key, weight in weights.items())
+    # Without an exponent: MLflow takes no + in a metric's name.
+    return AND.join(
+        f"{np.format_float_positional(float(weight), trim='-')} {key}"
+        for key, weight in weights.items()
+    )
 
 
 def weights_of(objective: str) -> dict[str, float]:
     """Weight of each metric of an objective: of a key alone it is 1."""
-    parts = [re.fullmatch(r"([\d.e+-]*\d) (\S+)", part) for part in objective.split(AND)]
+    parts = [re.fullmatch(r"(\d+(?:\.\d+)?) (\S+)", part) for part in objective.split(AND)]
     mixed = {part[2]: float(part[1]) for part in parts if part}
     return mixed if len(mixed) == len(parts) else {objective: 1.0}
 
