@@ -11,7 +11,8 @@ from twotower.assessment.verdict import verdict
 from twotower.common.scorers import MODEL, RANDOM
 
 NO_GROUPS: dict[str, Any] = {
-    "reason": "no cold items are to be found (split.cold_items holds some out), or nothing asks for them",
+    "reason": "no cold items are to be found (split.cold_items holds some out), or nothing asks "
+    "for them",
     "scored": False,
 }
 
