@@ -94,6 +94,7 @@ OF_IDS = {
         "abcd",
         r"none of these ids, text such as 'a', .* has integers such as 10 \(data.items",
     ),
+    "of others": (range(90, 94), r"none of these ids, integers such as 90, .*such as 10 \(data"),
     "repeated": (("12", 10, 10, 11), r"must not repeat an id; 1 invalid row: line 3 \('10'\); fix"),
     "no integer": (("12", "x", 10, 11), r"must be an integer \(data.items.id_type\); .*2 \('x'\)"),
     "blank": (("12", "", 10, 11), r"must not be blank; 1 invalid row: line 2"),

@@ -69,7 +69,7 @@ def test_health(client: TestClient) -> None:
     version = answer.json().pop("model")
     assert len(version) == 12
     assert answer.json() == {"status": "ok", "model": version, "num_users": 2, "num_items": 5,
-                             "problem": None}  # fmt: skip
+                             "num_items_cold": 3, "problem": None}  # fmt: skip
 
 
 def test_the_front_page_says_what_it_is_and_where_to_go(client: TestClient) -> None:
@@ -289,10 +289,12 @@ def test_items_that_are_added_to_the_folder_are_served(tmp_path: Path) -> None:
     live = LiveModel(folder)
     with TestClient(create_app(ServeOptions(artifacts=folder, poll=0), live)) as client:
         asked = {"histories": [[1003]], "allowed": [2000, 2001]}
+        before = client.get("/health").json()["num_items_cold"]
         assert client.post("/recommend", json=asked).json()["results"][0]["items"] == []
         write_with_items(folder, larger.artifacts)
         assert live.refresh()
-        assert client.get("/health").json()["num_items"] == 26
+        health = client.get("/health").json()
+        assert (health["num_items"], health["num_items_cold"]) == (26, before + 2)
         [row] = client.post("/recommend", json=asked).json()["results"]
         assert (sorted(row["items"]), row["source"]) == ([2000, 2001], "fold-in")
         [similar] = client.post("/similar", json={"item_ids": [2000], "k": 2}).json()["results"]

@@ -83,6 +83,11 @@ class Artifacts:
     meta: Mapping[str, Any]
 
     @cached_property
+    def num_items_cold(self) -> int:
+        """Number of items without a training row."""
+        return int(np.count_nonzero(self.item_counts == 0))
+
+    @cached_property
     def catalogue(self) -> Catalogue:
         """Ids and side features, read from the folder on first use.
 

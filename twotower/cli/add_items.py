@@ -89,8 +89,7 @@ def _read(path: Path, model: "Artifacts") -> "NewItems":
 def _report(output: Path, new: "NewItems", larger: "Artifacts") -> None:
     from twotower.ingest.row_check import describe
 
-    num_items, added = len(larger.item_ids), len(new.ids)
-    cold = int((larger.item_counts == 0).sum())
+    num_items, added, cold = len(larger.item_ids), len(new.ids), larger.num_items_cold
     lines = [f"items added: {added:,}; now {num_items:,}, of which {cold:,} have no interactions"]
     if new.missing:
         lines.append(f"features without a column, so missing: {', '.join(new.missing)}")

@@ -120,8 +120,10 @@ class VectorFiles:
         found = pc.index_in(table.column, value_set=ids.column.take(pa.array(rows)))
         found = found.fill_null(-1).to_numpy().astype(np.int64)
         if not (found >= 0).any():
+            shown = ids.column.drop_null()
+            shown = shown if len(shown) else raw.values.drop_null()
             msg = (
-                f"{raw.where}: none of these ids, {describe_ids(raw.values.drop_null())}, is in "
+                f"{raw.where}: none of these ids, {describe_ids(shown)}, is in "
                 f"{table.raw.where}, which has {describe_ids(table.values.drop_null())} "
                 f"(data.{self.role}.id_type settles what ids are)"
             )

@@ -128,6 +128,7 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
             model=served.version,
             num_users=served.recommender.num_users,
             num_items=served.recommender.num_items,
+            num_items_cold=served.recommender.artifacts.num_items_cold,
             problem=problem,
         )
 

@@ -107,6 +107,8 @@ class Health(_Schema):
     """Version of the model that answers."""
     num_users: int
     num_items: int
+    num_items_cold: int
+    """Items without a training row, which their side features alone describe."""
     problem: str | None
     """Why the folder's content cannot be served; null if it is served."""
 
