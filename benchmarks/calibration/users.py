@@ -130,7 +130,7 @@ def _rates(found: Found, place: int, *, every: bool) -> str:
 def _interval(found: Found, place: int) -> str:
     """`96.0, 0.12`: how many hold the mean, in %, and how wide they are."""
     covered = 100 * np.array(found.covered)[:, place].mean()
-    return f"{covered:.1f}, {np.array(found.width)[:, place].mean():.2g}"
+    return f"{covered:.1f}, {np.array(found.width)[:, place].mean():#.2g}"
 
 
 def _difference(found: Found, place: int) -> str:
@@ -139,7 +139,7 @@ def _difference(found: Found, place: int) -> str:
         100 * np.array(covered)[:, place].mean()
         for covered in (found.lift_covered, found.formerly_covered)
     )
-    return f"{held:.1f} ({formerly:.1f}), {np.array(found.lift_width)[:, place].mean():.2g}"
+    return f"{held:.1f} ({formerly:.1f}), {np.array(found.lift_width)[:, place].mean():#.2g}"
 
 
 def _sound(found: Found, worlds: Sequence[World]) -> bool:
