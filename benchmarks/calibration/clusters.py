@@ -100,4 +100,4 @@ def report(seeds: int) -> Tables:
     head = ["users in a household"]
     for count in SIZES:
         head += [f"{count:,} users", "with `evaluate.cluster`"]
-    return Tables({"clusters": table(head, rows)}, bool(sound))
+    return Tables({"clusters": table(head, rows, seeds)}, bool(sound))

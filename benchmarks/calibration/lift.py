@@ -126,4 +126,4 @@ def report(seeds: int) -> Tables:
     least = least_covered(seeds)
     sound = all(share >= least for shares in found.values() for share in shares.values())
     head = ["metric", "first order", "second order", "second mean held", "difference held"]
-    return Tables({"lift": table(head, rows)}, sound)
+    return Tables({"lift": table(head, rows, seeds)}, sound)

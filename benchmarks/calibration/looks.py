@@ -45,4 +45,4 @@ def report(seeds: int) -> Tables:
     head = ["looks"]
     for count in SIZES:
         head += [f"{count:,} users, p ≤ {ALPHA:g}", f"p ≤ {ALPHA:g} / looks"]
-    return Tables({"looks": table(head, rows)}, bool(sound))
+    return Tables({"looks": table(head, rows, seeds)}, bool(sound))

@@ -150,4 +150,6 @@ def report(seeds: int) -> Tables:
         sound = sound and (share <= most_claims(seeds) or bool(world.taste))
         verdicts = ", ".join(f"{text} {n}" for text, n in found.most_common())
         rows.append([name, percent(share), verdicts])
-    return Tables({"noise": table(["users choose", "signal claimed", "verdicts"], rows)}, sound)
+    return Tables(
+        {"noise": table(["users choose", "signal claimed", "verdicts"], rows, seeds)}, sound
+    )

@@ -63,4 +63,4 @@ def report(seeds: int) -> Tables:
     head = ["users who stay"]
     for level in LEVELS:
         head += [f"alpha {level:.2g}: a week", f"at least one in {WEEKS}"]
-    return Tables({"promotions": table(head, rows)}, sound)
+    return Tables({"promotions": table(head, rows, seeds)}, sound)

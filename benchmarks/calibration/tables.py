@@ -29,10 +29,12 @@ CHANCE = 0.001
 DOCUMENT = Path(__file__).parents[2] / "docs" / "calibration.md"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines of Markdown."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], seeds: int | None = None) -> str:
+    """Lines of Markdown, and the number of seeds below them."""
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     lines.insert(1, "|---" * len(head) + "|")
+    if seeds is not None:
+        lines += ["", f"{seeds:,} seeds."]
     return "\n".join(lines)
 
 

@@ -111,9 +111,9 @@ def report(seeds: int) -> Tables:
         intervals.append(["", "difference", *(_difference(f, place) for f in found.values())])
     sound = all(_sound(f, worlds) for f in found.values())
     texts = {
-        "claims": table(["users", "beats", *head], claims),
-        "power": table(["lift", *head], power),
-        "intervals": table(["users", "of the", *head], intervals),
+        "claims": table(["users", "beats", *head], claims, seeds),
+        "power": table(["lift", *head], power, seeds),
+        "intervals": table(["users", "of the", *head], intervals, seeds),
     }
     return Tables(texts, sound)
 

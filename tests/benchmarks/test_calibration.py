@@ -147,9 +147,11 @@ def test_bounds_are_those_of_as_many_seeds() -> None:
 
 def test_tables_are_written_between_their_lines() -> None:
     document = "a\n<!-- tables: x -->\nold\n<!-- end of tables: x -->\nb\n"
-    new = table(["one", "two"], [["1", r"\2"]])
+    new = table(["one", "two"], [["1", r"\2"]], 1000)
     changed = written(document, "x", new)
-    assert changed == document.replace("old", "\n| one | two |\n|---|---|\n| 1 | \\2 |\n")
+    assert changed == document.replace(
+        "old", "\n| one | two |\n|---|---|\n| 1 | \\2 |\n\n1,000 seeds.\n"
+    )
     assert written(changed, "x", new) == changed
     with pytest.raises(ValueError, match="0 times"):
         written(document, "y", new)
