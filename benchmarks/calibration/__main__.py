@@ -2,9 +2,9 @@
 
     python -m benchmarks.calibration [--seeds 1000] [--only SECTION …] [--write]
 
-Prints the tables of docs/calibration.md; with --write, puts them there. All of it takes 25 minutes
-on one core. Exits with status 1 if a rate is further above its level, or a coverage below it, than
-chance takes it with a probability of 0.1 %.
+Prints the tables of docs/calibration.md; with --write, puts them there. All of it takes a quarter
+of an hour on one core. Exits with status 1 if a rate is further above its level, or a coverage
+below it, than chance takes it with a probability of 0.1 %.
 """
 
 import argparse
@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--write", action="store_true", help=f"into docs/{DOCUMENT.name}")
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error(f"--seeds: at least 1, not {arguments.seeds}")
     broken = []
     with shown():
         for name in arguments.only:
