@@ -4,7 +4,7 @@ import ast
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,17 @@ def provenance(sampler: str = "tpe") -> Fingerprint:
     capability = torch.backends.cpu.get_cpu_capability()
     return Fingerprint(
         {
-            "code": code_digest(Path(twotower.__file__).parent),
+            "code": _loaded_code(),
             "platform": f"{platform.system()} {platform.machine()} {capability}",
             **{name: _version(name) for name in (*LIBRARIES, *SAMPLER_LIBRARIES.get(sampler, ()))},
         }
     )
+
+
+@cache
+def _loaded_code() -> str:
+    """Digest of the code in the memory of this process; the files may change later."""
+    return code_digest(Path(twotower.__file__).parent)
 
 
 def _version(library: str) -> str | None:

@@ -4,7 +4,6 @@ Imports nothing heavy: the scheduler unpickles a task before its worker does.
 """
 
 import threading
-from functools import cache
 from typing import Literal
 
 _describing = threading.Lock()
@@ -22,17 +21,9 @@ def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, 
     from twotower.training.device import resolve_device
 
     with _describing:
-        code = {"code": _loaded_code()}
-        return {**provenance(sampler).values, **code, "device": resolve_device(device)}
+        import twotower.search.run_trial  # noqa: F401 - loads the code of the digest
 
-
-@cache
-def _loaded_code() -> str:
-    """Digest of the code in the memory of this process; the files may change later."""
-    import twotower.search.run_trial  # noqa: F401 - loads the code of the digest
-    from twotower.search.identity import provenance
-
-    return str(provenance().values["code"])
+        return {**provenance(sampler).values, "device": resolve_device(device)}
 
 
 def differences(worker: dict[str, str], study: dict[str, str]) -> str:
