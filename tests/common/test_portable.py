@@ -1,0 +1,128 @@
+"""What is pinned, when, and that every way into the package passes it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from twotower.common import portable, stage
+from twotower.common.errors import ConfigError
+from twotower.common.portable import PINNED, PINS
+
+on_such_a_cpu = pytest.mark.skipif(not portable.portable_here(), reason="needs Linux and AVX2")
+DIGEST = """
+import hashlib, sys
+from pathlib import Path
+import numpy as np, torch
+from twotower.common.portable import capability
+rng = np.random.default_rng(0)
+one, other = rng.standard_normal((2, 257, 131), dtype=np.float32)
+values = [one @ other.T, np.exp(one), np.linalg.svd(one)[1], one.sum(), one.std(0)]
+a, b = torch.from_numpy(one), torch.from_numpy(other)
+values += [a @ b.T, a.exp(), a.softmax(1), a.sum(), a.norm(dim=1), torch.linalg.svd(a)[1]]
+parts = [hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:8] for value in values]
+print(capability(), *parts)
+"""
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process on a CPU of the kind, in which nothing is loaded and nothing set."""
+    for name in (*PINS, *portable.REFUSED):
+        monkeypatch.setenv(name, "")  # so that what `pin` sets is undone
+        monkeypatch.delenv(name)
+    for name in [name for name in sys.modules if name in PINNED]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(portable, "portable_here", lambda: True)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("fresh")
+def test_it_sets_what_the_libraries_read() -> None:
+    assert not portable.is_pinned()
+    assert portable.pin()
+    assert portable.is_pinned()
+    assert PINS.items() <= os.environ.items()
+
+
+@pytest.mark.parametrize("library", PINNED)
+def test_it_sets_nothing_once_a_library_is_loaded(fresh: pytest.MonkeyPatch, library: str) -> None:
+    fresh.setitem(sys.modules, library, ModuleType(library))
+    assert not portable.pin()
+    assert not PINS.keys() & os.environ.keys()
+
+
+def test_a_process_that_inherits_the_pins_may_have_loaded_them(fresh: pytest.MonkeyPatch) -> None:
+    assert portable.pin()
+    fresh.setitem(sys.modules, "torch", ModuleType("torch"))
+    assert portable.pin()
+
+
+def test_elsewhere_it_sets_nothing_and_says_what_it_needs(fresh: pytest.MonkeyPatch) -> None:
+    fresh.setattr(portable, "portable_here", lambda: False)
+    assert not portable.pin()
+    assert not PINS.keys() & os.environ.keys()
+    assert "needs Linux on an x86-64 CPU with AVX2" in portable.why_not()
+
+
+@pytest.mark.parametrize("system", ["Windows", "Darwin"])
+def test_other_systems_cannot(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    monkeypatch.setattr(portable.platform, "system", lambda: system)
+    assert not portable.portable_here.__wrapped__()
+
+
+@pytest.mark.parametrize("name", ["MKL_CBWR", *portable.REFUSED])
+def test_other_values_of_the_environment_are_refused(fresh: pytest.MonkeyPatch, name: str) -> None:
+    fresh.setenv(name, "COMPATIBLE")
+    with pytest.raises(ConfigError, match=rf"\({name}=COMPATIBLE\); unset {name}, or set portable"):
+        portable.pin()
+    assert "ATEN_CPU_CAPABILITY" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("text", "pins"),
+    [
+        ("portable: true\n", True),
+        ("portable: false\n", False),
+        ("seed: 1\n", False),
+        ("portable: [\n", False),  # whoever reads it all says what is wrong
+        (None, False),
+    ],
+)
+def test_what_runs_a_stage_or_a_command_does_as_params_yaml_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, pins: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(stage, "pin", lambda: asked.append(True))
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("params.yaml").write_text(text, encoding="utf-8")
+    with stage.begun():
+        assert bool(asked) == pins
+
+
+def printed(code: str, *, pinned: bool) -> list[str]:
+    """The words that a new process prints."""
+    environment = {name: value for name, value in os.environ.items() if name not in PINS}
+    command = [sys.executable, "-c", code]
+    if pinned:
+        command = [sys.executable, "-m", portable.__name__, *command]
+    ran = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    return ran.stdout.split()
+
+
+@on_such_a_cpu
+def test_libraries_that_are_pinned_compute_as_those_of_this_process() -> None:
+    """Which are pinned as well, if the tests are; a CPU without AVX-512 may compute so anyway."""
+    pinned, plain = printed(DIGEST, pinned=True), printed(DIGEST, pinned=False)
+    assert pinned[0] == "portable"
+    assert plain[0] != "portable"
+    if plain[0] == "AVX512":
+        assert pinned[1:] != plain[1:]
+    assert PINS.items() <= os.environ.items(), "tests/__init__.py pins the tests"
