@@ -17,7 +17,7 @@ from twotower.common.errors import ConfigError, one_line_errors
 PINS = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_CBWR": "AVX2",
+    "MKL_CBWR": "COMPATIBLE",  # it has no other that AMD's CPUs share
     "OPENBLAS_CORETYPE": "Haswell",
     # What numpy 2.4 calls them, then 2.1 to 2.3; it passes over names that it does not know.
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR,AVX512F,AVX512CD,AVX512_KNL,"
