@@ -95,8 +95,8 @@ def why_not() -> str:
         return "portable: true has no effect here: it needs Linux on an x86-64 CPU with AVX2"
     if not in_effect():
         return (
-            "portable: true has no effect here: numpy or torch was loaded before; start with "
-            "python -m twotower.common.portable python …"
+            "portable: true has no effect in this process, which had loaded numpy or torch before; "
+            "start it with python -m twotower.common.portable PROGRAM …"
         )
     return ""
 
