@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from benchmarks import other_cpu
 from tests.conftest import REPOSITORY
 from twotower.common import portable, stage
 from twotower.common.errors import ConfigError
@@ -105,24 +107,40 @@ def test_what_runs_a_stage_or_a_command_does_as_params_yaml_says(
         assert bool(asked) == pins
 
 
-def printed(code: str, *, pinned: bool) -> list[str]:
-    """The words that a new process prints."""
+@on_such_a_cpu
+def test_the_libraries_of_the_tests_are_pinned() -> None:
+    assert PINS.items() <= os.environ.items(), "tests/__init__.py sets them"
+    assert portable.capability() == "portable"
+    assert portable.why_not() == ""
+
+
+def printed(*, pinned: bool, seen: Mapping[str, str] | None = None) -> list[str]:
+    """What DIGEST prints in a new process: what libraries use, and digests of what they compute."""
     environment = {name: value for name, value in os.environ.items() if name not in PINS}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", DIGEST]
     if pinned:
         command = [sys.executable, "-m", portable.__name__, *command]
     ran = subprocess.run(
-        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
+        command,
+        env=environment | {"OMP_NUM_THREADS": "1"} | dict(seen or {}),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return ran.stdout.split()
 
 
+@pytest.mark.slow
 @on_such_a_cpu
-def test_libraries_that_are_pinned_compute_as_those_of_this_process() -> None:
-    """Which are pinned as well, if the tests are; a CPU without AVX-512 may compute so anyway."""
-    pinned, plain = printed(DIGEST, pinned=True), printed(DIGEST, pinned=False)
+def test_pinned_libraries_compute_the_same_on_other_cpus(tmp_path: Path) -> None:
+    pinned, plain = printed(pinned=True), printed(pinned=False)
     assert pinned[0] == "portable"
     assert plain[0] != "portable"
-    if plain[0] == "AVX512":
+    if plain[0] == "AVX512":  # others may compute so anyway
         assert pinned[1:] != plain[1:]
-    assert PINS.items() <= os.environ.items(), "tests/__init__.py pins the tests"
+    library = other_cpu.compiled(tmp_path)
+    if library is None:
+        pytest.skip("this machine cannot show another CPU")
+    for name in other_cpu.NAMES:
+        assert printed(pinned=True, seen=other_cpu.variables(library, name)) == pinned
