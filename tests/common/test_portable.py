@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from benchmarks import other_cpu
 from tests.conftest import REPOSITORY
@@ -71,10 +72,35 @@ def test_elsewhere_it_sets_nothing_and_says_what_it_needs(fresh: pytest.MonkeyPa
     assert "needs Linux on an x86-64 CPU with AVX2" in portable.why_not()
 
 
-@pytest.mark.parametrize("system", ["Windows", "Darwin"])
-def test_other_systems_cannot(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+@pytest.mark.parametrize(
+    ("system", "machine", "flags", "can"),
+    [
+        ("Linux", "x86_64", "fpu avx avx2 fma avx512f", True),
+        ("Linux", "x86_64", "fpu avx fma", False),
+        ("Linux", "aarch64", "fp asimd", False),
+        ("Windows", "AMD64", "", False),
+        ("Darwin", "x86_64", "", False),
+    ],
+)
+def test_it_takes_linux_and_a_cpu_with_avx2(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, flags: str, can: bool
+) -> None:
     monkeypatch.setattr(portable.platform, "system", lambda: system)
-    assert not portable.portable_here.__wrapped__()
+    monkeypatch.setattr(portable.platform, "machine", lambda: machine)
+    monkeypatch.setattr(portable, "_cpu", lambda field: flags.split() if field == "flags" else [])
+    assert portable.portable_here() == can
+
+
+@pytest.mark.parametrize(("maker", "ending"), [("AuthenticAMD", " AMD"), ("GenuineIntel", "")])
+def test_a_cpu_of_amd_is_another_unless_it_is_pinned(
+    monkeypatch: pytest.MonkeyPatch, maker: str, ending: str
+) -> None:
+    monkeypatch.setattr(portable, "_cpu", lambda _: [maker])
+    monkeypatch.setattr(portable, "in_effect", lambda: False)
+    used = torch.backends.cpu.get_cpu_capability()
+    assert portable.capability() == used + ending
+    monkeypatch.setattr(portable, "in_effect", lambda: True)
+    assert portable.capability() == "portable"
 
 
 @pytest.mark.parametrize("name", ["MKL_CBWR", *portable.REFUSED])

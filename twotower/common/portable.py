@@ -34,13 +34,18 @@ REQUIRED = {"avx2", "fma"}
 
 
 @cache
+def _cpu(field: str) -> list[str]:
+    """What Linux says of the first CPU, as words; nothing on other systems."""
+    if platform.system() != "Linux":
+        return []
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+        found = next((line for line in lines if line.split(":")[0].strip() == field), "")
+    return found.partition(":")[2].split()
+
+
 def portable_here() -> bool:
     """Whether this machine can compute so: Linux on an x86-64 CPU with AVX2."""
-    if platform.system() != "Linux" or platform.machine() != "x86_64":
-        return False
-    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-        flags = next((line for line in lines if line.startswith("flags")), "")
-    return set(flags.split()) >= REQUIRED
+    return platform.machine() == "x86_64" and set(_cpu("flags")) >= REQUIRED
 
 
 def pin() -> bool:
@@ -83,10 +88,16 @@ def in_effect() -> bool:
 
 
 def capability() -> str:
-    """What the libraries of this process use: `portable`, or that of the CPU, in torch's words."""
+    """What the libraries of this process use: `portable`, or that of the CPU, in torch's words.
+
+    With AMD's CPUs it says so: torch's MKL has code of its own for all others than Intel's.
+    """
     import torch
 
-    return "portable" if in_effect() else str(torch.backends.cpu.get_cpu_capability())
+    if in_effect():
+        return "portable"
+    maker = " AMD" if "AuthenticAMD" in _cpu("vendor_id") else ""
+    return f"{torch.backends.cpu.get_cpu_capability()}{maker}"
 
 
 def why_not() -> str:
