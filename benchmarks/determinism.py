@@ -3,10 +3,14 @@
     python -m benchmarks.determinism                     # everything that this machine can do
     python -m benchmarks.determinism --only kills        # rows whose name holds a word
     python -m benchmarks.determinism --python PATH       # and rows for another interpreter
+    python -m benchmarks.determinism --only CPU --trials 10
 
 Each row is `stages/hpo.py` as a user runs it, on the sample data, in a folder of its own. A digest
 is the SHA-256 of a file: the study snapshot, the results, the trials table. Rows for another
 interpreter may differ in the snapshot, which holds library versions, but not in the trials.
+
+Rows for another CPU see it by other_cpu.c. Those without `portable: true` may differ in all files;
+what is told of them is how many trials propose the same, and the largest difference of a metric.
 """
 
 import argparse
@@ -19,16 +23,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
 
+from benchmarks import other_cpu
 from tests.search.store.server import Server, running
+from twotower.common.portable import PINS
 
 REPOSITORY = Path(__file__).parent.parent
 FILES = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")
@@ -44,21 +50,26 @@ class Ground:
     """A folder in which searches of one row run."""
 
     folder: Path
+    trials: int = TRIALS
     python: str = sys.executable
     hash_seed: str = "0"
+    portable: bool = True
+    preloaded: Mapping[str, str] = field(default_factory=dict)  # so that another CPU is seen
 
     def search(self, **hpo: Any) -> subprocess.Popen[bytes]:
         """Begin a search with these keys of `hpo`."""
         params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-        params["hpo"] |= {"n_trials": TRIALS} | hpo
+        params["portable"] = self.portable
+        params["hpo"] |= {"n_trials": self.trials} | hpo
         params["train"]["epochs"] = 3
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        ours = {"DVC_ROOT", *PINS}  # the tests, of which we import a part, pin this process
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in ours},
+            **self.preloaded,
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONHASHSEED": self.hash_seed,
         }
-        environment.pop("DVC_ROOT", None)
         return subprocess.Popen(
             [self.python, REPOSITORY / "stages" / "hpo.py"],
             cwd=self.folder,
@@ -91,17 +102,17 @@ def straight(**hpo: Any) -> Callable[[Ground], str]:
 
 def grown(ground: Ground) -> str:
     """A row that begins with fewer trials."""
-    ground.finish(n_trials=20, workers=2)
+    ground.finish(n_trials=ground.trials * 2 // 5, workers=2)
     ground.finish(workers=2)
-    return "20, then 50"
+    return f"{ground.trials * 2 // 5}, then {ground.trials}"
 
 
 def from_snapshot(ground: Ground) -> str:
     """A row whose live study is lost half-way, as in a fresh clone after `dvc pull`."""
-    ground.finish(n_trials=20)
+    ground.finish(n_trials=ground.trials * 2 // 5)
     shutil.rmtree(ground.folder / ".hpo")
     ground.finish()
-    return "20, live study deleted, then 50"
+    return f"{ground.trials * 2 // 5}, live study deleted, then {ground.trials}"
 
 
 def nothing() -> dict[str, Any]:
@@ -195,32 +206,73 @@ def rows(server: Server | None) -> dict[str, Callable[[Ground], str]]:
     return ways
 
 
+@dataclass(frozen=True)
+class Row:
+    """A search of the table.
+
+    Attributes:
+        compared: the files that must be the same as in the first row.
+        options: of its Ground.
+    """
+
+    name: str
+    way: Callable[[Ground], str]
+    compared: tuple[str, ...] = FILES
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def plan(server: Server | None, pythons: list[str], library: Path | None) -> Iterator[Row]:
+    """All rows.
+
+    Args:
+        server: of PostgreSQL, if there is one.
+        pythons: other interpreters.
+        library: of other_cpu.c, if there is one.
+    """
+    for name, way in rows(server).items():
+        yield Row(name, way)
+    plain = straight(workers=2)
+    yield Row("another hash seed", plain, options={"hash_seed": "1234"})
+    for path in pythons:
+        yield Row(Path(path).name, plain, FILES[2:], {"python": path})
+    yield Row("CPU: this one, not portable", plain, (), {"portable": False})
+    if library is None:
+        return
+    for cpu, name in other_cpu.NAMES.items():
+        seen = {"preloaded": other_cpu.variables(library, cpu)}
+        yield Row(f"CPU: {name}", plain, options=seen)
+        yield Row(f"CPU: {name}, not portable", plain, (), seen | {"portable": False})
+
+
 def main() -> None:
     """Print the table; end with status 1 if a row differs from the first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="run the first row and those with this word")
     parser.add_argument("--python", action="append", default=[], help="another interpreter")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of each search")
     arguments = parser.parse_args()
     subprocess.run([sys.executable, "stages/prepare.py"], cwd=REPOSITORY, check=True)
-    print(f"{'search of ' + str(TRIALS) + ' trials':<28} {'study':<9}{'results':<9}{'table':<9} s")
+    print(f"{f'search of {arguments.trials} trials':<34} {'study':<9}{'results':<9}{'table':<9} s")
     want: list[str] = []
     differs = False
-    with running() as server:
-        plan = [(name, way, {}) for name, way in rows(server).items()]
-        plan += [("another hash seed", straight(workers=2), {"hash_seed": "1234"})]
-        plan += [(Path(p).name, straight(workers=2), {"python": p}) for p in arguments.python]
-        for name, way, options in plan:
-            if want and arguments.only not in name:
+    with running() as server, tempfile.TemporaryDirectory() as kept:
+        first = Path(kept, "first.csv")
+        for row in plan(server, arguments.python, other_cpu.compiled(Path(kept))):
+            if want and arguments.only not in row.name:
                 continue
             began = time.monotonic()
-            with ground(**options) as place:
-                note = way(place)
+            with ground(trials=arguments.trials, **row.options) as place:
+                note = row.way(place)
                 digests = place.digests()
-            want = want or digests
-            compared = slice(2, 3) if "python" in options else slice(None)
-            differs |= digests[compared] != want[compared]
+                if not want:
+                    want = digests
+                    shutil.copy(place.folder / FILES[2], first)
+                if not row.compared:
+                    note = other_cpu.likeness(place.folder / FILES[2], first)
+            pairs = zip(FILES, digests, want, strict=True)
+            differs |= any(name in row.compared and one != other for name, one, other in pairs)
             shown = " ".join(f"{digest[:8]}" for digest in digests)
-            print(f"{name:<28} {shown}  {time.monotonic() - began:4.0f}  {note}", flush=True)
+            print(f"{row.name:<34} {shown}  {time.monotonic() - began:4.0f}  {note}", flush=True)
     raise SystemExit(differs)
 
 

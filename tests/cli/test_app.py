@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
-from tests.cli.command import twotower
+from tests.cli.command import error_of, twotower
 from twotower.cli import app
+from twotower.common import stage
+from twotower.common.errors import ConfigError
 
 COMMANDS = {
     "check",
@@ -37,6 +40,19 @@ def test_help_names_every_command_and_imports_nothing_slow() -> None:
     ran = run("import sys, twotower.cli; print(*{name.split('.')[0] for name in sys.modules})")
     assert "typer" in ran.stdout.split()
     assert not SLOW & set(ran.stdout.split())
+
+
+def test_libraries_are_pinned_before_any_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        msg = "pinned"
+        raise ConfigError(msg)
+
+    monkeypatch.setattr(stage, "pin", stop)
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("portable: true\n", encoding="utf-8")
+    assert error_of("check") == "pinned\n"
 
 
 def test_the_module_is_the_command() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from twotower.common import stage
+from twotower.common.errors import ConfigError
 from twotower.common.progress import Steps
 from twotower.common.stage import LOADING
 
@@ -46,6 +48,24 @@ def test_what_takes_long_to_import_is_imported_in_a_step_that_says_so(
     monkeypatch.chdir(tmp_path)
     assert run(script, monkeypatch=monkeypatch) == 1  # there is no params.yaml
     assert begun == [LOADING]
+
+
+@by_name
+def test_libraries_are_pinned_before_anything_else(
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop() -> None:
+        msg = "pinned"
+        raise ConfigError(msg)
+
+    monkeypatch.setattr(stage, "pin", stop)
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("portable: true\n", encoding="utf-8")
+    assert run(script, monkeypatch=monkeypatch) == 1
+    assert capsys.readouterr() == ("", "error: pinned\n")
 
 
 def test_nothing_slow_is_imported_before_the_stages_begin() -> None:

@@ -10,10 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from twotower.common.display import shown
-from twotower.common.errors import one_line_errors
 from twotower.common.progress import step
-from twotower.common.stage import LOADING
+from twotower.common.stage import LOADING, begun
 
 
 class Commands(TyperGroup):
@@ -21,7 +19,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was given."""
-        with one_line_errors(), shown():
+        with begun():
             return super().invoke(ctx)
 
 

@@ -1,10 +1,13 @@
 """How a stage is run."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from twotower.common.display import shown
-from twotower.common.errors import one_line_errors
+from twotower.common.errors import ConfigError, one_line_errors
+from twotower.common.paths import PARAMS
+from twotower.common.portable import pin
 
 LOADING = "loading libraries"
 """The step in which a stage imports what takes seconds."""
@@ -19,5 +22,27 @@ def run_stage(main: Callable[[], None], description: str) -> None:
     """
     style = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=description, formatter_class=style).parse_args()
-    with one_line_errors(), shown():
+    with begun():
         main()
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """What every stage and command runs in: before it, libraries are pinned if params.yaml asks.
+
+    A user's mistake ends it with one line, a bug with its traceback.
+    """
+    with one_line_errors(), shown():
+        if _asks_for_portable():
+            pin()
+        yield
+
+
+def _asks_for_portable() -> bool:
+    from twotower.common.yaml_file import read_yaml  # not for the help of the command line
+
+    try:
+        raw = read_yaml(PARAMS)
+    except (ConfigError, OSError):  # whoever needs the file says what is wrong with it
+        return False
+    return isinstance(raw, dict) and raw.get("portable") is True

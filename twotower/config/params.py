@@ -50,6 +50,9 @@ class Config(Section):
     """Of this file; a file without it is of version 1."""
     seed: int = Field(default=42, ge=0)
     """Of everything random: sampling of users, random splits, proposals, trainings, resamples."""
+    portable: bool = False
+    """Whether numerical libraries use only what every x86-64 CPU with AVX2 has: on Linux, all such
+    CPUs then write the same bytes. Elsewhere it has no effect. See docs/determinism.md."""
     data: DataConfig = DataConfig()
     guard: GuardConfig = GuardConfig()
     split: SplitConfig = SplitConfig()

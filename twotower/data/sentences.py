@@ -12,6 +12,7 @@ import numpy as np
 from twotower.common.arrays import Float32Array
 from twotower.common.errors import ConfigError
 from twotower.common.files import atomic_write, json_text
+from twotower.common.portable import capability
 from twotower.data.text_encoders import Terms, model_digest
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def sentence_rows(texts: Sequence[str], terms: Terms, model: str, kept: Path | N
         texts: in any number.
         terms: not used.
         model: folder or name.
-        kept: folder where the vectors of these texts are kept, by the digest of texts, model and
-            versions; None: nowhere.
+        kept: folder where the vectors of these texts are kept, by the digest of texts, model,
+            versions and what the CPU can do; None: nowhere.
 
     Raises:
         ConfigError: if sentence-transformers is not installed or the model cannot be loaded.
@@ -48,7 +49,8 @@ def sentence_rows(texts: Sequence[str], terms: Terms, model: str, kept: Path | N
 def _digest(texts: Sequence[str], model: str) -> str:
     names = ("sentence-transformers", "torch", "transformers")
     versions = [_installed(name) for name in names]
-    content = json_text([model, model_digest(model), versions, list(texts)], indent=None)
+    where = [*versions, capability()]
+    content = json_text([model, model_digest(model), where, list(texts)], indent=None)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

@@ -67,7 +67,8 @@ def expected_gini(target: "EvaluationSet", k: int) -> Float64Array:
     chance = 0.5 + np.where(share > 0.5, half_width, -half_width)
     if not chance.any():
         return np.asarray(0.0)
-    common = (chance @ chance) / chance.sum()
+    # Sums, not products of BLAS, which adds in an order that depends on the number of its threads.
+    common = np.square(chance).sum() / chance.sum()
     trials = _sum_over_users(target, chance) / common
     step = max(1, len(target) // MAX_GROUPS)
     groups, counts = np.unique(np.rint(trials / step) * step, return_counts=True)
@@ -76,8 +77,8 @@ def expected_gini(target: "EvaluationSet", k: int) -> Float64Array:
     shown = np.arange(np.floor(low), np.ceil(high) + 1)
     at_most = bdtr(shown, groups[:, None].astype(np.int64), common)
     at_most[shown >= groups[:, None]] = 1.0  # bdtr is NaN there
-    pooled = counts @ at_most
-    with_itself = counts @ (at_most * (1 - at_most))
+    weighted = counts[:, None] * at_most
+    pooled, with_itself = weighted.sum(axis=0), (weighted * (1 - at_most)).sum(axis=0)
     pairs = (pooled * (target.num_ranked - pooled) - with_itself).sum()
     return np.asarray(pairs / (target.num_ranked * _sum_over_users(target, share).sum()))
 

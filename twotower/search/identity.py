@@ -9,10 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import twotower
 from twotower.common.files import json_text, sha256_text
+from twotower.common.portable import capability
 from twotower.config import Config
 from twotower.config.section import Section
 from twotower.search.trial import Params, distributions
@@ -29,7 +28,7 @@ SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
-    *("common/folders.py", "common/paths.py", "common/units.py"),
+    *("common/folders.py", "common/paths.py", "common/portable.py", "common/units.py"),
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     "config/training_choices.py",
     *("config/effects.py", "config/hyperparameters.py", "config/space_checks.py"),
@@ -103,16 +102,15 @@ def _changed(section: Section) -> dict[str, Any]:
 
 
 def provenance(sampler: str = "tpe") -> Fingerprint:
-    """Code, libraries and CPU capability of the trials that run here.
+    """Code, libraries and CPU capability of the trials that run here; pinned CPUs are all one.
 
     Args:
         sampler: some need further libraries.
     """
-    capability = torch.backends.cpu.get_cpu_capability()
     return Fingerprint(
         {
             "code": _loaded_code(),
-            "platform": f"{platform.system()} {platform.machine()} {capability}",
+            "platform": f"{platform.system()} {platform.machine()} {capability()}",
             **{name: _version(name) for name in (*LIBRARIES, *SAMPLER_LIBRARIES.get(sampler, ()))},
         }
     )

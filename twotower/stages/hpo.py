@@ -7,11 +7,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twotower.common.display import shown
-from twotower.common.errors import one_line_errors
 from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
-from twotower.common.stage import LOADING
+from twotower.common.stage import LOADING, begun
 from twotower.project.record import say_version
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ SNAPSHOT_URL = "sqlite:///hpo_study.db"
 def main() -> None:
     """Run the stage in the current directory, as its script does."""
     arguments = parse_arguments()
-    with one_line_errors(), shown():
+    with begun():
         _search(arguments)
 
 

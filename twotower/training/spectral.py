@@ -24,6 +24,7 @@ from filelock import FileLock
 from twotower.common.arrays import Float32Array
 from twotower.common.errors import TrainingError
 from twotower.common.files import atomic_write
+from twotower.common.portable import capability
 from twotower.config.training import ModelConfig
 from twotower.training.history import History, power, unit_mean_length
 
@@ -66,14 +67,14 @@ class SpectralProblem:
     threads: int
 
     def digest(self) -> str:
-        """Hexadecimal digest of the problem and of the versions of the libraries that solve it."""
+        """Hexadecimal digest of the problem and of the libraries that solve it, and how."""
         digest = hashlib.sha256()
         for array in (self.matrix.indptr, self.matrix.indices, self.matrix.data):
             digest.update(array.tobytes())
         libraries = [version(name) for name in ("numpy", "scikit-learn", "scipy")]
         settings = (
             *(self.matrix.shape, self.user_exponent, self.item_exponent, self.rank, self.seed),
-            *(self.threads, OVERSAMPLES, POWER_ITERATIONS, *libraries),
+            *(self.threads, OVERSAMPLES, POWER_ITERATIONS, *libraries, capability()),
         )
         digest.update(repr(settings).encode())
         return digest.hexdigest()[:32]
