@@ -118,7 +118,7 @@ def assess(
         intervals=certainty,
         verdict=conclusion,
         slices=sliced,
-        per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
+        per_user=per_user_table(catalogue, board.target, board.per_user(), digests, board.clusters),
         counts=counts,
         item_groups=item_groups(board, seed),
     )
