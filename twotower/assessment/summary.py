@@ -8,6 +8,9 @@ from twotower.assessment.bars import in_order
 from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
 
+TOO_WIDE = 0.5
+"""Width of an interval, of a metric between 0 and 1, from which there are too few users."""
+
 
 def summary(assessment: Assessment) -> Iterator[str]:
     """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next."""
@@ -40,9 +43,10 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
             continue
         parts = [f"  {name:<{width}}  {section[objective]:.4f}"]
         if interval := assessment.intervals["intervals"].get(name):
-            parts.append("[{:.4f}, {:.4f}]".format(*interval[objective]))
+            low, high = interval[objective]
+            parts.append(f"[{low:.4f}, {high:.4f}]" + " too few users" * (high - low > TOO_WIDE))
         if comparison := assessment.verdict["comparisons"].get(name):
-            parts.append(comparison_text(comparison, assessment.verdict["alpha"]))
+            parts.append(comparison_text(comparison))
         elif reason := assessment.verdict["left_out"].get(name):
             parts.append(reason)
         if setting := section.get("setting"):
@@ -52,13 +56,13 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         yield "  ".join(parts)
 
 
-def comparison_text(comparison: Mapping[str, Any], alpha: float) -> str:
+def comparison_text(comparison: Mapping[str, Any]) -> str:
     """The p-value of the final model; if it does not beat this scorer, all that explains why."""
     if comparison["beaten"]:
         return f"beaten (p {comparison['p_value']:.2g})"
     if comparison["worse"]:
         return f"better (p {comparison['p_value_worse']:.2g})"
-    return f"not beaten ({', '.join(why_not_beaten(comparison, alpha))})"
+    return f"not beaten ({', '.join(why_not_beaten(comparison))})"
 
 
 def _gap(gap: Mapping[str, Any], num_diverged: int) -> Iterator[str]:
