@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from twotower.common.arrays import Int64Array
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
 
@@ -67,6 +67,18 @@ def read_clusters(prepared: Path, users: pd.Index, column: str | None) -> Int64A
     return np.array(codes, dtype=np.int64)
 
 
-def num_clusters(clusters: Int64Array | None) -> int | None:
-    """Number of different clusters; None without them."""
-    return None if clusters is None else len(np.unique(clusters))
+def per_cluster(values: Float64Array, clusters: Int64Array) -> Float64Array:
+    """[num_clusters] the sum of each cluster's users, of which the mean is that over the users.
+
+    Args:
+        values: [n], one per user.
+        clusters: [n] the cluster of each.
+    """
+    _, codes, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    sums = np.bincount(codes, weights=values).astype(np.float64)
+    return sums * len(sizes) / len(values)
+
+
+def num_clusters(clusters: Int64Array) -> int:
+    """Number of different clusters."""
+    return len(np.unique(clusters))

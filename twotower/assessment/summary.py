@@ -21,6 +21,8 @@ def summary(assessment: Assessment) -> Iterator[str]:
     objective = assessment.verdict["objective"]
     are_new = "num_folded_in_rows" in assessment.metrics["evaluated"]
     users = f"{assessment.verdict['num_users']:,} {'new users' if are_new else 'users'}"
+    if count := assessment.verdict.get("num_clusters"):
+        users += f" in {count:,} cluster{'s' if count > 1 else ''}"
     yield f"test {objective} on {users}, with 95 % confidence intervals:"
     yield from _scores(assessment, objective)
     yield from summary_of_groups(assessment.item_groups)

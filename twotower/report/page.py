@@ -176,10 +176,12 @@ def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
             f"{rival}; a random ranking has {scores[RANDOM]:.3f}",
         )
         are_new = "num_folded_in_rows" in sources.metrics["test"]["evaluated"]
+        clusters = sources.metrics["verdict"].get("num_clusters")
+        in_clusters = f", in {clusters:,} cluster{'s' if clusters > 1 else ''}" if clusters else ""
         yield (
             "Test users",
             f"{sources.metrics['verdict']['num_users']:,}",
-            f"{'new to the model, ' * are_new}with something to find",
+            f"{'new to the model, ' * are_new}with something to find{in_clusters}",
         )
     yield (
         "Data",
