@@ -82,3 +82,8 @@ def per_cluster(values: Float64Array, clusters: Int64Array) -> Float64Array:
 def num_clusters(clusters: Int64Array) -> int:
     """Number of different clusters."""
     return len(np.unique(clusters))
+
+
+def in_clusters(count: int | None) -> str:
+    """What follows a number of users: how many clusters they are in, or nothing if in none."""
+    return "" if count is None else f" in {count:,} cluster{'' if count == 1 else 's'}"
