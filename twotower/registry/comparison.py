@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from twotower.artifacts import Artifacts
+from twotower.assessment.clusters import in_clusters, num_clusters, read_clusters
 from twotower.assessment.comparison import beats
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ComparisonError, RequestError
@@ -32,6 +33,7 @@ class ChampionComparison:
     Attributes:
         metric: name of the metric.
         num_users: number of users that both were evaluated on.
+        num_clusters: number of clusters that they are in; None without `evaluate.cluster`.
         candidate: mean of the metric over these users.
         champion: likewise.
         alpha: level of the test.
@@ -43,6 +45,7 @@ class ChampionComparison:
 
     metric: str
     num_users: int
+    num_clusters: int | None
     candidate: float
     champion: float
     alpha: float
@@ -59,8 +62,9 @@ class ChampionComparison:
     def __str__(self) -> str:
         """One line."""
         return (
-            f"{self.metric} over {self.num_users:,} users: candidate {self.candidate:.4f}, "
-            f"champion {self.champion:.4f}, difference {self.candidate - self.champion:+.4f} "
+            f"{self.metric} over {self.num_users:,} users{in_clusters(self.num_clusters)}: "
+            f"candidate {self.candidate:.4f}, champion {self.champion:.4f}, "
+            f"difference {self.candidate - self.champion:+.4f} "
             f"[{self.low:+.4f}, {self.high:+.4f}], p {self.p_value:.4f}"
         )
 
@@ -141,6 +145,7 @@ def compare(
 
     Raises:
         ComparisonError: if no user can be evaluated.
+        DataError: if `evaluate.cluster` is set and the file of clusters is missing or damaged.
     """
     names = ("train", "validation_history", "validation")
     rows = pd.concat([splits[name] for name in names], ignore_index=True)
@@ -163,10 +168,14 @@ def compare(
         for model in (candidate, champion)
     ]
     seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
-    found = beats(*scores, seed=seed, alpha=alpha)
+    clusters = read_clusters(prepared, catalogue.users.vocabulary.ids, config.evaluate.cluster)
+    if clusters is not None:
+        clusters = clusters[target.users]
+    found = beats(*scores, seed=seed, alpha=alpha, clusters=clusters)
     return ChampionComparison(
         metric=metric,
         num_users=len(target),
+        num_clusters=None if clusters is None else num_clusters(clusters),
         candidate=float(scores[0].mean()),
         champion=float(scores[1].mean()),
         alpha=alpha,
