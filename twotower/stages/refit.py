@@ -21,14 +21,16 @@ def main() -> None:
 def _refit() -> None:
     say_version("refit")
     with step(LOADING):
+        from twotower.assessment.looks import record_look
         from twotower.assessment.summary import summary
         from twotower.config import load_config
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
         from twotower.tracking.background import log_scores
-    kept = decompositions_folder(repository_root())
+    root = repository_root()
     search, config = read_search(RESULTS), load_config()
     with step("refit", num_parts(config)):
-        assessment = refit(config, search, decompositions=kept, say=say)
-    for line in summary(assessment):
+        assessment = refit(config, search, decompositions=decompositions_folder(root), say=say)
+    looks = record_look(root, assessment.verdict, assessment.per_user)
+    for line in summary(assessment, looks):
         say(line)
     log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)
