@@ -102,8 +102,8 @@ def test_of_one_look_there_is_nothing_to_say(looks: int) -> None:
 
 def test_what_several_looks_do_to_a_claim() -> None:
     several = (
-        "this test split has been looked at 14 times, and with the best of 14 picked by its test "
-        "score a claim at 5 % is wrong in up to 70 % of cases"
+        "this test split has been looked at 14 times: with the best of 14 picked by test score, "
+        "a claim at 5 % is wrong in up to 70 % of cases"
     )
     needed = "0.05 / 14 = 0.0036"
     kept = looks_text(14, conclusion(ease=0.002, random=0.0001))
@@ -114,7 +114,7 @@ def test_what_several_looks_do_to_a_claim() -> None:
     )
     lost = looks_text(14, conclusion(ease=0.02, item_knn=0.0037, random=0.0001))
     assert lost == (
-        f"{several}; beating ease (p 0.02), item_knn (p 0.0037) would not hold then: "
+        f"{several}; beating ease (p 0.02), item_knn (p 0.0037) would not hold then, "
         f"it takes p {needed}"
     )
     assert looks_text(14, conclusion(ease=0.3)) == several

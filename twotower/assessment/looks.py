@@ -74,9 +74,8 @@ def looks_text(looks: int, verdict: Mapping[str, Any]) -> str:
     alpha = verdict["alpha"]
     level, share = alpha / looks, min(1.0, alpha * looks)
     text = (
-        f"this test split has been looked at {looks:,} times, and with the best of {looks:,} "
-        f"picked by its test score a claim at {100 * alpha:g} % is wrong in up to "
-        f"{100 * share:g} % of cases"
+        f"this test split has been looked at {looks:,} times: with the best of {looks:,} picked "
+        f"by test score, a claim at {100 * alpha:g} % is wrong in up to {100 * share:g} % of cases"
     )
     comparisons: Mapping[str, Any] = verdict["comparisons"]
     claims = {name: _p_value(one) for name, one in comparisons.items() if one["beaten"]}
@@ -84,7 +83,7 @@ def looks_text(looks: int, verdict: Mapping[str, Any]) -> str:
         return text
     needed = f"{alpha:g} / {looks:,} = {level:.2g}"
     if lost := [f"{name} (p {p:.2g})" for name, p in claims.items() if p > level]:
-        return f"{text}; beating {', '.join(lost)} would not hold then: it takes p {needed}"
+        return f"{text}; beating {', '.join(lost)} would not hold then, it takes p {needed}"
     kept = "the claim holds" if len(claims) == len(comparisons) else "what is beaten stays beaten"
     return (
         f"{text}; {kept} for all {looks:,} looks (p {max(claims.values()):.2g}, at most {needed})"
