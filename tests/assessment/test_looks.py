@@ -108,11 +108,11 @@ def test_what_several_looks_do_to_a_claim() -> None:
     needed = "0.05 / 14 = 0.0036"
     kept = looks_text(14, conclusion(ease=0.002, random=0.0001))
     assert (
-        kept == f"{several}; the claim holds for each of the 14 looks (p 0.002, at most {needed})"
+        kept == f"{several}; the claim holds for each of the 14 looks (p 0.002 is at most {needed})"
     )
     part = looks_text(14, conclusion(ease=0.3, random=0.0001))
     assert part.endswith(
-        f"; what is beaten stays beaten for each of the 14 looks (p 0.0001, at most {needed})"
+        f"; what is beaten stays beaten for each of the 14 looks (p 0.0001 is at most {needed})"
     )
     lost = looks_text(14, conclusion(ease=0.02, item_knn=0.0037, random=0.0001))
     assert lost == (

@@ -85,7 +85,8 @@ def looks_text(looks: int, verdict: Mapping[str, Any]) -> str:
     if lost := [f"{name} (p {p:.2g})" for name, p in claims.items() if p > level]:
         return f"{text}; beating {', '.join(lost)} would not hold then, it takes p {needed}"
     kept = "the claim holds" if len(claims) == len(comparisons) else "what is beaten stays beaten"
-    return f"{text}; {kept} for each of the {looks:,} looks (p {max(claims.values()):.2g}, at most {needed})"
+    largest = f"p {max(claims.values()):.2g}"
+    return f"{text}; {kept} for each of the {looks:,} looks ({largest} is at most {needed})"
 
 
 def _p_value(comparison: Mapping[str, Any]) -> float:
