@@ -50,7 +50,7 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         if interval := assessment.intervals["intervals"].get(name):
             parts.append("[{:.4f}, {:.4f}]".format(*interval[objective]))
         if comparison := assessment.verdict["comparisons"].get(name):
-            parts.append(comparison_text(comparison, assessment.verdict["alpha"]))
+            parts.append(comparison_text(comparison))
         elif reason := assessment.verdict["left_out"].get(name):
             parts.append(reason)
         if setting := section.get("setting"):
@@ -60,13 +60,13 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         yield "  ".join(parts)
 
 
-def comparison_text(comparison: Mapping[str, Any], alpha: float) -> str:
+def comparison_text(comparison: Mapping[str, Any]) -> str:
     """The p-value of the final model; if it does not beat this scorer, all that explains why."""
     if comparison["beaten"]:
         return f"beaten (p {comparison['p_value']:.2g})"
     if comparison["worse"]:
         return f"better (p {comparison['p_value_worse']:.2g})"
-    return f"not beaten ({', '.join(why_not_beaten(comparison, alpha))})"
+    return f"not beaten ({', '.join(why_not_beaten(comparison))})"
 
 
 def _gap(gap: Mapping[str, Any], num_diverged: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ The verdict is the first of these that holds:
    with probability ALPHA at most, without a correction (intersection-union). It is `beats every
    baseline that was run` where a strong one was left out.
 2. `signal, but NAME is better`: random and popularity are beaten, and NAME is above the model by
-   the same two tests turned round, with p-values that are adjusted for the number of baselines. Of
+   the same test turned round, with p-values that are adjusted for the number of baselines. Of
    several, the one with the highest mean.
 3. `signal, but not shown to beat NAME`: random and popularity are beaten, and no baseline is shown
    to be better. NAME is the one with the highest mean among those that are not beaten.
@@ -27,23 +27,24 @@ Source: Berger, Technometrics 1982 (intersection-union).
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from twotower.assessment.comparison import (
     ALPHA,
-    MIN_SEEN,
     RESAMPLES,
     Comparison,
     compare,
-    falls_short,
     why_not_beaten,
 )
 from twotower.assessment.statistics.power import users_needed
-from twotower.common.arrays import Float64Array
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 
 POWER = 0.8
+MIN_SEEN = 10
+"""Users with a metric above 0, and below random's, that it takes to estimate its spread."""
 LIFTS = {RANDOM: 0.5, "popularity": 0.1}
 """What a model must beat to have signal, and the smallest lift over it that matters, as a share of
 its mean or of the distance of the mean to 1, whichever is less."""
@@ -105,6 +106,7 @@ def verdict(
     left_out: Mapping[str, str] | None = None,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
+    clusters: Int64Array | None = None,
 ) -> Verdict:
     """Compare a model with its baselines; the result is the same on every machine.
 
@@ -117,6 +119,7 @@ def verdict(
         left_out: why each strong baseline that is not in `per_user` is not.
         alpha: level of every test.
         resamples: of every test.
+        clusters: [n] the cluster of each user, e.g. a household; None: each user alone.
 
     Raises:
         ValueError: if one of the three is missing, or there is no user.
@@ -126,9 +129,12 @@ def verdict(
         raise ValueError(msg)
     model = np.asarray(per_user[MODEL], dtype=np.float64)
     baselines = {name: per_user[name] for name in sorted(per_user) if name != MODEL}
-    shipped = comparisons = compare(model, baselines, seed, alpha, resamples)
+    against = partial(
+        compare, baselines=baselines, seed=seed, alpha=alpha, resamples=resamples, clusters=clusters
+    )
+    shipped = comparisons = against(model)
     if over_seeds is not None:
-        means = compare(over_seeds, baselines, seed, alpha, resamples)
+        means = against(over_seeds)
         comparisons = {
             name: replace(
                 one,
@@ -166,12 +172,11 @@ def _without_signal(
     mean = max(float(np.mean(baselines[name])) for name in (RANDOM, floor))
     lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
     differences = model - baselines[floor]
-    if not _has_hits(model) or (floor == RANDOM and not falls_short(model, baselines[floor])):
+    if not _shows_spread(model, baselines[floor] if floor == RANDOM else None):
         differences = _widest(mean + lift, len(model))
     needed = _needed(differences, lift, alpha)
-    excluded = upper_bound < lift and _has_hits(model)
     perfect = mean > 1 - 1e-9  # any order of the items gets it
-    if perfect or excluded or (needed is not None and needed <= len(model)):
+    if perfect or upper_bound < lift or (needed is not None and needed <= len(model)):
         return NO_BETTER.format(baseline=floor), None
     return TOO_LITTLE, needed
 
@@ -189,6 +194,7 @@ def _widest(mean: float, count: int) -> Float64Array:
     return spread * np.tile([-1.0, 1.0], count)
 
 
-def _has_hits(model: Float64Array) -> bool:
-    """Whether enough users score above 0 to estimate how common that is."""
-    return int(np.count_nonzero(model)) >= MIN_SEEN
+def _shows_spread(model: Float64Array, random: Float64Array | None) -> bool:
+    """Whether enough users score above 0 and below random to estimate how common either is."""
+    short = random is None or int(np.count_nonzero(model < random)) >= MIN_SEEN
+    return short and int(np.count_nonzero(model)) >= MIN_SEEN

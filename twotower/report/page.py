@@ -212,9 +212,7 @@ def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
             name,
             f"{value:.4f}",
             "{:.4f} to {:.4f}".format(*interval[verdict["objective"]]) if interval else "",
-            comparison_text(comparison, verdict["alpha"])
-            if comparison
-            else verdict["left_out"].get(name, ""),
+            comparison_text(comparison) if comparison else verdict["left_out"].get(name, ""),
             ", ".join(f"{key} {value:g}" for key, value in setting.items()),
         )
 
@@ -223,7 +221,7 @@ def _item_groups(content: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sc
     """Name, size and scores of each group of items; none where they are not told apart."""
     if not content["scored"]:
         return
-    metric, alpha = content["metric"], content["alpha"]
+    metric = content["metric"]
     for name, group in content["groups"].items():
         sizes = group["evaluated"]
         rows = []
@@ -231,7 +229,7 @@ def _item_groups(content: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sc
             interval = group["intervals"].get(scorer)
             comparison = group["comparisons"].get(scorer)
             ends = "{:.4f} to {:.4f}".format(*interval) if interval else ""
-            against = comparison_text(comparison, alpha) if comparison else ""
+            against = comparison_text(comparison) if comparison else ""
             value = f"{group['metrics'][scorer][metric]:.4f}"
             rows.append(ScoreRow(scorer, value, ends, against, ""))
         yield name, f"{sizes['num_users']:,} users, {sizes['num_items']:,} items", rows

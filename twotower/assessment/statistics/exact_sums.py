@@ -32,6 +32,21 @@ def fixed_point(values: Float64Array) -> tuple[Float64Array, Float64Array]:
     return np.rint(np.ldexp(values, shift)), np.ldexp(np.ones(len(shift)), -shift)
 
 
+def scaled_integers(values: Float64Array, bits: int) -> tuple[Float64Array, Float64Array]:
+    """Values as integers of that many bits at most; sums of them do not depend on the order.
+
+    Args:
+        values: [n, k], finite.
+        bits: of the largest absolute value of a column.
+
+    Returns:
+        [n, k] integers as float64, and [k] the unit of each column: a power of two.
+    """
+    _, exponent = np.frexp(np.abs(values).max(axis=0))
+    shift = bits - exponent
+    return np.rint(np.ldexp(values, shift)), np.ldexp(np.ones(len(shift)), -shift)
+
+
 def rounding_error(values: Float64Array) -> float:
     """Largest difference, in units, that rounding in `fixed_point` makes between two equal sums."""
     return float(len(values))

@@ -17,20 +17,22 @@ def users_needed(
     it tells a few more users from a thousand times as many.
 
     Args:
-        differences: [n], one per user.
+        differences: [n] in [-1, 1], one per user.
         alpha: level of the test.
         power: probability of detecting the difference.
 
     Returns:
         None if the mean is not above 0, or there is a single user.
 
-    Source: the normal approximation, n = ((z(1 - alpha) + z(power)) · sd / mean)².
+    Source: the normal approximation, with one more user at -1 as in `bounded_means`: n · mean =
+    (z(1 - alpha) + z(power)) · sd · √n + 1 + mean.
     """
     values = np.asarray(differences, dtype=np.float64)
     if len(values) < 2 or not values.mean() > 0:
         return None
     quantile = NormalDist().inv_cdf
-    ratio = float(values.std(ddof=1) / values.mean())
-    normal = math.ceil(((quantile(1 - alpha) + quantile(power)) * ratio) ** 2)
-    # n signs have only 2**n combinations, however small the spread.
-    return max(normal, math.ceil(-math.log2(alpha)))
+    mean = float(values.mean())
+    noise = (quantile(1 - alpha) + quantile(power)) * float(values.std(ddof=1))
+    root = (noise + math.sqrt(noise**2 + 4 * mean * (1 + mean))) / (2 * mean)
+    # With n users whose differences are all equal, the p-value is (1 + mean)**-n.
+    return max(math.ceil(root**2), math.ceil(-math.log(alpha) / math.log1p(mean)))
