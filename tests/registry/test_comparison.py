@@ -49,7 +49,8 @@ def compared(
 ) -> ChampionComparison:
     artifacts = load_artifacts(workspace.model("any", GOOD))
     models = [ranking(artifacts, ranks) for ranks in (candidate, champion)]
-    return compare(workspace.config, *models, read_parts(workspace.prepared), workspace.prepared)
+    splits = read_parts(workspace.prepared)
+    return compare(workspace.config, *models, splits, workspace.prepared, root=workspace.root)
 
 
 def test_frequent_small_gains_do_not_outweigh_a_rare_large_loss_unseen(scored: Workspace) -> None:
