@@ -49,7 +49,7 @@ def test_what_is_printed() -> None:
     assert [line.split()[0] for line in lines[1:6]] == [
         "optimized", "item_knn", "popularity", "ease", "random",
     ]  # fmt: skip
-    assert lines[1].split(maxsplit=1)[1] == "1.0000  [1.0000, 1.0000]"
+    assert lines[1].split(maxsplit=1)[1] == "1.0000  [0.9116, 1.0000]"
     assert lines[2].endswith("not beaten (p 1, p 1 for the mean over seeds)  k 100, shrink 5")
     assert "beaten (p 0.0001)" in lines[3]
     assert lines[4] == "  ease        skipped: the catalogue is too large"
@@ -109,6 +109,15 @@ def test_a_model_that_is_the_default_one_says_so() -> None:
     same.metrics["default"] = same.metrics["optimized"]
     same.verdict["left_out"]["default"] = "same hyperparameters as the optimized model"
     assert line_of(same, "default").endswith("1.0000  same hyperparameters as the optimized model")
+
+
+def test_an_interval_of_half_the_range_has_too_few_users() -> None:
+    known = assessment()
+    ends = known.intervals["intervals"]["optimized"]
+    ends["recall_at_1"] = [0.25, 0.75]
+    assert line_of(known, "optimized").endswith("[0.2500, 0.7500]")
+    ends["recall_at_1"] = [0.2, 0.75]
+    assert line_of(known, "optimized").endswith("[0.2000, 0.7500] too few users")
 
 
 def test_where_the_mean_over_seeds_alone_stands_in_the_way_it_is_named() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from twotower.assessment.scoreboard import Scoreboard
-from twotower.assessment.statistics.bootstrap import bootstrap_intervals
+from twotower.assessment.statistics.bounded_means import METRIC, confidence_bounds
+from twotower.common.arrays import Float64Array
 from twotower.common.seeds import derive_seed
+from twotower.evaluation.metrics import is_compared
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -17,8 +19,8 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
     """The content of the file.
 
     Returns:
-        `intervals`: by scorer and metric, both ends of the bootstrap interval of the mean over
-        users; all share the resampled users. The random expectation has none.
+        `intervals`: by scorer and metric, both ends of the confidence interval of the mean over
+        users. The random expectation has none.
         `seeds`: by metric, the optimized model's mean for each training seed, its own first,
         and their mean and standard deviation (None for a single seed).
         `seeds_diverged`: further training seeds with which the training diverged.
@@ -29,8 +31,13 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
         for metric in evaluation.per_user
     ]
     values = np.stack([board.evaluations[name].per_user[key] for name, key in columns], axis=1)
-    lows, highs = bootstrap_intervals(
-        values, seed=derive_seed(seed, "intervals"), level=LEVEL, resamples=RESAMPLES
+    limits = [_limits(metric, values[:, i]) for i, (_, metric) in enumerate(columns)]
+    lows, highs = confidence_bounds(
+        values,
+        seed=derive_seed(seed, "intervals"),
+        level=LEVEL,
+        resamples=RESAMPLES,
+        limits=tuple(np.transpose(limits)),
     )
     ends: dict[str, dict[str, list[float]]] = {}
     for (name, metric), low, high in zip(columns, lows, highs, strict=True):
@@ -44,6 +51,14 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
         "seeds": seed_spread(board),
         "seeds_diverged": board.num_diverged,
     }
+
+
+def _limits(metric: str, values: Float64Array) -> tuple[float, float]:
+    """Lowest and highest possible value; the observed ones where a metric is not of quality.
+
+    Novelty, in bits, has no limits that the metric itself would set.
+    """
+    return METRIC if is_compared(metric) else (float(values.min()), float(values.max()))
 
 
 def seed_spread(board: Scoreboard) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twotower.assessment.scoreboard import Scoreboard
+from twotower.assessment.statistics.bounded_means import p_values
 from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired_tests import paired_test, paired_tests
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed
@@ -70,12 +70,12 @@ def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
     model, strongest = per_user[MODEL], per_user[board.strongest()]
     names = sorted(filter(is_compared, model))
     differences = np.stack([model[name] - strongest[name] for name in names], axis=1)
-    tests = paired_tests(differences, seed=derive_seed(seed, "metrics"), alternative="two-sided")
-    p_values = dict(zip(names, tests.tolist(), strict=True))
-    adjusted = holm(p_values)
+    tests = p_values(differences, seed=derive_seed(seed, "metrics"), alternative="two-sided")
+    found = dict(zip(names, tests.tolist(), strict=True))
+    adjusted = holm(found)
     means = dict(zip(names, differences.mean(axis=0).tolist(), strict=True))
     return {
-        name: {"difference": means[name], "p_holm": adjusted[name], "p_value": p_values[name]}
+        name: {"difference": means[name], "p_holm": adjusted[name], "p_value": found[name]}
         for name in names
     }
 
@@ -156,18 +156,20 @@ def _compare(
     sections: Mapping[str, Mapping[str, _Slice]], strongest: str, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Means and p-values of every slice, by section and name."""
-    p_values = {
-        (section, name): paired_test(
-            group.values[MODEL] - group.values[strongest],
-            seed=derive_seed(seed, "slices", section, name),
-            alternative="two-sided",
+    found = {
+        (section, name): float(
+            p_values(
+                (group.values[MODEL] - group.values[strongest])[:, None],
+                seed=derive_seed(seed, "slices", section, name),
+                alternative="two-sided",
+            )[0]
         )
         for section, groups in sections.items()
         for name, group in groups.items()
     }
-    adjusted = holm({f"{section}.{name}": p for (section, name), p in p_values.items()})
+    adjusted = holm({f"{section}.{name}": p for (section, name), p in found.items()})
     report: dict[str, dict[str, Any]] = {section: {} for section in sections}
-    for (section, name), p_value in p_values.items():
+    for (section, name), p_value in found.items():
         group = sections[section][name]
         means = {scorer: float(values.mean()) for scorer, values in group.values.items()}
         report[section][name] = {

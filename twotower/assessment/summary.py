@@ -9,6 +9,9 @@ from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
 from twotower.assessment.looks import looks_text
 
+TOO_WIDE = 0.5
+"""Width of an interval, of a metric between 0 and 1, from which there are too few users."""
+
 
 def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
     """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next.
@@ -48,7 +51,8 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
             continue
         parts = [f"  {name:<{width}}  {section[objective]:.4f}"]
         if interval := assessment.intervals["intervals"].get(name):
-            parts.append("[{:.4f}, {:.4f}]".format(*interval[objective]))
+            low, high = interval[objective]
+            parts.append(f"[{low:.4f}, {high:.4f}]" + " too few users" * (high - low > TOO_WIDE))
         if comparison := assessment.verdict["comparisons"].get(name):
             parts.append(comparison_text(comparison))
         elif reason := assessment.verdict["left_out"].get(name):

@@ -26,11 +26,11 @@ def _refit() -> None:
         from twotower.config import load_config
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
         from twotower.tracking.background import log_scores
-    root = repository_root()
+    kept = decompositions_folder(repository_root())
     search, config = read_search(RESULTS), load_config()
     with step("refit", num_parts(config)):
-        assessment = refit(config, search, decompositions=decompositions_folder(root), say=say)
-    looks = record_look(root, assessment.verdict, assessment.per_user)
+        assessment = refit(config, search, decompositions=kept, say=say)
+    looks = record_look(repository_root(), assessment.verdict, assessment.per_user)
     for line in summary(assessment, looks):
         say(line)
     log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)

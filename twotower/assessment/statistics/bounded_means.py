@@ -239,7 +239,7 @@ def _draws(
             weights = rng.standard_exponential(shape)
         else:
             weights = rng.standard_gamma(np.append(groups.counts, 1.0), shape)
-        weights = np.rint(np.ldexp(weights, shift, out=weights), out=weights)
+        np.rint(weights * 2.0**shift, out=weights)
         totals[rows] = weights[:, :-1] @ numbers
         imagined[rows] = weights[:, -1:]
     totals *= unit
