@@ -48,7 +48,8 @@ def test_queued_experiments_share_the_study(project: Project) -> None:
 
 
 def test_an_experiment_is_seen_in_a_narrow_table_and_in_plots(project: Project) -> None:
-    project.dvc("exp", "run", "--temp", "-n", "small", "-S", "hpo.n_trials=1")
+    output = project.dvc("exp", "run", "--temp", "-n", "small", "-S", "hpo.n_trials=1")
+    assert "note: this test split has been looked at 2 times: " in output
     table = project.dvc("exp", "show", "--only-changed", "--csv")
     columns = table.splitlines()[0].split(",")
     assert len(columns) <= 12

@@ -56,7 +56,8 @@ def compared(
     config = workspace.config.model_copy(update={"evaluate": AssessConfig(cluster=cluster)})
     artifacts = load_artifacts(workspace.model("any", GOOD))
     models = [ranking(artifacts, ranks) for ranks in (candidate, champion)]
-    return compare(config, *models, read_parts(workspace.prepared), workspace.prepared)
+    splits = read_parts(workspace.prepared)
+    return compare(config, *models, splits, workspace.prepared, root=workspace.root)
 
 
 def test_frequent_small_gains_do_not_outweigh_a_rare_large_loss_unseen(scored: Workspace) -> None:

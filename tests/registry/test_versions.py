@@ -42,6 +42,7 @@ def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
     assert shop.number_of(CHAMPION) == 2
     assert shop.promotion(2)["champion"] == 1
     assert shop.promotion(2)["comparison"]["alpha"] == 0.05
+    assert (second.comparison.looks, second.comparison.note) == (1, "")
 
     assert shop.register(model("worse", POOR / 2)) == 3
     third = shop.promote()
@@ -51,6 +52,8 @@ def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
     assert shop.promotion(3)["promoted"] is False
 
     assert not third.forced
+    assert third.comparison is not None
+    assert third.comparison.note.startswith("this test split has been looked at 2 times: ")
     forced = shop.promote(force=True)
     assert (forced.promoted, forced.forced) == (True, True)
     assert shop.number_of(CHAMPION) == 3

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,13 @@ def test_the_verdict_has_a_tone(changed: Callable[..., Sources], sentence: str, 
     text = text_of(render(changed("metrics/verdict.json", sentence=sentence)))
     assert f'class="verdict {tone}"' in text
     assert f"Verdict: {sentence}" in text
+
+
+def test_several_looks_are_said(page: str, sources: Sources) -> None:
+    assert "which was scored once." in text_of(page)
+    several = text_of(render(replace(sources, looks=14)))
+    assert "<p>This test split has been looked at 14 times: with" in several
+    assert "scored once" not in several
 
 
 def test_data_without_times_validation_or_features(tmp_path: Path) -> None:

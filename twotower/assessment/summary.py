@@ -8,13 +8,19 @@ from twotower.assessment.bars import in_order
 from twotower.assessment.clusters import in_clusters
 from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
+from twotower.assessment.looks import looks_text
 
 TOO_WIDE = 0.5
 """Width of an interval, of a metric between 0 and 1, from which there are too few users."""
 
 
-def summary(assessment: Assessment) -> Iterator[str]:
-    """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next."""
+def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
+    """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next.
+
+    Args:
+        assessment: what is shown.
+        looks: how often its test rows have been looked at.
+    """
     if not assessment.metrics["scored"]:
         reason = assessment.verdict["reason"]
         yield f"model written to .artifacts_best/, without test scores: {reason}"
@@ -30,6 +36,8 @@ def summary(assessment: Assessment) -> Iterator[str]:
     if advice := assessment.slices["advice"]:
         yield f"note: {advice}"
     yield f"verdict: {assessment.verdict['sentence']}"
+    if several := looks_text(looks, assessment.verdict):
+        yield f"note: {several}"
     for advice in assessment.verdict["advice"]:
         yield f"next: {advice}"
 

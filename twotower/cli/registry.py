@@ -89,6 +89,8 @@ def promote(
         raise typer.Exit(INCOMPARABLE) from None
     if decision.comparison is not None:
         typer.echo(str(decision.comparison))
+        if note := decision.comparison.note:
+            typer.echo(f"note: {note}")
     verdict = "is the champion" if decision.promoted else "stays a candidate"
     verdict += ", by force" * decision.forced
     typer.echo(f"version {decision.version} of {store.name} {verdict}: {decision.reason}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from twotower.assessment.assess import Assessment
+from twotower.assessment.looks import record_look
 from twotower.assessment.summary import summary as assessment_summary
 from twotower.common.paths import decompositions_folder
 from twotower.common.progress import step
@@ -48,7 +49,8 @@ def run(root: Path, config: Config, say: Say) -> Assessment:
             decompositions_folder(root),
             say=say,
         )
-    for line in assessment_summary(assessment):
+    looks = record_look(root, assessment.verdict, assessment.per_user)
+    for line in assessment_summary(assessment, looks):
         say(line)
     return assessment
 

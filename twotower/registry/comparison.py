@@ -12,8 +12,11 @@ from torch import Tensor
 from twotower.artifacts import Artifacts
 from twotower.assessment.clusters import in_clusters, num_clusters, read_clusters
 from twotower.assessment.comparison import beats
+from twotower.assessment.looks import looks_text, record_look
+from twotower.assessment.per_user import evaluated_digests, per_user_table
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ComparisonError, RequestError
+from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.prepared import Catalogue, read_catalogue
@@ -41,6 +44,7 @@ class ChampionComparison:
         high: its upper bound, likewise.
         p_value: of the one-sided test that the candidate is no better.
         beats: whether `p_value` is at most alpha: `low` is above 0.
+        looks: how often the test rows have been looked at.
     """
 
     metric: str
@@ -53,6 +57,13 @@ class ChampionComparison:
     high: float
     p_value: float
     beats: bool
+    looks: int
+
+    @property
+    def note(self) -> str:
+        """What several looks do to the claim; empty if there is one."""
+        claim = {"beaten": self.beats, "p_value": self.p_value}
+        return looks_text(self.looks, {"alpha": self.alpha, "comparisons": {"the champion": claim}})
 
     @property
     def figures(self) -> str:
@@ -132,8 +143,12 @@ def compare(
     champion: Artifacts,
     splits: Mapping[str, pd.DataFrame],
     prepared: Path,
+    *,
+    root: Path,
 ) -> ChampionComparison:
     """Evaluate both models on the test split, with the same users, items and masks.
+
+    It is a look at the test split, that of the candidate's refit again if it ran in `root`.
 
     Args:
         config: sections `evaluate` and `hpo.objective`, `mlflow.alpha` and the seed.
@@ -142,6 +157,7 @@ def compare(
         splits: all parts of the prepared data. Train and validation are the users' history; of
             users who are held out whole, test_history.
         prepared: its folder.
+        root: the repository, which counts the looks at its test splits.
 
     Raises:
         ComparisonError: if no user can be evaluated.
@@ -161,12 +177,13 @@ def compare(
         msg = "the models cannot be compared: no user has a test item that is new to them"
         raise ComparisonError(msg)
     metric, ks = assessed_as(config.hpo.objective)[0], config.evaluate.ks
-    scores = [
-        evaluate(ServedScorer(model, catalogue, splits["test_history"]), target, ks).per_user[
-            metric
-        ]
+    per_user = [
+        evaluate(ServedScorer(model, catalogue, splits["test_history"]), target, ks).per_user
         for model in (candidate, champion)
     ]
+    scores = [values[metric] for values in per_user]
+    digests = evaluated_digests(catalogue, target, splits["test"])
+    table = per_user_table(catalogue, target, {MODEL: per_user[0]}, digests)
     seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
     clusters = read_clusters(prepared, catalogue.users.vocabulary.ids, config.evaluate.cluster)
     if clusters is not None:
@@ -183,4 +200,5 @@ def compare(
         high=found.upper_bound,
         p_value=found.p_value,
         beats=found.beats,
+        looks=record_look(root, {"scored": True, "objective": metric}, table),
     )

@@ -135,7 +135,7 @@ def _compare(
             _check_test_rows_unseen(version, splits, trained_on)
             models.append(artifacts)
         with step("scoring both"):
-            return compare(config, models[1], models[0], splits, prepared)
+            return compare(config, models[1], models[0], splits, prepared, root=registry.root)
 
 
 def _check_downloadable(registry: Registry, candidate: "ModelVersion") -> None:

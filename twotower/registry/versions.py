@@ -32,12 +32,12 @@ class Registry:
 
         Args:
             config: store, experiment and the model's name.
-            root: folder of the default store.
+            root: the repository; folder of the default store.
 
         Raises:
             TrackingError: if the store does not respond.
         """
-        self.name = config.model
+        self.name, self.root = config.model, root
         with mlflow_errors():
             self._client, self._experiment = open_experiment(config, root, COMMAND_PATIENCE)
             import mlflow

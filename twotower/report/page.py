@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from twotower.assessment.bars import in_order
 from twotower.assessment.clusters import in_clusters
+from twotower.assessment.looks import looks_text
 from twotower.assessment.summary import comparison_text
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
@@ -100,6 +101,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         verdict=verdict,
         tone=_tone(verdict.get("sentence", "")),
         why_unscored=sources.why_unscored,
+        looks=looks_text(sources.looks, verdict),
         tiles=list(_tiles(sources)),
         advice=list(dict.fromkeys(_advice(sources))),
         score_rows=list(_score_rows(sources)),

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, Id
+from twotower.assessment.looks import num_looks
+from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.common.errors import DataError
 from twotower.common.git import git
 from twotower.common.paths import PARAMS
@@ -49,6 +51,7 @@ class Sources:
         splits: by name, rows as the prepare stage wrote them, and what new users are known by.
         titles: of the items that have one, by id.
         model: the final model.
+        looks: how often its test rows have been looked at.
     """
 
     root: Path
@@ -60,6 +63,7 @@ class Sources:
     splits: Mapping[str, pd.DataFrame]
     titles: Mapping[Id, str]
     model: Recommender
+    looks: int
 
     @property
     def is_scored(self) -> bool:
@@ -94,19 +98,21 @@ def read_sources(root: Path = Path()) -> Sources:
         ArtifactError: if the model is missing, damaged or of another format.
     """
     prepared = root / PREPARED
+    metrics = {
+        name: _read_json(root / "metrics" / f"{name}.json", stage)
+        for name, stage in METRICS.items()
+    }
     return Sources(
         root=root,
         config=load_config(root / PARAMS),
         results=_read_json(root / RESULTS, "hpo"),
         search=read_search(root / RESULTS),
         trials=read_snapshot(root / SNAPSHOT)[1],
-        metrics={
-            name: _read_json(root / "metrics" / f"{name}.json", stage)
-            for name, stage in METRICS.items()
-        },
+        metrics=metrics,
         splits=read_parts(prepared),
         titles=item_titles(prepared / TITLES),
         model=Recommender.load(root / ARTIFACTS),
+        looks=num_looks(root, metrics["verdict"], read_per_user(root / PER_USER)),
     )
 
 

@@ -21,6 +21,7 @@ def main() -> None:
 def _refit() -> None:
     say_version("refit")
     with step(LOADING):
+        from twotower.assessment.looks import record_look
         from twotower.assessment.summary import summary
         from twotower.config import load_config
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
@@ -29,6 +30,7 @@ def _refit() -> None:
     search, config = read_search(RESULTS), load_config()
     with step("refit", num_parts(config)):
         assessment = refit(config, search, decompositions=kept, say=say)
-    for line in summary(assessment):
+    looks = record_look(repository_root(), assessment.verdict, assessment.per_user)
+    for line in summary(assessment, looks):
         say(line)
     log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)
