@@ -89,6 +89,11 @@ def capability() -> str:
     return "portable" if in_effect() else str(torch.backends.cpu.get_cpu_capability())
 
 
+def platform_here() -> str:
+    """System, architecture and `capability`: what bytes depend on besides versions."""
+    return f"{platform.system()} {platform.machine()} {capability()}"
+
+
 def why_not() -> str:
     """Why `portable: true` has no effect in this process, in a line; empty if it has."""
     if not portable_here():
