@@ -13,6 +13,7 @@ from twotower.cli import (  # noqa: F401 - each adds its commands to the app
     retrain,
     serve,
     tracking,
+    verify,
 )
 from twotower.cli.app import app
 

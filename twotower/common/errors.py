@@ -9,6 +9,7 @@ TwoTowerError
 ├── TrackingError     an MLflow store that does not answer
 ├── RegistryError     a model that cannot be registered, compared or promoted
 │   └── ComparisonError   models that cannot be compared: one was trained on test rows, say
+├── VerificationError a pipeline that cannot be run again in a scratch clone
 └── RequestError      a request that a model cannot answer
 """
 
@@ -58,6 +59,10 @@ class RegistryError(TwoTowerError):
 
 class ComparisonError(RegistryError):
     """Two models cannot be compared: one was trained on test rows, or there are none to score."""
+
+
+class VerificationError(TwoTowerError):
+    """A pipeline cannot be run again in a scratch clone of its commit."""
 
 
 class RequestError(TwoTowerError):

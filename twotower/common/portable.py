@@ -100,6 +100,11 @@ def capability() -> str:
     return f"{torch.backends.cpu.get_cpu_capability()}{maker}"
 
 
+def platform_here() -> str:
+    """System, architecture and `capability`: what bytes depend on besides versions."""
+    return f"{platform.system()} {platform.machine()} {capability()}"
+
+
 def why_not() -> str:
     """Why `portable: true` has no effect in this process, in a line; empty if it has."""
     if not portable_here():

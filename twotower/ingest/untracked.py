@@ -30,7 +30,7 @@ def untracked_note(root: Path, repository: Path) -> str | None:
             "where data.root is an absolute path"
         )
     is_copy = repository.resolve() != Path.cwd()
-    names = [n for n in _untracked(root, repository) if not (is_copy and Path(n).exists())]
+    names = [n for n in untracked_files(root, repository) if not (is_copy and Path(n).exists())]
     if not names:
         return None
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
@@ -40,7 +40,7 @@ def untracked_note(root: Path, repository: Path) -> str | None:
     )
 
 
-def _untracked(root: Path, repository: Path) -> Iterator[str]:
+def untracked_files(root: Path, repository: Path) -> Iterator[str]:
     """Files below `root` that are in neither; hidden ones aside."""
     in_dvc = set(_in_dvc(repository))
     for name in _listed(repository, "--others", "--", root.as_posix()):

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
@@ -39,11 +39,11 @@ def begin_repositories(folder: Path) -> Iterator[str]:
     """
     place = place_in_git(folder)
     if place is None:
-        _run(folder, "git", "init", "--quiet")
+        run_program(folder, "git", "init", "--quiet")
         yield "git init"
     if not (folder / ".dvc").is_dir():
         subdir = ("--subdir",) if place else ()
-        _run(folder, sys.executable, "-m", "dvc", "init", "--quiet", *subdir)
+        run_program(folder, sys.executable, "-m", "dvc", "init", "--quiet", *subdir)
         write_text(folder / DVC_CONFIG, source_text(DVC_CONFIG))
         yield " ".join(("dvc init", *subdir))
 
@@ -59,8 +59,18 @@ def check_git() -> None:
         raise ConfigError(msg)
 
 
-def _run(folder: Path, *command: str) -> None:
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+def run_program(folder: Path, *command: str, env: Mapping[str, str] | None = None) -> None:
+    """Run git or DVC in a folder.
+
+    Args:
+        folder: exists.
+        command: its words.
+        env: None: the variables of this process.
+
+    Raises:
+        ConfigError: if it fails, with what it says.
+    """
+    environment = {**(os.environ if env is None else env), "DVC_NO_ANALYTICS": "1"}
     try:
         subprocess.run(  # noqa: S603 - fixed arguments
             command, cwd=folder, env=environment, capture_output=True, check=True, text=True

@@ -1,7 +1,6 @@
 """The identity of a study, and the provenance of its trials."""
 
 import ast
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import twotower
 from twotower.common.files import json_text, sha256_text
-from twotower.common.portable import capability
+from twotower.common.portable import platform_here
 from twotower.config import Config
 from twotower.config.section import Section
 from twotower.search.trial import Params, distributions
@@ -111,7 +110,7 @@ def provenance(sampler: str = "tpe") -> Fingerprint:
     return Fingerprint(
         {
             "code": _loaded_code(),
-            "platform": f"{platform.system()} {platform.machine()} {capability()}",
+            "platform": platform_here(),
             **{name: _version(name) for name in (*LIBRARIES, *SAMPLER_LIBRARIES.get(sampler, ()))},
         }
     )

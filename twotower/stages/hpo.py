@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, begun
+from twotower.project.made_elsewhere import say_made_elsewhere
 from twotower.project.record import say_version
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def _search(arguments: argparse.Namespace) -> None:
         from twotower.search.outputs import SearchOutputs
         from twotower.search.run_search import run_search
         from twotower.stages.search_reporter import SearchReporter
+        from twotower.training.device import resolve_device
     config = load_config(overrides=overrides(arguments))
+    device = resolve_device(config.train.device)
+    say_made_elsewhere("hpo", device=device, portable=config.portable)
     if arguments.data_root is not None:
         _prepare(config)
     root = repository_root()

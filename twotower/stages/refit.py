@@ -8,6 +8,7 @@ from pathlib import Path
 from twotower.common.paths import decompositions_folder, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
+from twotower.project.made_elsewhere import say_made_elsewhere
 from twotower.project.record import say_version
 
 RESULTS = Path("hpo_results.json")
@@ -26,8 +27,11 @@ def _refit() -> None:
         from twotower.config import load_config
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
         from twotower.tracking.background import log_scores
+        from twotower.training.device import resolve_device
     kept = decompositions_folder(repository_root())
     search, config = read_search(RESULTS), load_config()
+    device = resolve_device(config.train.device)
+    say_made_elsewhere("refit", device=device, portable=config.portable)
     with step("refit", num_parts(config)):
         assessment = refit(config, search, decompositions=kept, say=say)
     looks = record_look(repository_root(), assessment.verdict, assessment.per_user)

@@ -1,0 +1,77 @@
+"""What dvc.lock says: the outputs with their digests, and from what they were made."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twotower.common.errors import VerificationError
+from twotower.common.yaml_file import read_yaml
+
+LOCK = Path("dvc.lock")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that a stage declares.
+
+    Attributes:
+        path: from the folder of dvc.lock, with slashes.
+        digest: MD5 as DVC computes it; of a folder it ends in `.dir`.
+    """
+
+    path: str
+    digest: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.digest.endswith(".dir")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The content of dvc.lock.
+
+    Attributes:
+        stages: what it has of each.
+    """
+
+    stages: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Lock":
+        """The lock of a project.
+
+        Raises:
+            VerificationError: if there is none.
+        """
+        try:
+            return cls(read_yaml(folder / LOCK)["stages"])
+        except (FileNotFoundError, KeyError, TypeError):
+            msg = f"{LOCK}: the commit has none to verify; git add {LOCK} after dvc repro"
+            raise VerificationError(msg) from None
+
+    @property
+    def outputs(self) -> list[Output]:
+        """Of all stages, in the order of the file."""
+        outs = (out for stage in self.stages.values() for out in stage.get("outs", ()))
+        return [Output(out["path"], str(out.get("md5", ""))) for out in outs]
+
+    def other_inputs(self, other: "Lock") -> list[str]:
+        """Files and parameters that the two were made from, and that differ; outputs aside."""
+        made = {output.path for output in (*self.outputs, *other.outputs)}
+        mine, theirs = dict(self._inputs()), dict(other._inputs())
+        differing = {
+            name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
+        }
+        return sorted({name for _, name in differing} - made)
+
+    def _inputs(self) -> Iterator[tuple[tuple[str, str], Any]]:
+        for name, stage in self.stages.items():
+            yield (name, "dvc.yaml"), stage.get("cmd")
+            for dep in stage.get("deps", ()):
+                yield (name, dep["path"]), dep.get("md5")
+            for params in stage.get("params", {}).values():
+                for key, value in params.items():
+                    yield (name, key), value

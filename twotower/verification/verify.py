@@ -1,0 +1,43 @@
+"""Verifies the current commit: are its outputs those that its dvc.lock names?"""
+
+import shutil
+from pathlib import Path
+
+from twotower.common.progress import step
+from twotower.verification.committed import Committed
+from twotower.verification.compare import Verification, compare
+from twotower.verification.locked import Lock
+from twotower.verification.rerun import run_again
+from twotower.verification.scratch import Checkout, Scratch, scratch_clone
+
+
+def verify(checkout: Checkout, keep: Path | None = None) -> Verification:
+    """Run the pipeline of a commit in a scratch clone, and compare what it writes.
+
+    Args:
+        checkout: of the commit.
+        keep: folder to be made for the clone, which then stays; None: nothing is left.
+
+    Raises:
+        ConfigError: if params.yaml is not valid, or git fails.
+        VerificationError: if the pipeline cannot be run.
+    """
+    from dvc.repo import Repo
+
+    cache = Repo(str(checkout.folder)).cache
+    with scratch_clone(checkout, Path(cache.local_cache_dir), keep) as scratch:
+        lock = Lock.read(scratch.folder)
+        _set_aside(lock, scratch)
+        run_again(scratch.folder, scratch.environment, len(lock.stages))
+        with step("comparison"):
+            committed = Committed(scratch.committed, Path(cache.local.path))
+            return compare(lock, Lock.read(scratch.folder), scratch.folder, committed)
+
+
+def _set_aside(lock: Lock, scratch: Scratch) -> None:
+    """Keep the outputs that are in git as they were committed: the stages replace them."""
+    for output in lock.outputs:
+        source, place = scratch.folder / output.path, scratch.committed / output.path
+        if source.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
