@@ -7,7 +7,6 @@ that is started inherits them. `python -m twotower.common.portable COMMAND …` 
 
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -127,11 +126,19 @@ def _check_environment() -> None:
 
 
 def main() -> None:
-    """Run the command that follows, pinned; its exit status is ours."""
+    """Become the command that follows, pinned: signals and exit status are its own."""
+    command = sys.argv[1:]
     with one_line_errors():
+        if not command:
+            msg = f"usage: python -m {__spec__.name} COMMAND …"
+            raise ConfigError(msg)
         if not pin():
             raise ConfigError(why_not())
-    raise SystemExit(subprocess.call(sys.argv[1:]))  # noqa: S603 - the user's own command
+        try:
+            os.execvp(command[0], command)  # noqa: S606 - the user's own; there is no shell
+        except OSError as error:
+            msg = f"{command[0]}: {error.strerror}"
+            raise ConfigError(msg) from None
 
 
 if __name__ == "__main__":
