@@ -15,7 +15,7 @@ from scipy import stats
 from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
 from twotower.common.errors import DataError
-from twotower.revisions import MetricComparison, UserMetrics, compare, read_user_metrics
+from twotower.revisions import UserMetrics, compare, read_user_metrics
 
 DIGESTS = {"test_rows": "1", "masks": "2"}
 USERS = pd.Series([f"u{n:03d}" for n in range(300)])
@@ -187,22 +187,49 @@ def measured(name: str, recall: np.ndarray, **changes: Any) -> UserMetrics:
     return UserMetrics(**(values | changes))
 
 
-def test_agrees_with_scipy_and_changes_sides() -> None:
-    a, b = scores(1, 0.2), scores(2, 0.24)
+def test_wider_than_the_t_test_by_one_user_and_changes_sides() -> None:
+    a, b = scores(1, 0.2), scores(2, 0.3)
     forth = compare(measured("a", a), measured("b", b))["recall_at_10"]
     back = compare(measured("b", b), measured("a", a))["recall_at_10"]
     assert forth.difference == -back.difference == pytest.approx(b.mean() - a.mean())
-    assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=0.002)
+    assert (back.low, back.high) == (-forth.high, -forth.low)
     assert forth.p == back.p == forth.p_holm
     theirs = stats.ttest_rel(b, a)
-    assert forth.p == pytest.approx(theirs.pvalue, abs=0.02)
     low, high = theirs.confidence_interval(0.95)
-    assert (forth.low, forth.high) == pytest.approx((low, high), abs=0.05 * (high - low))
+    assert low - 2 / 300 < forth.low < low < high < forth.high < high + 2 / 300
+    assert theirs.pvalue < forth.p < 2 * theirs.pvalue
+
+
+def test_interval_and_p_value_agree() -> None:
+    rng = np.random.default_rng(0)
+    significant = []
+    for n in (1, 5, 20, 80, 300):
+        a, b = rng.random((2, n)) / 2
+        sides = [
+            UserMetrics(name, DIGESTS, USERS[:n], {"mrr": values, "recall_at_10": values**2})
+            for name, values in (("a", a), ("b", a + 0.02 + b / 20))
+        ]
+        for one in compare(*sides, resamples=999).values():
+            significant.append(one.p <= 0.05)
+            assert significant[-1] == (one.low > 0 or one.high < 0)
+    assert set(significant) == {True, False}
+
+
+def test_small_gains_of_few_users_do_not_rule_out_a_rare_large_loss() -> None:
+    """Not even if all of them gain, where sign flips give the smallest p-value."""
+    a, b = np.full(30, 0.2), np.full(30, 0.25)
+    found = compare(measured("a", a, users=USERS[:30]), measured("b", b, users=USERS[:30]))
+    one = found["recall_at_10"]
+    assert one.p > 0.2
+    assert one.low < 0 < one.difference
 
 
 def test_equal_models_do_not_differ() -> None:
+    """The interval is as wide as it is for users of whom none has shown a difference yet."""
     found = compare(measured("a", scores(1, 0.2)), measured("b", scores(1, 0.2)))["recall_at_10"]
-    assert found == MetricComparison(found.a, found.a, 0.0, 0.0, 0.0, 1.0, 1.0)
+    unseen = 1 - 0.025 ** (1 / 300)
+    assert (found.difference, found.p, found.p_holm) == (0.0, 1.0, 1.0)
+    assert (found.low, found.high) == pytest.approx((-unseen, unseen), rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from twotower.assessment.per_user import PER_USER, read_per_user
+from twotower.assessment.statistics.bounded_means import DIFFERENCE, weighted_means
 from twotower.assessment.statistics.multiple import holm
-from twotower.assessment.statistics.paired_tests import paired_intervals, paired_tests
 from twotower.common.arrays import Float64Array
 from twotower.common.errors import DataError
 from twotower.common.git import git
@@ -53,9 +53,9 @@ class MetricComparison:
         a: mean over the users, first revision.
         b: likewise, second revision.
         difference: b - a.
-        low: lower end of the confidence interval of the difference.
+        low: lower end of the confidence interval of the difference, at LEVEL.
         high: upper end.
-        p: two-sided p-value.
+        p: two-sided p-value; at most 1 - LEVEL exactly if the interval excludes 0.
         p_holm: the same, adjusted over all metrics (Holm).
     """
 
@@ -104,7 +104,7 @@ def compare(
         a: metrics in the first revision.
         b: metrics in the second revision; differences are b - a.
         seed: of the resamples.
-        resamples: number of them, for each test and interval.
+        resamples: number of them, shared by all tests and intervals.
 
     Returns:
         By metric, in alphabetical order.
@@ -119,9 +119,10 @@ def compare(
         raise DataError(msg)
     first, second = (np.stack([side.metrics[n] for n in names], axis=1) for side in (a, b))
     differences = second - first
-    draws, flips = derive_seed(seed, "compare", "draws"), derive_seed(seed, "compare", "flips")
-    low, high = paired_intervals(differences, seed=draws, level=LEVEL, resamples=resamples)
-    p_values = paired_tests(differences, seed=flips, resamples=resamples, alternative="two-sided")
+    means = weighted_means(
+        differences, seed=derive_seed(seed, "compare"), resamples=resamples, limits=DIFFERENCE
+    )
+    (low, high), p_values = means.bounds(LEVEL), means.p_values("two-sided")
     adjusted = holm(dict(zip(names, p_values.tolist(), strict=True)))
     return {
         name: MetricComparison(

@@ -9,8 +9,7 @@ import numpy as np
 from benchmarks.comparison.clock import FRONTIER
 from benchmarks.comparison.datasets import Dataset
 from benchmarks.comparison.tuning import Result, describe
-from twotower.assessment.statistics.bootstrap import bootstrap_intervals
-from twotower.assessment.statistics.paired_tests import paired_intervals
+from twotower.assessment.statistics.bounded_means import DIFFERENCE, confidence_bounds
 from twotower.common.files import json_text, write_csv
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.metrics import metric_label, random_expectation
@@ -35,7 +34,7 @@ def results_rows(results: Sequence[Result], ours: str, seed: int) -> list[Row]:
     Args:
         results: of all methods on one data set.
         ours: the method that the others are compared with.
-        seed: of the bootstrap.
+        seed: of the intervals.
     """
     our_test = next((result.test for result in results if result.method == ours), None)
     rows = []
@@ -50,13 +49,11 @@ def results_rows(results: Sequence[Result], ours: str, seed: int) -> list[Row]:
                 "train_seconds": result.seconds,
             }
         if result.test is not None:
-            values = _columns(result.test.per_user)
-            row |= _with_interval(
-                values, bootstrap_intervals(values, seed=derive_seed(seed, "bootstrap"))
-            )
+            values, draws = _columns(result.test.per_user), derive_seed(seed, "intervals")
+            row |= _with_interval(values, confidence_bounds(values, seed=draws))
             if our_test is not None and result.method != ours:
                 lead = _columns(our_test.per_user) - values
-                ends = paired_intervals(lead, seed=derive_seed(seed, "bootstrap"))
+                ends = confidence_bounds(lead, seed=draws, limits=DIFFERENCE)
                 row |= {f"lead_{k}": v for k, v in _with_interval(lead, ends).items()}
         rows.append(row)
     return rows

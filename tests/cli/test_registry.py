@@ -56,7 +56,7 @@ def test_from_a_candidate_to_a_served_champion(shop: Workspace, begun: list[str]
     assert decision.startswith("version 2 of shop stays a candidate: it does not beat version 1")
     assert ", by force: " in twotower("registry", "promote", "--force").stdout
     back = twotower("registry", "promote", "--version", 1).stdout.splitlines()[-1]
-    assert back == "version 1 of shop is the champion: it beats version 2"
+    assert back.startswith("version 1 of shop is the champion: it beats version 2: +0.")
     newest, oldest = twotower("registry", "list").stdout.splitlines()
     assert newest.startswith(f"   2  {CANDIDATE} ")
     assert oldest.startswith("   1  champion ")

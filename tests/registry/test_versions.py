@@ -37,14 +37,16 @@ def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
     assert second.promoted
     assert second.comparison is not None
     assert second.comparison.candidate > second.comparison.champion
-    assert second.comparison.p_value < 0.05
+    assert second.comparison.p_value <= 0.05
+    assert second.reason == f"it beats version 1: {second.comparison.figures}"
     assert shop.number_of(CHAMPION) == 2
     assert shop.promotion(2)["champion"] == 1
+    assert shop.promotion(2)["comparison"]["alpha"] == 0.05
 
     assert shop.register(model("worse", POOR / 2)) == 3
     third = shop.promote()
     assert not third.promoted
-    assert third.reason == "it does not beat version 2 at alpha 0.05"
+    assert third.reason.startswith("it does not beat version 2 at alpha 0.05: -0.")
     assert shop.number_of(CHAMPION) == 2
     assert shop.promotion(3)["promoted"] is False
 

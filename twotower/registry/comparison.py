@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from twotower.artifacts import Artifacts
-from twotower.assessment.statistics.paired_tests import paired_interval, paired_test
+from twotower.assessment.comparison import beats
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ComparisonError, RequestError
 from twotower.common.seeds import derive_seed
@@ -34,25 +34,34 @@ class ChampionComparison:
         num_users: number of users that both were evaluated on.
         candidate: mean of the metric over these users.
         champion: likewise.
-        low: lower bound of the 95 % confidence interval of the mean difference.
-        high: its upper bound.
-        p_value: of the paired, one-sided test that the candidate is better.
+        alpha: level of the test.
+        low: lower bound of the mean difference, one-sided, at confidence 1 - alpha.
+        high: its upper bound, likewise.
+        p_value: of the one-sided test that the candidate is no better.
+        beats: whether `p_value` is at most alpha: `low` is above 0.
     """
 
     metric: str
     num_users: int
     candidate: float
     champion: float
+    alpha: float
     low: float
     high: float
     p_value: float
+    beats: bool
+
+    @property
+    def figures(self) -> str:
+        """The difference and its p-value."""
+        return f"{self.candidate - self.champion:+.4f}, p {self.p_value:.4f}"
 
     def __str__(self) -> str:
         """One line."""
         return (
             f"{self.metric} over {self.num_users:,} users: candidate {self.candidate:.4f}, "
             f"champion {self.champion:.4f}, difference {self.candidate - self.champion:+.4f} "
-            f"[{self.low:+.4f}, {self.high:+.4f}], p = {self.p_value:.4f}"
+            f"[{self.low:+.4f}, {self.high:+.4f}], p {self.p_value:.4f}"
         )
 
 
@@ -123,7 +132,7 @@ def compare(
     """Evaluate both models on the test split, with the same users, items and masks.
 
     Args:
-        config: sections `evaluate` and `hpo.objective`, and the seed.
+        config: sections `evaluate` and `hpo.objective`, `mlflow.alpha` and the seed.
         candidate: the new model.
         champion: the current one.
         splits: all parts of the prepared data. Train and validation are the users' history; of
@@ -153,15 +162,16 @@ def compare(
         ]
         for model in (candidate, champion)
     ]
-    differences = scores[0] - scores[1]
-    seed = derive_seed(config.seed, "promotion")
-    low, high = paired_interval(differences, seed=seed)
+    seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
+    found = beats(*scores, seed=seed, alpha=alpha)
     return ChampionComparison(
         metric=metric,
         num_users=len(target),
         candidate=float(scores[0].mean()),
         champion=float(scores[1].mean()),
-        low=low,
-        high=high,
-        p_value=paired_test(differences, seed=seed),
+        alpha=alpha,
+        low=found.lower_bound,
+        high=found.upper_bound,
+        p_value=found.p_value,
+        beats=found.beats,
     )

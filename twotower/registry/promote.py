@@ -88,10 +88,13 @@ def promote(
         msg = f"version {version} is not promoted: {error}; --force promotes it anyway"
         raise type(error)(msg) from None
     _check_champion_unchanged(registry, champion)
-    if comparison.p_value < config.mlflow.alpha:
-        reason = f"it beats version {champion.version}"
+    if comparison.beats:
+        reason = f"it beats version {champion.version}: {comparison.figures}"
         return _promote(registry, candidate, champion, reason, comparison)
-    reason = f"it does not beat version {champion.version} at alpha {config.mlflow.alpha:g}"
+    reason = (
+        f"it does not beat version {champion.version} at alpha {comparison.alpha:g}: "
+        f"{comparison.figures}"
+    )
     if force:
         return _promote(registry, candidate, champion, reason, comparison, forced=True)
     values = {"promoted": False, "reason": reason, "champion": int(champion.version)}
