@@ -69,7 +69,7 @@ def promote(
 ) -> None:
     """Make the candidate the champion if it beats the current one.
 
-    Both are scored on the candidate's test split; a paired test over users decides.
+    Both are scored on the candidate's test split; the verdict's test, at mlflow.alpha, decides.
 
     Exit status: 0 if the version is the champion now; 3 if the champion stays; 4 if the two cannot
     be compared (one was trained on test rows, say); 1 for other errors.
