@@ -15,7 +15,7 @@ from scipy import stats
 from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
 from twotower.common.errors import DataError
-from twotower.revisions import UserMetrics, compare, read_user_metrics
+from twotower.revisions import UserMetrics, compare, read_user_metrics, table_text
 
 DIGESTS = {"test_rows": "1", "masks": "2"}
 USERS = pd.Series([f"u{n:03d}" for n in range(300)])
@@ -213,6 +213,23 @@ def test_interval_and_p_value_agree() -> None:
             significant.append(one.p <= 0.05)
             assert significant[-1] == (one.low > 0 or one.high < 0)
     assert set(significant) == {True, False}
+
+
+def test_clusters_of_either_revision_are_drawn_whole() -> None:
+    a, b = scores(1, 0.2), scores(2, 0.3)
+    trios = np.repeat(np.arange(100), 3)
+    alone = compare(measured("a", a), measured("b", b))["recall_at_10"]
+    sides = [
+        (measured("a", a, clusters=one), measured("b", b, clusters=other))
+        for one, other in ((trios, trios), (None, trios), (trios, None), (np.arange(300), trios))
+    ]
+    found = [compare(*pair)["recall_at_10"] for pair in sides]
+    assert found == [found[0]] * len(found)
+    assert found[0].difference == alone.difference
+    assert found[0].high - found[0].low > alone.high - alone.low
+    assert table_text(*sides[0], {"recall_at_10": found[0]}).startswith(
+        "A: a, B: b; 300 test users in 100 clusters\n"
+    )
 
 
 def test_small_gains_of_few_users_do_not_rule_out_a_rare_large_loss() -> None:

@@ -10,9 +10,11 @@ import pandas as pd
 
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import NUM_ASSESSED, Assessment, assess, unscored
+from twotower.assessment.clusters import read_clusters
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
 from twotower.baselines.baseline import BASELINES, wanted_baselines
 from twotower.baselines.plan import TrainingData
+from twotower.common.arrays import Int64Array
 from twotower.common.errors import SearchError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.progress import part
@@ -93,7 +95,7 @@ class _PreparedData:
     """The splits and the vocabulary that the prepare stage wrote."""
 
     def __init__(self, folder: Path, decompositions: Path | None) -> None:
-        self._decompositions = decompositions
+        self._folder, self._decompositions = folder, decompositions
         self.splits = read_parts(folder)
         self.vocabulary = read_catalogue(folder / "vocabulary")
 
@@ -101,6 +103,9 @@ class _PreparedData:
         frames = [self.splits[name] for name in names]
         catalogue = self.vocabulary.extend(*frames)
         return _TrainingSet(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
+
+    def clusters(self, catalogue: Catalogue, column: str | None) -> Int64Array | None:
+        return read_clusters(self._folder, catalogue.users.vocabulary.ids, column)
 
     def held_out(self, name: str, training: _TrainingSet, *, exclude_seen: bool) -> HeldOut:
         return HeldOut.of(
@@ -217,6 +222,7 @@ def _assess(
         objective=metric,
         ks=config.evaluate.ks,
         folded_in=_folded_in(held_out),
+        user_clusters=data.clusters(held_out.catalogue, config.evaluate.cluster),
     )
     board.groups = {name: board.of_group(part) for name, part in targets.items() if name != "all"}
     _score_models(board, config, search["best_params"], training, model, held_out=held_out)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twotower.assessment.clusters import in_clusters, num_clusters
 from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.assessment.statistics.bounded_means import DIFFERENCE, weighted_means
 from twotower.assessment.statistics.multiple import holm
-from twotower.common.arrays import Float64Array
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.errors import DataError
 from twotower.common.git import git
 from twotower.common.scorers import MODEL
@@ -37,12 +38,14 @@ class UserMetrics:
         digests: of test rows and masks.
         users: [n] ids, in the order of the file.
         metrics: by name, [n] values.
+        clusters: [n] the cluster of each user; None: each is alone.
     """
 
     revision: str
     digests: Mapping[str, str]
     users: "pd.Series[Any]"
     metrics: Mapping[str, Float64Array]
+    clusters: Int64Array | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def read_user_metrics(
         scorers = ", ".join(content.metrics) or "none (no test split, or it was not scored)"
         msg = f"{revision}: {path}: no test metrics of {scorer}; available: {scorers}"
         raise DataError(msg)
-    return UserMetrics(revision, content.digests, content.users, metrics)
+    return UserMetrics(revision, content.digests, content.users, metrics, content.clusters)
 
 
 def compare(
@@ -120,7 +123,11 @@ def compare(
     first, second = (np.stack([side.metrics[n] for n in names], axis=1) for side in (a, b))
     differences = second - first
     means = weighted_means(
-        differences, seed=derive_seed(seed, "compare"), resamples=resamples, limits=DIFFERENCE
+        differences,
+        seed=derive_seed(seed, "compare"),
+        resamples=resamples,
+        limits=DIFFERENCE,
+        clusters=_clusters(a, b),
     )
     (low, high), p_values = means.bounds(LEVEL), means.p_values("two-sided")
     adjusted = holm(dict(zip(names, p_values.tolist(), strict=True)))
@@ -138,11 +145,23 @@ def compare(
     }
 
 
+def clusters_of_both(a: UserMetrics, b: UserMetrics) -> int | None:
+    """Number of clusters that the users are compared in; None: each user is alone."""
+    clusters = _clusters(a, b)
+    return None if clusters is None else num_clusters(clusters)
+
+
+def _clusters(a: UserMetrics, b: UserMetrics) -> Int64Array | None:
+    """[n] as B has them, or A where B has none: the users are the same."""
+    return a.clusters if b.clusters is None else b.clusters
+
+
 def table_text(a: UserMetrics, b: UserMetrics, comparisons: dict[str, MetricComparison]) -> str:
     """The comparison for a terminal."""
     width = max(len("metric"), *map(len, comparisons))
     lines = [
-        f"A: {a.revision}, B: {b.revision}; {len(a.users):,} test users",
+        f"A: {a.revision}, B: {b.revision}; {len(a.users):,} test users"
+        f"{in_clusters(clusters_of_both(a, b))}",
         f"{'metric':<{width}}  {'A':>7}  {'B':>7}  {'B - A':>8}  "
         f"{f'{LEVEL:.0%} interval':>19}  {'p':>6}  {'p (Holm)':>8}",
     ]

@@ -66,7 +66,8 @@ def test_it_is_read_as_it_was_written_by_id(tmp_path: Path, *, text: bool) -> No
     catalogue = last_first.extend(history)
     target = evaluation_set(catalogue, history, held_out, exclude_seen=True)
     values = target.users.astype(np.float64)  # the row of each user in the catalogue
-    content = per_user_table(catalogue, target, {"a": {"mrr": values}}, {"masks": "m"})
+    clusters = target.users // 2 if text else None
+    content = per_user_table(catalogue, target, {"a": {"mrr": values}}, {"masks": "m"}, clusters)
     path = tmp_path / "per_user.parquet"
     write_per_user(path, content)
     found = read_per_user(path)
@@ -75,6 +76,9 @@ def test_it_is_read_as_it_was_written_by_id(tmp_path: Path, *, text: bool) -> No
     assert found.users.tolist() == [ids[int(row)] for row in found.metrics["a"]["mrr"]]
     assert found.num_relevant.sum() == target.num_relevant.sum()
     assert found.digests == {"masks": "m"}
+    halves = (found.metrics["a"]["mrr"] // 2).tolist()
+    assert found.clusters is None if clusters is None else found.clusters.tolist() == halves
+    assert list(found.metrics) == ["a"]
     again = io.BytesIO(path.read_bytes())
     assert read_per_user(again, "rev:file").users.equals(found.users)
     write_per_user(tmp_path / "again.parquet", content)

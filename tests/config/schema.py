@@ -10,9 +10,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from twotower.common.choices import choices_of
+from twotower.config.assessing import AssessConfig
 from twotower.config.hyperparameters import NOT_SEARCHABLE
 from twotower.config.params import Config
-from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig
+from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.item_groups import GROUPS
 from twotower.evaluation.metrics import METRICS, objectives
 
@@ -156,7 +157,7 @@ def _objectives() -> Schema:
     """Those at the usual cut-offs to choose from, and any at another cut-off."""
     metrics = [metric for metric in METRICS.values() if metric.can_be_objective]
     at_k = "|".join(metric.name for metric in metrics if metric.has_cutoff)
-    usual = objectives(EvaluateConfig().ks)
+    usual = objectives(AssessConfig().ks)
     groups = "|".join(group.suffix for group in GROUPS.values() if group.suffix)
     key = f"({at_k})_at_[1-9][0-9]*|{'|'.join(m.name for m in metrics if not m.has_cutoff)}"
     named = {"enum": usual}, {"type": "string", "pattern": f"^({key})({groups})?$"}

@@ -3,13 +3,27 @@ import pyarrow as pa
 import pytest
 
 from twotower.common.errors import DataError
-from twotower.ingest.convert import DECIMAL, GROUPED, as_numbers, blank, meanings_of_points
+from twotower.ingest.convert import (
+    DECIMAL,
+    GROUPED,
+    as_labels,
+    as_numbers,
+    blank,
+    meanings_of_points,
+)
 
 NAN = float("nan")
 
 
 def column(values, kind=None) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, kind)])
+
+
+def test_labels():
+    assert as_labels(column([" a ", " ", None]), "x").to_pylist() == ["a", None, None]
+    assert as_labels(column([7, None]), "x").to_pylist() == ["7", None]
+    with pytest.raises(DataError, match=r"^items\.parquet: column 'name': values of type struct"):
+        as_labels(column([{"a": 1}]), "items.parquet: column 'name'")
 
 
 def test_blank():

@@ -6,7 +6,7 @@ import pytest
 from twotower.common.errors import ConfigError, DataError
 from twotower.config import parse_config
 from twotower.ingest.summary import summary
-from twotower.ingest.titles import TITLES, item_titles, read_titles, write_titles
+from twotower.ingest.titles import TITLES, item_titles, write_titles
 
 
 def test_titles_leave_beside_the_vocabulary_which_stays_as_it_was(shop):
@@ -48,12 +48,6 @@ def test_a_feature_may_be_the_title_too_and_dropped_rows_have_none(shop):
 def test_users_have_no_titles():
     with pytest.raises(ConfigError, match=r"data\.users\.title"):
         parse_config({"data": {"users": {"title": "name"}}})
-
-
-def test_a_column_that_is_no_text_is_refused():
-    column = pa.chunked_array([pa.array([{"a": 1}])])
-    with pytest.raises(DataError, match=r"^items\.parquet: column 'name': values of type struct"):
-        read_titles(column, "items.parquet: column 'name'")
 
 
 def test_missing_and_damaged_files_say_what_to_run(tmp_path):

@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tests.registry.conftest import GOOD, Workspace
 from twotower.artifacts import Artifacts, load_artifacts
+from twotower.assessment.clusters import CLUSTERS, write_clusters
+from twotower.config.assessing import AssessConfig
 from twotower.data.prepared import read_parts
 from twotower.registry.comparison import ChampionComparison, compare
 
@@ -45,12 +48,16 @@ def ranking(artifacts: Artifacts, ranks: Sequence[int]) -> Artifacts:
 
 
 def compared(
-    workspace: Workspace, candidate: Sequence[int], champion: Sequence[int]
+    workspace: Workspace,
+    candidate: Sequence[int],
+    champion: Sequence[int],
+    cluster: str | None = None,
 ) -> ChampionComparison:
+    config = workspace.config.model_copy(update={"evaluate": AssessConfig(cluster=cluster)})
     artifacts = load_artifacts(workspace.model("any", GOOD))
     models = [ranking(artifacts, ranks) for ranks in (candidate, champion)]
     splits = read_parts(workspace.prepared)
-    return compare(workspace.config, *models, splits, workspace.prepared, root=workspace.root)
+    return compare(config, *models, splits, workspace.prepared, root=workspace.root)
 
 
 def test_frequent_small_gains_do_not_outweigh_a_rare_large_loss_unseen(scored: Workspace) -> None:
@@ -69,6 +76,18 @@ def test_a_gain_that_such_a_loss_cannot_undo_is_enough(scored: Workspace) -> Non
     start = "mrr over 30 users: candidate 0.4889, champion 0.2200, difference +0.2689 [+0."
     assert str(found).startswith(start)
     assert found.figures == f"+0.2689, p {found.p_value:.4f}"
+
+
+def test_users_of_a_household_are_one_draw(scored: Workspace) -> None:
+    ranks = [2] * 18 + [3] * 12, [4] * 18 + [2] * 12
+    alone = compared(scored, *ranks)
+    households = pa.chunked_array([[str(user // 3) for user in range(USERS)]])
+    write_clusters(scored.prepared / CLUSTERS, pa.array(range(USERS)), households)
+    found = compared(scored, *ranks, cluster="household")
+    assert (found.candidate, found.champion) == (alone.candidate, alone.champion)
+    assert found.p_value > alone.p_value
+    assert found.low < alone.low
+    assert str(found).startswith("mrr over 30 users in 10 clusters: candidate ")
 
 
 def test_equal_models_stay_where_they_are(scored: Workspace) -> None:

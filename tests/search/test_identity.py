@@ -34,6 +34,7 @@ def digest(raw: dict, data: dict[str, str] | None = None) -> str:
         {"hpo": {"pruner": None}},
         {"hpo": {"fixed": {}}},
         {"evaluate": {"relevant": {"events": None, "min_weight": None}}},
+        {"evaluate": {"cluster": "household_id"}},
     ],
 )
 def test_how_much_and_where_are_no_part_of_it(change: dict) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.assessment.bars import COLUMNS, bars
+from twotower.assessment.clusters import num_clusters
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.gap import gap
 from twotower.assessment.intervals import intervals
@@ -118,7 +119,7 @@ def assess(
         intervals=certainty,
         verdict=conclusion,
         slices=sliced,
-        per_user=per_user_table(catalogue, board.target, board.per_user(), digests),
+        per_user=per_user_table(catalogue, board.target, board.per_user(), digests, board.clusters),
         counts=counts,
         item_groups=item_groups(board, seed),
     )
@@ -133,6 +134,7 @@ def _verdict(board: Scoreboard, search: Mapping[str, Any], seed: int) -> dict[st
         seed=seed,
         over_seeds=board.mean_over_seeds(),
         left_out={name: board.failures[name] for name in strong if name in board.failures},
+        clusters=board.clusters,
     )
     skipped = ", ".join(sorted(board.failures)) if conclusion.text == BEATS else ""
     same = dict.fromkeys(values.keys() - compared, "same hyperparameters as the optimized model")
@@ -145,6 +147,7 @@ def _verdict(board: Scoreboard, search: Mapping[str, Any], seed: int) -> dict[st
         "comparisons": {name: asdict(one) for name, one in conclusion.comparisons.items()},
         "format_version": VERDICT_VERSION,
         "left_out": board.failures | same,
+        **({} if board.clusters is None else {"num_clusters": num_clusters(board.clusters)}),
         "num_users": conclusion.num_users,
         "objective": board.objective,
         "scored": True,

@@ -38,6 +38,7 @@ def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
         level=LEVEL,
         resamples=RESAMPLES,
         limits=tuple(np.transpose(limits)),
+        clusters=board.clusters,
     )
     ends: dict[str, dict[str, list[float]]] = {}
     for (name, metric), low, high in zip(columns, lows, highs, strict=True):

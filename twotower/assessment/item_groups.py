@@ -42,6 +42,7 @@ def _group(board: Scoreboard, seed: int) -> dict[str, Any]:
         {name: values[name] for name in (MODEL, *board.rivals())},
         seed=seed,
         over_seeds=board.mean_over_seeds(),
+        clusters=board.clusters,
     )
     ends = intervals(board, seed)["intervals"]
     return {

@@ -2,6 +2,8 @@
 
     user_id            as in the raw files
     num_relevant       int64, number of relevant items, those outside the catalogue included
+    cluster            int64 code of the user's cluster, see twotower.assessment.clusters; only with
+                       `evaluate.cluster`
     SCORER.METRIC      float64, e.g. optimized.recall_at_10; expectations for random
 
 Rows are sorted by id. The metadata of the file has two digests, `test_rows` and `masks`: if both
@@ -26,6 +28,8 @@ from twotower.evaluation.holdout import EvaluationSet
 
 PER_USER = Path("metrics/per_user.parquet")
 DIGESTS = ("test_rows", "masks")
+CLUSTER = "cluster"
+"""Column of the codes; those of scorers have a point in their names."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,14 @@ class PerUser:
         num_relevant: [num_rows] int64.
         metrics: by scorer and metric, [num_rows] float64.
         digests: see `evaluated_digests`; empty if nothing was scored.
+        clusters: [num_rows] int64; None without `evaluate.cluster`.
     """
 
     users: "pd.Series[Any]"
     num_relevant: Int64Array
     metrics: dict[str, dict[str, Float64Array]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    clusters: Int64Array | None = None
 
 
 def evaluated_digests(
@@ -75,6 +81,7 @@ def per_user_table(
     target: EvaluationSet,
     metrics: Mapping[str, Mapping[str, Float64Array]],
     digests: Mapping[str, str],
+    clusters: Int64Array | None = None,
 ) -> PerUser:
     """The content of the file.
 
@@ -83,6 +90,7 @@ def per_user_table(
         target: the users, in the order of the rows of `metrics`.
         metrics: by scorer and metric, [num_rows].
         digests: from `evaluated_digests`.
+        clusters: [num_rows] the cluster of each user; None: each is alone.
     """
     users = pd.Series(catalogue.users.vocabulary.ids[target.users])
     order = users.argsort(kind="stable").to_numpy()
@@ -94,6 +102,7 @@ def per_user_table(
             for scorer, per_user in metrics.items()
         },
         digests=dict(digests),
+        clusters=None if clusters is None else clusters[order],
     )
 
 
@@ -104,6 +113,8 @@ def write_per_user(path: Path, content: PerUser) -> None:
         "user_id": pa.array(content.users, id_type),
         "num_relevant": pa.array(content.num_relevant, pa.int64()),
     }
+    if content.clusters is not None:
+        columns[CLUSTER] = pa.array(content.clusters, pa.int64())
     for scorer, metrics in sorted(content.metrics.items()):
         for metric, values in sorted(metrics.items()):
             columns[f"{scorer}.{metric}"] = pa.array(values, pa.float64())
@@ -138,10 +149,12 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
         msg += "run dvc repro -f -s refit"
         raise DataError(msg) from None
     metrics: dict[str, dict[str, Float64Array]] = {}
-    for column in table.column_names[2:]:
-        scorer, _, metric = column.partition(".")
-        metrics.setdefault(scorer, {})[metric] = table[column].to_numpy()
-    return PerUser(users, num_relevant, metrics, digests)
+    for column in table.column_names:
+        scorer, point, metric = column.partition(".")
+        if point:
+            metrics.setdefault(scorer, {})[metric] = table[column].to_numpy()
+    clusters = table[CLUSTER].to_numpy() if CLUSTER in table.column_names else None
+    return PerUser(users, num_relevant, metrics, digests, clusters)
 
 
 def _digest(frame: pd.DataFrame) -> str:

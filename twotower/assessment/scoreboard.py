@@ -8,7 +8,7 @@ import numpy as np
 
 from twotower.baselines.baseline import Baseline, Setting, choose_setting, wanted_baselines
 from twotower.baselines.plan import Plan, TrainingData, sampled
-from twotower.common.arrays import Float64Array
+from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config.refit import RefitConfig
@@ -40,6 +40,7 @@ class Scoreboard:
         default_differs: whether the default model has other hyperparameters than the optimized one.
         groups: the same scorers on warm and on cold items alone; empty where those are not told
             apart.
+        user_clusters: the cluster of each user that `target.users` can name; None: each is alone.
     """
 
     training: TrainingData
@@ -56,9 +57,15 @@ class Scoreboard:
     default_differs: bool = True
     folded_in: TrainingData | None = None
     groups: "Mapping[str, Scoreboard]" = field(default_factory=dict)
+    user_clusters: Int64Array | None = None
 
     def __post_init__(self) -> None:
         self.random = random_expectation(self.target, self.ks)
+
+    @property
+    def clusters(self) -> Int64Array | None:
+        """[num_users] the cluster of each test user; None: each is alone."""
+        return None if self.user_clusters is None else self.user_clusters[self.target.users]
 
     @property
     def known(self) -> TrainingData:

@@ -14,7 +14,7 @@ import numpy as np
 from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.bounded_means import p_values
 from twotower.assessment.statistics.multiple import holm
-from twotower.common.arrays import Float64Array, Int64Array
+from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.evaluate import Evaluation
@@ -34,10 +34,12 @@ class _Slice(NamedTuple):
     Attributes:
         values: by scorer, [num_users] metric of each user who has a value in the group.
         about: sizes of the group, as plain values.
+        clusters: [num_users] the cluster of each of these users; None: each is alone.
     """
 
     values: dict[str, Float64Array]
     about: dict[str, Any]
+    clusters: Int64Array | None
 
 
 def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
@@ -70,7 +72,12 @@ def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
     model, strongest = per_user[MODEL], per_user[board.strongest()]
     names = sorted(filter(is_compared, model))
     differences = np.stack([model[name] - strongest[name] for name in names], axis=1)
-    tests = p_values(differences, seed=derive_seed(seed, "metrics"), alternative="two-sided")
+    tests = p_values(
+        differences,
+        seed=derive_seed(seed, "metrics"),
+        alternative="two-sided",
+        clusters=board.clusters,
+    )
     found = dict(zip(names, tests.tolist(), strict=True))
     adjusted = holm(found)
     means = dict(zip(names, differences.mean(axis=0).tolist(), strict=True))
@@ -162,6 +169,7 @@ def _compare(
                 (group.values[MODEL] - group.values[strongest])[:, None],
                 seed=derive_seed(seed, "slices", section, name),
                 alternative="two-sided",
+                clusters=group.clusters,
             )[0]
         )
         for section, groups in sections.items()
@@ -195,7 +203,7 @@ def _by_activity(board: Scoreboard) -> dict[str, _Slice]:
         if inside.any():
             span = [int(counts[inside].min()), int(counts[inside].max())]
             selected = {scorer: per_user[inside] for scorer, per_user in values.items()}
-            groups[name] = _Slice(selected, {"training_rows": span})
+            groups[name] = _Slice(selected, {"training_rows": span}, _some(board.clusters, inside))
     return groups
 
 
@@ -220,8 +228,12 @@ def _by_item(board: Scoreboard, k: int) -> dict[str, dict[str, _Slice]]:
                 for scorer, counts in hits.items()
             }
             about = {"num_items": int(sizes[numbers].sum()), "num_relevant": int(total.sum())}
-            report[section][name] = _Slice(recall, about)
+            report[section][name] = _Slice(recall, about, _some(board.clusters, users))
     return report
+
+
+def _some(clusters: Int64Array | None, users: BoolArray) -> Int64Array | None:
+    return None if clusters is None else clusters[users]
 
 
 def _relevant_by_group(board: Scoreboard, groups: Int64Array) -> Int64Array:

@@ -5,6 +5,7 @@ from typing import Any
 
 from twotower.assessment.assess import Assessment
 from twotower.assessment.bars import in_order
+from twotower.assessment.clusters import in_clusters
 from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
 from twotower.assessment.looks import looks_text
@@ -27,6 +28,7 @@ def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
     objective = assessment.verdict["objective"]
     are_new = "num_folded_in_rows" in assessment.metrics["evaluated"]
     users = f"{assessment.verdict['num_users']:,} {'new users' if are_new else 'users'}"
+    users += in_clusters(assessment.verdict.get("num_clusters"))
     yield f"test {objective} on {users}, with 95 % confidence intervals:"
     yield from _scores(assessment, objective)
     yield from summary_of_groups(assessment.item_groups)

@@ -31,6 +31,7 @@ from functools import partial
 
 import numpy as np
 
+from twotower.assessment.clusters import per_cluster
 from twotower.assessment.comparison import (
     ALPHA,
     RESAMPLES,
@@ -157,7 +158,9 @@ def verdict(
     decisive = shipped[floor]
     if over_seeds is not None and decisive.beaten:  # only the mean over seeds does not beat it
         model, decisive = over_seeds, means[floor]
-    text, needed = _without_signal(model, baselines, floor, decisive.upper_bound, alpha)
+    text, needed = _without_signal(
+        model, baselines, floor, decisive.upper_bound, alpha=alpha, clusters=clusters
+    )
     return Verdict(text, floor, needed, len(model), comparisons)
 
 
@@ -166,9 +169,15 @@ def _without_signal(
     baselines: Mapping[str, Float64Array],
     floor: str,
     upper_bound: float,
+    *,
     alpha: float,
+    clusters: Int64Array | None,
 ) -> tuple[str, int | None]:
     """Whether the data suffice to say that `floor` is not beaten; if not, how many users would."""
+    num_users = len(model)
+    if clusters is not None:
+        baselines = {name: per_cluster(baselines[name], clusters) for name in (RANDOM, floor)}
+        model = per_cluster(model, clusters)
     mean = max(float(np.mean(baselines[name])) for name in (RANDOM, floor))
     lift = LIFTS[floor] * max(0.0, min(mean, 1 - mean))
     differences = model - baselines[floor]
@@ -178,7 +187,7 @@ def _without_signal(
     perfect = mean > 1 - 1e-9  # any order of the items gets it
     if perfect or upper_bound < lift or (needed is not None and needed <= len(model)):
         return NO_BETTER.format(baseline=floor), None
-    return TOO_LITTLE, needed
+    return TOO_LITTLE, needed and math.ceil(needed * num_users / len(model))
 
 
 def _needed(differences: Float64Array, lift: float, alpha: float) -> int | None:

@@ -49,12 +49,14 @@ def compare(
         return
     from twotower.common.files import json_text
 
+    clusters = revisions.clusters_of_both(a, b)
     content = {
         "a": a.revision,
         "b": b.revision,
         "level": revisions.LEVEL,
         "metrics": {name: asdict(comparison) for name, comparison in comparisons.items()},
         "num_users": len(a.users),
+        **({} if clusters is None else {"num_clusters": clusters}),
         "scorer": scorer,
         "seed": seed,
     }

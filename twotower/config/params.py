@@ -12,6 +12,7 @@ from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 from twotower.common.sources import source_root
 from twotower.common.yaml_file import read_yaml
+from twotower.config.assessing import AssessConfig
 from twotower.config.data import DataConfig
 from twotower.config.hpo import HpoConfig
 from twotower.config.messages import explain
@@ -21,7 +22,7 @@ from twotower.config.reporting import MlflowConfig, VisualizeConfig
 from twotower.config.search_space import SearchSpace
 from twotower.config.section import Section
 from twotower.config.splitting import GuardConfig, SplitConfig
-from twotower.config.training import EvaluateConfig, ModelConfig, TrainConfig, check_start
+from twotower.config.training import ModelConfig, TrainConfig, check_start
 from twotower.evaluation.item_groups import names_group, split_key, weights_of
 from twotower.evaluation.metrics import objectives
 
@@ -55,7 +56,7 @@ class Config(Section):
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
+    evaluate: AssessConfig = AssessConfig()
     hpo: HpoConfig = HpoConfig()
     refit: RefitConfig = RefitConfig()
     visualize: VisualizeConfig = VisualizeConfig()

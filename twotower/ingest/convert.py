@@ -35,6 +35,20 @@ def as_text(column: Any, where: str) -> Any:
         raise DataError(msg) from None
 
 
+def as_labels(column: Any, where: str) -> Any:
+    """The column as strings without blanks around them; null where a cell is blank.
+
+    Args:
+        column: [num_rows] array or chunked array.
+        where: source and column, for the message.
+
+    Raises:
+        DataError: if the type has no text form.
+    """
+    text = pc.utf8_trim_whitespace(as_text(column, where))
+    return pc.if_else(pc.equal(text, ""), None, text)
+
+
 def as_ids(column: Any, where: str, key: str) -> Any:
     """The column as int64 or string, whichever it is; nulls stay, and ="007" becomes 007.
 

@@ -14,6 +14,7 @@ from twotower.data.feature import Cells
 from twotower.data.features import KINDS, Features
 from twotower.ingest.convert import (
     GROUPED,
+    as_labels,
     as_numbers,
     as_text,
     blank,
@@ -77,8 +78,7 @@ def read_feature(
     """
     match KINDS[config.kind].cells:
         case Cells.TEXT:
-            text = pc.utf8_trim_whitespace(as_text(column, where))
-            values = pc.if_else(pc.equal(text, ""), None, text)
+            values = as_labels(column, where)
         case Cells.LISTS:
             values = _lists(column, config.separator, where)
         case Cells.NUMBERS:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from twotower.assessment.clusters import CLUSTERS, write_clusters
 from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
@@ -36,13 +37,14 @@ class Prepared:
     Attributes:
         splits: by name, all of PARTS.
         catalogue: users and items of the training split and of the side tables.
-        items: the items table, for the titles; None: there is none.
+        tables: the users table, for the clusters, and that of items, for the titles; None: there
+            is none.
         report: what metrics/data.json will hold.
     """
 
     splits: Mapping[str, pd.DataFrame]
     catalogue: Catalogue
-    items: SideTable | None
+    tables: Mapping[str, SideTable | None]
     report: dict[str, Any]
 
 
@@ -55,7 +57,8 @@ def prepare(
     error, earlier outputs are as they were.
 
     Args:
-        config: all parameters; `data`, `guard`, `split`, `seed` and `evaluate.relevant` are used.
+        config: all parameters; `data`, `guard`, `split`, `seed`, `evaluate.relevant` and
+            `evaluate.cluster` are used.
         output: folder for the layout of twotower.data.prepared.
         metrics: file for the report.
         last_run: file of the last run's profile, which the guard rails compare the data with;
@@ -89,9 +92,9 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     root = _check_root(Path(config.data.root), output)
     problems = Problems()
     tables: dict[str, SideTable | None] = dict.fromkeys(("users", "items"))
-    for role in tables:
+    for role, cluster in (("users", config.evaluate.cluster), ("items", None)):
         with problems.collected():
-            tables[role] = load_table(root, config.data, role, problems)
+            tables[role] = load_table(root, config.data, role, problems, cluster=cluster)
     frame, log = load_interactions(
         root, config.data, config.split, tables, problems, relevant=config.evaluate.relevant
     )
@@ -115,7 +118,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
     if config.split.cold_items:
         report["held_out_items"] = _held_out_items(splits, config)
-    return Prepared(splits, catalogue, tables["items"], report)
+    return Prepared(splits, catalogue, tables, report)
 
 
 def sample_users(
@@ -285,12 +288,14 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
         staging = Path(temporary)
-        names = [*(f"{name}.parquet" for name in PARTS), TITLES]
+        names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
         for name in PARTS:
             write_split(staging / f"{name}.parquet", prepared.splits[name])
-        items = prepared.items
-        ids = items.column if items else pa.array([], pa.string())
-        write_titles(staging / TITLES, ids, items and items.titles)
+        users, items = prepared.tables["users"], prepared.tables["items"]
+        no_ids = pa.array([], pa.string())
+        write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
+        ids = users.column if users else no_ids
+        write_clusters(staging / CLUSTERS, ids, users and users.clusters)
         write_catalogue(output / "vocabulary", prepared.catalogue)
         for name in names:
             (staging / name).replace(output / name)

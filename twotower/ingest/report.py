@@ -61,6 +61,7 @@ def data_report(
         "users": {**num_users, "vocabulary": len(catalogue.users)},
         "items": {**num_items, "vocabulary": len(catalogue.items)},
         **_relevant(splits),
+        **_clusters(tables["users"], splits),
         "pairs": num_pairs,
         "moments": _moments(coded["total"]) if tied else None,
         "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
@@ -84,6 +85,19 @@ def _relevant(splits: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     if any(RELEVANT not in rows for rows in held_out.values()):
         return {}
     return {"relevant": {name: int(rows[RELEVANT].sum()) for name, rows in held_out.items()}}
+
+
+def _clusters(users: SideTable | None, splits: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Groups of users with rows (`evaluate.cluster`); nothing if all users count one by one."""
+    if users is None or users.clusters is None:
+        return {}
+    names = pd.Series(users.clusters.to_pandas().to_numpy(), index=users.column.to_pandas())
+    named = names.reindex(pd.concat([splits[part]["user_id"] for part in PARTS]).unique())
+    sizes, unnamed = named.value_counts(), int(named.isna().sum())
+    largest = int(sizes.max()) if len(sizes) else 1
+    return {
+        "clusters": {"total": len(sizes) + unnamed, "largest": largest, "users_without": unnamed}
+    }
 
 
 def _moments(rows: pd.DataFrame) -> dict[str, int]:

@@ -16,17 +16,25 @@ from twotower.data.features import Features
 from twotower.data.id_text import IdText
 from twotower.data.prepared import Entities
 from twotower.data.vocabulary import Vocabulary
+from twotower.ingest.convert import as_labels
 from twotower.ingest.feature_columns import RawFeature, encode_features, read_feature
 from twotower.ingest.id_rules import check_ids
 from twotower.ingest.ids import Ids, RawIds, choose_integers, is_header
 from twotower.ingest.open_file import open_source
 from twotower.ingest.problems import Problems
-from twotower.ingest.recognised_names import find_feature, find_file, require_id
+from twotower.ingest.recognised_names import (
+    find_feature,
+    find_file,
+    named_column,
+    require_id,
+)
 from twotower.ingest.row_check import RowCheck
 from twotower.ingest.sources.source import Source
-from twotower.ingest.titles import read_titles
 from twotower.ingest.usual_names import FILES
 from twotower.ingest.vector_files import VectorFiles
+
+CLUSTER = "evaluate.cluster"
+"""The key that names a column of the users table."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class SideTable:
         column: [num_rows] distinct int64 or string ids of the valid rows.
         features: by declared name, each with num_rows values.
         titles: [num_rows] text, null where there is none; None without such a column.
+        clusters: [num_rows] likewise, of users: what the group that each belongs to is called.
         num_read: rows in the file.
         dropped: rows dropped per rule.
         blanked: cells made missing per rule.
@@ -50,6 +59,7 @@ class SideTable:
     column: pa.Array
     features: Mapping[str, RawFeature]
     titles: pa.ChunkedArray | None
+    clusters: pa.ChunkedArray | None
     num_read: int
     dropped: Mapping[str, int]
     blanked: Mapping[str, int]
@@ -63,10 +73,13 @@ class SideTable:
             column=self.column.filter(mask),
             features={name: feature.filter(rows) for name, feature in self.features.items()},
             titles=None if self.titles is None else self.titles.filter(mask),
+            clusters=None if self.clusters is None else self.clusters.filter(mask),
         )
 
 
-def load_table(root: Path, config: DataConfig, role: str, problems: Problems) -> SideTable | None:
+def load_table(
+    root: Path, config: DataConfig, role: str, problems: Problems, *, cluster: str | None = None
+) -> SideTable | None:
     """Read the users or the items table; None if there is none and none is required.
 
     Args:
@@ -75,6 +88,7 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
         role: "users" or "items".
         problems: collects columns that are missing and rules that are broken. Of a table without
             all of its rows there, the result is None: nothing can be said of ids that it lacks.
+        cluster: the column of the users table that `evaluate.cluster` names; None: it names none.
 
     Raises:
         DataError: if the table is required and missing, or has no ids.
@@ -82,10 +96,10 @@ def load_table(root: Path, config: DataConfig, role: str, problems: Problems) ->
     table_config: TableConfig = getattr(config, role)
     path = find_file(root, role, table_config.file)
     if path is None:
-        _require_no_features(root, role, table_config)
+        _require_no_columns(root, role, table_config, cluster)
         return None
     source = open_source(path, config, table_config.format)
-    return read_table(source, root, config, role, problems)
+    return read_table(source, root, config, role, problems, cluster=cluster)
 
 
 def read_table(
@@ -96,6 +110,7 @@ def read_table(
     problems: Problems,
     *,
     known: Vocabulary | None = None,
+    cluster: str | None = None,
 ) -> SideTable | None:
     """Read a users or an items table; see `load_table`.
 
@@ -106,6 +121,7 @@ def read_table(
         role: "users" or "items".
         problems: collects columns that are missing and rules that are broken.
         known: ids that the table must not have; None: it may have any.
+        cluster: see `load_table`.
 
     Raises:
         DataError: if it has no ids, or no rows.
@@ -114,7 +130,10 @@ def read_table(
     id_name = require_id(source, role, table_config.id)
     names = feature_columns(source, role, table_config, problems)
     title = _title_column(source, table_config)
-    wanted = [id_name, *names.values(), *([title] if title else [])]
+    group = None
+    with problems.collected():
+        group = cluster and named_column(source, cluster, CLUSTER)
+    wanted = [id_name, *names.values(), *filter(None, (title, group))]
     table = source.read(list(dict.fromkeys(wanted)))
     check = RowCheck(source, table.num_rows, config, problems)
     ids = _read_ids(source, table[id_name], id_name, config, role)
@@ -141,7 +160,8 @@ def read_table(
         ids,
         ids.column,
         features,
-        read_titles(table[title], f"{source.name}: column {title!r}") if title else None,
+        _labels(source, table, title),
+        _labels(source, table, group),
         check.num_read,
         check.dropped,
         check.blanked,
@@ -172,16 +192,19 @@ def build_entities(table: SideTable | None, train_ids: pd.Series, text: IdText) 
     return Entities(Vocabulary(vocabulary, text), features)
 
 
-def _require_no_features(root: Path, role: str, config: TableConfig) -> None:
+def _require_no_columns(root: Path, role: str, config: TableConfig, cluster: str | None) -> None:
     required = [feature for feature, spec in config.features.items() if not spec.optional]
-    if required:
-        usual = ", ".join(f"{stem}.csv" for stem in FILES[role])
-        msg = (
-            f"{root}: data.{role}.features declares {', '.join(required)}, but there is no "
-            f"{role} table (looked for {usual} and other formats); set data.{role}.file, or "
-            f"data.{role}.features: {{}}"
-        )
-        raise DataError(msg)
+    for key, columns, none in (
+        (f"data.{role}.features", required, "{}"),
+        (CLUSTER, [cluster] if cluster else [], "null"),
+    ):
+        if columns:
+            usual = ", ".join(f"{stem}.csv" for stem in FILES[role])
+            msg = (
+                f"{root}: {key} declares {', '.join(columns)}, but there is no {role} table "
+                f"(looked for {usual} and other formats); set data.{role}.file, or {key}: {none}"
+            )
+            raise DataError(msg)
 
 
 def feature_columns(
@@ -214,6 +237,10 @@ def _title_column(source: Source, config: TableConfig) -> str | None:
     """Column of the titles; None if none is declared, or the table lacks it."""
     title = config.title if isinstance(config, ItemTableConfig) else None
     return title if title in source.header else None
+
+
+def _labels(source: Source, table: pa.Table, name: str | None) -> pa.ChunkedArray | None:
+    return name and as_labels(table[name], f"{source.name}: column {name!r}")
 
 
 def _check_header(table: pa.Table, id_name: str, check: RowCheck) -> None:

@@ -26,6 +26,11 @@ def summary(report: Mapping[str, Any]) -> str:
     for name, held_out in report.get("held_out_items", {}).items():
         items, rows = _count(held_out["items"], "item"), _rows(held_out["rows"])
         lines.append(f"  {items} with {rows} held out whole for {name} (split.cold_items)")
+    if clusters := report.get("clusters"):
+        largest = f"the largest of {_count(clusters['largest'], 'user')}"
+        without = f"; {_count(clusters['users_without'], 'user')} without one, each by itself"
+        groups = f"{_count(clusters['total'], 'cluster')} of users, {largest}"
+        lines.append(f"  {groups}{without if clusters['users_without'] else ''} (evaluate.cluster)")
     lines += [f"  {line}" for line in (*not_used(report), *_vectors(report))]
     if report["merged_rows"]:
         lines.append(f"  merged {_count(report['merged_rows'], 'repeated row')}")

@@ -3,29 +3,13 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
-from twotower.ingest.convert import as_text
 
 TITLES = "titles.parquet"
 """In the folder of prepared data: item_id, as there, and title."""
-
-
-def read_titles(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """[num_rows] titles without blanks around them; null where a cell is blank.
-
-    Args:
-        column: [num_rows] as the items table holds it.
-        where: file and column, for messages.
-
-    Raises:
-        DataError: if the column's type has no text form.
-    """
-    text = pc.utf8_trim_whitespace(as_text(column, where))
-    return pc.if_else(pc.equal(text, ""), None, text)
 
 
 def write_titles(path: Path, ids: pa.Array, titles: pa.ChunkedArray | None) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from twotower.artifacts import Artifacts
+from twotower.assessment.clusters import in_clusters, num_clusters, read_clusters
 from twotower.assessment.comparison import beats
 from twotower.assessment.looks import looks_text, record_look
 from twotower.assessment.per_user import evaluated_digests, per_user_table
@@ -35,6 +36,7 @@ class ChampionComparison:
     Attributes:
         metric: name of the metric.
         num_users: number of users that both were evaluated on.
+        num_clusters: number of clusters that they are in; None without `evaluate.cluster`.
         candidate: mean of the metric over these users.
         champion: likewise.
         alpha: level of the test.
@@ -47,6 +49,7 @@ class ChampionComparison:
 
     metric: str
     num_users: int
+    num_clusters: int | None
     candidate: float
     champion: float
     alpha: float
@@ -70,8 +73,9 @@ class ChampionComparison:
     def __str__(self) -> str:
         """One line."""
         return (
-            f"{self.metric} over {self.num_users:,} users: candidate {self.candidate:.4f}, "
-            f"champion {self.champion:.4f}, difference {self.candidate - self.champion:+.4f} "
+            f"{self.metric} over {self.num_users:,} users{in_clusters(self.num_clusters)}: "
+            f"candidate {self.candidate:.4f}, champion {self.champion:.4f}, "
+            f"difference {self.candidate - self.champion:+.4f} "
             f"[{self.low:+.4f}, {self.high:+.4f}], p {self.p_value:.4f}"
         )
 
@@ -157,6 +161,7 @@ def compare(
 
     Raises:
         ComparisonError: if no user can be evaluated.
+        DataError: if `evaluate.cluster` is set and the file of clusters is missing or damaged.
     """
     names = ("train", "validation_history", "validation")
     rows = pd.concat([splits[name] for name in names], ignore_index=True)
@@ -180,10 +185,14 @@ def compare(
     digests = evaluated_digests(catalogue, target, splits["test"])
     table = per_user_table(catalogue, target, {MODEL: per_user[0]}, digests)
     seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
-    found = beats(*scores, seed=seed, alpha=alpha)
+    clusters = read_clusters(prepared, catalogue.users.vocabulary.ids, config.evaluate.cluster)
+    if clusters is not None:
+        clusters = clusters[target.users]
+    found = beats(*scores, seed=seed, alpha=alpha, clusters=clusters)
     return ChampionComparison(
         metric=metric,
         num_users=len(target),
+        num_clusters=None if clusters is None else num_clusters(clusters),
         candidate=float(scores[0].mean()),
         champion=float(scores[1].mean()),
         alpha=alpha,

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from twotower.assessment.bars import in_order
+from twotower.assessment.clusters import in_clusters
 from twotower.assessment.looks import looks_text
 from twotower.assessment.summary import comparison_text
 from twotower.common.errors import ConfigError
@@ -178,10 +179,11 @@ def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
             f"{rival}; a random ranking has {scores[RANDOM]:.3f}",
         )
         are_new = "num_folded_in_rows" in sources.metrics["test"]["evaluated"]
+        clusters = in_clusters(sources.metrics["verdict"].get("num_clusters"))
         yield (
             "Test users",
             f"{sources.metrics['verdict']['num_users']:,}",
-            f"{'new to the model, ' * are_new}with something to find",
+            f"{'new to the model, ' * are_new}with something to find{clusters}",
         )
     yield (
         "Data",

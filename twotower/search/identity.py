@@ -3,6 +3,7 @@
 import ast
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -73,7 +74,7 @@ def build_identity(
         {
             "conditions": search_space.conditions,
             "data": dict(data),
-            "evaluate": _changed(config.evaluate),
+            "evaluate": _changed(config.evaluate, but={"cluster"}),  # compares no trials
             "fixed": search_space.fixed,
             "include_defaults": config.hpo.include_defaults,
             "lookahead": config.hpo.lookahead,
@@ -94,12 +95,12 @@ def build_identity(
     )
 
 
-def _changed(section: Section) -> dict[str, Any]:
-    """Keys whose values differ from the defaults of the code.
+def _changed(section: Section, but: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """Keys whose values differ from the defaults of the code, but for some that no trial reads.
 
     Adding a parameter that does nothing by default therefore keeps all studies valid.
     """
-    return section.model_dump(mode="json", exclude_defaults=True)
+    return section.model_dump(mode="json", exclude_defaults=True, exclude=set(but))
 
 
 def provenance(sampler: str = "tpe") -> Fingerprint:
