@@ -26,4 +26,4 @@ class MlflowConfig(Section):
     model: Annotated[str, Field(min_length=1)] = "two-tower"
     """Name of the registered model."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Level of the test by which a model has to beat the champion to replace it; below 0.0001, none can."""
+    """Level of the test by which a model has to beat the champion; below 0.0001, none can."""

@@ -8,35 +8,14 @@ BLOCK_CELLS = 2**21
 """Cells of a block of the [resamples, users] matrix: 16 MiB."""
 
 
-def fixed_point(values: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Values as integer multiples of a unit so large that the sum of any n of them is exact.
+def scaled_integers(values: Float64Array, bits: int) -> tuple[Float64Array, Float64Array]:
+    """Values as integers of that many bits at most, as multiples of a unit.
 
     The order of summation in a matrix product depends on the machine and the number of threads;
     sums of integers below 2**53 do not depend on it.
 
     Args:
-        values: [n, k], finite.
-
-    Returns:
-        [n, k] integers as float64, and [k] the unit of each column: a power of two, e.g. 2**-37
-        for 30,000 values up to 1.
-
-    Raises:
-        ValueError: if there are no values, or one is not finite.
-    """
-    if not len(values) or not np.isfinite(values).all():
-        msg = "needs at least one value, all finite"
-        raise ValueError(msg)
-    _, exponent = np.frexp(np.abs(values).max(axis=0) * len(values))
-    shift = 52 - exponent
-    return np.rint(np.ldexp(values, shift)), np.ldexp(np.ones(len(shift)), -shift)
-
-
-def scaled_integers(values: Float64Array, bits: int) -> tuple[Float64Array, Float64Array]:
-    """Values as integers of that many bits at most; sums of them do not depend on the order.
-
-    Args:
-        values: [n, k], finite.
+        values: [n, k], finite; n at least 1.
         bits: of the largest absolute value of a column.
 
     Returns:
@@ -45,11 +24,6 @@ def scaled_integers(values: Float64Array, bits: int) -> tuple[Float64Array, Floa
     _, exponent = np.frexp(np.abs(values).max(axis=0))
     shift = bits - exponent
     return np.rint(np.ldexp(values, shift)), np.ldexp(np.ones(len(shift)), -shift)
-
-
-def rounding_error(values: Float64Array) -> float:
-    """Largest difference, in units, that rounding in `fixed_point` makes between two equal sums."""
-    return float(len(values))
 
 
 def block_rows(num_columns: int) -> int:
