@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
+from benchmarks import other_cpu
 from tests.conftest import REPOSITORY
 from twotower.common import portable, stage
 from twotower.common.errors import ConfigError
@@ -69,16 +72,41 @@ def test_elsewhere_it_sets_nothing_and_says_what_it_needs(fresh: pytest.MonkeyPa
     assert "needs Linux on an x86-64 CPU with AVX2" in portable.why_not()
 
 
-@pytest.mark.parametrize("system", ["Windows", "Darwin"])
-def test_other_systems_cannot(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+@pytest.mark.parametrize(
+    ("system", "machine", "flags", "can"),
+    [
+        ("Linux", "x86_64", "fpu avx avx2 fma avx512f", True),
+        ("Linux", "x86_64", "fpu avx fma", False),
+        ("Linux", "aarch64", "fp asimd", False),
+        ("Windows", "AMD64", "", False),
+        ("Darwin", "x86_64", "", False),
+    ],
+)
+def test_it_takes_linux_and_a_cpu_with_avx2(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, flags: str, can: bool
+) -> None:
     monkeypatch.setattr(portable.platform, "system", lambda: system)
-    assert not portable.portable_here.__wrapped__()
+    monkeypatch.setattr(portable.platform, "machine", lambda: machine)
+    monkeypatch.setattr(portable, "_cpu", lambda field: flags.split() if field == "flags" else [])
+    assert portable.portable_here() == can
+
+
+@pytest.mark.parametrize(("maker", "ending"), [("AuthenticAMD", " AMD"), ("GenuineIntel", "")])
+def test_a_cpu_of_amd_is_another_unless_it_is_pinned(
+    monkeypatch: pytest.MonkeyPatch, maker: str, ending: str
+) -> None:
+    monkeypatch.setattr(portable, "_cpu", lambda _: [maker])
+    monkeypatch.setattr(portable, "in_effect", lambda: False)
+    used = torch.backends.cpu.get_cpu_capability()
+    assert portable.capability() == used + ending
+    monkeypatch.setattr(portable, "in_effect", lambda: True)
+    assert portable.capability() == "portable"
 
 
 @pytest.mark.parametrize("name", ["MKL_CBWR", *portable.REFUSED])
 def test_other_values_of_the_environment_are_refused(fresh: pytest.MonkeyPatch, name: str) -> None:
     fresh.setenv(name, "AUTO")
-    with pytest.raises(ConfigError, match=rf"\({name}=COMPATIBLE\); unset {name}, or set portable"):
+    with pytest.raises(ConfigError, match=rf"\({name}=AUTO\); unset {name}, or set portable"):
         portable.pin()
     assert "ATEN_CPU_CAPABILITY" not in os.environ
 
@@ -105,24 +133,62 @@ def test_what_runs_a_stage_or_a_command_does_as_params_yaml_says(
         assert bool(asked) == pins
 
 
-def printed(code: str, *, pinned: bool) -> list[str]:
-    """The words that a new process prints."""
+@pytest.mark.parametrize(
+    ("command", "here", "message"),
+    [
+        ([], True, "usage: python -m twotower.common.portable COMMAND …"),
+        (["no-such-program"], True, "no-such-program: No such file or directory"),
+        (["dask"], False, "portable: true has no effect here: it needs Linux on an x86-64"),
+    ],
+)
+def test_a_command_that_cannot_be_run_so_is_one_line(
+    fresh: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    here: bool,
+    message: str,
+) -> None:
+    fresh.setattr(portable, "portable_here", lambda: here)
+    fresh.setattr(sys, "argv", ["portable.py", *command])
+    with pytest.raises(SystemExit):
+        portable.main()
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@on_such_a_cpu
+def test_the_libraries_of_the_tests_are_pinned() -> None:
+    assert PINS.items() <= os.environ.items(), "tests/__init__.py sets them"
+    assert portable.capability() == "portable"
+    assert portable.why_not() == ""
+
+
+def printed(*, pinned: bool, seen: Mapping[str, str] | None = None) -> list[str]:
+    """What DIGEST prints in a new process: what libraries use, and digests of what they compute."""
     environment = {name: value for name, value in os.environ.items() if name not in PINS}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", DIGEST]
     if pinned:
         command = [sys.executable, "-m", portable.__name__, *command]
     ran = subprocess.run(
-        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
+        command,
+        env=environment | {"OMP_NUM_THREADS": "1"} | dict(seen or {}),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return ran.stdout.split()
 
 
+@pytest.mark.slow
 @on_such_a_cpu
-def test_libraries_that_are_pinned_compute_as_those_of_this_process() -> None:
-    """Which are pinned as well, if the tests are; a CPU without AVX-512 may compute so anyway."""
-    pinned, plain = printed(DIGEST, pinned=True), printed(DIGEST, pinned=False)
+def test_pinned_libraries_compute_the_same_on_other_cpus(tmp_path: Path) -> None:
+    pinned, plain = printed(pinned=True), printed(pinned=False)
     assert pinned[0] == "portable"
     assert plain[0] != "portable"
-    if plain[0] == "AVX512":
+    if plain[0] == "AVX512":  # others may compute so anyway
         assert pinned[1:] != plain[1:]
-    assert PINS.items() <= os.environ.items(), "tests/__init__.py pins the tests"
+    library = other_cpu.compiled(tmp_path)
+    if library is None:
+        pytest.skip("this machine cannot show another CPU")
+    for name in other_cpu.NAMES:
+        assert printed(pinned=True, seen=other_cpu.variables(library, name)) == pinned

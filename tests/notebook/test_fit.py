@@ -15,6 +15,7 @@ import torch
 import twotower
 from tests.conftest import events
 from twotower.common.errors import ConfigError, DataError
+from twotower.notebook import from_frames
 from twotower.notebook.fitted import FittedRecommender
 
 ITEMS = pd.DataFrame({"item_id": range(1000, 1024), "name": [f"Item <{n}>" for n in range(24)]})
@@ -149,6 +150,25 @@ def test_a_session_keeps_what_optuna_says() -> None:
         assert optuna.logging.get_verbosity() == optuna.logging.INFO
     finally:
         optuna.logging.set_verbosity(before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "pinned"),
+    [(True, True, False), (True, True, True), (True, False, False), (False, True, False)],
+)
+def test_a_session_that_cannot_be_portable_is_told_where_it_could_have_been(
+    asked: bool,
+    here: bool,
+    pinned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(from_frames, "portable_here", lambda: here)
+    monkeypatch.setattr(from_frames, "in_effect", lambda: pinned)
+    monkeypatch.setattr(from_frames, "why_not", lambda: "it is late")
+    with pytest.raises(DataError):
+        twotower.fit(FRAME[:0], config={"portable": asked})
+    assert ("note: it is late" in capsys.readouterr().out) == (asked and here and not pinned)
 
 
 def test_the_index_of_a_frame_is_named_where_a_column_is_missing() -> None:

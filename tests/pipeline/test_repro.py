@@ -15,6 +15,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
+from benchmarks import other_cpu
 from tests.pipeline.project import N_TRIALS, Project
 from twotower.artifacts import load_artifacts
 
@@ -47,9 +48,15 @@ def test_ids_come_out_as_they_went_in(finished: Project) -> None:
     assert list(catalogue.items.vocabulary.ids) == [f"{number:03d}" for number in range(33)]
 
 
-def test_another_clone_ends_with_the_same_lock(finished: Project, tmp_path: Path) -> None:
+def test_a_clone_on_another_cpu_ends_with_the_same_lock(
+    finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the same CPU, where none can be disguised."""
     clone = finished.clone(tmp_path / "clone", "HEAD~1")
     assert not clone.path("dvc.lock").exists()
+    if library := other_cpu.compiled(tmp_path):
+        for name, value in other_cpu.variables(library, "zen2").items():
+            monkeypatch.setenv(name, value)
     clone.dvc("repro")
     assert clone.read("dvc.lock") == finished.read("dvc.lock")
     for stage in STAGES:
@@ -126,6 +133,7 @@ def test_what_changes_no_result_runs_nothing(project: Project) -> None:
         ("refit.final", "all", {"refit"}),
         ("visualize.static", "auto", {"visualize"}),
         ("seed", 43, {"prepare", "hpo", "refit"}),
+        ("portable", False, set(STAGES)),
     ],
 )
 def test_a_parameter_concerns_its_stages(

@@ -5,6 +5,7 @@ import pytest
 
 import twotower
 from tests.test_dvc_yaml import file_of, imported
+from twotower.common import portable
 from twotower.config import parse_config
 from twotower.config.training import TrainConfig
 from twotower.search.identity import build_identity, code_digest, provenance, python_files
@@ -169,6 +170,11 @@ def test_only_code_that_a_trial_runs_changes_the_provenance(tmp_path: Path, room
     for path in (package / room).rglob("*.py"):
         path.write_text(path.read_text(encoding="utf-8") + "\nEDITED = 1\n", encoding="utf-8")
     assert (code_digest(package) != before) == (room == "training")
+
+
+def test_cpus_that_are_pinned_are_one_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portable, "in_effect", lambda: True)
+    assert provenance().values["platform"].split()[2:] == ["portable"]
 
 
 def test_provenance_names_what_can_change_a_value() -> None:

@@ -7,7 +7,6 @@ that is started inherits them. `python -m twotower.common.portable COMMAND …` 
 
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -34,13 +33,18 @@ REQUIRED = {"avx2", "fma"}
 
 
 @cache
+def _cpu(field: str) -> list[str]:
+    """What Linux says of the first CPU, as words; nothing on other systems."""
+    if platform.system() != "Linux":
+        return []
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+        found = next((line for line in lines if line.split(":")[0].strip() == field), "")
+    return found.partition(":")[2].split()
+
+
 def portable_here() -> bool:
     """Whether this machine can compute so: Linux on an x86-64 CPU with AVX2."""
-    if platform.system() != "Linux" or platform.machine() != "x86_64":
-        return False
-    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-        flags = next((line for line in lines if line.startswith("flags")), "")
-    return set(flags.split()) >= REQUIRED
+    return platform.machine() == "x86_64" and set(_cpu("flags")) >= REQUIRED
 
 
 def pin() -> bool:
@@ -83,10 +87,16 @@ def in_effect() -> bool:
 
 
 def capability() -> str:
-    """What the libraries of this process use: `portable`, or that of the CPU, in torch's words."""
+    """What the libraries of this process use: `portable`, or that of the CPU, in torch's words.
+
+    With AMD's CPUs it says so: torch's MKL has code of its own for all others than Intel's.
+    """
     import torch
 
-    return "portable" if in_effect() else str(torch.backends.cpu.get_cpu_capability())
+    if in_effect():
+        return "portable"
+    maker = " AMD" if "AuthenticAMD" in _cpu("vendor_id") else ""
+    return f"{torch.backends.cpu.get_cpu_capability()}{maker}"
 
 
 def platform_here() -> str:
@@ -100,8 +110,8 @@ def why_not() -> str:
         return "portable: true has no effect here: it needs Linux on an x86-64 CPU with AVX2"
     if not in_effect():
         return (
-            "portable: true has no effect here: numpy or torch was loaded before; start with "
-            "python -m twotower.common.portable python …"
+            "portable: true has no effect in this process, which had loaded numpy or torch before; "
+            "start it with python -m twotower.common.portable PROGRAM …"
         )
     return ""
 
@@ -116,11 +126,19 @@ def _check_environment() -> None:
 
 
 def main() -> None:
-    """Run the command that follows, pinned; its exit status is ours."""
+    """Become the command that follows, pinned: signals and exit status are its own."""
+    command = sys.argv[1:]
     with one_line_errors():
+        if not command:
+            msg = f"usage: python -m {__spec__.name} COMMAND …"
+            raise ConfigError(msg)
         if not pin():
             raise ConfigError(why_not())
-    raise SystemExit(subprocess.call(sys.argv[1:]))  # noqa: S603 - the user's own command
+        try:
+            os.execvp(command[0], command)  # noqa: S606 - the user's own; there is no shell
+        except OSError as error:
+            msg = f"{command[0]}: {error.strerror}"
+            raise ConfigError(msg) from None
 
 
 if __name__ == "__main__":

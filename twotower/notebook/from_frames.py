@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twotower.common.display import shown
 from twotower.common.errors import TwoTowerError
 from twotower.common.paths import REPORT
+from twotower.common.portable import in_effect, portable_here, why_not
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING
 from twotower.notebook.script import check_script, hint, stop_if_run_again
@@ -80,6 +81,8 @@ def _fit(
         try:
             whole = settings(config)
             check_script(whole.hpo)
+            if whole.portable and portable_here() and not in_effect():
+                say(f"note: {why_not()}")
             assessment = run(
                 root, fill(root, frames, whole), lambda line: say(in_python(line, raw))
             )

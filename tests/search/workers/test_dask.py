@@ -16,6 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.search.test_run_search import SMALL, Run, _trials, config, digests, outputs
 from tests.search.workers.processes import Cluster, Noting, kill_tree
 from twotower.common.errors import ConfigError, SearchError
+from twotower.common.portable import is_pinned
 from twotower.config import Config
 from twotower.search.trial import Trial
 from twotower.search.workers.choose import open_workers
@@ -119,7 +120,7 @@ def test_the_objective_arrives_once_at_each_worker_and_trials_never_overlap(
 
 def test_a_worker_that_differs_is_refused_with_the_reason(tmp_path: Path, cluster: Cluster) -> None:
     cluster.scheduler()
-    preload = ("--preload", "twotower.search.identity")
+    preload = [f"--preload=twotower.search.{name}" for name in ("identity", "run_trial")]
     cluster.worker("--no-nanny", *preload, ATEN_CPU_CAPABILITY="default")
     eventually(lambda: cluster.has_said("Registered to"))
     said: list[str] = []
@@ -133,6 +134,7 @@ def test_a_worker_that_differs_is_refused_with_the_reason(tmp_path: Path, cluste
     refusals = [line for line in said if "is refused" in line]
     assert len(refusals) == 1
     assert "DEFAULT, not " in refusals[0]
+    assert ("common.portable dask worker" in refusals[0]) == is_pinned()
 
 
 def test_without_a_scheduler_the_search_ends_with_one_line(
@@ -162,6 +164,11 @@ def test_differences_name_what_differs_and_both_values() -> None:
     assert differences(study, study) == ""
     assert differences(study | {"torch": "2.12"}, study | {"torch": "2.13"}) == (
         "torch is 2.12, not 2.13 as in the study"
+    )
+    pinned = {"platform": "Linux x86_64 portable"}
+    assert differences({"platform": "Linux x86_64 AVX2"}, pinned) == (
+        "platform is Linux x86_64 AVX2, not Linux x86_64 portable as in the study; "
+        "start it with python -m twotower.common.portable dask worker …"
     )
     assert differences({}, {"device": "cuda"}) == "device is unknown, not cuda as in the study"
 

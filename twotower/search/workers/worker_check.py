@@ -7,6 +7,9 @@ import threading
 from functools import cache
 from typing import Literal
 
+PINNED = "; start it with python -m twotower.common.portable dask worker …"
+"""What to do if the study is of portable: true, and the worker is not pinned."""
+
 _describing = threading.Lock()
 """Python 3.11 fails when two threads parse at the same time."""
 
@@ -37,8 +40,10 @@ def _loaded_code() -> str:
 
 def differences(worker: dict[str, str], study: dict[str, str]) -> str:
     """How a worker differs from the machine of the study, in a line; empty if it does not."""
-    return "; ".join(
+    said = "; ".join(
         f"{name} is {worker.get(name, 'unknown')[:40]}, not {value[:40]} as in the study"
         for name, value in study.items()
         if worker.get(name) != value
     )
+    is_pinned = [values.get("platform", "").endswith(" portable") for values in (worker, study)]
+    return said + (PINNED if is_pinned == [False, True] else "")
