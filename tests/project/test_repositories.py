@@ -16,7 +16,7 @@ from twotower.project.repositories import DVC_CONFIG, begin_repositories, place_
 def dvc(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Arguments of `dvc init`, which takes seconds and is not run."""
     calls: list[tuple[str, ...]] = []
-    run = repositories._run
+    run = repositories.run_program
 
     def git_only(folder: Path, *command: str) -> None:
         if command[0] == sys.executable:
@@ -24,7 +24,7 @@ def dvc(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         else:
             run(folder, *command)
 
-    monkeypatch.setattr(repositories, "_run", git_only)
+    monkeypatch.setattr(repositories, "run_program", git_only)
     return calls
 
 
@@ -53,4 +53,4 @@ def test_in_a_folder_of_a_repository_only_dvc_is(
 def test_what_dvc_says_is_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     with pytest.raises(ConfigError, match=r"git init --nonsense: \w"):
-        repositories._run(tmp_path, "git", "init", "--nonsense")
+        repositories.run_program(tmp_path, "git", "init", "--nonsense")

@@ -75,7 +75,8 @@ class Verification:
             yield f"{name:<{width}}  {text}".rstrip()
         yield ""
         if self.other_inputs:
-            yield f"note: {LOCK} was made from another {named(self.other_inputs, MAX_NAMED)}"
+            others = named(self.other_inputs, MAX_NAMED)
+            yield f"note: {LOCK} was made from other inputs than those of the commit: {others}"
         if self.proposals is not None:
             yield f"trials with equal hyperparameters: {self.proposals}"
         if self.rankings is not None:
@@ -110,12 +111,17 @@ class Verification:
 
     def _metrics(self) -> str:
         """How metrics agree."""
-        found = [r.difference for r in self.rows if r.difference and r.is_here and _is_metric(r)]
-        if others := [key for one in found for key in one.others]:
-            return f"metrics have other {named(others, MAX_NAMED)}"
-        if any(one.relative is None for one in found):
+        found = {
+            row.path: row.difference
+            for row in self.outputs
+            if row.difference is not None and row.is_here and _is_metric(row.path)
+        }
+        if others := [f"{key} ({path})" for path, one in found.items() for key in one.others]:
+            return f"metrics differ in {named(others, MAX_NAMED)}"
+        relative = [one.relative for one in found.values()]
+        if None in relative:
             return "metrics cannot be compared"
-        digits = agreeing_digits(max((one.relative or 0.0 for one in found), default=0.0))
+        digits = agreeing_digits(max((one or 0.0 for one in relative), default=0.0))
         return f"metrics agree to {digits} digits" if found else "equal metrics"
 
 
@@ -177,8 +183,8 @@ def _is_equal(a: Path, b: Path) -> bool:
     return a.is_file() and b.is_file() and filecmp.cmp(a, b, shallow=False)
 
 
-def _is_metric(row: Compared) -> bool:
-    return row.is_output and row.path.startswith(METRICS) and row.path.endswith(VALUES)
+def _is_metric(path: str) -> bool:
+    return path.startswith(METRICS) and path.endswith(VALUES)
 
 
 def agreeing_digits(relative: float) -> int:

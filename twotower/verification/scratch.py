@@ -137,7 +137,10 @@ def _environment(place: Path) -> dict[str, str]:
     """Of programs that leave nothing outside the clone."""
     outer = {name: value for name, value in os.environ.items() if name not in OUTER}
     path = os.pathsep.join([str(Path(sys.executable).parent), outer.get("PATH", "")])
-    return outer | {"PATH": path, "DVC_SITE_CACHE_DIR": str(place / "dvc")}
+    temporary = place / "temporary"
+    temporary.mkdir()
+    places = dict.fromkeys(("TEMP", "TMP", "TMPDIR"), str(temporary))
+    return outer | places | {"PATH": path, "DVC_SITE_CACHE_DIR": str(place / "dvc")}
 
 
 def _use_its_code(scratch: Scratch) -> None:
