@@ -48,23 +48,22 @@ def test_ids_come_out_as_they_went_in(finished: Project) -> None:
 
 
 def test_another_clone_ends_with_the_same_lock(finished: Project, tmp_path: Path) -> None:
+    """Also if its search, of more trials at first, is killed once it holds one."""
     clone = finished.clone(tmp_path / "clone", "HEAD~1")
     assert not clone.path("dvc.lock").exists()
-    clone.dvc("repro")
+    there = _killed_on_the_way(clone) if os.name != "nt" else 0  # Windows has no SIGKILL
+    output = clone.dvc("repro")
+    done = f"{there} of {N_TRIALS}" if there < N_TRIALS else f"all {N_TRIALS}"
+    assert not there or f"{done} trials are done" in output
     assert clone.read("dvc.lock") == finished.read("dvc.lock")
     for stage in STAGES:
         names = finished.outputs(stage)
         assert clone.digests(*names) == finished.digests(*names)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_search_killed_on_the_way_goes_on(
-    finished: Project, project: Project, tmp_path: Path
-) -> None:
-    """Killed once it holds a trial, it ends like a study that was grown to the same size."""
-    clone = finished.clone(tmp_path / "clone", "HEAD~1")
-    for copy in (clone, project):
-        copy.set("hpo.n_trials", MANY)
+def _killed_on_the_way(clone: Project) -> int:
+    """Kill a search of MANY trials; how many it leaves."""
+    clone.set("hpo.n_trials", MANY)
     repro = clone.start("dvc", "repro", "hpo")
     process = 0
     while not process or _trials(clone) == 0:
@@ -76,9 +75,8 @@ def test_a_search_killed_on_the_way_goes_on(
     there = _trials(clone)
     assert not clone.path("hpo_results.json").exists()
     assert 0 < there < MANY
-    assert f"{there} of {MANY} trials are done" in clone.dvc("repro", "hpo")
-    assert f"{N_TRIALS} of {MANY} trials are done" in project.dvc("repro", "hpo")
-    assert clone.lock()["hpo"] == project.lock()["hpo"]
+    clone.git("restore", "params.yaml")
+    return there
 
 
 def _searching(repro: subprocess.Popen[str]) -> int:
