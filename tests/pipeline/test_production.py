@@ -1,4 +1,4 @@
-"""From tracked trials of the sample data to a served model and back, as the docs tell a user."""
+"""From tracked trials to a served model and back, as the docs tell a user."""
 
 import getpass
 import json
@@ -15,12 +15,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.pipeline.project import Project, create_sample
+from tests.pipeline.project import Project, create
 from tests.pipeline.servers import Server, free_port, post, running
 
 TRIALS = 12
 """Enough that the server is killed when one is logged, long before the last begins."""
-USER, NOBODY = 42, 999_999
+USER, NOBODY = "007", "999"
 
 
 @contextmanager
@@ -68,14 +68,13 @@ def _patient_environment() -> Iterator[None]:
 
 @pytest.mark.timeout(1800)
 def test_from_tracked_trials_to_a_served_model(tmp_path: Path) -> None:
-    project, port = create_sample(tmp_path / "shop"), free_port()
+    project, port = create(tmp_path / "shop"), free_port()
     uri = f"http://127.0.0.1:{port}"
     for key, value in {
         "mlflow.enabled": True,
         "mlflow.tracking_uri": uri,
         "hpo.n_trials": TRIALS,
         "refit.seeds": 1,
-        "visualize.static": "never",
     }.items():
         project.set(key, value)
 
@@ -170,7 +169,7 @@ def _served(project: Project, uri: str) -> None:
         assert "k must be an integer of at least 1" in answer["message"]
 
 
-def _items_of(folder: Path, user: int, k: int) -> list[int | str]:
+def _items_of(folder: Path, user: str, k: int) -> list[int | str]:
     from twotower import Recommender
 
     return list(Recommender.load(folder, mmap=False).recommend([user], k).item_ids[0])

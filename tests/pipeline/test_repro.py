@@ -51,27 +51,26 @@ def test_ids_come_out_as_they_went_in(finished: Project) -> None:
 def test_a_clone_on_another_cpu_ends_with_the_same_lock(
     finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the same CPU, where none can be disguised."""
+    """On the same CPU, where none can be disguised. Its search, of more trials at first, is killed
+    once it holds one."""
     clone = finished.clone(tmp_path / "clone", "HEAD~1")
     assert not clone.path("dvc.lock").exists()
     if library := other_cpu.compiled(tmp_path):
         for name, value in other_cpu.variables(library, "zen2").items():
             monkeypatch.setenv(name, value)
-    clone.dvc("repro")
+    there = _killed_on_the_way(clone) if os.name != "nt" else 0  # Windows has no SIGKILL
+    output = clone.dvc("repro")
+    done = f"{there} of {N_TRIALS}" if there < N_TRIALS else f"all {N_TRIALS}"
+    assert not there or f"{done} trials are done" in output
     assert clone.read("dvc.lock") == finished.read("dvc.lock")
     for stage in STAGES:
         names = finished.outputs(stage)
         assert clone.digests(*names) == finished.digests(*names)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_search_killed_on_the_way_goes_on(
-    finished: Project, project: Project, tmp_path: Path
-) -> None:
-    """Killed once it holds a trial, it ends like a study that was grown to the same size."""
-    clone = finished.clone(tmp_path / "clone", "HEAD~1")
-    for copy in (clone, project):
-        copy.set("hpo.n_trials", MANY)
+def _killed_on_the_way(clone: Project) -> int:
+    """Kill a search of MANY trials; how many it leaves."""
+    clone.set("hpo.n_trials", MANY)
     repro = clone.start("dvc", "repro", "hpo")
     process = 0
     while not process or _trials(clone) == 0:
@@ -83,9 +82,8 @@ def test_a_search_killed_on_the_way_goes_on(
     there = _trials(clone)
     assert not clone.path("hpo_results.json").exists()
     assert 0 < there < MANY
-    assert f"{there} of {MANY} trials are done" in clone.dvc("repro", "hpo")
-    assert f"{N_TRIALS} of {MANY} trials are done" in project.dvc("repro", "hpo")
-    assert clone.lock()["hpo"] == project.lock()["hpo"]
+    clone.git("restore", "params.yaml")
+    return there
 
 
 def _searching(repro: subprocess.Popen[str]) -> int:

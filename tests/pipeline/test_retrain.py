@@ -7,7 +7,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from tests.pipeline.project import Project, create
+from tests.pipeline.project import Project
 
 FETCH = """
 import pandas as pd
@@ -19,14 +19,12 @@ pd.concat([events, week]).to_csv("data/shop/interactions.csv", index=False)
 
 
 @pytest.fixture
-def author(tmp_path: Path) -> Project:
+def author(finished: Project, tmp_path: Path) -> Project:
     """A pushed run of the pipeline, its raw data kept by DVC."""
-    project = create(tmp_path / "author")
+    project = finished.copy(tmp_path / "author")
     project.set("mlflow.enabled", value=True)
-    project.set("refit.seeds", 1)
     project.git("rm", "-r", "--quiet", "--cached", "data/shop")
     project.dvc("add", "--quiet", "data/shop")
-    project.dvc("repro")
     project.path("fetch.py").write_text(FETCH, encoding="utf-8")
     project.commit("A run")
     project.dvc("push", "--quiet")

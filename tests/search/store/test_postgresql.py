@@ -162,6 +162,7 @@ def test_the_lock_ends_with_its_process(tmp_path: Path, url: str) -> None:
     deadline = time.monotonic() + 60
     while name not in study_names(parse_storage(url, tmp_path)):
         assert time.monotonic() < deadline
+        time.sleep(0.05)
     process.kill()
     process.wait()
     assert numbers(location(tmp_path / "b"), HpoConfig(storage=url)) == []
