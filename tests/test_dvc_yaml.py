@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.yaml_file import read_yaml
+from twotower.config.training import EvaluateConfig
 from twotower.search.identity import OBJECTIVE_CODE
 
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
@@ -104,6 +105,11 @@ def test_a_stage_depends_on_nothing_that_it_does_not_run(stage: str) -> None:
         inside = path.rglob("*.py") if path.is_dir() else [path]
         idle = {file.relative_to(REPOSITORY).as_posix() for file in inside} - files
         assert idle == set(), f"{stage} depends on {dep}, of which it does not run these"
+
+
+def test_the_search_runs_again_for_what_a_trial_reads_of_section_evaluate() -> None:
+    keys = [key for key in STAGES["hpo"]["params"] if key.startswith("evaluate")]
+    assert keys == sorted(f"evaluate.{key}" for key in EvaluateConfig.model_fields)
 
 
 @pytest.mark.parametrize("room", ["assessment", "baselines", "cli", "plots", "serving", "tracking"])
