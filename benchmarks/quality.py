@@ -6,7 +6,7 @@ Every method tries a grid of GRID_SIZE settings on the validation split (benchma
 holds the grids), each for at most `--budget` seconds of training and less if it stops getting
 better. The setting and the number of passes that are best there are trained on train + validation
 and scored on test. The clock starts after imports and loading and is stopped during evaluation.
-Prints the table with 95 % bootstrap intervals and the quality-time frontier; writes results.csv,
+Prints the table with 95 % intervals and the quality-time frontier; writes results.csv,
 frontier.csv, points.csv (every score), frontier.html and, where a browser is found, frontier.png.
 
 The data set is beauty, gowalla, ml-100k or tienda (below `--data-root`), a folder in the format of
