@@ -17,6 +17,11 @@ ODD_NAME = "a%20b #c@d{e}é" + ("?f" if os.name == "posix" else "")
 URL."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: towards the end, quick ones keep all processors busy."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def events(seed: int, num_users: int = 30, num_items: int = 24, per_user: int = 12) -> pd.DataFrame:
     """Rows in which users of one of three groups mostly choose items of that group."""
     rng = np.random.default_rng(seed)

@@ -13,22 +13,13 @@ from tests.pipeline.project import N_TRIALS, Project
 def test_an_experiment_adds_trials_to_those_that_are_there(
     project: Project, finished: Project, tmp_path: Path
 ) -> None:
-    output = project.dvc("exp", "run", "--set-param", f"hpo.n_trials={N_TRIALS + 2}")
+    output = project.dvc("exp", "run", "--set-param", f"hpo.n_trials={N_TRIALS + 2}", "hpo")
     assert f"{N_TRIALS} of {N_TRIALS + 2} trials are done, 2 to run" in output
     fresh = finished.copy(tmp_path / "fresh")
     fresh.forget_the_search()
     fresh.stage("hpo", "--n-trials", str(N_TRIALS + 2))
     names = project.outputs("hpo")
     assert project.digests(*names) == fresh.digests(*names)
-
-
-def test_an_experiment_in_a_temporary_folder_can_be_applied(project: Project) -> None:
-    output = project.dvc("exp", "run", "--temp", "-n", "grown", "-S", "hpo.n_trials=5", "hpo")
-    assert "4 of 5 trials are done, 1 to run" in output
-    assert project.git("status", "--porcelain") == ""
-    project.dvc("exp", "apply", "grown")
-    assert json.loads(project.read("hpo_results.json"))["n_trials"] == 5
-    assert "all 5 trials are done" in project.stage("hpo")
 
 
 def test_queued_experiments_share_the_study(project: Project) -> None:
@@ -47,20 +38,29 @@ def test_queued_experiments_share_the_study(project: Project) -> None:
     assert "all 6 trials are done" in project.stage("hpo")
 
 
-def test_an_experiment_is_seen_in_a_narrow_table_and_in_plots(project: Project) -> None:
-    output = project.dvc("exp", "run", "--temp", "-n", "small", "-S", "hpo.n_trials=1")
+def test_an_experiment_in_a_temporary_folder_can_be_seen_and_applied(project: Project) -> None:
+    output = project.dvc("exp", "run", "--temp", "-n", "grown", "-S", "hpo.n_trials=12")
+    assert "4 of 12 trials are done, 8 to run" in output
     assert "note: this test split has been looked at 2 times: " in output
+    assert project.git("status", "--porcelain") == ""
+    _is_seen_in_a_narrow_table_and_in_plots(project, "grown")
+    project.dvc("exp", "apply", "grown")
+    assert json.loads(project.read("hpo_results.json"))["n_trials"] == 12
+    assert "all 12 trials are done" in project.stage("hpo")
+
+
+def _is_seen_in_a_narrow_table_and_in_plots(project: Project, name: str) -> None:
     table = project.dvc("exp", "show", "--only-changed", "--csv")
     columns = table.splitlines()[0].split(",")
     assert len(columns) <= 12
     assert {"validation.recall_at_10", "test.recall_at_10", "hpo.n_trials"} <= set(columns)
-    difference = json.loads(project.dvc("metrics", "diff", "HEAD", "small", "--all", "--json"))
+    difference = json.loads(project.dvc("metrics", "diff", "HEAD", name, "--all", "--json"))
     headline = {f"metrics/headline/{split}.json" for split in ("validation", "test")}
     assert headline <= difference.keys()
-    plots = json.loads(project.dvc("plots", "diff", "HEAD", "small", "--json"))["data"]
+    plots = json.loads(project.dvc("plots", "diff", "HEAD", name, "--json"))["data"]
     assert plots.keys() == {"search", "learning_curves", "baselines"}
     for (plot,) in plots.values():
-        assert plot["revisions"] == ["HEAD", "small"]
+        assert plot["revisions"] == ["HEAD", name]
 
 
 def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) -> None:
