@@ -197,6 +197,8 @@ def read_by_run(arguments: list[str]) -> None:
 def read_by_module(name: str, arguments: list[str]) -> None:
     try:
         spec = importlib.util.find_spec(name)
+        if spec and spec.submodule_search_locations:  # a package runs its __main__
+            spec = importlib.util.find_spec(f"{name}.__main__")
     except ModuleNotFoundError:
         spec = None
     if spec is None:
