@@ -117,7 +117,7 @@ class Verification:
             if row.difference is not None and row.is_here and _is_metric(row.path)
         }
         if others := [f"{key} ({path})" for path, one in found.items() for key in one.others]:
-            return f"metrics differ in {named(others, MAX_NAMED)}"
+            return f"metrics differ in {named(others, 2)}"
         relative = [one.relative for one in found.values()]
         if None in relative:
             return "metrics cannot be compared"

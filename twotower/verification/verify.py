@@ -24,13 +24,14 @@ def verify(checkout: Checkout, keep: Path | None = None) -> Verification:
     """
     from dvc.repo import Repo
 
-    cache = Repo(str(checkout.folder)).cache
-    with scratch_clone(checkout, Path(cache.local_cache_dir), keep) as scratch:
+    with Repo(str(checkout.folder)) as repo:
+        cache, files = Path(repo.cache.local_cache_dir), Path(repo.cache.local.path)
+    with scratch_clone(checkout, cache, keep) as scratch:
         lock = Lock.read(scratch.folder)
         _set_aside(lock, scratch)
         run_again(scratch.folder, scratch.environment, len(lock.stages))
         with step("comparison"):
-            committed = Committed(scratch.committed, Path(cache.local.path))
+            committed = Committed(scratch.committed, files)
             return compare(lock, Lock.read(scratch.folder), scratch.folder, committed)
 
 
