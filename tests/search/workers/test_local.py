@@ -65,34 +65,51 @@ def workers(tmp_path: Path, epochs: WorkersEpochs) -> Iterator[LocalWorkers]:
     workers.stop()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the shared workers note; each test numbers its trials as no other does."""
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Iterator[LocalWorkers]:
+    """Two workers for tests after which there are two again: each takes seconds to begin."""
+    workers = LocalWorkers(partial(load, folder), 2)
+    yield workers
+    workers.stop()
+
+
 def value(future: "Future[Trial]") -> float | None:
     return future.result(timeout=60).value
 
 
-def test_trials_run_at_the_same_time_and_load_once(workers: LocalWorkers, tmp_path: Path) -> None:
+def test_trials_run_at_the_same_time_and_load_once(shared: LocalWorkers, folder: Path) -> None:
     for number in range(0, 6, 2):
-        futures = [workers.submit(trial(number)), workers.submit(trial(number + 1))]
+        futures = [shared.submit(trial(number)), shared.submit(trial(number + 1))]
         assert [value(future) for future in futures] == [number, number + 1]
-    assert len(list(tmp_path.glob("loaded-*"))) == 2
+    pids = [path.name.rpartition("-")[2] for path in folder.glob("began-[0-5]-*")]
+    assert len(pids) == 6
+    assert len(set(pids)) == 2
+    assert all((folder / f"loaded-{pid}").exists() for pid in pids)
 
 
-def test_a_bug_is_a_failed_trial_and_the_worker_lives(workers: LocalWorkers) -> None:
-    record = workers.submit(trial(0, "bug")).result(timeout=60)
+def test_a_bug_is_a_failed_trial_and_the_worker_lives(shared: LocalWorkers) -> None:
+    record = shared.submit(trial(10, "bug")).result(timeout=60)
     assert (record.state, record.failure) == ("FAIL", "ZeroDivisionError: ")
-    assert value(workers.submit(trial(1))) == 1
+    assert value(shared.submit(trial(11))) == 11
 
 
 @posix_only
 @pytest.mark.parametrize(("action", "reason"), [("die", "died"), ("memory", "ran out of memory")])
 def test_a_death_takes_along_one_trial_and_is_made_good(
-    workers: LocalWorkers, action: str, reason: str
+    shared: LocalWorkers, action: str, reason: str
 ) -> None:
-    doomed, other = workers.submit(trial(0, action)), workers.submit(trial(1))
+    doomed, other = shared.submit(trial(20, action)), shared.submit(trial(21))
     with pytest.raises(WorkerDiedError, match=f"its worker {reason}"):
         doomed.result(timeout=60)
-    assert value(other) == 1
-    again = [workers.submit(trial(2)), workers.submit(trial(3))]
-    assert [value(future) for future in again] == [2, 3]
+    assert value(other) == 21
+    again = [shared.submit(trial(22)), shared.submit(trial(23))]
+    assert [value(future) for future in again] == [22, 23]
 
 
 def test_busy_workers_show_their_epochs_and_take_no_more(
