@@ -24,13 +24,13 @@ PARAMS = "params.yaml"
 @pytest.fixture(autouse=True)
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: an empty one, in which `dvc init`, which takes seconds, is not run."""
-    run = repositories._run
+    run = repositories.run_program
 
     def git_only(folder: Path, *command: str) -> None:
         if command[0] != sys.executable:
             run(folder, *command)
 
-    monkeypatch.setattr(repositories, "_run", git_only)
+    monkeypatch.setattr(repositories, "run_program", git_only)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -133,28 +133,6 @@ def test_what_runs_a_stage_or_a_command_does_as_params_yaml_says(
         assert bool(asked) == pins
 
 
-@pytest.mark.parametrize(
-    ("command", "here", "message"),
-    [
-        ([], True, "usage: python -m twotower.common.portable COMMAND …"),
-        (["no-such-program"], True, "no-such-program: No such file or directory"),
-        (["dask"], False, "portable: true has no effect here: it needs Linux on an x86-64"),
-    ],
-)
-def test_a_command_that_cannot_be_run_so_is_one_line(
-    fresh: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: list[str],
-    here: bool,
-    message: str,
-) -> None:
-    fresh.setattr(portable, "portable_here", lambda: here)
-    fresh.setattr(sys, "argv", ["portable.py", *command])
-    with pytest.raises(SystemExit):
-        portable.main()
-    assert capsys.readouterr().err.startswith(f"error: {message}")
-
-
 @on_such_a_cpu
 def test_the_libraries_of_the_tests_are_pinned() -> None:
     assert PINS.items() <= os.environ.items(), "tests/__init__.py sets them"
@@ -167,7 +145,7 @@ def printed(*, pinned: bool, seen: Mapping[str, str] | None = None) -> list[str]
     environment = {name: value for name, value in os.environ.items() if name not in PINS}
     command = [sys.executable, "-c", DIGEST]
     if pinned:
-        command = [sys.executable, "-m", portable.__name__, *command]
+        command = [sys.executable, "-m", "twotower", "portable", *command]
     ran = subprocess.run(
         command,
         env=environment | {"OMP_NUM_THREADS": "1"} | dict(seen or {}),

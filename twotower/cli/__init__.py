@@ -6,6 +6,7 @@ from twotower.cli import (  # noqa: F401 - each adds its commands to the app
     compare,
     init,
     inspect,
+    portable,
     preset,
     recommend,
     registry,

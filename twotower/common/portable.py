@@ -2,7 +2,7 @@
 
 As they load, numerical libraries look at the CPU and choose code for it, which adds in an order of
 its own. Environment variables, set before that, have them choose what every such CPU has. A process
-that is started inherits them. `python -m twotower.common.portable COMMAND …` runs any command so.
+that is started inherits them. `twotower portable COMMAND …` runs any command so.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from twotower.common.errors import ConfigError, one_line_errors
+from twotower.common.errors import ConfigError
 
 PINS = {
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -111,7 +111,7 @@ def why_not() -> str:
     if not in_effect():
         return (
             "portable: true has no effect in this process, which had loaded numpy or torch before; "
-            "start it with python -m twotower.common.portable PROGRAM …"
+            "start it with twotower portable PROGRAM …"
         )
     return ""
 
@@ -123,23 +123,3 @@ def _check_environment() -> None:
         given = " ".join(f"{name}={os.environ[name]}" for name in wrong)
         msg = f"portable: true sets other values than the environment has ({given}); unset "
         raise ConfigError(msg + f"{', '.join(wrong)}, or set portable: false in params.yaml")
-
-
-def main() -> None:
-    """Become the command that follows, pinned: signals and exit status are its own."""
-    command = sys.argv[1:]
-    with one_line_errors():
-        if not command:
-            msg = f"usage: python -m {__spec__.name} COMMAND …"
-            raise ConfigError(msg)
-        if not pin():
-            raise ConfigError(why_not())
-        try:
-            os.execvp(command[0], command)  # noqa: S606 - the user's own; there is no shell
-        except OSError as error:
-            msg = f"{command[0]}: {error.strerror}"
-            raise ConfigError(msg) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -98,6 +98,7 @@ def read_sources(root: Path = Path()) -> Sources:
         ArtifactError: if the model is missing, damaged or of another format.
     """
     prepared = root / PREPARED
+    results = _read_json(root / RESULTS, "hpo")
     metrics = {
         name: _read_json(root / "metrics" / f"{name}.json", stage)
         for name, stage in METRICS.items()
@@ -105,7 +106,7 @@ def read_sources(root: Path = Path()) -> Sources:
     return Sources(
         root=root,
         config=load_config(root / PARAMS),
-        results=_read_json(root / RESULTS, "hpo"),
+        results=results,
         search=read_search(root / RESULTS),
         trials=read_snapshot(root / SNAPSHOT)[1],
         metrics=metrics,

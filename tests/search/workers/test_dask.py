@@ -134,7 +134,7 @@ def test_a_worker_that_differs_is_refused_with_the_reason(tmp_path: Path, cluste
     refusals = [line for line in said if "is refused" in line]
     assert len(refusals) == 1
     assert "DEFAULT, not " in refusals[0]
-    assert ("common.portable dask worker" in refusals[0]) == is_pinned()
+    assert ("twotower portable dask worker" in refusals[0]) == is_pinned()
 
 
 def test_without_a_scheduler_the_search_ends_with_one_line(
@@ -168,7 +168,7 @@ def test_differences_name_what_differs_and_both_values() -> None:
     pinned = {"platform": "Linux x86_64 portable"}
     assert differences({"platform": "Linux x86_64 AVX2"}, pinned) == (
         "platform is Linux x86_64 AVX2, not Linux x86_64 portable as in the study; "
-        "start it with python -m twotower.common.portable dask worker …"
+        "start it with twotower portable dask worker …"
     )
     assert differences({}, {"device": "cuda"}) == "device is unknown, not cuda as in the study"
 

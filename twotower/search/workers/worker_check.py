@@ -6,7 +6,7 @@ Imports nothing heavy: the scheduler unpickles a task before its worker does.
 import threading
 from typing import Literal
 
-PINNED = "; start it with python -m twotower.common.portable dask worker …"
+PINNED = "; start it with twotower portable dask worker …"
 """What to do if the study is of portable: true, and the worker is not pinned."""
 
 _describing = threading.Lock()
