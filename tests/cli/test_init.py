@@ -210,7 +210,8 @@ def test_an_upgrade_renews_what_nobody_edited_and_says_the_rest(
 ) -> None:
     older(monkeypatch)
     Path("stages/refit.py").write_text("mine\n", encoding="utf-8")
-    Path(PARAMS).write_text("seed: 1\n", encoding="utf-8")
+    params = "seed: 1\nportable: true  # mine\n"
+    Path(PARAMS).write_text(params, encoding="utf-8")
     Path("README.md").unlink()
     lines = upgraded()
     assert lines[0].startswith("twotower 0.0.1 -> ")
@@ -224,7 +225,8 @@ def test_an_upgrade_renews_what_nobody_edited_and_says_the_rest(
     assert "  + from twotower.stages.refit import main" in lines[edited:]
     now = files(".")
     assert now["stages/refit.py"] == b"mine\n"
-    assert now[PARAMS] == b"seed: 1\n"
+    assert now[PARAMS].decode().startswith(params)
+    assert f"{PARAMS}: added, with its default: guard: {{}}" in lines
     assert now["stages/hpo.py"] == (REPOSITORY / "stages/hpo.py").read_bytes()
     assert not Path("README.md").exists()
     assert lines[-1] == "next: git diff, then dvc repro"
@@ -235,6 +237,19 @@ def test_an_upgrade_renews_what_nobody_edited_and_says_the_rest(
         "removed, and stays so: README.md",
     ]
     assert files(".") == now
+
+
+def test_an_upgrade_of_the_installed_version_adds_a_key_that_was_taken_out() -> None:
+    twotower("init")
+    before = Path(PARAMS).read_text(encoding="utf-8")
+    without = re.sub(r"  cluster: .*\n", "", before)
+    Path(PARAMS).write_text(without, encoding="utf-8")
+    assert upgraded() == [
+        f"{PARAMS}: added, with its default: evaluate.cluster: null",
+        "next: git diff, then dvc repro",
+    ]
+    assert Path(PARAMS).read_text(encoding="utf-8") == re.sub(r"(cluster: null) .*", r"\1", before)
+    assert upgraded()[0].startswith("nothing to do: ")
 
 
 def test_an_upgrade_can_add_the_weekly_job_and_then_renews_it() -> None:

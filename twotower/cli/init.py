@@ -38,8 +38,8 @@ def init(
 
     Writes params.yaml, the stages, and settings of git and DVC, and begins their repositories.
     What is in the folder stays; if a file of the project is there already, nothing is written.
-    With --upgrade, files that init wrote and nobody has edited since are renewed, and what changes
-    is said, file by file; params.yaml is never changed.
+    With --upgrade, files that init wrote and nobody has edited since are renewed, params.yaml gets
+    the keys that the new stages need and it lacks, and what changes is said, file by file.
     """
     if upgrade and data is not None:
         msg = "--data cannot go with --upgrade; to look at a folder again: twotower inspect FOLDER"

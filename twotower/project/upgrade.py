@@ -10,6 +10,7 @@ from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
 from twotower.config import load_config
 from twotower.project.create import JOINED, KEPT
+from twotower.project.missing_keys import add_missing_keys
 from twotower.project.parts import RAW
 from twotower.project.record import Record, digest, read_record
 from twotower.project.stage_code import RECORD
@@ -49,7 +50,7 @@ def root_in_params(folder: Path) -> str:
 
 
 def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[str]:
-    """Renew the files that nobody has edited.
+    """Renew the files that nobody has edited, and add to params.yaml what dvc.yaml names.
 
     Args:
         staged: where the installed version's are.
@@ -74,9 +75,10 @@ def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[st
             written[name] = digest(staged / name)
         elif name in old.files:
             written[name] = old.files[name]
-    new = Record.of_installed(written)
+    new, added = Record.of_installed(written), add_missing_keys(folder / PARAMS)
     said = [*_of_version(old, new), *_lines(fates, staged, folder, full=old.code != new.code)]
-    if new == old:
+    said += added
+    if new == old and not added:
         nothing = f"the project is of twotower {old.version}, which is installed"
         return [f"nothing to do: {nothing}", *said]
     new.write(folder)
