@@ -14,7 +14,7 @@ from twotower.assessment.clusters import in_clusters, num_clusters, read_cluster
 from twotower.assessment.comparison import beats
 from twotower.assessment.looks import looks_text, record_look
 from twotower.assessment.per_user import evaluated_digests, per_user_table
-from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.arrays import Float32Array, Float64Array, Int64Array
 from twotower.common.errors import ComparisonError, RequestError
 from twotower.common.scorers import MODEL
 from twotower.common.seeds import derive_seed
@@ -163,15 +163,7 @@ def compare(
         ComparisonError: if no user can be evaluated.
         DataError: if `evaluate.cluster` is set and the file of clusters is missing or damaged.
     """
-    names = ("train", "validation_history", "validation")
-    rows = pd.concat([splits[name] for name in names], ignore_index=True)
-    held_out = HeldOut.of(
-        read_catalogue(prepared / "vocabulary").extend(rows),
-        rows,
-        splits["test_history"],
-        splits["test"],
-        exclude_seen=config.evaluate.exclude_seen,
-    )
+    held_out = _held_out(config, splits, prepared)
     catalogue, target = held_out.catalogue, held_out.target
     if not len(target):
         msg = "the models cannot be compared: no user has a test item that is new to them"
@@ -182,8 +174,6 @@ def compare(
         for model in (candidate, champion)
     ]
     scores = [values[metric] for values in per_user]
-    digests = evaluated_digests(catalogue, target, splits["test"])
-    table = per_user_table(catalogue, target, {MODEL: per_user[0]}, digests)
     seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
     clusters = read_clusters(prepared, catalogue.users.vocabulary.ids, config.evaluate.cluster)
     if clusters is not None:
@@ -200,5 +190,32 @@ def compare(
         high=found.upper_bound,
         p_value=found.p_value,
         beats=found.beats,
-        looks=record_look(root, {"scored": True, "objective": metric}, table),
+        looks=_looks(root, metric, held_out, splits["test"], per_user[0]),
     )
+
+
+def _held_out(config: Config, splits: Mapping[str, pd.DataFrame], prepared: Path) -> HeldOut:
+    """What both models are evaluated on."""
+    names = ("train", "validation_history", "validation")
+    rows = pd.concat([splits[name] for name in names], ignore_index=True)
+    return HeldOut.of(
+        read_catalogue(prepared / "vocabulary").extend(rows),
+        rows,
+        splits["test_history"],
+        splits["test"],
+        exclude_seen=config.evaluate.exclude_seen,
+    )
+
+
+def _looks(
+    root: Path,
+    metric: str,
+    held_out: HeldOut,
+    test: pd.DataFrame,
+    candidate: Mapping[str, Float64Array],
+) -> int:
+    """How often the test rows have been looked at, the candidate's look included."""
+    catalogue, target = held_out.catalogue, held_out.target
+    digests = evaluated_digests(catalogue, target, test)
+    table = per_user_table(catalogue, target, {MODEL: dict(candidate)}, digests)
+    return record_look(root, {"scored": True, "objective": metric}, table)
