@@ -115,7 +115,9 @@ def test_other_values_of_the_environment_are_refused(fresh: pytest.MonkeyPatch, 
     ("text", "pins"),
     [
         ("portable: true\n", True),
+        ("portable: yes\n", True),  # as the parameters take it
         ("portable: false\n", False),
+        ("portable: perhaps\n", False),
         ("seed: 1\n", False),
         ("portable: [\n", False),  # whoever reads it all says what is wrong
         (None, False),

@@ -67,6 +67,14 @@ def test_zero_and_a_number_differ_by_all_of_it() -> None:
     assert compared_values({"a": 0}, {"a": -0.0}).relative == 0.0
 
 
+def test_a_cell_without_a_finite_number_is_compared_as_text(tmp_path: Path) -> None:
+    for name, cell in (("a", "nan"), ("b", "inf")):
+        (tmp_path / f"{name}.csv").write_text(f"loss\n{cell}\n", encoding="utf-8")
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    assert difference(a, a) == Difference("", 0.0)
+    assert difference(a, b).others == ("loss in row 1",)
+
+
 def save(path: Path, array: Any) -> Path:
     np.save(path, array)
     return path

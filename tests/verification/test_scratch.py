@@ -11,6 +11,7 @@ from twotower.common.errors import VerificationError
 from twotower.common.yaml_file import read_yaml
 from twotower.verification import scratch
 from twotower.verification.scratch import Checkout, scratch_clone
+from twotower.verification.verify import verify
 
 PARAMS = "data: {root: ROOT}\nhpo: {n_trials: 3, storage: 'sqlite:///shared.db'}\n"
 WHO = ("-c", "user.name=A", "-c", "user.email=a@example.org")
@@ -153,3 +154,9 @@ def test_without_a_commit_or_a_lock_there_is_nothing_to_verify(tmp_path: Path) -
     git(folder, *WHO, "commit", "--quiet", "--message", "Two")
     with pytest.raises(VerificationError, match=r"^dvc\.lock: the commit has none to verify"):
         Checkout.at(folder)
+
+
+def test_without_dvc_nothing_can_be_verified(tmp_path: Path) -> None:
+    checkout = Checkout.at(project(tmp_path / "git", "data/raw"))
+    with pytest.raises(VerificationError, match=r"git: no DVC repository; add \.dvc/config"):
+        verify(checkout)

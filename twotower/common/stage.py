@@ -39,10 +39,13 @@ def begun() -> Iterator[None]:
 
 
 def _asks_for_portable() -> bool:
-    from twotower.common.yaml_file import read_yaml  # not for the help of the command line
+    from pydantic import TypeAdapter, ValidationError  # not for the help of the command line
+
+    from twotower.common.yaml_file import read_yaml
 
     try:
         raw = read_yaml(PARAMS)
-    except (ConfigError, OSError):  # whoever needs the file says what is wrong with it
+        asked = raw.get("portable", False) if isinstance(raw, dict) else False
+        return TypeAdapter(bool).validate_python(asked)  # as the parameters read it: yes, on, 1
+    except (ConfigError, OSError, ValidationError):  # whoever needs it says what is wrong with it
         return False
-    return isinstance(raw, dict) and raw.get("portable") is True

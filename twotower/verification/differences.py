@@ -111,9 +111,10 @@ def _cells(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _number_or_text(cell: Any) -> Any:
     try:
-        return float(cell)
+        number = float(cell)
     except (TypeError, ValueError):
         return cell
+    return number if math.isfinite(number) else cell  # NaN is not equal to itself
 
 
 def _compare_vectors(committed: Path, new: Path) -> Difference:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from twotower.common.errors import VerificationError
 from twotower.common.progress import step
 from twotower.verification.committed import Committed
 from twotower.verification.compare import Verification, compare
@@ -22,10 +23,7 @@ def verify(checkout: Checkout, keep: Path | None = None) -> Verification:
         ConfigError: if params.yaml is not valid, or git fails.
         VerificationError: if the pipeline cannot be run.
     """
-    from dvc.repo import Repo
-
-    with Repo(str(checkout.folder)) as repo:
-        cache, files = Path(repo.cache.local_cache_dir), Path(repo.cache.local.path)
+    cache, files = _cache(checkout.folder)
     with scratch_clone(checkout, cache, keep) as scratch:
         lock = Lock.read(scratch.folder)
         _set_aside(lock, scratch)
@@ -33,6 +31,19 @@ def verify(checkout: Checkout, keep: Path | None = None) -> Verification:
         with step("comparison"):
             committed = Committed(scratch.committed, files)
             return compare(lock, Lock.read(scratch.folder), scratch.folder, committed)
+
+
+def _cache(folder: Path) -> tuple[Path, Path]:
+    """DVC's cache, and the folder in it that has files by digest."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(folder)) as repo:
+            return Path(repo.cache.local_cache_dir), Path(repo.cache.local.path)
+    except NotDvcRepoError:
+        msg = f"{folder}: no DVC repository; add .dvc/config to git, or run dvc init"
+        raise VerificationError(msg) from None
 
 
 def _set_aside(lock: Lock, scratch: Scratch) -> None:
