@@ -10,8 +10,8 @@ from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
 from twotower.assessment.looks import looks_text
 
-TOO_WIDE = 0.5
-"""Width of an interval, of a metric between 0 and 1, from which there are too few users."""
+TOO_WIDE = 0.25
+"""Width of an interval, of a metric between 0 and 1, that is that of some fifty users."""
 
 
 def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         parts = [f"  {name:<{width}}  {section[objective]:.4f}"]
         if interval := assessment.intervals["intervals"].get(name):
             low, high = interval[objective]
-            parts.append(f"[{low:.4f}, {high:.4f}]" + " too few users" * (high - low > TOO_WIDE))
+            parts.append(f"[{low:.4f}, {high:.4f}]{too_few(low, high)}")
         if comparison := assessment.verdict["comparisons"].get(name):
             parts.append(comparison_text(comparison))
         elif reason := assessment.verdict["left_out"].get(name):
@@ -64,6 +64,11 @@ def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
         if users := section.get("chosen_on_users"):
             parts.append(f"chosen on {users:,} users")
         yield "  ".join(parts)
+
+
+def too_few(low: float, high: float) -> str:
+    """What follows an interval that is too wide to be of use, or nothing."""
+    return " too few users" if high - low > TOO_WIDE else ""
 
 
 def comparison_text(comparison: Mapping[str, Any]) -> str:

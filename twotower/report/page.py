@@ -1,6 +1,6 @@
 """The page itself: everything that it shows, put into page.html, with all text escaped."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from twotower.assessment.bars import in_order
 from twotower.assessment.clusters import in_clusters
 from twotower.assessment.looks import looks_text
-from twotower.assessment.summary import comparison_text
+from twotower.assessment.summary import comparison_text, too_few
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
 from twotower.common.paths import check_place
@@ -171,7 +171,7 @@ def _tiles(sources: Sources) -> Iterator[tuple[str, str, str]]:
         yield (
             f"Test {metric_label(objective)}",
             f"{scores[MODEL]:.3f}",
-            f"95 % interval {low:.3f} to {high:.3f}",
+            f"95 % interval {low:.3f} to {high:.3f}{too_few(low, high)}",
         )
         yield (
             "Strongest rival",
@@ -213,10 +213,15 @@ def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
         yield ScoreRow(
             name,
             f"{value:.4f}",
-            "{:.4f} to {:.4f}".format(*interval[verdict["objective"]]) if interval else "",
+            _ends(interval and interval[verdict["objective"]]),
             comparison_text(comparison) if comparison else verdict["left_out"].get(name, ""),
             ", ".join(f"{key} {value:g}" for key, value in setting.items()),
         )
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    """An interval in words; empty without one."""
+    return "" if interval is None else "{:.4f} to {:.4f}".format(*interval) + too_few(*interval)
 
 
 def _item_groups(content: Mapping[str, Any]) -> Iterator[tuple[str, str, list[ScoreRow]]]:
@@ -230,10 +235,9 @@ def _item_groups(content: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sc
         for scorer in in_order(group["metrics"], metric):
             interval = group["intervals"].get(scorer)
             comparison = group["comparisons"].get(scorer)
-            ends = "{:.4f} to {:.4f}".format(*interval) if interval else ""
             against = comparison_text(comparison) if comparison else ""
             value = f"{group['metrics'][scorer][metric]:.4f}"
-            rows.append(ScoreRow(scorer, value, ends, against, ""))
+            rows.append(ScoreRow(scorer, value, _ends(interval), against, ""))
         yield name, f"{sizes['num_users']:,} users, {sizes['num_items']:,} items", rows
 
 

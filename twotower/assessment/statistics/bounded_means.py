@@ -66,7 +66,7 @@ class WeightedMeans:
             return self.limits
         low = np.partition(self.lows, place, axis=0)[place]
         high = np.partition(self.highs, -1 - place, axis=0)[-1 - place]
-        return low, high
+        return np.maximum(low, self.limits[0]), np.minimum(high, self.limits[1])  # after rounding
 
     def p_values(self, alternative: Alternative) -> Float64Array:
         """[k] p-values of a mean of 0 against the alternative, multiples of 1 / (resamples + 1)."""
