@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from twotower.common.arrays import Float64Array, Int64Array
-from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
+from twotower.data.prepared import data_errors
 
 CLUSTERS = "clusters.parquet"
 
@@ -54,14 +54,8 @@ def read_clusters(prepared: Path, users: pd.Index, column: str | None) -> Int64A
     if column is None:
         return None
     path = prepared / CLUSTERS
-    try:
+    with data_errors(path):
         table = pq.read_table(path, columns=["user_id", "cluster"])
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-        raise DataError(msg) from None
-    except (pa.ArrowException, OSError) as error:
-        msg = f"{path}: damaged, or not written by the prepare stage ({error}); "
-        raise DataError(msg + "run dvc repro -f -s prepare") from None
     named = dict(zip(table["user_id"].to_pylist(), table["cluster"].to_pylist(), strict=True))
     codes = [named.get(user, len(named) + number) for number, user in enumerate(users.tolist())]
     return np.array(codes, dtype=np.int64)

@@ -27,8 +27,8 @@ RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Scorer A against scorer B on the same users.
+class Difference:
+    """How far scorer A is above scorer B on the same users.
 
     Attributes:
         difference: of the means, A - B.
@@ -36,7 +36,6 @@ class Paired:
         upper_bound: likewise.
         p_value: of the test that the true difference is at most 0.
         p_value_worse: of the test that it is at least 0.
-        beats: whether `p_value` is at most alpha: the lower bound is above 0.
     """
 
     difference: float
@@ -44,6 +43,16 @@ class Paired:
     upper_bound: float
     p_value: float
     p_value_worse: float
+
+
+@dataclass(frozen=True)
+class Paired(Difference):
+    """Scorer A against scorer B.
+
+    Attributes:
+        beats: whether `p_value` is at most alpha: the lower bound is above 0.
+    """
+
     beats: bool
 
 
@@ -100,26 +109,15 @@ def _paired(
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The model against one baseline.
+class Comparison(Difference):
+    """The model against one baseline; `p_value_worse` is adjusted over all of them (Holm).
 
     Attributes:
-        difference: of the means, model - baseline.
-        lower_bound: of the true difference, at confidence 1 - ALPHA, one-sided.
-        upper_bound: likewise.
-        p_value: of the test that the true difference is at most 0.
-        p_value_worse: of the test that it is at least 0, adjusted over all baselines by Holm's
-            method.
         beaten: whether `p_value` is at most ALPHA, for the model and for its mean over seeds.
         worse: whether `p_value_worse` is, likewise.
         over_seeds: the same comparison for the mean over training seeds; None with a single seed.
     """
 
-    difference: float
-    lower_bound: float
-    upper_bound: float
-    p_value: float
-    p_value_worse: float
     beaten: bool
     worse: bool
     over_seeds: "Comparison | None" = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from twotower.common.errors import ConfigError
 
 PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
 ARTIFACTS = Path(".artifacts_best")
 """Folder of the final model."""
 REPORT = Path("report.html")

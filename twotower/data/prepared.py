@@ -130,7 +130,7 @@ def has_rows(path: Path) -> bool:
     Raises:
         DataError: if the file is missing or damaged.
     """
-    with _data_errors(path):
+    with data_errors(path):
         return bool(pq.read_metadata(path).num_rows)
 
 
@@ -214,7 +214,7 @@ def _write_parquet(path: Path, table: Any, metadata: dict[bytes, bytes] | None =
 
 
 def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Any:
-    with _data_errors(path):
+    with data_errors(path):
         table = pq.read_table(path)
         return table.select([*columns, *(name for name in optional if name in table.column_names)])
 
@@ -233,7 +233,7 @@ def _read_arrays(
     arrays = {}
     for array in spec.get("arrays", ()):
         path = folder / _array_name(name, position, array)
-        with _data_errors(path):
+        with data_errors(path):
             arrays[array] = np.load(path, allow_pickle=False)
     return arrays
 
@@ -243,7 +243,7 @@ def _array_name(name: str, position: int, array: str) -> str:
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
-    with _data_errors(path):
+    with data_errors(path):
         raw = json.loads(path.read_text(encoding="utf-8"))
         schema = {name: dict(raw[name]) for name in ("users", "items")}
         for feature in (*schema["users"].values(), *schema["items"].values()):
@@ -252,8 +252,8 @@ def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _data_errors(path: Path) -> Iterator[None]:
-    """Turn a missing or damaged file into a DataError."""
+def data_errors(path: Path) -> Iterator[None]:
+    """Turn a missing or damaged file of prepared data into a DataError."""
     try:
         yield
     except FileNotFoundError:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
+from twotower.data.prepared import data_errors
 
 TITLES = "titles.parquet"
 """In the folder of prepared data: item_id, as there, and title."""
@@ -27,12 +27,6 @@ def item_titles(path: Path) -> dict[int | str, str]:
     Raises:
         DataError: if the file is missing or damaged.
     """
-    try:
+    with data_errors(path):
         table = pq.read_table(path, columns=["item_id", "title"])
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-        raise DataError(msg) from None
-    except (pa.ArrowException, OSError) as error:
-        msg = f"{path}: damaged, or not written by the prepare stage ({error}); "
-        raise DataError(msg + "run dvc repro -f -s prepare") from None
     return dict(zip(table["item_id"].to_pylist(), table["title"].to_pylist(), strict=True))

@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from twotower.common.paths import repository_root
+from twotower.common.paths import LOCK, repository_root
 from twotower.common.portable import platform_here, why_not
 from twotower.common.progress import say
 from twotower.common.yaml_file import read_yaml
 
-LOCK = Path("dvc.lock")
 RESULTS = "hpo_results.json"
 """The output that says on what it was made."""
 CACHE = Path(".dvc/cache/files/md5")

@@ -175,9 +175,8 @@ def compare(
     ]
     scores = [values[metric] for values in per_user]
     seed, alpha = derive_seed(config.seed, "promotion"), config.mlflow.alpha
-    clusters = read_clusters(prepared, catalogue.users.vocabulary.ids, config.evaluate.cluster)
-    if clusters is not None:
-        clusters = clusters[target.users]
+    users = catalogue.users.vocabulary.ids[target.users]
+    clusters = read_clusters(prepared, users, config.evaluate.cluster)
     found = beats(*scores, seed=seed, alpha=alpha, clusters=clusters)
     return ChampionComparison(
         metric=metric,

@@ -14,7 +14,7 @@ from twotower.assessment.looks import num_looks
 from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.common.errors import DataError
 from twotower.common.git import git
-from twotower.common.paths import PARAMS
+from twotower.common.paths import LOCK, PARAMS
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, read_parts
 from twotower.ingest.titles import TITLES, item_titles
@@ -25,7 +25,6 @@ from twotower.serving import Recommender
 
 RESULTS = "hpo_results.json"
 SNAPSHOT = "hpo_study.db"
-LOCK = "dvc.lock"
 METRICS = {
     "data": "prepare",
     "intervals": "refit",
@@ -78,8 +77,8 @@ class Sources:
     @property
     def is_lock_committed(self) -> bool:
         """Whether the commit has the lock file as it is here, by which dvc pull finds results."""
-        kept = git(self.root, "ls-tree", "HEAD", "--", LOCK)
-        return bool(kept) and git(self.root, "status", "--porcelain", "--", LOCK) == ""
+        kept = git(self.root, "ls-tree", "HEAD", "--", str(LOCK))
+        return bool(kept) and git(self.root, "status", "--porcelain", "--", str(LOCK)) == ""
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twotower.common.files import DIGITS
+from twotower.common.paths import LOCK
 from twotower.verification.committed import Committed
 from twotower.verification.differences import Difference, difference, named
-from twotower.verification.locked import LOCK, Lock
+from twotower.verification.locked import Lock
 from twotower.verification.results import Agreement, K, made_on, proposals, rankings, read_results
 
 RESULTS, MODEL = "hpo_results.json", ".artifacts_best"

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from twotower.common.errors import VerificationError
+from twotower.common.paths import LOCK
 from twotower.common.yaml_file import read_yaml
-
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)

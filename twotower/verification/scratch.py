@@ -12,13 +12,12 @@ from ruamel.yaml import YAML
 
 from twotower.common.errors import ConfigError, VerificationError
 from twotower.common.git import git
-from twotower.common.paths import PARAMS
+from twotower.common.paths import LOCK, PARAMS
 from twotower.common.yaml_file import parse_yaml, read_yaml
 from twotower.config import Config, parse_config
 from twotower.ingest.untracked import untracked_files
 from twotower.project.repositories import run_program
 from twotower.verification.committed import link_or_copy
-from twotower.verification.locked import LOCK
 
 OUTER = ("DVC_ROOT", "DVC_STAGE")
 """Variables of a stage that this may run in."""
