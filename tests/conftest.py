@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from twotower.common import stage
+from twotower.common.errors import ConfigError
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, write_split
 from twotower.data.vocabulary import Vocabulary
@@ -88,3 +90,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared folder of small data with structure; not to be changed."""
     folder = tmp_path_factory.mktemp("prepared")
     return write_prepared(folder, split_by_time(events(seed=0)))
+
+
+@pytest.fixture
+def stopped_by_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose params.yaml asks for portable bytes: pinning ends in the error `pinned`."""
+
+    def stop() -> None:
+        msg = "pinned"
+        raise ConfigError(msg)
+
+    monkeypatch.setattr(stage, "pin", stop)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("portable: true\n", encoding="utf-8")

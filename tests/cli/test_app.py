@@ -4,14 +4,11 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from tests.cli.command import error_of, twotower
 from twotower.cli import app
-from twotower.common import stage
-from twotower.common.errors import ConfigError
 
 COMMANDS = {
     "check",
@@ -42,16 +39,8 @@ def test_help_names_every_command_and_imports_nothing_slow() -> None:
     assert not SLOW & set(ran.stdout.split())
 
 
-def test_libraries_are_pinned_before_any_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop() -> None:
-        msg = "pinned"
-        raise ConfigError(msg)
-
-    monkeypatch.setattr(stage, "pin", stop)
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("portable: true\n", encoding="utf-8")
+@pytest.mark.usefixtures("stopped_by_pins")
+def test_libraries_are_pinned_before_any_command() -> None:
     assert error_of("check") == "pinned\n"
 
 

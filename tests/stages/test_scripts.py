@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from twotower.common import stage
-from twotower.common.errors import ConfigError
 from twotower.common.progress import Steps
 from twotower.common.stage import LOADING
 
@@ -51,19 +49,10 @@ def test_what_takes_long_to_import_is_imported_in_a_step_that_says_so(
 
 
 @by_name
+@pytest.mark.usefixtures("stopped_by_pins")
 def test_libraries_are_pinned_before_anything_else(
-    script: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop() -> None:
-        msg = "pinned"
-        raise ConfigError(msg)
-
-    monkeypatch.setattr(stage, "pin", stop)
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("portable: true\n", encoding="utf-8")
     assert run(script, monkeypatch=monkeypatch) == 1
     assert capsys.readouterr() == ("", "error: pinned\n")
 
