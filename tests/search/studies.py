@@ -7,7 +7,7 @@ import pytest
 
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
-from twotower.search.proposals.propose import propose
+from twotower.search.proposals.propose import Proposer
 from twotower.search.trial import Params, Trial
 
 DEFAULT_LR = 0.005
@@ -96,7 +96,8 @@ def extend(
 def proposed(
     number: int, earlier: Mapping[int, Trial], settings: Config, seed: int = 42, **options: Any
 ) -> Trial:
-    trial = propose(number, earlier, settings.search_space, settings.hpo, seed, **options)
+    proposer = Proposer(settings.search_space, settings.hpo, seed, **options)
+    trial = proposer.propose(number, earlier)
     assert trial is not None
     return trial
 

@@ -8,9 +8,8 @@ from twotower.config import Config
 from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.search.confirmation_result import Confirmed
 from twotower.search.dispatcher import Dispatcher, Job
-from twotower.search.proposals.propose import propose
+from twotower.search.proposals.propose import Proposer
 from twotower.search.proposals.pruners import pruning_of
-from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.live_study import LiveStudy
 from twotower.search.trial import Params, Trial, best
 
@@ -66,8 +65,9 @@ class SearchDriver:
             warm_start: parameters that are tried first, after the defaults.
             data: decides which trials are the same.
         """
-        self._warm_start = warm_start
-        self._repeats = Repeats(config.search_space, data)
+        self._proposer = Proposer(
+            config.search_space, config.hpo, config.seed, warm_start=warm_start, data=data
+        )
         self._end = config.hpo.n_trials  # less, once every combination has been tried
         self._config = config
         self._hpo = config.hpo
@@ -94,15 +94,7 @@ class SearchDriver:
             n in finished for n in range(number - self._hpo.lookahead + 1)
         ):
             return None
-        trial = propose(
-            number,
-            running | finished,
-            self._config.search_space,
-            self._hpo,
-            self._config.seed,
-            warm_start=self._warm_start,
-            repeats=self._repeats,
-        )
+        trial = self._proposer.propose(number, running | finished)
         if trial is None:
             self._end = number
             return None

@@ -17,8 +17,7 @@ from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
-from twotower.search.proposals.propose import propose
-from twotower.search.proposals.repeats import Repeats
+from twotower.search.proposals.propose import Proposer
 from twotower.search.store.live_study import LiveStudy, open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Params, Trial
@@ -156,13 +155,10 @@ def _is_exhausted(
     trials = dict(enumerate(finished))
     if any(trial.number != number for number, trial in trials.items()):
         return False
-    space = config.search_space
-    repeats = Repeats(space, data)
-    number = len(finished)
-    proposed = propose(
-        number, trials, space, config.hpo, config.seed, warm_start=warm_start, repeats=repeats
+    proposer = Proposer(
+        config.search_space, config.hpo, config.seed, warm_start=warm_start, data=data
     )
-    return proposed is None
+    return proposer.propose(len(finished), trials) is None
 
 
 def _announce(

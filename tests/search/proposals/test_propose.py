@@ -3,7 +3,8 @@ import pytest
 
 from tests.search.studies import DEFAULT_LR, config, finished, params_of, proposed, run
 from twotower.common.files import canonical
-from twotower.search.trial import distributions
+from twotower.search.proposals.propose import Proposer
+from twotower.search.trial import Trial, distributions
 
 
 def test_trial_zero_is_the_defaults() -> None:
@@ -34,6 +35,20 @@ def test_trials_in_the_window_count_as_running(sampler: str) -> None:
     for number in (8, 9, 11, 12, 13, 14, 15, 16):
         fail(number)
     assert proposed(20, records, settings) != before
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes"])
+def test_what_a_proposer_remembers_changes_no_proposal(sampler: str) -> None:
+    settings = config(sampler, lookahead=4)
+    proposer = Proposer(settings.search_space, settings.hpo, 42)
+    trials: dict[int, Trial] = {}
+    for number in range(20):
+        trial = proposer.propose(number, trials)
+        assert trial == proposed(number, trials, settings)
+        trials[number] = trial
+        if number >= 3:  # the three after it are running while the next is proposed
+            old = trials[number - 3]
+            trials[number - 3] = finished(old.number, old.params, old.system_attrs)
 
 
 def test_a_trial_is_not_proposed_before_its_window_is_finished() -> None:

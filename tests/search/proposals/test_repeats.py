@@ -15,7 +15,7 @@ from tests.search.studies import BRANCHES, SAMPLERS, config, extend, params_of, 
 from twotower.config import parse_config
 from twotower.config.effects import ANY_DATA
 from twotower.search.objective import Objective
-from twotower.search.proposals.propose import propose
+from twotower.search.proposals.propose import Proposer
 from twotower.search.proposals.repeats import Repeats
 from twotower.search.trial import Params, Trial
 
@@ -100,7 +100,7 @@ def test_a_finite_space_ends_when_everything_has_been_tried() -> None:
     assert {json.dumps(params) for params in params_of(trials)} == {
         json.dumps(params) for params in _all_of_branches()
     }
-    assert propose(10, trials, settings.search_space, settings.hpo, 42) is None
+    assert Proposer(settings.search_space, settings.hpo, 42).propose(10, trials) is None
     # On data of rank 10, two of the dimensions are one model.
     flat = Repeats(settings.search_space, replace(ANY_DATA, num_items=10))
     assert len({flat.key(params) for params in _all_of_branches()}) == 8
@@ -193,4 +193,4 @@ def test_failed_and_running_trials_count_as_tried() -> None:
     trials = run(10, settings)
     trials[8], trials[9] = (trials[n].as_proposed() for n in (8, 9))
     trials[3] = replace(trials[3], state="FAIL", value=None, failure="x")
-    assert propose(10, trials, settings.search_space, settings.hpo, 42) is None
+    assert Proposer(settings.search_space, settings.hpo, 42).propose(10, trials) is None

@@ -1,6 +1,8 @@
 """Which hyperparameters trial n tries: a function of its number and of earlier trials alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -9,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from twotower.common.files import canonical, round_float
 from twotower.common.seeds import derive_seed
+from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.config.hpo import HpoConfig
 from twotower.config.search_space import SearchSpace
 from twotower.search.proposals.repeats import Repeats
@@ -19,64 +22,128 @@ MAX_ATTEMPTS = 10
 """Proposals of the sampler, each with another seed, of which one must be no repetition."""
 
 
-def propose(
-    number: int,
-    trials: Mapping[int, Trial],
-    space: SearchSpace,
-    config: HpoConfig,
-    seed: int,
-    *,
-    warm_start: Sequence[Params] = (),
-    repeats: Repeats | None = None,
-) -> Trial | None:
-    """Trial `number`, RUNNING; None if every combination of the space has been tried.
+class Proposer:
+    """Proposes the trials of one search, each a function of its number and of earlier trials.
 
-    A fresh study sees trials 0..number - lookahead as finished and the later ones as running, and
-    a fresh sampler is seeded by (seed, number). Neither the order in which trials finish nor an
-    interruption can change what is proposed. A proposal that would repeat an earlier trial,
-    finished or not, gives way to one of another seed, and in the end to one at random.
+    For each proposal a fresh study sees trials 0..number - lookahead as finished and the later ones
+    as running, and a fresh sampler is seeded by (seed, number). Neither the order in which trials
+    finish nor an interruption can change what is proposed. A proposal that would repeat an earlier
+    trial, finished or not, gives way to one of another seed, and in the end to one at random.
 
-    Args:
-        number: of the trial, from 0.
-        trials: 0..number - 1; those up to number - lookahead must have finished.
-        space: what is searched, and the defaults.
-        config: sampler, lookahead, and whether trial 0 is the defaults.
-        seed: the seed of params.yaml.
-        warm_start: parameters of the trials that come first, after the defaults.
-        repeats: compares trials; None: as on data on which everything has an effect.
-
-    Raises:
-        ValueError: if a trial up to number - lookahead is still running.
+    It remembers each trial in the form that Optuna wants, as converting all of them for each
+    proposal takes longer than the sampler does.
     """
-    queued = number - int(config.include_defaults)
-    if 0 <= queued < len(warm_start):
-        return Trial(number, "RUNNING", dict(sorted(warm_start[queued].items())))
-    if number == 0 and config.include_defaults:
-        return Trial(number, "RUNNING", canonical(space.default_params))
-    repeats = repeats or Repeats(space)
-    tried = {repeats.key(trials[earlier].params) for earlier in range(number)}
-    shadow = list(_shadow(number, trials, config.lookahead, distributions(space.searched)))
-    for attempt in range(MAX_ATTEMPTS):
-        purpose = ("sampler", number, attempt) if attempt else ("sampler", number)
-        trial = _ask(number, shadow, space, config, derive_seed(seed, *purpose))
-        if repeats.key(trial.params) not in tried:
-            return trial
-    params = repeats.untried(tried, derive_seed(seed, "untried", number))
-    return None if params is None else Trial(number, "RUNNING", params)
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: HpoConfig,
+        seed: int,
+        *,
+        warm_start: Sequence[Params] = (),
+        data: DataFacts = ANY_DATA,
+    ) -> None:
+        """Prepare to propose.
+
+        Args:
+            space: what is searched, and the defaults.
+            config: sampler, lookahead, and whether trial 0 is the defaults.
+            seed: the seed of params.yaml.
+            warm_start: parameters of the trials that come first, after the defaults.
+            data: decides which trials are the same.
+        """
+        self._space = space
+        self._distributions = distributions(space.searched)
+        self._config = config
+        self._seed = seed
+        self._warm_start = warm_start
+        self._repeats = Repeats(space, data)
+        self._earlier: dict[int, _Earlier] = {}
+
+    def propose(self, number: int, trials: Mapping[int, Trial]) -> Trial | None:
+        """Trial `number`, RUNNING; None if every combination of the space has been tried.
+
+        Args:
+            number: of the trial, from 0.
+            trials: 0..number - 1; those up to number - lookahead must have finished.
+
+        Raises:
+            ValueError: if a trial up to number - lookahead is still running.
+        """
+        queued = number - int(self._config.include_defaults)
+        if 0 <= queued < len(self._warm_start):
+            return Trial(number, "RUNNING", dict(sorted(self._warm_start[queued].items())))
+        if number == 0 and self._config.include_defaults:
+            return Trial(number, "RUNNING", canonical(self._space.default_params))
+        earlier = [self._seen(number, trials[n]) for n in range(number)]
+        tried = {each.key for each in earlier}
+        for attempt in range(MAX_ATTEMPTS):
+            purpose = ("sampler", number, attempt) if attempt else ("sampler", number)
+            trial = self._ask(number, earlier, derive_seed(self._seed, *purpose))
+            if self._repeats.key(trial.params) not in tried:
+                return trial
+        params = self._repeats.untried(tried, derive_seed(self._seed, "untried", number))
+        return None if params is None else Trial(number, "RUNNING", params)
+
+    def _seen(self, number: int, trial: Trial) -> "_Earlier":
+        """A trial as the proposal of `number` may see it."""
+        if trial.number > number - self._config.lookahead:
+            trial = trial.as_proposed()
+        elif trial.state == "RUNNING":
+            msg = f"trial {number} cannot be proposed before trial {trial.number} has finished"
+            raise ValueError(msg)
+        kept = self._earlier.get(trial.number)
+        if kept is None or kept.trial is not trial:
+            key = self._repeats.key(trial.params)
+            kept = _Earlier(trial, key, _Shared.of(trial, self._distributions))
+            self._earlier[trial.number] = kept
+        return kept
+
+    def _ask(self, number: int, earlier: "Sequence[_Earlier]", seed: int) -> Trial:
+        """What a fresh sampler proposes to a fresh study of these trials."""
+        sampler = make_sampler(self._config.sampler, seed, self._space, self._distributions)
+        storage = optuna.storages.InMemoryStorage()
+        study = optuna.create_study(storage=storage, direction="maximize", sampler=sampler)
+        study_id = storage.get_study_id_from_name(study.study_name)
+        for each in earlier:  # study.add_trial would check again what this search has written
+            storage.create_new_trial(study_id, each.shared)
+        with same_arithmetic():
+            params = _choose(study.ask(), self._space, self._distributions)
+        [*_, frozen] = study.get_trials(deepcopy=False)
+        return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))
 
 
-def _ask(
-    number: int, shadow: list[FrozenTrial], space: SearchSpace, config: HpoConfig, seed: int
-) -> Trial:
-    """What a fresh sampler proposes to a fresh study of these trials."""
-    searched = distributions(space.searched)
-    sampler = make_sampler(config.sampler, seed, space, searched)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(shadow)
-    with same_arithmetic():
-        params = _choose(study.ask(), space, searched)
-    [*_, frozen] = study.get_trials(deepcopy=False)
-    return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))
+class _Shared(FrozenTrial):
+    """A trial that a study in memory takes as it is, where it would copy every value of another.
+
+    Storages never change a trial's values in place: they replace them.
+    """
+
+    @classmethod
+    def of(cls, trial: Trial, space: Distributions) -> "_Shared":
+        frozen = trial.without_times().to_optuna(space)
+        frozen.user_attrs = {}  # no sampler reads them
+        shared = cls.__new__(cls)
+        vars(shared).update(vars(frozen))
+        return shared
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Shared":
+        return copy.copy(self)
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What proposals need of an earlier trial.
+
+    Attributes:
+        trial: as they may see it.
+        key: tells what it trains.
+        shared: its form in a study.
+    """
+
+    trial: Trial
+    key: str
+    shared: _Shared
 
 
 def _choose(trial: optuna.Trial, space: SearchSpace, searched: Distributions) -> Params:
@@ -86,22 +153,6 @@ def _choose(trial: optuna.Trial, space: SearchSpace, searched: Distributions) ->
         if space.is_set(name, chosen):
             chosen[name] = _canonical(suggest(trial, name, searched[name]), searched[name])
     return dict(sorted(chosen.items()))
-
-
-def _shadow(
-    number: int, trials: Mapping[int, Trial], lookahead: int, space: Distributions
-) -> Iterator[FrozenTrial]:
-    """Trials 0..number - 1 as the proposal of `number` may see them."""
-    for earlier in range(number):
-        trial = trials[earlier]
-        if earlier > number - lookahead:
-            trial = trial.as_proposed()
-        elif trial.state == "RUNNING":
-            msg = f"trial {number} cannot be proposed before trial {earlier} has finished"
-            raise ValueError(msg)
-        shadow = trial.without_times().to_optuna(space)
-        shadow.user_attrs = {}  # no sampler reads them, and Optuna copies every one
-        yield shadow
 
 
 def _canonical(value: Any, distribution: BaseDistribution) -> Any:
