@@ -2,7 +2,8 @@
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+
+from twotower.common.arrays import Int32Array
 
 
 class Codes:
@@ -28,7 +29,7 @@ class Codes:
         """Types of the batches with any value: parts without one may have another type."""
         return {chunk.dictionary.type for chunk in self._chunks if len(chunk.dictionary)}
 
-    def finish(self) -> tuple[pa.Array, NDArray[np.int32]]:
+    def finish(self) -> tuple[pa.Array, Int32Array]:
         """[num_values] distinct values, without null, and [num_rows] the position of each row's.
 
         The position of null is -1. Values are strings if only some batches had integers.

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray, Float64Array
+from twotower.common.arrays import BoolArray, Float64Array, Int32Array
 from twotower.common.errors import DataError
 from twotower.common.progress import track
 from twotower.config.data import DataConfig
@@ -22,6 +21,7 @@ from twotower.ingest.convert import (
     blank,
     meanings_of_points,
 )
+from twotower.ingest.events import SIDES
 from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.problems import Problems
 from twotower.ingest.side_tables import SideTable
@@ -30,7 +30,6 @@ from twotower.ingest.times import EventTimes, Times
 
 Tables = Mapping[str, SideTable | None]
 """The "users" and "items" tables; None: there is none."""
-SIDES = ("user", "item")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class EventRows:
     weight: Float64Array | None
     blank_weight: BoolArray
     grouped: bool
-    texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
+    texts: Mapping[str, tuple[pa.Array, Int32Array]]
     damaged: Sequence[Input] = ()
 
 
