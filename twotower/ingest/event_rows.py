@@ -170,7 +170,14 @@ class _Columns:
     def _add(self, role: str, column: pa.Array, where: str) -> None:
         match role:
             case "user" | "item":
-                self.codes[role].add(as_ids(column, where, f"data.{role}s.id_type"))
+                key = f"data.{role}s.id_type"
+                if pa.types.is_string(column.type):  # of few values, each is looked at once
+                    encoded = column.dictionary_encode()
+                    values = as_ids(encoded.dictionary, where, key)
+                    column = pa.DictionaryArray.from_arrays(encoded.indices, values)
+                else:
+                    column = as_ids(column, where, key)
+                self.codes[role].add(column)
             case "timestamp":
                 self.times.add(column, where)
             case "weight":
@@ -185,12 +192,13 @@ def _settle(
     codes: Codes, inputs: Sequence[Input], side: str, data: DataConfig, tables: Tables
 ) -> Ids:
     where, key = inputs[0].where(side), f"data.{side}s.id_type"
+    is_mixed = codes.mixed
     values, positions = codes.finish()
     typed = {part.source.typed for part in inputs}
     headers = [part.roles[role] for part in inputs if part.source.has_header for role in SIDES]
     raw = RawIds(values, positions, all(typed), where, headers)
     id_type = getattr(data, f"{side}s").id_type
-    if id_type == "auto" and (len(typed) > 1 or codes.mixed):
+    if id_type == "auto" and (len(typed) > 1 or is_mixed):
         msg = f"{where}: ids have different types in the files; set {key} to integer or text"
         raise DataError(msg)
     table = tables[f"{side}s"]
