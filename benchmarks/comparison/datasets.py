@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from benchmarks.comparison.clock import OBJECTIVE
 from twotower.common.errors import DataError
@@ -167,8 +168,10 @@ def _carve(
     )
     kept, carved = train[labels == TRAIN], train[labels != TRAIN]
     catalogue = Catalogue(
-        users=build_entities(None, kept["user_id"], IdText()),
-        items=build_entities(None, kept["item_id"], IdText()),
+        *(
+            build_entities(None, pa.array(kept[ids].drop_duplicates().sort_values()), IdText())
+            for ids in ("user_id", "item_id")
+        )
     )
     return {"train": kept, "validation": carved, "test": splits["test"]}, catalogue
 

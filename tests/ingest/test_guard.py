@@ -27,6 +27,10 @@ Splits = dict[str, pd.DataFrame]
 OFF = GuardConfig(**dict.fromkeys(GuardConfig.model_fields))
 
 
+def check(splits: Splits, path: Path, config: GuardConfig, why: Any = None) -> None:
+    check_data(lambda: profile(splits), path, config, why)
+
+
 def data(users: range = range(10), items: range = range(10), days: range = range(5)) -> Splits:
     """An event a day of each user, on the item of the same place."""
     rows = [(u, items[n % len(items)], (d + 1) * DAY) for d in days for n, u in enumerate(users)]
@@ -62,17 +66,15 @@ def test_a_change_of_the_type_of_ids_stops_whatever_the_limits(last_run: Path) -
     why = {"user": "'guest' (log.csv, line 7)", "item": None}
     changed = r"user ids were .* because of 'guest' \(log\.csv, line 7\) \(data.*intended, run: tw"
     with pytest.raises(DataError, match=changed):
-        check_data(new, last_run, OFF, why)
-    check_data(data(), last_run, OFF, why)
+        check(new, last_run, OFF, why)
+    check(data(), last_run, OFF, why)
 
 
 def test_a_profile_without_types_of_ids_is_compared_without_them(last_run: Path) -> None:
     stored = json.loads(last_run.read_text(encoding="utf-8"))
     del stored["user_ids"], stored["item_ids"]
     last_run.write_text(json.dumps(stored), encoding="utf-8")
-    check_data(
-        {name: rows.astype({"user_id": str}) for name, rows in data().items()}, last_run, OFF
-    )
+    check({name: rows.astype({"user_id": str}) for name, rows in data().items()}, last_run, OFF)
 
 
 @pytest.mark.parametrize("content", [None, "{}"])
@@ -80,12 +82,12 @@ def test_without_a_last_run_nothing_is_checked(tmp_path: Path, content: str | No
     path = tmp_path / "last_run.json"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    check_data(data(), path, GuardConfig())
+    check(data(), path, GuardConfig())
 
 
 def test_the_same_data_and_a_week_more_pass(last_run: Path) -> None:
-    check_data(data(), last_run, GuardConfig())
-    check_data(data(days=range(9)), last_run, GuardConfig())
+    check(data(), last_run, GuardConfig())
+    check(data(days=range(9)), last_run, GuardConfig())
 
 
 @pytest.mark.parametrize(
@@ -111,22 +113,22 @@ def test_the_same_data_and_a_week_more_pass(last_run: Path) -> None:
 )
 def test_each_rule(last_run: Path, new: Splits, message: str) -> None:
     with pytest.raises(DataError) as raised:
-        check_data(new, last_run, GuardConfig(max_days_new=55))
+        check(new, last_run, GuardConfig(max_days_new=55))
     assert str(raised.value).startswith("the data differs too much from the last run's: ")
     assert message in str(raised.value)
     assert "twotower retrain reset" in str(raised.value)
-    check_data(new, last_run, OFF)
+    check(new, last_run, OFF)
 
 
 def test_all_broken_rules_are_named_at_once(last_run: Path) -> None:
     with pytest.raises(DataError, match=r"min_rows.*max_new_users.*max_days_back"):
-        check_data(data(users=range(20, 25), days=range(3)), last_run, GuardConfig())
+        check(data(users=range(20, 25), days=range(3)), last_run, GuardConfig())
 
 
 def test_data_that_lost_its_times(last_run: Path) -> None:
     untimed = {name: frame.assign(timestamp=0) for name, frame in data().items()}
     with pytest.raises(DataError, match="the events no longer have times"):
-        check_data(untimed, last_run, GuardConfig())
+        check(untimed, last_run, GuardConfig())
 
 
 @pytest.mark.parametrize("damage", [{"rows": "many"}, {"rows": 0}])
@@ -134,7 +136,7 @@ def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any)
     path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
     path.write_text(json.dumps(whole | damage), encoding="utf-8")
     with pytest.raises(DataError, match="not a profile of the last run's data; empty it with"):
-        check_data(data(), path, GuardConfig())
+        check(data(), path, GuardConfig())
 
 
 @given(st.integers(0, 100), st.integers(0, 100))

@@ -40,7 +40,8 @@ def check(
             from twotower.evaluation.held_out import HeldOut  # imports torch
 
             names = ("train", "validation_history", "validation")
-            rows = [prepared.splits[name] for name in names]
+            splits = prepared.splits
+            rows = [splits[name] for name in names]
             exclude_seen = config.evaluate.exclude_seen
             held_out = HeldOut.of(prepared.catalogue, *rows, exclude_seen=exclude_seen)
             check_objective(config.hpo.objective, held_out.groups(config))

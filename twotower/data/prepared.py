@@ -22,7 +22,7 @@ The files hold ids instead of indices because refit's vocabulary is larger than 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,10 @@ PARTS = (*SPLITS, "validation_history", "test_history")
 """The splits, and what is known of the users of two of them if these are held out whole."""
 RELEVANT = "relevant"
 """Column of the rows that count when a ranking is scored; without it, all do."""
+
+
+ROW_GROUP = 1 << 20
+"""Rows that a file holds together, and that its writer needs at once."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,22 @@ def write_split(path: Path, frame: pd.DataFrame) -> None:
     if RELEVANT in frame:
         columns[RELEVANT] = pa.array(frame[RELEVANT].to_numpy(np.bool_))
     _write_parquet(path, pa.table(columns))
+
+
+def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+    """Write the same file from some rows at a time.
+
+    Args:
+        path: of the file.
+        schema: of each group.
+        groups: of ROW_GROUP rows each, but for the last one.
+    """
+    with (
+        atomic_write(path) as handle,
+        pq.ParquetWriter(handle, schema, compression="zstd") as writer,
+    ):
+        for group in groups:
+            writer.write_table(group, ROW_GROUP)
 
 
 def read_split(path: Path) -> pd.DataFrame:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twotower.common.arrays import Int8Array, Int64Array, UInt64Array
+from twotower.common.arrays import BoolArray, Int8Array, Int64Array, IntArray, UInt64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.hashing import splitmix64
 from twotower.common.seeds import derive_seed
 from twotower.data.held_out_users import held_out_users
-from twotower.data.time_order import later_rows, time_order
+from twotower.data.time_order import is_ordered, later_rows, time_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +40,8 @@ class SplitInput:
     """What a strategy may split by.
 
     Attributes:
-        users: [num_rows] int64 code of each row's user, from 0.
-        user_ids: [num_users] integer or text id of each code.
+        users: [num_rows] code of each row's user, from 0.
+        user_ids: [num_users] integer or text id of each code, each of which has a row.
         timestamps: [num_rows] int64 seconds since 1970, UTC; rows of equal time are in order.
         given: [num_rows] int8 label that the data gives, or UNSPLIT.
         validation: share of the events to hold out as validation, in [0, 1).
@@ -52,7 +52,7 @@ class SplitInput:
         fold_in_by: "time", for the earliest ones, or "random".
     """
 
-    users: Int64Array
+    users: IntArray
     user_ids: Sequence[Any]
     timestamps: Int64Array
     given: Int8Array
@@ -92,13 +92,18 @@ class SplitInput:
         return np.array(seeds, dtype=np.uint64)
 
     @cached_property
-    def later(self) -> Int64Array:
+    def later(self) -> IntArray:
         """[num_rows] number of the same user's rows after each row, or, `together`, its moment."""
         if self.together:
             return later_rows(self.users, self.timestamps)
-        order = time_order(self.users, self.timestamps)
-        later = np.empty_like(order)
-        later[order] = np.cumsum(self.counts)[self.users[order]] - 1 - np.arange(len(order))
+        # Half as wide, where the rows are few enough.
+        width: Any = np.int32 if len(self.users) < 2**31 else np.int64
+        last: IntArray = (np.cumsum(self.counts) - 1).astype(width)
+        place: IntArray = np.arange(len(self.users), dtype=width)
+        if not is_ordered(self.users, self.timestamps):
+            place[time_order(self.users, self.timestamps)] = place.copy()
+        later: IntArray = last[self.users]
+        later -= place
         return later
 
     @cached_property
@@ -216,9 +221,8 @@ def users_split(events: SplitInput) -> Int8Array:
     fold in 80 % at random.
     """
     later = events.later if events.fold_in_by == "time" else events.later_at_random
-    most = np.zeros(len(events.counts), dtype=np.int64)
-    np.maximum.at(most, events.users, later)
-    roles = held_out_users(events.user_seeds, most > 0, events.validation, events.test)
+    eligible = _most(events, later) > 0
+    roles = held_out_users(events.user_seeds, eligible, events.validation, events.test)
     to_find = np.maximum(1, events.counts - _shares(events.counts, events.fold_in))
     labels = _cut_tails(events, later, to_find * (roles == VALIDATION), to_find * (roles == TEST))
     known, role = labels == TRAIN, roles[events.users]
@@ -295,7 +299,7 @@ def _shares_of_users(events: SplitInput) -> tuple[Int64Array, Int64Array]:
 
 
 def _cut_tails(
-    events: SplitInput, later: Int64Array, num_validation: Int64Array, num_test: Int64Array
+    events: SplitInput, later: IntArray, num_validation: Int64Array, num_test: Int64Array
 ) -> Int8Array:
     """Hold out the end of each user's rows; rows with the same number of later ones stay together.
 
@@ -303,11 +307,20 @@ def _cut_tails(
     earlier rows remain for training.
     """
     users, num_users = events.users, len(events.counts)
-    of_first = np.zeros(num_users, dtype=np.int64)
-    np.maximum.at(of_first, users, later)
-    may_go = later < of_first[users]
-    test = may_go & (later < num_test[users])
+
+    def below(limits: IntArray) -> BoolArray:
+        return np.asarray(later < limits.astype(later.dtype)[users])
+
+    may_go = below(_most(events, later))
+    test = may_go & below(num_test)
     taken = np.bincount(users[test], minlength=num_users)
-    labels = (may_go & (later < (taken + num_validation)[users])).astype(np.int8)
+    labels = (may_go & below(taken + num_validation)).astype(np.int8)
     labels[test] = TEST
     return labels
+
+
+def _most(events: SplitInput, later: IntArray) -> IntArray:
+    """[num_users] the largest number of later rows of any row of each user."""
+    most = np.zeros(len(events.counts), dtype=later.dtype)
+    np.maximum.at(most, events.users, later)
+    return most

@@ -4,17 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
+from numpy.typing import NDArray
 
+from twotower.common.arrays import BoolArray
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
 from twotower.config.splitting import SplitConfig
 from twotower.config.training import RelevantConfig
-from twotower.ingest.event_rows import SIDES, EventRows, Input, Tables, read_rows
+from twotower.ingest.event_rows import EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
+from twotower.ingest.events import SIDES, Events, coded
 from twotower.ingest.guard import id_kind
 from twotower.ingest.ids import Oddities, oddities
 from twotower.ingest.locate import interaction_files, interaction_roles
@@ -64,7 +66,7 @@ def load_interactions(
     problems: Problems,
     *,
     relevant: RelevantConfig | None = None,
-) -> tuple[pd.DataFrame, EventLog]:
+) -> tuple[Events, EventLog]:
     """Read and check the interactions file, or the files of a given split.
 
     Args:
@@ -76,9 +78,7 @@ def load_interactions(
         relevant: which rows count when a ranking is scored; None: all.
 
     Returns:
-        All valid rows in file order: user_id, item_id (int64 or string), timestamp (float64 seconds
-        UTC, 0 without), weight (float64, >= 0), split (int8 position in SPLITS, or UNSPLIT), and
-        relevant (bool) unless all are; and how they were read.
+        All valid rows in file order, and how they were read.
 
     Raises:
         DataError: of all problems: those so far, files that are missing and rules that they break;
@@ -94,17 +94,11 @@ def load_interactions(
     problems.raise_any()
     valid = np.concatenate([check.valid for check in checks])
     is_relevant = relevance(rows, data, relevant or RelevantConfig())
-    mask = pa.array(valid)
-    frame = pd.DataFrame(
-        {
-            "user_id": columns["user"].filter(mask).to_pandas(),
-            "item_id": columns["item"].filter(mask).to_pandas(),
-            **{name: columns[name][valid] for name in ("timestamp", "weight", "split")},
-            **({} if is_relevant is None else {"relevant": is_relevant[valid]}),
-        }
-    )
+    if is_relevant is not None:
+        columns["relevant"] = is_relevant
+    events = _valid_events(rows, columns, valid)
     times = rows.times
-    return frame, EventLog(
+    return events, EventLog(
         files=tuple(part.file for part in inputs),
         times=times.form if times else None,
         near_1970=bool(times and times.near_1970),
@@ -115,10 +109,20 @@ def load_interactions(
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
-        ids={side: id_kind(frame[f"{side}_id"]) for side in SIDES},
-        oddities={side: oddities(frame[f"{side}_id"]) for side in SIDES},
+        ids={side: id_kind(events.ids[side].to_pandas()) for side in SIDES},
+        oddities={side: oddities(events.ids[side], events.columns[side]) for side in SIDES},
         why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
     )
+
+
+def _valid_events(rows: EventRows, columns: Mapping[str, NDArray[Any]], valid: BoolArray) -> Events:
+    everything = bool(valid.all())
+    kept = {name: column if everything else column[valid] for name, column in columns.items()}
+    ids = {}
+    for side in SIDES:
+        raw = rows.ids[side].raw.codes
+        ids[side], kept[side] = coded(rows.ids[side].values, raw if everything else raw[valid])
+    return Events(ids, kept)
 
 
 def _open_inputs(

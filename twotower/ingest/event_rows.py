@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray, Float64Array
+from twotower.common.arrays import BoolArray, Float64Array, Int32Array
 from twotower.common.errors import DataError
 from twotower.common.progress import track
 from twotower.config.data import DataConfig
@@ -22,6 +21,7 @@ from twotower.ingest.convert import (
     blank,
     meanings_of_points,
 )
+from twotower.ingest.events import SIDES
 from twotower.ingest.ids import Ids, RawIds, choose_integers
 from twotower.ingest.problems import Problems
 from twotower.ingest.side_tables import SideTable
@@ -30,7 +30,6 @@ from twotower.ingest.times import EventTimes, Times
 
 Tables = Mapping[str, SideTable | None]
 """The "users" and "items" tables; None: there is none."""
-SIDES = ("user", "item")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class EventRows:
     weight: Float64Array | None
     blank_weight: BoolArray
     grouped: bool
-    texts: Mapping[str, tuple[pa.Array, NDArray[np.int32]]]
+    texts: Mapping[str, tuple[pa.Array, Int32Array]]
     damaged: Sequence[Input] = ()
 
 
@@ -171,7 +170,14 @@ class _Columns:
     def _add(self, role: str, column: pa.Array, where: str) -> None:
         match role:
             case "user" | "item":
-                self.codes[role].add(as_ids(column, where, f"data.{role}s.id_type"))
+                key = f"data.{role}s.id_type"
+                if pa.types.is_string(column.type):  # of few values, each is looked at once
+                    encoded = column.dictionary_encode()
+                    values = as_ids(encoded.dictionary, where, key)
+                    column = pa.DictionaryArray.from_arrays(encoded.indices, values)
+                else:
+                    column = as_ids(column, where, key)
+                self.codes[role].add(column)
             case "timestamp":
                 self.times.add(column, where)
             case "weight":
@@ -186,12 +192,13 @@ def _settle(
     codes: Codes, inputs: Sequence[Input], side: str, data: DataConfig, tables: Tables
 ) -> Ids:
     where, key = inputs[0].where(side), f"data.{side}s.id_type"
+    is_mixed = codes.mixed
     values, positions = codes.finish()
     typed = {part.source.typed for part in inputs}
     headers = [part.roles[role] for part in inputs if part.source.has_header for role in SIDES]
     raw = RawIds(values, positions, all(typed), where, headers)
     id_type = getattr(data, f"{side}s").id_type
-    if id_type == "auto" and (len(typed) > 1 or codes.mixed):
+    if id_type == "auto" and (len(typed) > 1 or is_mixed):
         msg = f"{where}: ids have different types in the files; set {key} to integer or text"
         raise DataError(msg)
     table = tables[f"{side}s"]

@@ -13,7 +13,8 @@ from twotower.config.data import LARGEST_WEIGHT, DataConfig
 from twotower.data.id_text import IdText
 from twotower.data.splits import GIVEN_NAMES, UNSPLIT
 from twotower.ingest.convert import number_rule
-from twotower.ingest.event_rows import SIDES, EventRows, Tables
+from twotower.ingest.event_rows import EventRows, Tables
+from twotower.ingest.events import SIDES
 from twotower.ingest.ids import Ids, describe_ids, is_header
 from twotower.ingest.problems import Problems
 from twotower.ingest.recognised_names import event_weights
@@ -83,14 +84,13 @@ def convert(rows: EventRows, data: DataConfig, tables: Tables) -> tuple[dict[str
         tables: a row with an id that a table lacks is invalid.
 
     Returns:
-        Columns of all rows, valid or not: user and item (int64 or string), timestamp (float64
-        seconds since 1970, UTC; 0 without a time column), weight (float64, >= 0; 1 without event
-        and weight columns), split (int8 position in SPLITS, or UNSPLIT). And the rules.
+        Columns of all rows, valid or not, but for their ids: timestamp (float64 seconds since 1970,
+        UTC; 0 without a time column), weight (float64, >= 0; 1 without event and weight columns),
+        split (int8 position in SPLITS, or UNSPLIT). And the rules.
     """
     rules = [_no_header(rows), *_blank_rules(rows)]
     columns: dict[str, Any] = {}
     for side in SIDES:
-        columns[side] = rows.ids[side].column
         id_type = getattr(data, f"{side}s").id_type
         rules += _id_rules(rows.ids[side], side, id_type, tables[f"{side}s"])
     total = sum(rows.num_rows)

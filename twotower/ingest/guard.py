@@ -5,7 +5,7 @@ control, in `data/last_run.json`. While it is empty or absent, nothing is checke
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
+from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.hashing import id_hashes
 from twotower.common.units import DAY
 from twotower.config.splitting import GuardConfig
+from twotower.ingest.events import SIDES, Events
 
 LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000
@@ -57,13 +59,23 @@ def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
     """Profile of a run's splits, each with user_id, item_id and timestamp."""
     rows = pd.concat(list(splits.values()), ignore_index=True)
     users, items = (rows[column].drop_duplicates() for column in ("user_id", "item_id"))
-    timed = bool((rows["timestamp"] != 0).any())
+    return _profile(users, items, rows["timestamp"].to_numpy())
+
+
+def profile_of_events(events: Events) -> DataProfile:
+    """The same, before they are written."""
+    users, items = (events.ids[side].to_pandas() for side in SIDES)
+    return _profile(users, items, events.timestamps)
+
+
+def _profile(users: pd.Series, items: pd.Series, timestamps: Int64Array) -> DataProfile:
+    timed = bool((timestamps != 0).any())
     return DataProfile(
-        rows=len(rows),
+        rows=len(timestamps),
         users=len(users),
         items=len(items),
-        first=int(rows["timestamp"].min()) if timed else None,
-        last=int(rows["timestamp"].max()) if timed else None,
+        first=int(timestamps.min()) if timed else None,
+        last=int(timestamps.max()) if timed else None,
         user_hashes=_sketch(users),
         item_hashes=_sketch(items),
         user_ids=id_kind(users),
@@ -103,7 +115,7 @@ def read_last_run(path: Path) -> DataProfile | None:
 
 
 def check_data(
-    splits: Mapping[str, pd.DataFrame],
+    profiled: Callable[[], DataProfile],
     last_run: Path,
     config: GuardConfig,
     why_text: Mapping[str, str | None] | None = None,
@@ -111,7 +123,7 @@ def check_data(
     """Compare new data with the last run's.
 
     Args:
-        splits: of the new data.
+        profiled: gives the profile of the new data, where there is one to compare it with.
         last_run: file of the last run's profile.
         config: limits of change.
         why_text: what makes the ids text, for "user" and "item"; None: unknown.
@@ -122,7 +134,7 @@ def check_data(
     last = read_last_run(last_run)
     if last is None:
         return
-    new = profile(splits)
+    new = profiled()
     changed = list(_changed_ids(last, new, why_text or {}))
     exceeded = list(_exceeded(last, new, config))
     if changed or exceeded:

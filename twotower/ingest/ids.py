@@ -7,12 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray
+from twotower.common.arrays import BoolArray, Int32Array
 from twotower.common.errors import DataError
 from twotower.data.id_text import IdText
 from twotower.ingest.codes import Codes
@@ -44,7 +42,7 @@ class RawIds:
     """
 
     values: pa.Array
-    codes: NDArray[np.int32]
+    codes: Int32Array
     typed: bool
     where: str
     headers: Sequence[str] = ()
@@ -202,20 +200,27 @@ def describe_ids(ids: pa.Array) -> str:
     return f"text such as {(not_integers if len(not_integers) else ids)[0].as_py()!r}"
 
 
-def oddities(ids: pd.Series) -> Oddities:
-    """What looks odd among ids, integers or text."""
-    if ids.empty or pd.api.types.is_integer_dtype(ids.dtype):
+def oddities(ids: pa.Array, codes: Int32Array) -> Oddities:
+    """What looks odd among ids, integers or text.
+
+    Args:
+        ids: [num_ids] distinct ids.
+        codes: [num_rows] position of each row's in `ids`; each has a row.
+    """
+    if not len(ids) or pa.types.is_integer(ids.type):
         return Oddities({}, None, None, 0)
-    texts = pd.Series(ids.unique())
-    words = texts[texts.str.lower().isin(NULL_WORDS)]
-    counts = ids[ids.isin(words)].value_counts()
+    texts = ids.to_pandas()
+    is_word = texts.str.lower().isin(NULL_WORDS).to_numpy(bool)
+    counts = np.bincount(codes, minlength=len(ids)) if is_word.any() else np.zeros(len(ids))
     is_enclosed = any(texts.str.fullmatch(mark).all() for mark in ("'.*'", "`.*`"))
-    rounded = texts[texts.str.fullmatch(ROUNDED)]
-    accented = [text for text in texts if not text.isascii()]
+    is_rounded = texts.str.fullmatch(ROUNDED).to_numpy(bool)
+    accented = ids.filter(pc.invert(pc.string_is_ascii(ids))).to_pylist()
     return Oddities(
-        null_words={str(word): int(counts[word]) for word in sorted(words)},
-        enclosed=str(texts[0]) if is_enclosed else None,
-        rounded=str(rounded.iloc[0]) if len(rounded) else None,
+        null_words={
+            word: int(count) for word, count in zip(texts[is_word], counts[is_word], strict=True)
+        },
+        enclosed=str(texts[codes[0]]) if is_enclosed else None,
+        rounded=str(texts[codes[np.argmax(is_rounded[codes])]]) if is_rounded.any() else None,
         alike=len(accented) - len({unicodedata.normalize("NFC", text) for text in accented}),
     )
 
@@ -261,7 +266,7 @@ def _fitting(text: str | None) -> int | None:
     return value if value is not None and -(2**63) <= value < 2**63 else None
 
 
-def _nullable(codes: NDArray[np.int32]) -> pa.Array:
+def _nullable(codes: Int32Array) -> pa.Array:
     return pa.array(codes, mask=codes < 0)
 
 

@@ -9,20 +9,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twotower.assessment.clusters import CLUSTERS, write_clusters
 from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.progress import step, track
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.splitting import SplitConfig
 from twotower.data.id_text import IdText
-from twotower.data.prepared import PARTS, SPLITS, Catalogue, write_catalogue, write_split
+from twotower.data.interactions import pair_keys
+from twotower.data.prepared import (
+    PARTS,
+    RELEVANT,
+    ROW_GROUP,
+    SPLITS,
+    Catalogue,
+    write_catalogue,
+    write_row_groups,
+)
 from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, SplitInput, held_out_items
-from twotower.data.time_order import time_order
 from twotower.ingest.event_log import EventLog, load_interactions
-from twotower.ingest.guard import check_data
+from twotower.ingest.events import SIDES, Events
+from twotower.ingest.guard import check_data, profile_of_events
 from twotower.ingest.problems import Problems
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
@@ -35,17 +46,22 @@ class Prepared:
     """Data that is ready to be written.
 
     Attributes:
-        splits: by name, all of PARTS.
+        events: all rows, in order, each with its split.
         catalogue: users and items of the training split and of the side tables.
         tables: the users table, for the clusters, and that of items, for the titles; None: there
             is none.
         report: what metrics/data.json will hold.
     """
 
-    splits: Mapping[str, pd.DataFrame]
+    events: Events
     catalogue: Catalogue
     tables: Mapping[str, SideTable | None]
     report: dict[str, Any]
+
+    @property
+    def splits(self) -> dict[str, pd.DataFrame]:
+        """By name, all of PARTS; see `Events.frames`."""
+        return self.events.frames()
 
 
 def prepare(
@@ -95,83 +111,74 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     for role, cluster in (("users", config.evaluate.cluster), ("items", None)):
         with problems.collected():
             tables[role] = load_table(root, config.data, role, problems, cluster=cluster)
-    frame, log = load_interactions(
+    events, log = load_interactions(
         root, config.data, config.split, tables, problems, relevant=config.evaluate.relevant
     )
-    users, frame, num_sampled_out = sample_users(
-        tables["users"], frame, config.data.sample, config.seed
-    )
-    _check_enough(frame, log)
-    num_rows = len(frame)
-    frame = in_time_order(frame)
-    splits = _split(frame, config)
-    del frame  # of millions of rows, which the splits have copied
+    users, num_sampled_out = sample_users(tables["users"], events, config.data.sample, config.seed)
+    _check_enough(events, log)
+    num_rows = len(events)
+    with step("sorting"):
+        events.sort()
+    with step("splitting"):
+        _split(events, config)
     if last_run is not None:
-        check_data(splits, last_run, config.guard, log.why_text)
+        check_data(lambda: profile_of_events(events), last_run, config.guard, log.why_text)
     text = IdText.of(config.data.unicode)
     catalogue = Catalogue(
-        users=build_entities(users, splits["train"]["user_id"], text),
-        items=build_entities(tables["items"], splits["train"]["item_id"], text),
+        users=build_entities(users, events.ids_of("train", "user"), text),
+        items=build_entities(tables["items"], events.ids_of("train", "item"), text),
     )
-    num_merged = num_rows - sum(len(rows) for rows in splits.values())
-    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_merged}
-    report = data_report(config.data, log, tables, splits, catalogue, removed=removed)
+    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(events)}
+    with step("counting"):
+        report = data_report(config.data, log, tables, events, catalogue, removed=removed)
     if config.split.cold_items:
-        report["held_out_items"] = _held_out_items(splits, config)
-    return Prepared(splits, catalogue, tables, report)
+        report["held_out_items"] = _held_out_items(events, config)
+    return Prepared(events, catalogue, tables, report)
 
 
 def sample_users(
-    users: SideTable | None, frame: pd.DataFrame, share: float, seed: int
-) -> tuple[SideTable | None, pd.DataFrame, int]:
+    users: SideTable | None, events: Events, share: float, seed: int
+) -> tuple[SideTable | None, int]:
     """Keep a share of the users; whether one is kept depends only on its id and the seed.
 
     Args:
         users: the users table, if there is one.
-        frame: interactions, with user_id.
+        events: of which only the rows of the users that are kept remain.
         share: in (0, 1]; 1 keeps all.
         seed: of params.yaml.
 
     Returns:
-        The users table and the interactions of the users that are kept, and the number of users
-        that are not.
+        The users table of the users that are kept, and the number of users that are not.
     """
     if share == 1:
-        return users, frame, 0
-    ids = pd.Index(
-        frame["user_id"].unique() if users is None else users.column.to_numpy(zero_copy_only=False)
-    )
+        return users, 0
+    ids = events.ids["user"] if users is None else users.column
     kept = np.array(
-        [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.tolist()], dtype=bool
+        [derive_seed(seed, "sample", user) < share * 2**32 for user in ids.to_pylist()], dtype=bool
     )
-    rows = frame[frame["user_id"].isin(ids[kept])]
-    return users and users.filter(kept), rows, int((~kept).sum())
+    is_kept = pc.is_in(events.ids["user"], value_set=ids.filter(pa.array(kept)))
+    events.keep(is_kept.to_numpy(zero_copy_only=False)[events.columns["user"]])
+    return users and users.filter(kept), int((~kept).sum())
 
 
-def in_time_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows by user id, then time, then their order in the files; times as whole seconds."""
-    codes, _ = pd.factorize(frame["user_id"], sort=True)
-    order = time_order(codes.astype(np.int64), frame["timestamp"].to_numpy())
-    ordered = frame.iloc[order].reset_index(drop=True)
-    return ordered.assign(timestamp=np.floor(ordered["timestamp"]).astype(np.int64))
-
-
-def merge_repeats(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per (user, item) pair of a split: the latest, with the sum of the pair's weights.
+def merge_repeats(events: Events) -> None:
+    """Leave one row per (user, item) pair of a split: the latest, with the sum of its weights.
 
     It is relevant if any row of the pair is. Rows of different splits are not merged: a held-out
     row must not remove a training row.
 
     Args:
-        frame: in time order, with user_id, item_id, weight and split, and perhaps relevant.
+        events: in time order, with their splits.
     """
-    key = ["split", "user_id", "item_id"]
-    pairs = frame.groupby(key, sort=False)
-    merged = {"weight": pairs["weight"].transform("sum")}
-    if "relevant" in frame:
-        merged["relevant"] = pairs["relevant"].transform("any")
-    latest = ~frame.duplicated(key, keep="last")
-    return frame.assign(**merged)[latest].reset_index(drop=True)
+    columns = events.columns
+    pairs = pair_keys(columns["user"].astype(np.int64), columns["item"], len(events.ids["item"]))
+    keys = pd.Series(pairs * len(PARTS) + columns["split"])
+    of_pairs = pd.Series(columns["weight"]).groupby(keys, sort=False)
+    columns["weight"] = of_pairs.transform("sum").to_numpy()
+    if RELEVANT in columns:
+        relevant = pd.Series(columns[RELEVANT]).groupby(keys, sort=False)
+        columns[RELEVANT] = relevant.transform("any").to_numpy()
+    events.keep(~keys.duplicated(keep="last").to_numpy())
 
 
 def _check_root(root: Path, output: Path) -> Path:
@@ -187,9 +194,9 @@ def _check_root(root: Path, output: Path) -> Path:
     return root
 
 
-def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
-    for name in ("user", "item"):
-        count = frame[f"{name}_id"].nunique()
+def _check_enough(events: Events, log: EventLog) -> None:
+    for name in SIDES:
+        count = len(events.ids[name])
         if count < 2:
             msg = (
                 f"{', '.join(log.files)}: need at least two users and two items, but the valid "
@@ -199,15 +206,18 @@ def _check_enough(frame: pd.DataFrame, log: EventLog) -> None:
             raise DataError(msg)
 
 
-def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
-    """All of PARTS, of a frame in time order, with repeats merged if that is set.
+def _split(events: Events, config: Config) -> None:
+    """Give each row its split, and merge repeats if that is set.
 
     Raises:
         DataError: if nothing can be learnt from the training split, or nothing can be held out.
     """
     split = config.split
-    events = SplitInput.from_frame(
-        frame,
+    given = SplitInput(
+        users=events.columns["user"],
+        user_ids=events.id_list("user"),
+        timestamps=events.timestamps,
+        given=events.labels,
         validation=split.validation,
         test=split.test,
         seed=config.seed,
@@ -215,66 +225,63 @@ def _split(frame: pd.DataFrame, config: Config) -> dict[str, pd.DataFrame]:
         fold_in=split.fold_in,
         fold_in_by=split.fold_in_by,
     )
-    frame = frame.assign(split=SPLIT_STRATEGIES[split.strategy].label(events))
+    labels = SPLIT_STRATEGIES[split.strategy].label(given)
     if split.cold_items:
-        labels = _labels_of_items(frame["item_id"], config)
-        frame = frame.assign(split=np.where(labels == UNSPLIT, frame["split"], labels))
+        held_out = _labels_of_items(events, config)
+        labels = np.where(held_out == UNSPLIT, labels, held_out)
+    events.columns["split"] = labels
     if config.data.repeats == "merge":
-        frame = merge_repeats(frame)
-    splits = {name: frame[frame["split"] == number] for number, name in enumerate(PARTS)}
-    _check_split(splits, split)
-    return splits
+        merge_repeats(events)
+    _check_split(events, split)
 
 
-def _labels_of_items(item_ids: "pd.Series[Any]", config: Config) -> Int8Array:
+def _labels_of_items(events: Events, config: Config) -> Int8Array:
     """[num_rows] the split that each row's item is held out for, else UNSPLIT."""
     split = config.split
-    codes, items = item_ids.factorize()
     labels = held_out_items(
-        items.tolist(),
+        events.id_list("item"),
         split.cold_items,
         config.seed,
         validation=split.validation > 0,
         test=split.test > 0,
     )
-    of_rows: Int8Array = labels[codes]
+    of_rows: Int8Array = labels[events.columns["item"]]
     return of_rows
 
 
-def _held_out_items(
-    splits: Mapping[str, pd.DataFrame], config: Config
-) -> dict[str, dict[str, int]]:
+def _held_out_items(events: Events, config: Config) -> dict[str, dict[str, int]]:
     """Items that `split.cold_items` holds out whole, and their rows, by split."""
+    labels = _labels_of_items(events, config)
     report = {}
     for number, name in enumerate(SPLITS[1:], start=1):
-        items = splits[name]["item_id"]
-        held_out = items[_labels_of_items(items, config) == number]
-        report[name] = {"items": held_out.nunique(), "rows": len(held_out)}
+        items = events.columns["item"][(events.labels == number) & (labels == number)]
+        report[name] = {"items": int((np.bincount(items) > 0).sum()), "rows": len(items)}
     return report
 
 
-def _check_split(splits: Mapping[str, pd.DataFrame], split: SplitConfig) -> None:
-    train = splits["train"]
-    if train.empty:
+def _check_split(events: Events, split: SplitConfig) -> None:
+    rows = {name: events.rows_of(name) for name in SPLITS}
+    if not len(rows["train"]):
         msg = "split: the training split has no valid rows"
         raise DataError(msg)
-    if not train["weight"].astype(np.float32).any():
+    if not events.columns["weight"][rows["train"]].astype(np.float32).any():
         msg = (
             "data.interactions.columns.weight: every training row has weight 0, so there is "
             "nothing to learn; set another column, or false to give every row weight 1"
         )
         raise DataError(msg)
     for name in ("validation", "test"):
-        rows = splits[name]
-        if "relevant" in rows and len(rows) and not rows["relevant"].any():
+        held_out = rows[name]
+        relevant = events.columns.get(RELEVANT)
+        if relevant is not None and len(held_out) and not relevant[held_out].any():
             msg = (
-                f"evaluate.relevant: none of the {len(rows):,} rows of the {name} split counts, so "
-                "there is nothing to find; ask for less, or choose another split"
+                f"evaluate.relevant: none of the {len(held_out):,} rows of the {name} split "
+                "counts, so there is nothing to find; ask for less, or choose another split"
             )
             raise DataError(msg)
     if split.ties == "together" and not SPLIT_STRATEGIES[split.strategy].is_given:
         for name in ("test", "validation"):
-            if getattr(split, name) and splits[name].empty:
+            if getattr(split, name) and not len(rows[name]):
                 msg = (
                     f"split.{name}: no rows are left for it, as split.ties: together never parts "
                     "a user's events of one second, and no user has enough different times; "
@@ -290,7 +297,7 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
         staging = Path(temporary)
         names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
         for name in PARTS:
-            write_split(staging / f"{name}.parquet", prepared.splits[name])
+            _write_part(staging / f"{name}.parquet", prepared.events, name)
         users, items = prepared.tables["users"], prepared.tables["items"]
         no_ids = pa.array([], pa.string())
         write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
@@ -300,3 +307,10 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
         for name in names:
             (staging / name).replace(output / name)
     write_json(metrics, prepared.report)
+
+
+def _write_part(path: Path, events: Events, name: str) -> None:
+    rows = events.rows_of(name)
+    groups = (rows[start : start + ROW_GROUP] for start in range(0, max(len(rows), 1), ROW_GROUP))
+    shown = track(groups, f"{path.name}: rows written", total=len(rows), size=len)
+    write_row_groups(path, events.table(rows[:0]).schema, map(events.table, shown))

@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twotower.common.arrays import BoolArray, Int64Array
+from twotower.common.sorted_keys import distinct
 from twotower.config.data import DataConfig, TableConfig
 from twotower.data.dense import Dense
-from twotower.data.interactions import pair_keys
 from twotower.data.prepared import PARTS, RELEVANT, SPLITS, Catalogue, Entities
 from twotower.ingest.event_log import EventLog
+from twotower.ingest.events import SIDES, Events
 from twotower.ingest.ids import Oddities
+from twotower.ingest.overlap import Overlap, count_overlap
 from twotower.ingest.side_tables import SideTable
-
-NAMED_IF_ANY = PARTS[len(SPLITS) :]
-"""Parts of the data that only some strategies have."""
 
 
 def data_report(
     config: DataConfig,
     log: EventLog,
     tables: Mapping[str, SideTable | None],
-    splits: Mapping[str, pd.DataFrame],
+    events: Events,
     catalogue: Catalogue,
     *,
     removed: Mapping[str, int],
@@ -34,41 +34,38 @@ def data_report(
         config: section `data`.
         log: the interactions as read.
         tables: the users and items tables as read.
-        splits: all of PARTS; those of users who are held out whole are named if they have rows.
+        events: all rows, in order, with their splits.
         catalogue: the users and items that the search knows.
         removed: counts of what was left out on purpose, see `prepare`.
     """
-    coded = _encode(splits)
-    train, validation, test = (coded[name] for name in SPLITS)
-    known = {name: pd.concat([train, coded[f"{name}_history"]]) for name in ("validation", "test")}
-    before_test = pd.concat([known["validation"], validation, coded["test_history"]])
-    coded = {name: rows for name, rows in coded.items() if name not in NAMED_IF_ANY or len(rows)}
     timed = log.times is not None
-    num_users, num_items, num_pairs = (
-        {name: rows[column].nunique() for name, rows in coded.items()}
-        for column in ("user", "item", "pair")
-    )
+    users, items = (_ids_of_parts(events, side) for side in SIDES)
+    pairs = count_overlap(events, events.columns["item"])
+    moments = count_overlap(events, events.timestamps)
+    num_rows = np.bincount(events.labels, minlength=len(PARTS))
+    named = [part for n, part in enumerate(PARTS) if part in SPLITS or num_rows[n]]
+
+    def counts(of_parts: Int64Array, total: int) -> dict[str, int]:
+        return {part: int(of_parts[PARTS.index(part)]) for part in named} | {"total": total}
+
     hidden = {
-        "validation": _hidden(train, known["validation"], validation, timed=timed),
-        "test": _hidden(train, before_test, test, timed=timed),
+        name: _hidden(events, name, pairs.seen[name], moments.seen[name] if timed else None)
+        for name in SPLITS[1:]
     }
     tied = any(held_out["tied_rows"] for held_out in hidden.values())
     return {
         "source": _source(config, log, tables),
         "read": _read(log, tables),
         **removed,
-        "rows": {name: len(rows) for name, rows in coded.items()},
-        "users": {**num_users, "vocabulary": len(catalogue.users)},
-        "items": {**num_items, "vocabulary": len(catalogue.items)},
-        **_relevant(splits),
-        **_clusters(tables["users"], splits),
-        "pairs": num_pairs,
-        "moments": _moments(coded["total"]) if tied else None,
-        "period": {name: _period(coded[name]) if timed else None for name in SPLITS},
-        "cold": {
-            "validation": _cold(train, known["validation"], validation),
-            "test": _cold(train, known["test"], test),
-        },
+        "rows": counts(num_rows, len(events)),
+        "users": {**counts(users.sum(axis=1), users.shape[1]), "vocabulary": len(catalogue.users)},
+        "items": {**counts(items.sum(axis=1), items.shape[1]), "vocabulary": len(catalogue.items)},
+        **_relevant(events),
+        **_clusters(tables["users"], events),
+        "pairs": counts(pairs.of_parts, pairs.total),
+        "moments": _moments(events, moments) if tied else None,
+        "period": {name: _period(events, name) if timed else None for name in SPLITS},
+        "cold": {name: _cold(events, name, users, items) for name in SPLITS[1:]},
         "hidden": hidden,
         "features": {
             "users": _features(config.users, catalogue.users, tables["users"]),
@@ -79,20 +76,28 @@ def data_report(
     }
 
 
-def _relevant(splits: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _ids_of_parts(events: Events, side: str) -> BoolArray:
+    """[num_parts, num_ids] whether each of PARTS has a row of each id."""
+    found = np.zeros((len(PARTS), len(events.ids[side])), dtype=bool)
+    for number, part in enumerate(PARTS):
+        found[number, events.columns[side][events.rows_of(part)]] = True
+    return found
+
+
+def _relevant(events: Events) -> dict[str, Any]:
     """Rows that count (`evaluate.relevant`), of the held-out splits; nothing if all do."""
-    held_out = {name: splits[name] for name in SPLITS[1:]}
-    if any(RELEVANT not in rows for rows in held_out.values()):
+    if RELEVANT not in events.columns:
         return {}
-    return {"relevant": {name: int(rows[RELEVANT].sum()) for name, rows in held_out.items()}}
+    relevant = events.columns[RELEVANT]
+    return {"relevant": {name: int(relevant[events.rows_of(name)].sum()) for name in SPLITS[1:]}}
 
 
-def _clusters(users: SideTable | None, splits: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _clusters(users: SideTable | None, events: Events) -> dict[str, Any]:
     """Groups of users with rows (`evaluate.cluster`); nothing if all users count one by one."""
     if users is None or users.clusters is None:
         return {}
     names = pd.Series(users.clusters.to_pandas().to_numpy(), index=users.column.to_pandas())
-    named = names.reindex(pd.concat([splits[part]["user_id"] for part in PARTS]).unique())
+    named = names.reindex(events.ids["user"].to_pandas())
     sizes, unnamed = named.value_counts(), int(named.isna().sum())
     largest = int(sizes.max()) if len(sizes) else 1
     return {
@@ -100,35 +105,12 @@ def _clusters(users: SideTable | None, splits: Mapping[str, pd.DataFrame]) -> di
     }
 
 
-def _moments(rows: pd.DataFrame) -> dict[str, int]:
+def _moments(events: Events, moments: Overlap) -> dict[str, int]:
     """Number of different times, of all users and the most of one."""
-    of_users = np.bincount(rows["user"][~rows["moment"].duplicated()])
-    return {"total": rows["timestamp"].nunique(), "most_of_a_user": int(of_users.max())}
-
-
-def _encode(splits: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Each split, and "total" for all, as numbers that are comparable between splits.
-
-    Returns:
-        Data frames with the int64 columns user, item, timestamp, pair (of user and item) and
-        moment (of user and timestamp).
-    """
-    rows = pd.concat([splits[name] for name in PARTS], ignore_index=True)
-    users, _ = pd.factorize(rows["user_id"])
-    items, distinct_items = pd.factorize(rows["item_id"])
-    seconds = rows["timestamp"].to_numpy() - rows["timestamp"].min()
-    total = pd.DataFrame(
-        {
-            "user": users,
-            "item": items,
-            "timestamp": rows["timestamp"],
-            "pair": pair_keys(users, items, len(distinct_items)),
-            "moment": pair_keys(users, seconds, int(seconds.max()) + 1),
-        }
-    )
-    stops = np.cumsum([len(splits[name]) for name in PARTS]).tolist()
-    bounds = zip(PARTS, [0, *stops[:-1]], stops, strict=True)
-    return {**{name: total[start:stop] for name, start, stop in bounds}, "total": total}
+    return {
+        "total": len(distinct(events.timestamps)),
+        "most_of_a_user": moments.most_of_a_user,
+    }
 
 
 def _source(
@@ -206,50 +188,54 @@ def _missing_title(config: DataConfig, tables: Mapping[str, SideTable | None]) -
     return {title} if title and (items is None or items.titles is None) else set()
 
 
-def _period(rows: pd.DataFrame) -> dict[str, str] | None:
+def _period(events: Events, name: str) -> dict[str, str] | None:
     """The first and the last time of a split, in UTC."""
-    if rows.empty:
+    times = events.timestamps[events.rows_of(name)]
+    if not len(times):
         return None
-    ends = rows["timestamp"].agg(["min", "max"]).to_numpy("datetime64[s]")
+    ends = np.array([times.min(), times.max()]).astype("datetime64[s]")
     first, last = (f"{end}Z" for end in ends)
     return {"first": first, "last": last}
 
 
-def _cold(train: pd.DataFrame, known: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, int]:
+def _cold(events: Events, name: str, users: BoolArray, items: BoolArray) -> dict[str, int]:
     """Users of a held-out split of whom nothing is known, items that train lacks, and their rows.
 
     Args:
-        train: rows of the items that the model will have.
-        known: these, and those by which users who are held out whole are known.
-        held_out: rows of the split.
+        events: all rows.
+        name: of the split.
+        users: see `_ids_of_parts`.
+        items: likewise.
     """
-    user = ~held_out["user"].isin(known["user"])
-    item = ~held_out["item"].isin(train["item"])
+    train, held_out, history = (PARTS.index(part) for part in ("train", name, f"{name}_history"))
+    new_users = users[held_out] & ~users[train] & ~users[history]
+    new_items = items[held_out] & ~items[train]
+    rows = events.rows_of(name)
+    of_user, of_item = (events.columns[side][rows] for side in SIDES)
     return {
-        "users": held_out.loc[user, "user"].nunique(),
-        "items": held_out.loc[item, "item"].nunique(),
-        "rows": int((user | item).sum()),
+        "users": int(new_users.sum()),
+        "items": int(new_items.sum()),
+        "rows": int((new_users[of_user] | new_items[of_item]).sum()),
     }
 
 
 def _hidden(
-    train: pd.DataFrame, seen: pd.DataFrame, held_out: pd.DataFrame, *, timed: bool
+    events: Events, name: str, num_repeated: int, num_tied: int | None
 ) -> dict[str, float | None]:
     """How far a held-out split is from a future that the model has not seen.
 
     Args:
-        train: rows that are compared with the mean time of the held-out split.
-        seen: rows whose pairs count as seen before, and whose moments as known.
-        held_out: rows of the split.
-        timed: whether the data has times.
+        events: all rows.
+        name: of the split.
+        num_repeated: rows of the split whose pair comes before it.
+        num_tied: likewise, whose moment does; None: the data has no times.
     """
-    tied = int(held_out["moment"].isin(seen["moment"]).sum()) if timed else None
-    if held_out.empty:
-        return {"repeated_pair_share": None, "tied_rows": tied, "train_rows_later_share": None}
-    repeated = held_out["pair"].isin(seen["pair"])
-    later = train["timestamp"] > held_out["timestamp"].to_numpy().mean()
+    times = events.timestamps[events.rows_of(name)]
+    if not len(times):
+        return {"repeated_pair_share": None, "tied_rows": num_tied, "train_rows_later_share": None}
+    later = events.timestamps[events.rows_of("train")] > times.mean()
     return {
-        "repeated_pair_share": float(repeated.mean()),
-        "tied_rows": tied,
-        "train_rows_later_share": float(later.mean()) if timed else None,
+        "repeated_pair_share": num_repeated / len(times),
+        "tied_rows": num_tied,
+        "train_rows_later_share": float(later.mean()) if num_tied is not None else None,
     }

@@ -170,7 +170,7 @@ def read_table(
     return loaded.filter(check.valid) if check.is_whole else None
 
 
-def build_entities(table: SideTable | None, train_ids: pd.Series, text: IdText) -> Entities:
+def build_entities(table: SideTable | None, train_ids: pa.Array, text: IdText) -> Entities:
     """The vocabulary that the search knows, with its features.
 
     Held-out rows are not among the arguments, so they cannot leak.
@@ -178,12 +178,12 @@ def build_entities(table: SideTable | None, train_ids: pd.Series, text: IdText) 
     Args:
         table: it has every id in `train_ids`, because interactions with other ids are invalid;
             None: there is no table, and the entities have no features.
-        train_ids: [num_rows] ids of the training split.
+        train_ids: [num_ids] distinct ids of the training split, ascending.
         text: how ids that are text are written.
     """
-    train = pd.Index(train_ids.unique())
+    train = pd.Index(train_ids.to_pandas())
     if table is None:
-        return Entities(Vocabulary(train.sort_values(), text), Features())
+        return Entities(Vocabulary(train, text), Features())
     ids = pd.Index(table.column.to_pandas())
     rows = ids.argsort().astype(np.int64)
     vocabulary = ids[rows]

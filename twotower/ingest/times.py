@@ -153,6 +153,7 @@ class Times:
         order = (NUMBERS, DECLARED, ISO_FORM, DAY_FIRST, MONTH_FIRST)
         forms = [form for form in order if any(form in read for read in self._read)]
         columns = {form: self._column(form) for form in forms or order[:1]}
+        self._read.clear()
         counts = {form: int(np.isfinite(column).sum()) for form, column in columns.items()}
         form = max(counts, key=lambda name: counts[name])
         seconds = columns[form]
@@ -174,8 +175,10 @@ class Times:
 
 def _checked(seconds: Float64Array, form: str, *, declared: bool = False) -> EventTimes:
     valid = (seconds >= FIRST_SECOND) & (seconds < LAST_SECOND + 1)
-    times = EventTimes(np.where(valid, seconds, 0.0), valid, form)
-    if declared or not valid.any():
+    if not valid.all():
+        seconds = np.where(valid, seconds, 0.0)
+    times = EventTimes(seconds, valid, form)
+    if declared or not valid.any() or _within(seconds, RECENT[0], LATE):
         return times
     middle = float(np.median(seconds[valid]))
     taken = form == TIME_UNITS["s"].plural
@@ -185,6 +188,11 @@ def _checked(seconds: Float64Array, form: str, *, declared: bool = False) -> Eve
         after_2031=taken and middle >= LATE,
         num_early=int((seconds[valid] < RECENT[0]).sum()) if middle >= RECENT[0] else 0,
     )
+
+
+def _within(numbers: Float64Array, low: float, high: float) -> bool:
+    """Whether all numbers are between the two, so that no median need be found."""
+    return bool(numbers.min() >= low and numbers.max() < high)
 
 
 def _check_order(columns: dict[str, Float64Array], counts: dict[str, int], where: str) -> None:
@@ -200,7 +208,8 @@ def _check_order(columns: dict[str, Float64Array], counts: dict[str, int], where
 
 def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64Array, str]:
     """Seconds, and what the numbers are: of the declared unit, or by their size."""
-    finite = numbers[np.isfinite(numbers)]
+    is_finite = np.isfinite(numbers)
+    finite = numbers if is_finite.all() else numbers[is_finite]
     if unit is None and (days := _digits(numbers, finite)) is not None:
         return days, "dates without punctuation"
     if unit is not None or not len(finite):
@@ -208,6 +217,8 @@ def _from_numbers(numbers: Float64Array, unit: TimeUnit | None) -> tuple[Float64
         seconds = numbers / unit.per_second + unit.origin
         # A spreadsheet writes so few decimals of a day that a second is not exact.
         return np.round(seconds) if unit.per_second < 1 else seconds, unit.plural
+    if _within(finite, *RECENT):
+        return numbers, TIME_UNITS["s"].plural
     known = finite[~np.isin(finite, NO_TIME)]
     median = float(np.median(known if len(known) else finite))
     for unit in (TIME_UNITS[name] for name in ("ms", "us", "ns")):
@@ -230,7 +241,8 @@ def _digits(numbers: Float64Array, finite: Float64Array) -> Float64Array | None:
 
     def has(length: int) -> BoolArray:
         low, high = 1900 * 10 ** (length - 4), 2200 * 10 ** (length - 4)
-        return np.asarray((numbers >= low) & (numbers < high) & (numbers % 1 == 0), dtype=bool)
+        inside: BoolArray = (numbers >= low) & (numbers < high)
+        return inside & (numbers % 1 == 0) if inside.any() else inside
 
     length = max(DIGITS, key=lambda length: np.count_nonzero(has(length)))
     rows = has(length)
