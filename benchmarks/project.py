@@ -1,13 +1,17 @@
 """Folders in which the stages are run as a user runs them."""
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmarks.measured import Cost, cost
+from twotower.data.prepared import PREPARED
 
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE = REPOSITORY / "data" / "sample"
@@ -45,3 +49,17 @@ def run_stage(name: str, folder: Path, *flags: str) -> Cost:
     """
     command = [sys.executable, str(REPOSITORY / "stages" / f"{name}.py"), *flags]
     return cost(command, folder, {"PYTHONPATH": str(REPOSITORY)})
+
+
+def prepared_project(folder: Path, keys: Mapping[str, Any] | None = None) -> Path:
+    """A project in which stage prepare has run on the sample; see `project`."""
+    shutil.copytree(Path(_prepared_sample().name) / PREPARED, folder / PREPARED)
+    return project(folder, keys=keys)
+
+
+@cache
+def _prepared_sample() -> "tempfile.TemporaryDirectory[str]":
+    """A project that is removed as this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="sample-")
+    run_stage("prepare", project(Path(folder.name)))
+    return folder

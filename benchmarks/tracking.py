@@ -5,7 +5,6 @@ the default store, a SQLite file. It is timed from the start of the first trial 
 process: start-up, with and without importing MLflow, does not count; the wait at the end does.
 """
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,9 +14,8 @@ from pathlib import Path
 import optuna
 
 from benchmarks.measured import Cost, Line, Scale, in_turn
-from benchmarks.project import project, run_stage
+from benchmarks.project import prepared_project, run_stage
 from twotower.config.reporting import MlflowConfig
-from twotower.data.prepared import PREPARED
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.tracking.mlflow_store import open_experiment
 
@@ -31,11 +29,10 @@ def search(parent: Path, *, tracked: bool) -> Cost:
     """Of a search in a new folder; the wall time is that from the start of the first trial.
 
     Args:
-        parent: where data is prepared.
+        parent: of the folder.
         tracked: whether MLflow has its trials; its store is there before the search.
     """
-    folder = project(Path(tempfile.mkdtemp(dir=parent)), keys={"hpo.n_trials": TRIALS})
-    shutil.copytree(parent / PREPARED, folder / PREPARED)
+    folder = prepared_project(Path(tempfile.mkdtemp(dir=parent)), {"hpo.n_trials": TRIALS})
     if tracked:
         open_experiment(MlflowConfig(), folder)
     whole = run_stage("hpo", folder, *["--mlflow-tracking"] * tracked)
@@ -49,8 +46,7 @@ def search(parent: Path, *, tracked: bool) -> Cost:
 def lines(scale: Scale) -> Iterator[Line]:
     """A search with tracking beside one without."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        parent = project(Path(name))
-        run_stage("prepare", parent)
+        parent = Path(name)
         runs = {
             "tracked": lambda: search(parent, tracked=True),
             "plain": lambda: search(parent, tracked=False),
