@@ -83,7 +83,9 @@ def distances(items: Int64Array, vectors: Float32Array) -> Float32Array:
     both = (items[:, pairs[0]] >= 0) & (items[:, pairs[1]] >= 0)
     counts = both.sum(axis=1)
     total = ((1 - cosines) * both).sum(axis=1)
-    return np.divide(total, counts, out=np.full(len(items), np.nan, np.float32), where=counts > 0)
+    means: Float32Array = np.full(len(items), np.nan, np.float32)
+    np.divide(total, counts, out=means, where=counts > 0)
+    return means
 
 
 def shares_of_values(items: Int64Array, values: ItemLists) -> Float32Array:

@@ -3,20 +3,21 @@
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as frame
 from benchmarks import modules
-from benchmarks.__main__ import DOCUMENT
 from benchmarks.markdown import cells, sentence, written
-from benchmarks.measured import Line, Scale
+from benchmarks.measured import Line, Picture, Scale, Text
 from benchmarks.modules import Module, NotRun
 
 LINE = Line("ranking", "ms", 1.5, ours=3000, limit=1500, against="torch.topk")
 
 
 def test_each_benchmark_has_its_table_in_the_document() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
+    text = frame.DOCUMENT.read_text(encoding="utf-8")
     for name in modules.modules():
         assert "new\n\n<!-- end" in written(text, name, "new")
 
@@ -69,3 +70,29 @@ def test_a_benchmark_that_ends_early_says_why(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: NotRun
 ) -> None:
     assert sent(monkeypatch, error) == [LINE, reason]
+
+
+@pytest.mark.parametrize(("failed", "texts"), [(False, ["start", "more"]), (True, [])])
+def test_what_the_document_gets(
+    monkeypatch: pytest.MonkeyPatch, *, failed: bool, texts: list[str]
+) -> None:
+    found = [LINE, Text("more", "| a |"), NotRun("no GPU", failed=failed)]
+    monkeypatch.setattr(frame, "found", lambda *_: iter(found))
+    report = frame.run(Module("start"), "quick", "Quick, on a toaster.")
+    assert report.failed == failed
+    assert [text.name for text in report.texts] == texts
+    assert all("| 2.00 |" in text.markdown for text in report.texts[:1])
+    assert all(text.markdown.endswith("\n\nQuick, on a toaster.") for text in report.texts[:1])
+
+
+def test_tables_and_pictures_go_where_they_belong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document = tmp_path / "benchmarks.md"
+    document.write_text("# A\n<!-- tables: start -->\nold\n<!-- end of tables: start -->\n")
+    monkeypatch.setattr(frame, "DOCUMENT", document)
+    monkeypatch.setattr(frame, "IMAGES", tmp_path)
+    frame.write([Text("start", "new")], [Picture("growth.png", b"png")])
+    assert "\n\nnew\n\n" in document.read_text()
+    assert "old" not in document.read_text()
+    assert (tmp_path / "growth.png").read_bytes() == b"png"
