@@ -10,22 +10,19 @@ whether it is shown to be below, and the seconds of search and refit.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.project import REPOSITORY, project, run_stage
 from benchmarks.shops import SHOPS, Shop, write_shop
 from twotower.cli.preset import apply_preset
 from twotower.common.scorers import MODEL
 
-REPOSITORY = Path(__file__).parent.parent
 DATA_ROOT = Path("../shared/data")
 OUTPUT = Path("default_search")
 REAL: dict[str, dict[str, Any]] = {
@@ -90,16 +87,12 @@ def run_pipeline(name: str, folder: Path, presets: list[Path], data_root: Path) 
         data_root: parent of the folders of REAL, but for the sample.
     """
     _write_params(name, folder, presets, data_root)
-    for state in ("last_run.json", "warm_start.json"):
-        (folder / "data" / state).write_bytes((REPOSITORY / "data" / state).read_bytes())
-    seconds = {stage: _run(stage, folder) for stage in ("prepare", "hpo", "refit")}
+    seconds = {stage: run_stage(stage, folder).wall for stage in ("prepare", "hpo", "refit")}
     return _outcome(folder, (seconds["hpo"], seconds["refit"]))
 
 
 def _write_params(name: str, folder: Path, presets: list[Path], data_root: Path) -> None:
-    path = folder / "params.yaml"
-    path.write_bytes((REPOSITORY / "params.yaml").read_bytes())
-    (folder / "data").mkdir()
+    path = project(folder) / "params.yaml"
     own = REPOSITORY / "presets" / f"{name}.yaml"
     for preset in [own] * own.exists() + presets:
         apply_preset(preset.resolve(), path)
@@ -121,24 +114,6 @@ def _features(shop: Shop) -> dict[str, Any]:
         table: {"features": {name: "categorical" for name in names if shop.told}}
         for table, names in columns.items()
     }
-
-
-def _run(stage: str, folder: Path) -> float:
-    """Run a stage; its seconds."""
-    started = time.monotonic()
-    log = folder / f"{stage}.log"
-    with log.open("wb") as output:
-        status = subprocess.run(
-            [sys.executable, REPOSITORY / "stages" / f"{stage}.py"],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
-    if status:
-        raise SystemExit(log.read_text(encoding="utf-8"))
-    return time.monotonic() - started
 
 
 def _outcome(folder: Path, seconds: tuple[float, float]) -> Outcome:
@@ -168,6 +143,14 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def absent(data_root: Path) -> list[str]:
+    """Data sets of REAL that are not there, saying so."""
+    names = [name for name in REAL if name != "sample" and not (data_root / name).is_dir()]
+    if names:
+        print(f"not run, as they are not in {data_root}: {', '.join(names)}", file=sys.stderr)
+    return names
+
+
 def main() -> None:
     """Print a table of the data sets."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -179,9 +162,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(known):
         parser.error(f"no such data set: {', '.join(sorted(unknown))}; there are {known}")
+    names = arguments.names or [n for n in known if n not in absent(arguments.data_root)]
     print("| data | model | strongest baseline | p | verdict | chosen | s, search + refit |")
     print("|---|---|---|---|---|---|---|")
-    for name in arguments.names or known:
+    for name in names:
         folder = arguments.output / "-".join([name, *(path.stem for path in arguments.preset)])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

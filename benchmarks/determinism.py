@@ -30,13 +30,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from benchmarks import other_cpu
+from benchmarks.project import REPOSITORY, prepared_project, project
 from tests.search.store.server import Server, running
 from twotower.common.portable import PINS
 
-REPOSITORY = Path(__file__).parent.parent
 FILES = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")
 TRIALS = 50
 KILLS = 24
@@ -58,11 +57,8 @@ class Ground:
 
     def search(self, **hpo: Any) -> subprocess.Popen[bytes]:
         """Begin a search with these keys of `hpo`."""
-        params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-        params["portable"] = self.portable
-        params["hpo"] |= {"n_trials": self.trials} | hpo
-        params["train"]["epochs"] = 3
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        keys = {"portable": self.portable, "hpo.n_trials": self.trials, "train.epochs": 3}
+        project(self.folder, keys={**keys, **{f"hpo.{key}": value for key, value in hpo.items()}})
         ours = {"DVC_ROOT", *PINS}  # the tests, of which we import a part, pin this process
         environment = {
             **{name: value for name, value in os.environ.items() if name not in ours},
@@ -70,19 +66,25 @@ class Ground:
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONHASHSEED": self.hash_seed,
         }
-        return subprocess.Popen(
-            [self.python, REPOSITORY / "stages" / "hpo.py"],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                [self.python, REPOSITORY / "stages" / "hpo.py"],
+                cwd=self.folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> Path:
+        """What the last search printed."""
+        return self.folder / "search.log"
 
     def finish(self, **hpo: Any) -> None:
         """Search to the end."""
         if code := self.search(**hpo).wait():
-            msg = f"the search ended with status {code} in {self.folder}"
+            msg = f"the search ended with status {code}\n{self.log.read_text(errors='replace')}"
             raise SystemExit(msg)
 
     def digests(self) -> list[str]:
@@ -176,8 +178,7 @@ def kill(process: subprocess.Popen[bytes], victims: str) -> int:
 def ground(**options: Any) -> Iterator[Ground]:
     """A folder with the prepared sample data."""
     with tempfile.TemporaryDirectory(prefix="determinism-") as name:
-        folder = Path(name)
-        (folder / "data").symlink_to(REPOSITORY / "data")
+        folder = prepared_project(Path(name))
         (folder / "metrics").mkdir()
         yield Ground(folder, **options)
 
@@ -251,7 +252,6 @@ def main() -> None:
     parser.add_argument("--python", action="append", default=[], help="another interpreter")
     parser.add_argument("--trials", type=int, default=TRIALS, help="of each search")
     arguments = parser.parse_args()
-    subprocess.run([sys.executable, "stages/prepare.py"], cwd=REPOSITORY, check=True)
     print(f"{f'search of {arguments.trials} trials':<34} {'study':<9}{'results':<9}{'table':<9} s")
     want: list[str] = []
     differs = False

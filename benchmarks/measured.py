@@ -1,9 +1,9 @@
 """What a benchmark finds: lines of ours beside a limit, and commands timed in turn."""
 
+import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,41 @@ class Line:
             return self.ours
         return self.ours / self.limit
 
+    @property
+    def holds(self) -> bool | None:
+        """Whether the aim is reached; None: not run."""
+        return None if self.compared is None else self.compared <= self.aim
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a benchmark has found besides its lines.
+
+    Attributes:
+        name: of the marks in docs/benchmarks.md between which it goes.
+        markdown: a table, for example.
+    """
+
+    name: str
+    markdown: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file of docs/images.
+
+    Attributes:
+        name: of the file.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+Found = Line | Text | Picture
+"""What `lines` of a module may yield."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -59,6 +94,17 @@ class Cost:
     peak: float
 
 
+LAUNCHER = """
+import json, resource, subprocess, sys, time
+begun = time.perf_counter()
+status = subprocess.call(sys.argv[1:], stdout=sys.stderr)
+wall = time.perf_counter() - begun
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([status, wall, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+"""A small program starts the command: the peak of a process is at least that of its parent."""
+
+
 def cost(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Cost:
     """Run a command, on Linux or macOS.
 
@@ -70,20 +116,21 @@ def cost(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = N
     Raises:
         SystemExit: if it fails, with what it printed.
     """
-    begun = time.perf_counter()
     log = folder / "benchmark.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **(env or {})}, stdout=output, stderr=output
-        )
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        measured = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, *command],
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=output,
+            check=True,
+        ).stdout
+    status, wall, cpu, peak = json.loads(measured)
+    if status:
         printed = log.read_text(errors="replace")
-        raise SystemExit(f"{' '.join(command)}: status {process.returncode}\n{printed}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    wall = time.perf_counter() - begun
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+        raise SystemExit(f"{' '.join(command)}: status {status}\n{printed}")
+    return Cost(wall, cpu, peak * (1 if sys.platform == "darwin" else 1024))
 
 
 def in_turn(runs: Mapping[str, Callable[[], Cost]], rounds: int = 3) -> dict[str, Cost]:

@@ -1,5 +1,6 @@
 """What diversity and caps do to recommendations: accuracy, coverage, how different lists are, time.
 
+    python -m benchmarks reranking                                 # the time, of a model of its own
     python -m benchmarks.reranking --feature category              # of the sample, after dvc repro
     python -m benchmarks.reranking ../movies --feature genres --out reranking.csv
 
@@ -14,6 +15,7 @@ value of it is chosen by these rows. Columns:
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +24,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.measured import Line, Scale
+from benchmarks.project import prepared_project, run_stage
 from twotower import Recommender
 from twotower.artifacts import ARTIFACTS
 from twotower.common.arrays import Float32Array, Int64Array
@@ -39,6 +43,8 @@ CAPS = (3, 2, 1)
 BATCH = 1000
 """Users a call."""
 RUNS = 3
+AIM = 10.0
+"""Times as long as without: then a request over HTTP takes hardly longer."""
 
 
 def settings(feature: str) -> Iterator[dict[str, Any]]:
@@ -77,7 +83,9 @@ def distances(items: Int64Array, vectors: Float32Array) -> Float32Array:
     both = (items[:, pairs[0]] >= 0) & (items[:, pairs[1]] >= 0)
     counts = both.sum(axis=1)
     total = ((1 - cosines) * both).sum(axis=1)
-    return np.divide(total, counts, out=np.full(len(items), np.nan, np.float32), where=counts > 0)
+    means: Float32Array = np.full(len(items), np.nan, np.float32)
+    np.divide(total, counts, out=means, where=counts > 0)
+    return means
 
 
 def shares_of_values(items: Int64Array, values: ItemLists) -> Float32Array:
@@ -127,6 +135,28 @@ def accuracy(items: Int64Array, target: EvaluationSet) -> dict[str, float]:
     hits = np.isin(keys, target.relevant.keys(target.num_items)) & (items >= 0)
     scores = measure(Rankings(items, hits, np.zeros(len(target), np.int64)), target, (K,)).summary()
     return {key: scores[key] for key in (f"recall_at_{K}", f"ndcg_at_{K}", f"coverage_at_{K}")}
+
+
+def lines(_: Scale) -> Iterator[Line]:
+    """Diversity and a cap beside neither, of a model of the sample that is trained for it."""
+    feature = "category"
+    with tempfile.TemporaryDirectory() as name:
+        short = {"hpo.n_trials": 1, "refit.seeds": 1}
+        folder = prepared_project(Path(name) / "sample", short)
+        for stage in ("hpo", "refit"):
+            run_stage(stage, folder)
+        model = Recommender.load(folder / ARTIFACTS)
+        users = np.arange(model.num_users)
+        ways: dict[str, dict[str, Any]] = {
+            "plain": {},
+            "diversity 0.3": {"diversity": 0.3},
+            f"max_per 2 of each {feature}": {"max_per": {feature: 2}},
+        }
+        took = {way: lists_of(model, users, how)[1] for way, how in ways.items()}
+    plain = took.pop("plain")
+    for way, seconds in took.items():
+        what = f"1,000 lists of {K}, {way}"
+        yield Line(what, "s", aim=AIM, ours=seconds, limit=plain, against="neither")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.calibration import clusters, lift, looks, noise, promotions, users, worst
-from benchmarks.calibration.tables import DOCUMENT, Tables, written
+from benchmarks.calibration.tables import DOCUMENT, Tables
+from benchmarks.markdown import written
 from twotower.common.choices import Table
 from twotower.common.display import shown
 from twotower.common.progress import say

@@ -8,8 +8,9 @@ from scipy import stats
 
 from benchmarks.calibration import clusters, former, lift, looks, noise, promotions, users, worst
 from benchmarks.calibration.__main__ import SECTIONS
-from benchmarks.calibration.tables import DOCUMENT, least_covered, most_claims, table, written
+from benchmarks.calibration.tables import DOCUMENT, least_covered, most_claims, table
 from benchmarks.calibration.worlds import EQUAL, LIFTED, World
+from benchmarks.markdown import written
 from twotower.evaluation.evaluate import evaluate
 
 SEEDS = 60

@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(r"<([a-z][\w -]*)>")
 """`<identity>`, which a reader replaces; a shell would read a file of that name."""
 VARIABLE = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
-OURS = ("benchmarks.",)
+OURS = ("benchmarks",)
 """Modules whose arguments argparse reads, and which import only what is installed."""
 
 
