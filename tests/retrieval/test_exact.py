@@ -68,6 +68,13 @@ def test_scale_multiplies_scores() -> None:
     assert scores.tolist() == [[20, 3, 0]]
 
 
+def test_any_float_has_its_place_and_zeros_are_equal() -> None:
+    scores = [-0.0, 1e-45, 0.0, -1e-45, 3e38, -3e38, 1.5, -1.5, -0.0, 1.5]
+    vectors = Candidates(np.array(scores, np.float32)[:, None])
+    items, _ = top_k(np.ones((1, 1), np.float32), vectors, 10, nothing(1))
+    assert items.tolist() == [[4, 6, 9, 1, 0, 2, 8, 3, 7, 5]]
+
+
 def test_memory_mapped_vectors_and_a_long_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
