@@ -132,7 +132,8 @@ def _order(rows: Int64Array, scores: Float32Array) -> Int64Array:
     keys = rows << SCORE_BITS | LARGEST - rising
     keys = (keys << PLACE_BITS | np.arange(len(rows))).view(np.uint64)
     keys.sort()
-    return (keys & np.uint64(2**PLACE_BITS - 1)).astype(np.int64)
+    order: Int64Array = (keys & np.uint64(2**PLACE_BITS - 1)).astype(np.int64)
+    return order
 
 
 def _threshold(block: Float32Array, k: int) -> Float32Array:
