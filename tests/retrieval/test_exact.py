@@ -27,7 +27,8 @@ def test_the_order_is_that_of_the_evaluation(data: st.DataObject) -> None:
     queries = rng.integers(-levels, levels, (rows, 3)).astype(np.float32)
     vectors = rng.integers(-levels, levels, (items, 3)).astype(np.float32)
     hidden = rng.random((rows, items)) < data.draw(st.sampled_from([0.0, 0.3, 1.0]))
-    allowed = rng.random(items) < 0.7 if data.draw(st.booleans()) else None
+    share = data.draw(st.sampled_from([None, 0.1, 0.7]))
+    allowed = None if share is None else rng.random(items) < share
     scores = torch.from_numpy(queries @ vectors.T)
     scores[torch.from_numpy(hidden)] = -torch.inf
     if allowed is not None:

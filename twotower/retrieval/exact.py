@@ -7,6 +7,7 @@ the same user in a batch agree up to float32 rounding.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +20,8 @@ SCORES = 2**19
 """Scores held at a time: few enough to stay in the CPU cache."""
 KEPT = 2**22
 """Best items kept at a time, over all queries of a block."""
+FEW = 4
+"""Where a filter leaves one of so many items or fewer, only these are scored."""
 CROWDED = 1 / 64
 """Share of a block's scores above which a threshold is worth its time."""
 SCORE_BITS, PLACE_BITS = 32, 26
@@ -42,20 +45,30 @@ class Candidates:
     allowed: BoolArray | None = None
     scale: Float32Array | None = None
 
-    def scores(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
-        """Blocks of items: index of the first item, and [num_queries, items] scores.
+    @cached_property
+    def num_allowed(self) -> int:
+        """How many may appear."""
+        return len(self.vectors) if self.allowed is None else np.count_nonzero(self.allowed)
 
-        Items that may not appear score -inf; blocks in which no item may appear are skipped.
+    @cached_property
+    def few(self) -> Int64Array | None:
+        """Those that may appear, ascending, where they are few enough to be scored alone."""
+        if self.allowed is None or FEW * self.num_allowed > len(self.vectors):
+            return None
+        return np.flatnonzero(self.allowed)
+
+    def scores(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
+        """Blocks of items, or of the few: the first one's index, and [num_queries, items] scores.
+
+        Items that may not appear score -inf.
         """
         step = max(1, SCORES // len(queries))
-        for low in range(0, len(self.vectors), step):
-            block = slice(low, low + step)
-            if self.allowed is not None and not self.allowed[block].any():
-                continue
+        for low in range(0, len(self.vectors if self.few is None else self.few), step):
+            block = slice(low, low + step) if self.few is None else self.few[low : low + step]
             scores = queries @ self.vectors[block].T
             if self.scale is not None:
                 scores *= self.scale[block]
-            if self.allowed is not None:
+            if self.allowed is not None and self.few is None:
                 scores[:, ~self.allowed[block]] = -np.inf
             yield low, scores
 
@@ -76,18 +89,31 @@ def top_k(
     """
     items = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), np.nan, dtype=np.float32)
+    few = candidates.few
     step = min(QUERIES, max(1, KEPT // max(k, 1)))
     for start in range(0, len(queries), step):
         stop = min(start + step, len(queries))
         best = _Best(stop - start, k)
         rows, hidden = masked.rows(start, stop)
+        if few is not None:
+            rows, hidden = _among(few, rows, hidden)
         for low, block in candidates.scores(queries[start:stop]):
             here = (hidden >= low) & (hidden < low + block.shape[1])
             block[rows[here], hidden[here] - low] = -np.inf
             best.add(block, low)
         items[start:stop], scores[start:stop] = best.items, best.scores
-    scores[items < 0] = np.nan
+    filled = items >= 0
+    scores[~filled] = np.nan
+    if few is not None:
+        items[filled] = few[items[filled]]
     return items, scores
+
+
+def _among(few: Int64Array, rows: Int64Array, items: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """The pairs whose items are among the few, which are ascending, and their places there."""
+    places = np.searchsorted(few, items)
+    here = np.append(few, -1)[places] == items
+    return rows[here], places[here]
 
 
 class _Best:
