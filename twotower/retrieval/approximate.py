@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twotower.common.arrays import Float32Array, Int8Array, Int64Array
 from twotower.common.errors import ConfigError
@@ -126,9 +127,9 @@ class IndexSearch:
             return None
         # As many as the search considers: where the index has rounded vectors, the order is theirs.
         wanted = min(max(wanted, SEARCH_EFFORT), num_items)
-        query = _rounded(query, np.abs(query).max()) if _is_rounded(self._index) else query
+        asked = _stored(self._index, query, float(np.abs(query).max()))
         with self._searching:  # concurrent searches would share one working memory
-            matches = self._index.search(query, wanted, threads=1)
+            matches = self._index.search(asked, wanted, threads=1)
         keys = np.sort(matches.keys.astype(np.int64))
         if allowed is not None:
             keys = keys[allowed[keys]]
@@ -161,18 +162,19 @@ def _add(index: "Index", item_vecs: Float32Array, start: int, largest: float) ->
         block = item_vecs[low : min(low + BLOCK, len(item_vecs))]
         keys = np.arange(low, low + len(block), dtype=np.uint64)
         # One thread: with more, the graph depends on which of them is faster.
-        index.add(keys, _rounded(block, largest) if _is_rounded(index) else block, threads=1)
+        index.add(keys, _stored(index, block, largest), threads=1)
 
 
-def _is_rounded(index: "Index") -> bool:
-    """Whether vectors are rounded to int8 here: usearch would give all of them one length."""
-    return index.dtype.name == "I8"
+def _stored(index: "Index", vectors: Float32Array, largest: float) -> NDArray[np.float32 | np.int8]:
+    """Vectors as an index takes them; for int8 rounded, so that `largest` becomes 127.
 
-
-def _rounded(vectors: Float32Array, largest: float) -> Int8Array:
-    """Vectors as int8, where `largest` is 127."""
+    Left to usearch, vectors would lose their lengths as they are rounded.
+    """
+    if index.dtype.name != "I8":
+        return vectors
     scaled = np.rint(vectors * np.float32(127 / largest if largest else 0))
-    return np.clip(scaled, -127, 127).astype(np.int8)
+    rounded: Int8Array = np.clip(scaled, -127, 127).astype(np.int8)
+    return rounded
 
 
 def _largest(vectors: Float32Array) -> float:

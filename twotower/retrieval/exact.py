@@ -48,7 +48,7 @@ class Candidates:
     @cached_property
     def num_allowed(self) -> int:
         """How many may appear."""
-        return len(self.vectors) if self.allowed is None else np.count_nonzero(self.allowed)
+        return len(self.vectors) if self.allowed is None else int(np.count_nonzero(self.allowed))
 
     @cached_property
     def few(self) -> Int64Array | None:
