@@ -21,6 +21,7 @@ from tests.ingest.documented import ROWS as DATA
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.common.yaml_file import read_yaml
 from twotower.config.effects import EFFECTS
+from twotower.config.indexes import INDEXES
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
 
@@ -62,6 +63,7 @@ TABLES: dict[str, dict[str, Rows]] = {
     "data.md": DATA,
     "metrics.md": METRICS,
     "parameters.md": PARAMETERS,
+    "serving.md": {"`refit.index`": [(kind.name, kind.summary) for kind in INDEXES.values()]},
     "trust.md": {
         "baseline": [(row.name, row.summary, grid(row), when(row)) for row in BASELINES.values()],
     },

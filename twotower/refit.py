@@ -22,6 +22,7 @@ from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
+from twotower.config.indexes import INDEXES
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
 from twotower.evaluation.held_out import HeldOut
@@ -167,10 +168,10 @@ def refit(
         "trained_on": [name for name in trained_on if len(data.splits[name])],
     }
     catalogue, rows = training.catalogue, training.encoded()
-    indexed = config.refit.index is not None
+    index = config.refit.index and INDEXES[config.refit.index].dtype
     with part("files"):
-        write_artifacts(outputs.artifacts, model, catalogue, rows, meta, with_index=indexed)
-        if indexed:
+        write_artifacts(outputs.artifacts, model, catalogue, rows, meta, index=index)
+        if index:
             assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
         assessment.write(outputs.metrics)
     return assessment

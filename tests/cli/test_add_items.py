@@ -85,7 +85,7 @@ def test_a_folder_of_any_model_can_be_added_to_again(name: str, place: Path) -> 
 
 def test_the_index_is_built_anew(place: Path) -> None:
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    trained(place / "m", with_index=True)
+    trained(place / "m", index="f32")
     twotower(*add(place / "m"))
     near, exact = (Recommender.load("out", approximate=how) for how in (True, False))
     users = exact.artifacts.user_ids.all

@@ -33,7 +33,7 @@ MODELS: dict[str, dict[str, Any]] = {
 NEW = {"item_id": [2000, 2001], "colour": ["red", "pink"], "tags": ["a|b|zzz", None]}
 
 
-def trained(folder: Path, *, with_index: bool = False, **model: Any) -> Recommender:
+def trained(folder: Path, *, index: str | None = None, **model: Any) -> Recommender:
     """A model of the folder, of 30 users and 24 items."""
     frame = events(seed=0)
     catalogue: Catalogue = catalogue_of(frame, features=True)
@@ -41,7 +41,7 @@ def trained(folder: Path, *, with_index: bool = False, **model: Any) -> Recommen
     config = ModelConfig(dim=8, **model)
     towers = fit(catalogue, rows, config, TrainConfig(epochs=2, lr=0.05), seed=1)
     meta = {"model": config.model_dump(mode="json")}
-    write_artifacts(folder, towers, catalogue, rows, meta, with_index=with_index)
+    write_artifacts(folder, towers, catalogue, rows, meta, index=index)
     return Recommender.load(folder)
 
 
@@ -116,7 +116,7 @@ def test_a_fitted_model_that_is_larger_knows_titles_and_scores(plain: Recommende
 
 def test_the_index_finds_added_items(tmp_path: Path) -> None:
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    exact = trained(tmp_path / "m", with_index=True)
+    exact = trained(tmp_path / "m", index="f32")
     near = Recommender.load(tmp_path / "m", approximate=True)
     frame = pd.DataFrame(NEW)
     users = exact.artifacts.user_ids.all

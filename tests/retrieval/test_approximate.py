@@ -6,7 +6,13 @@ import pytest
 
 from twotower.data.interactions import ItemLists
 from twotower.retrieval import approximate
-from twotower.retrieval.approximate import IndexSearch, build_index, index_recall, open_index
+from twotower.retrieval.approximate import (
+    IndexSearch,
+    build_index,
+    index_recall,
+    open_index,
+    with_vectors,
+)
 from twotower.retrieval.exact import Candidates, top_k
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
@@ -60,17 +66,47 @@ def test_hidden_items_never_appear_and_rows_are_full(path: Path) -> None:
         ).any()
 
 
-def test_restricted_catalogues_and_long_histories_are_searched_exactly(
+@pytest.mark.parametrize("keeps", [2, 20, 700])
+def test_a_filter_is_searched_in_the_index_while_it_leaves_enough(path: Path, keeps: int) -> None:
+    allowed = np.arange(1500) % keeps == 0
+    hidden = ItemLists.of([np.arange(0, row) for row in range(40)])
+    search = IndexSearch(open_index(path, 16))
+    items, scores = search.top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
+    want, _ = top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
+    assert np.array_equal(items >= 0, want >= 0)
+    assert allowed[items[items >= 0]].all()
+    assert ((items >= np.arange(40)[:, None]) | (items < 0)).all()
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(want, items, strict=True)]) > 0.9
+    assert (np.diff(scores, axis=1)[items[:, 1:] >= 0] <= 0).all()
+
+
+def test_what_the_index_would_fetch_too_much_for_is_searched_exactly(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(approximate, "FETCHED", 8)
     search = IndexSearch(open_index(path, 16))
-    candidates = Candidates(ITEMS, allowed=np.arange(1500) % 50 == 0)
-    for possible in (candidates, Candidates(ITEMS)):
+    for possible in (Candidates(ITEMS, np.arange(1500) % 50 == 0), Candidates(ITEMS)):
         got = search.top_k(USERS, possible, 9, ItemLists.empty(40))
         want = top_k(USERS, possible, 9, ItemLists.empty(40))
         assert np.array_equal(got[0], want[0])
         assert np.array_equal(got[1], want[1])
-        monkeypatch.setattr(approximate, "LONG_HISTORY", -1)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("f16", 2), ("i8", 1)])
+def test_smaller_vectors_find_nearly_as_much(tmp_path: Path, dtype: str, size: int) -> None:
+    items = ITEMS * RNG.lognormal(0, 0.3, (1500, 1)).astype(np.float32)  # as of popular items
+    (tmp_path / "index").write_bytes(built := build_index(items[:1400], dtype))
+    assert len(build_index(items[:1400])) - len(built) == 1400 * 16 * (4 - size)
+    longer = with_vectors(open_index(tmp_path / "index", 16), items, 1400)
+    assert len(longer) == 1500
+    assert longer.dtype.name.lower() == dtype
+    assert index_recall(longer, USERS, items, 20)["recall"] > 0.95
+    zeros = np.zeros_like(items)
+    (tmp_path / "index").write_bytes(build_index(zeros, dtype))
+    found, _ = IndexSearch(open_index(tmp_path / "index", 16)).top_k(
+        USERS, Candidates(zeros), 20, ItemLists.empty(40)
+    )
+    assert (found >= 0).all()
 
 
 def test_threads_share_an_index(path: Path) -> None:

@@ -27,7 +27,8 @@ def test_the_order_is_that_of_the_evaluation(data: st.DataObject) -> None:
     queries = rng.integers(-levels, levels, (rows, 3)).astype(np.float32)
     vectors = rng.integers(-levels, levels, (items, 3)).astype(np.float32)
     hidden = rng.random((rows, items)) < data.draw(st.sampled_from([0.0, 0.3, 1.0]))
-    allowed = rng.random(items) < 0.7 if data.draw(st.booleans()) else None
+    share = data.draw(st.sampled_from([None, 0.1, 0.7]))
+    allowed = None if share is None else rng.random(items) < share
     scores = torch.from_numpy(queries @ vectors.T)
     scores[torch.from_numpy(hidden)] = -torch.inf
     if allowed is not None:
@@ -66,6 +67,13 @@ def test_scale_multiplies_scores() -> None:
     items, scores = top_k(np.ones((1, 1), np.float32), candidates, 3, nothing(1))
     assert items.tolist() == [[1, 0, 2]]
     assert scores.tolist() == [[20, 3, 0]]
+
+
+def test_any_float_has_its_place_and_zeros_are_equal() -> None:
+    scores = [-0.0, 1e-45, 0.0, -1e-45, 3e38, -3e38, 1.5, -1.5, -0.0, 1.5]
+    vectors = Candidates(np.array(scores, np.float32)[:, None])
+    items, _ = top_k(np.ones((1, 1), np.float32), vectors, 10, nothing(1))
+    assert items.tolist() == [[4, 6, 9, 1, 0, 2, 8, 3, 7, 5]]
 
 
 def test_memory_mapped_vectors_and_a_long_answer(

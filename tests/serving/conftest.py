@@ -51,7 +51,7 @@ def write_model(
     history_decay: float = 0.0,
     popularity_weight: float = 0.0,
     features: Features | None = None,
-    with_index: bool = False,
+    index: str | None = None,
 ) -> Path:
     """Write a model folder; `seen` holds (user index, item index) of each training row.
 
@@ -72,7 +72,7 @@ def write_model(
     model_meta |= {"popularity_weight": popularity_weight, "history_decay": history_decay}
     meta = {"model": model_meta}
     model: Any = Given(user_vecs, item_vecs, pooled)
-    write_artifacts(folder, model, catalogue, rows, meta, with_index=with_index)
+    write_artifacts(folder, model, catalogue, rows, meta, index=index)
     return folder
 
 

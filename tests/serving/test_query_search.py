@@ -37,8 +37,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     users, items = RNG.normal(size=(30, 8)), RNG.normal(size=(500, 8))
     brands = Features({"brand": Categorical(RNG.integers(0, 6, 500), tuple("abcde"))})
     folder = tmp_path_factory.mktemp("many") / "m"
-    with_index = find_spec("usearch") is not None
-    return write_model(folder, users, items, [], features=brands, with_index=with_index)
+    index = "f32" if find_spec("usearch") else None
+    return write_model(folder, users, items, [], features=brands, index=index)
 
 
 def test_caps_of_known_and_unknown_users_and_histories(shop: Recommender) -> None:

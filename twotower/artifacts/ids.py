@@ -19,6 +19,8 @@ from twotower.data.vocabulary import Vocabulary
 Id = int | str
 
 INT64 = np.iinfo(np.int64)
+FEW = 32
+"""Ids that are looked up one by one: a table of them takes as long to make as to look up these."""
 
 
 class IdColumn:
@@ -94,8 +96,8 @@ class IdColumn:
             RequestError: if an id is not of the type of this model's ids.
         """
         checked = self.check(ids)
-        if not checked:
-            return np.empty(0, np.int64)
+        if len(checked) <= FEW:
+            return np.array([self._vocabulary.place(one) for one in checked], np.int64)
         return self._vocabulary.encode(pd.Index(checked))
 
     def decode(self, index: Int64Array) -> list[Id]:

@@ -29,7 +29,7 @@ def write_artifacts(
     rows: Interactions,
     meta: Mapping[str, Any],
     *,
-    with_index: bool = False,
+    index: str | None = None,
 ) -> None:
     """Write a model folder, whole or not at all; the same model gives the same bytes.
 
@@ -40,11 +40,11 @@ def write_artifacts(
         rows: training rows, as indices into `catalogue`.
         meta: plain values, with section `model`; if the user tower pools histories, section
             `history` is added, and what `write_model` adds.
-        with_index: add an approximate index of the item vectors.
+        index: dtype of an approximate index of the item vectors; None: without one.
 
     Raises:
         TrainingError: if a vector is not finite.
-        ConfigError: if `with_index` is set and usearch is not installed.
+        ConfigError: if `index` is set and usearch is not installed.
     """
     user_vecs, item_vecs = model.vectors()
     arrays = {
@@ -58,8 +58,8 @@ def write_artifacts(
         pooling = {key: meta["model"][key] for key in ("user_exponent", "history_decay")}
         meta = {**meta, "history": pooling}
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    index = build_index(item_vecs) if with_index else None
-    write_model(folder, ModelFiles(arrays, weights, index, catalogue), meta)
+    content = None if index is None else build_index(item_vecs, index)
+    write_model(folder, ModelFiles(arrays, weights, content, catalogue), meta)
 
 
 @dataclass(frozen=True)

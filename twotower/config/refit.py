@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
 
 from twotower.common.choices import OneOf
+from twotower.config.indexes import INDEXES
 from twotower.config.section import Section
 
 EXTRA_BASELINES = ("ials",)
@@ -31,7 +32,7 @@ class RefitConfig(Section):
     model trained without them."""
     score_test: bool = True
     """false: the test split is not scored, so that exploration cannot overfit it."""
-    index: Literal["usearch"] | None = None
+    index: Annotated[str, AfterValidator(INDEXES.check)] | None = None
     """Approximate index of the item vectors, for serving; usearch requires the extra `index`."""
     seeds: PositiveInt = 3
     """Training runs with different seeds whose test scores are compared; the first is shipped."""

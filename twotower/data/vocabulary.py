@@ -1,6 +1,7 @@
 """Ids of the raw data, and the indices that the model uses for them."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,13 @@ class Vocabulary:
     def encode(self, ids: "pd.Series | pd.Index") -> Int64Array:
         """[num_ids] index of each id; -1 for an id that is not in the vocabulary."""
         return self.ids.get_indexer(pd.Index(ids)).astype(np.int64)
+
+    def place(self, one: int | str) -> int:
+        """The index of one id; -1 if it is not in the vocabulary."""
+        try:
+            return cast("int", self.ids.get_loc(one))  # the ids are distinct
+        except KeyError:
+            return -1
 
     def extend(self, ids: "pd.Series | pd.Index") -> "Vocabulary":
         """This vocabulary followed by the new ids, sorted; existing ids keep their index."""

@@ -76,6 +76,8 @@ def write_with_items(folder: Path, larger: Artifacts) -> None:
     }
     if larger.history_item_vecs is not None:
         arrays["history_item_vecs"] = larger.history_item_vecs
-    index = build_index(larger.item_vecs) if INDEX in larger.meta["files"] else None
+    index = None
+    if INDEX in larger.meta["files"]:
+        index = build_index(larger.item_vecs, larger.index().dtype.name.lower())
     weights = larger.towers.state_dict()
     write_model(folder, ModelFiles(arrays, weights, index, larger.catalogue), larger.meta)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.arrays import Float32Array, Int8Array, Int64Array
 from twotower.common.errors import ConfigError
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.exact import Candidates, top_k
@@ -25,24 +26,28 @@ BUILD_EFFORT = 128
 """Candidates considered when an item is added (HNSW's efConstruction)."""
 SEARCH_EFFORT = 128
 """Candidates considered in a search, at least (HNSW's efSearch)."""
-LONG_HISTORY = 1000
-"""Hidden items above which exact search is used: the index would have to find them first."""
+FETCHED = 2000
+"""Items that are asked of the index, at most: exact search takes no longer than for more."""
+SPARE = 2
+"""How many times the items are asked for that a filter leaves room to expect."""
+BLOCK = 2**16
+"""Vectors that are rounded at a time."""
 QUERIES = 1000
 """Users to measure the recall with, at most."""
 
 
-def build_index(item_vecs: Float32Array) -> bytes:
+def build_index(item_vecs: Float32Array, dtype: str = "f32") -> bytes:
     """Content of an index file for inner products; the same vectors give the same bytes.
 
     Args:
         item_vecs: [num_items, dim] float32.
+        dtype: of the vectors in the index; f32, f16 or i8, see `IndexKind`.
 
     Raises:
         ConfigError: if usearch is not installed.
     """
-    index = _empty(item_vecs.shape[1])
-    # One thread: with more, the graph depends on which of them is faster.
-    index.add(np.arange(len(item_vecs), dtype=np.uint64), item_vecs, threads=1)
+    index = _empty(item_vecs.shape[1], dtype)
+    _add(index, item_vecs, 0, _largest(item_vecs))
     return bytes(index.save() or b"")
 
 
@@ -74,8 +79,7 @@ def with_vectors(index: "Index", item_vecs: Float32Array, start: int) -> "Index"
     longer = _empty(item_vecs.shape[1])
     longer.load(bytes(index.save() or b""))
     longer.expansion_search = SEARCH_EFFORT
-    keys = np.arange(start, len(item_vecs), dtype=np.uint64)
-    longer.add(keys, item_vecs[start:], threads=1)
+    _add(longer, item_vecs, start, _largest(item_vecs[:start]))
     return longer
 
 
@@ -89,16 +93,16 @@ class IndexSearch:
     def top_k(
         self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
     ) -> tuple[Int64Array, Float32Array]:
-        """See `exact.top_k`, which answers what the index cannot: filters and long histories."""
-        if candidates.allowed is not None or candidates.scale is not None:
+        """See `exact.top_k`, which answers where the index would have to find too many items."""
+        if candidates.scale is not None:
             return top_k(queries, candidates, k, masked)
         items = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), np.nan, dtype=np.float32)
         unanswered = []
         for row, query in enumerate(queries):
             hidden = masked.items[masked.offsets[row] : masked.offsets[row + 1]]
-            nearest = self._search(query, min(k + len(hidden), len(candidates.vectors)), hidden)
-            if nearest is None or len(nearest) < min(k, len(candidates.vectors) - len(hidden)):
+            nearest = self._search(query, candidates, k, hidden)
+            if nearest is None:
                 unanswered.append(row)
                 continue
             values = candidates.vectors[nearest] @ query
@@ -108,14 +112,29 @@ class IndexSearch:
         items[rest], scores[rest] = top_k(queries[rest], candidates, k, masked.select(rest))
         return items, scores
 
-    def _search(self, query: Float32Array, count: int, hidden: Int64Array) -> Int64Array | None:
-        """The nearest items that are not hidden, ascending; None if too many are hidden."""
-        if len(hidden) > LONG_HISTORY:
+    def _search(
+        self, query: Float32Array, candidates: Candidates, k: int, hidden: Int64Array
+    ) -> Int64Array | None:
+        """The nearest items that may appear, ascending; None if the index does not find enough."""
+        num_items, allowed = len(candidates.vectors), candidates.allowed
+        if allowed is not None:
+            hidden = hidden[allowed[hidden]]
+        num_left = candidates.num_allowed - len(hidden)
+        wanted = min(k + len(hidden), candidates.num_allowed)
+        if allowed is not None and num_left:
+            wanted = SPARE * wanted * num_items // candidates.num_allowed
+        if wanted > FETCHED:
             return None
+        # As many as the search considers: where the index has rounded vectors, the order is theirs.
+        wanted = min(max(wanted, SEARCH_EFFORT), num_items)
+        asked = _stored(self._index, query, float(np.abs(query).max()))
         with self._searching:  # concurrent searches would share one working memory
-            matches = self._index.search(query, count, threads=1)
+            matches = self._index.search(asked, wanted, threads=1)
         keys = np.sort(matches.keys.astype(np.int64))
-        return keys[~np.isin(keys, hidden)]
+        if allowed is not None:
+            keys = keys[allowed[keys]]
+        keys = keys[~np.isin(keys, hidden)]
+        return keys if len(keys) >= min(k, num_left) else None
 
 
 def index_recall(
@@ -137,7 +156,36 @@ def index_recall(
     return {"k": k, "num_users": len(queries), "recall": float(np.sum(hits)) / max(exact.size, 1)}
 
 
-def _empty(dim: int) -> "Index":
+def _add(index: "Index", item_vecs: Float32Array, start: int, largest: float) -> None:
+    """Add the vectors from `start` on."""
+    for low in range(start, len(item_vecs), BLOCK):
+        block = item_vecs[low : min(low + BLOCK, len(item_vecs))]
+        keys = np.arange(low, low + len(block), dtype=np.uint64)
+        # One thread: with more, the graph depends on which of them is faster.
+        index.add(keys, _stored(index, block, largest), threads=1)
+
+
+def _stored(index: "Index", vectors: Float32Array, largest: float) -> NDArray[np.float32 | np.int8]:
+    """Vectors as an index takes them; for int8 rounded, so that `largest` becomes 127.
+
+    Left to usearch, vectors would lose their lengths as they are rounded.
+    """
+    if index.dtype.name != "I8":
+        return vectors
+    scaled = np.rint(vectors * np.float32(127 / largest if largest else 0))
+    rounded: Int8Array = np.clip(scaled, -127, 127).astype(np.int8)
+    return rounded
+
+
+def _largest(vectors: Float32Array) -> float:
+    """The largest absolute value; 0 without any."""
+    return max(
+        (float(np.abs(vectors[low : low + BLOCK]).max()) for low in range(0, len(vectors), BLOCK)),
+        default=0.0,
+    )
+
+
+def _empty(dim: int, dtype: str = "f32") -> "Index":
     try:
         from usearch.index import Index
     except ModuleNotFoundError:
@@ -146,7 +194,7 @@ def _empty(dim: int) -> "Index":
     return Index(
         ndim=dim,
         metric="ip",
-        dtype="f32",
+        dtype=dtype,
         connectivity=NEIGHBOURS,
         expansion_add=BUILD_EFFORT,
         expansion_search=SEARCH_EFFORT,

@@ -12,6 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
+from threadpoolctl import threadpool_limits
 
 from twotower.common.errors import RequestError
 from twotower.serving.filters import ItemFilter
@@ -30,6 +33,9 @@ from twotower.serving.schemas import (
 
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""
+AT_ONCE = 2**23
+"""Multiplications, a millisecond or two, below which a request does not wait for a thread: another
+would take longer to begin, and share the interpreter."""
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed."},
     413: {"description": "The body is too large."},
@@ -64,7 +70,13 @@ class ServeOptions(BaseModel):
 
 
 def from_environment() -> FastAPI:
-    """The service that OPTIONS describes; uvicorn calls this in each of its processes."""
+    """The service that OPTIONS describes; uvicorn calls this in each of its processes.
+
+    One thread computes an answer, unless OMP_NUM_THREADS says otherwise: several that wait for each
+    other at every product take many times the processor time.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        threadpool_limits(1, user_api="blas")
     return create_app(ServeOptions.model_validate_json(os.environ[OPTIONS]))
 
 
@@ -133,21 +145,18 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         )
 
     @app.post("/recommend", response_model=RecommendResponse, responses=REFUSED)
-    def recommend(request: RecommendRequest) -> JSONResponse:
+    async def recommend(request: RecommendRequest) -> Response:
         """Recommend items to users by id, or to new users by their histories."""
+        rows = len(request.user_ids or request.histories or ())
+        options.check(request.k, rows)
         served = live.served
-        model = served.recommender
-        options.check(request.k, len(request.user_ids or request.histories or ()))
-        how: dict[str, Any] = request.model_dump(
-            include={"k", "exclude_seen", "diversity", "max_per"}
-        )
-        how["filter"] = ItemFilter(request.allowed, request.blocked)
-        if request.user_ids is not None:
-            return _answer(served, model.recommend(request.user_ids, **how))
-        return _answer(served, model.recommend_from_histories(request.histories or [], **how))
+        simple = not (request.histories or request.diversity or request.max_per)
+        if simple and rows * served.recommender.artifacts.item_vecs.size <= AT_ONCE:
+            return _recommend(served, request)
+        return await run_in_threadpool(_recommend, served, request)
 
     @app.post("/similar", response_model=SimilarResponse, responses=REFUSED)
-    def similar(request: SimilarRequest) -> JSONResponse:
+    def similar(request: SimilarRequest) -> Response:
         """Find the items most similar to each given item."""
         served = live.served
         options.check(request.k, len(request.item_ids))
@@ -156,9 +165,24 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         return _answer(served, similar_items)
 
 
-def _answer(served: Served, recommendations: Recommendations) -> JSONResponse:
+def _recommend(served: Served, request: RecommendRequest) -> Response:
+    model = served.recommender
+    how: dict[str, Any] = {
+        "k": request.k,
+        "exclude_seen": request.exclude_seen,
+        "diversity": request.diversity,
+        "max_per": request.max_per,
+        "filter": ItemFilter(request.allowed, request.blocked),
+    }
+    if request.user_ids is not None:
+        return _answer(served, model.recommend(request.user_ids, **how))
+    return _answer(served, model.recommend_from_histories(request.histories or [], **how))
+
+
+def _answer(served: Served, recommendations: Recommendations) -> Response:
     # Straight to JSON: validating the answer would take longer than computing it.
-    return JSONResponse({"model": served.version, "results": list(recommendations.rows())})
+    answer = {"model": served.version, "results": list(recommendations.rows())}
+    return Response(to_json(answer), media_type="application/json")
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:

@@ -40,8 +40,10 @@ class QuerySearch:
 
     def __call__(self, rows: Int64Array, width: int, hidden: ItemLists) -> Found:
         """The best items of some rows, without those that are hidden for each."""
-        items, scores = nothing(len(rows), width)
         has_vector = self._has_vector[rows]
+        if has_vector.all():
+            return self._top_k(self._vectors[rows], self._candidates, width, hidden)
+        items, scores = nothing(len(rows), width)
         known = np.flatnonzero(has_vector)
         items[known], scores[known] = self._top_k(
             self._vectors[rows[known]], self._candidates, width, hidden.select(known)
