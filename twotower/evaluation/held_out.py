@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.config import Config
 from twotower.config.training import ModelConfig
 from twotower.data.features import Features
@@ -95,27 +95,33 @@ class HeldOut:
             config: what it was built by.
         """
         users, items = model.vectors()
+        device = next(model.parameters()).device
         if self.folded_in is None:
-            return VectorScorer(users, items)
+            return VectorScorer(users, items, device)
         histories = ordered_items(self.folded_in, len(self.catalogue.users))
         vectors = fold_in(model, config, items).vectors(histories)
-        return FoldedInScorer(vectors, items, self.item_counts)
+        return FoldedInScorer(vectors, items, self.item_counts, device)
 
 
 class FoldedInScorer(VectorScorer):
     """Inner products; popular items for users of whose items none is known, as in serving."""
 
     def __init__(
-        self, user_vecs: Float32Array, item_vecs: Float32Array, item_counts: Int64Array
+        self,
+        user_vecs: Float32Array,
+        item_vecs: Float32Array,
+        item_counts: Int64Array,
+        device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(user_vecs, item_vecs)
-        self._unknown = torch.from_numpy(~user_vecs.any(axis=1))
-        self._popularity = torch.from_numpy(item_counts.astype(np.float32))
+        super().__init__(user_vecs, item_vecs, device)
+        self._unknown: BoolArray = ~np.any(user_vecs, axis=1)
+        self._popularity = torch.from_numpy(item_counts.astype(np.float32)).to(self.device)
 
     def scores(self, user_idx: Int64Array) -> Tensor:
-        """[batch, num_items] inner products, or training rows of each item."""
+        """[batch, num_items] inner products, or training rows; the next call overwrites them."""
         scores = super().scores(user_idx)
-        scores[self._unknown[torch.from_numpy(user_idx)]] = self._popularity
+        unknown = torch.from_numpy(np.flatnonzero(self._unknown[user_idx]))
+        scores[unknown.to(self.device, non_blocking=True)] = self._popularity
         return scores
 
 
