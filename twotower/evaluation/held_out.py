@@ -1,6 +1,7 @@
 """Who is evaluated and what they are scored by: their training rows, or rows that are folded in."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ from twotower.evaluation.ranking import VectorScorer
 
 if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
+
+AT_ONCE = 256
+"""Histories that a sequence tower reads at a time."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,13 @@ class HeldOut:
             return {"all": self.target}
         return by_group(self.target, self.item_counts > 0)
 
+    @cached_property
+    def _histories(self) -> list[Int64Array] | None:
+        """Items of each user who is folded in, the latest last; sorted once for many models."""
+        if self.folded_in is None:
+            return None
+        return ordered_items(self.folded_in, len(self.catalogue.users))
+
     def scorer(self, model: "TwoTower", config: ModelConfig) -> VectorScorer:
         """Scores of a model for the users of `target`, as it would be served.
 
@@ -96,10 +107,9 @@ class HeldOut:
         """
         users, items = model.vectors()
         device = next(model.parameters()).device
-        if self.folded_in is None:
+        if self._histories is None:
             return VectorScorer(users, items, device)
-        histories = ordered_items(self.folded_in, len(self.catalogue.users))
-        vectors = fold_in(model, config, items).vectors(histories)
+        vectors = fold_in(model, config, items).vectors(self._histories)
         return FoldedInScorer(vectors, items, self.item_counts, device)
 
 
@@ -141,7 +151,8 @@ def fold_in(model: "TwoTower", config: ModelConfig, item_vecs: Float32Array) -> 
         decay=0.0 if pooled is None else config.history_decay,
         normalise=model.normalise,
         has_popularity=model.adds_popularity,
-        encode=model.sequence_vector if config.reads_sequence else None,
+        encode=model.sequence_vectors if config.reads_sequence else None,
+        at_once=AT_ONCE,
     )
 
 
