@@ -64,9 +64,8 @@ def fit(
     use_threads(train_config.threads)
     device = resolve_device(train_config.device)
     num_users, num_items = len(catalogue.users), len(catalogue.items)
-    inputs = StartInputs(
-        interactions, num_users, num_items, model_config, seed, train_config.threads, decompositions
-    )
+    sizes, threads = (num_users, num_items), train_config.threads
+    inputs = StartInputs(interactions, *sizes, model_config, seed, threads, decompositions, device)
     history = inputs.history if model_config.pools_history else None
     popularity = popularity_addend(interactions, num_items, model_config)
     sequences = None
