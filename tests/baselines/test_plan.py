@@ -5,8 +5,8 @@ import pytest
 
 from tests.baselines.test_baseline import KS, small
 from twotower.baselines.baseline import BASELINES, choose_setting
-from twotower.baselines.ease_plan import SAMPLE_USERS, Size, ease_plan
-from twotower.baselines.plan import Plan, sampled
+from twotower.baselines.ease_plan import Size, ease_plan
+from twotower.baselines.plan import SAMPLE_USERS, Plan, sampled
 from twotower.config.refit import BaselineBudget
 
 SHOP = Size(1_800, 1_800, 13_540)

@@ -1,5 +1,6 @@
 """The final model and every baseline, evaluated on the same users."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twotower.baselines.baseline import Baseline, Setting, choose_setting, wanted_baselines
-from twotower.baselines.plan import Plan, TrainingData, sampled
+from twotower.baselines.plan import SAMPLE_USERS, Plan, TrainingData, sampled
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
@@ -17,6 +18,9 @@ from twotower.evaluation.evaluate import Evaluation, evaluate
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.metrics import random_expectation
 from twotower.evaluation.ranking import Scorer
+
+LONG = 30.0
+"""Seconds of all baselines together above which it is said what each took."""
 
 
 @dataclass
@@ -158,21 +162,32 @@ def score_baselines(
         config: which baselines, and what one may take.
         cold: the cold items of `validation`, on which baselines of content are compared; None: as
             the others are.
-        seed: of the sample of users, where one is needed.
+        seed: of the sample of users on whom settings are compared, where there are many.
         say: told beforehand of what will take a while.
         new: what the users of `validation` are scored by, if they are not in `train`.
     """
+    seconds: dict[str, float] = {}
     choice = _Choice(train, validation, seed, new)
     on_cold = choice if cold is None else replace(choice, validation=cold)
     features = train.item_features.columns.values() if board.groups else ()
     for baseline in wanted_baselines(config.extra_baselines, features):
-        plan = baseline.plan(train, board.training, config.baseline_budget)
+        plan, begun = baseline.plan(train, board.training, config.baseline_budget), time.monotonic()
         with part(baseline.name):
             if plan.obstacle:
                 board.failures[baseline.name] = plan.obstacle
             else:
                 chosen_on = on_cold if baseline.kinds else choice
                 _score_baseline(board, baseline, plan, chosen_on, say)
+        seconds[baseline.name] = time.monotonic() - begun
+    if sum(seconds.values()) > LONG:
+        say(f"baselines took {_durations(seconds)}")
+
+
+def _durations(seconds: Mapping[str, float]) -> str:
+    """The whole, and what took a second or more of it."""
+    longest = sorted(seconds.items(), key=lambda pair: -pair[1])
+    parts = ", ".join(f"{name} {took:.0f} s" for name, took in longest if took >= 1)
+    return f"{sum(seconds.values()):.0f} s: {parts}"
 
 
 @dataclass(frozen=True)
@@ -184,23 +199,31 @@ class _Choice:
     seed: int
     new: TrainingData | None
 
-    def among(self, count: int) -> "_Choice":
-        are_new = self.new is not None
+    def among(self, plan: Plan) -> "_Choice":
+        """The same on a sample, where there are many users, or too many to fit each setting to."""
+        count, are_new = plan.sample_users or SAMPLE_USERS, self.new is not None
+        is_large = len(self.validation) > SAMPLE_USERS or plan.sample_users is not None
+        if not (is_large and len(self.validation)):
+            return self
         rows, target = sampled(self.train, self.validation, count, self.seed, are_new=are_new)
-        return replace(self, train=rows, validation=target)
+        if plan.sample_users is not None:
+            return replace(self, train=rows, validation=target)
+        return replace(self, validation=target, new=self.new or rows)
 
 
 def _score_baseline(
     board: Scoreboard, baseline: Baseline, plan: Plan, choice: _Choice, say: Callable[[str], None]
 ) -> None:
     name, sample = baseline.name, ""
-    if plan.sample_users is not None and len(choice.validation):
-        choice = choice.among(plan.sample_users)
-        board.sample_users[name] = choice.train.num_users
-        sample = f", its setting chosen on {choice.train.num_users:,} users"
+    few = choice.among(plan) if len(baseline.grid) > 1 else choice
+    if few is not choice:
+        users = len(few.validation) if plan.sample_users is None else few.train.num_users
+        board.sample_users[name] = users
+        sample = f", its setting chosen on {users:,} users"
     if plan.notice:
         say(f"{name}: {plan.notice}{sample}")
-    train, target = choice.train, choice.validation
-    setting = choose_setting(baseline, train, target, board.objective, board.ks, new=choice.new)
+    setting = choose_setting(
+        baseline, few.train, few.validation, board.objective, board.ks, new=few.new
+    )
     board.settings[name] = setting
     board.add(name, baseline.scorer(board.training, setting, board.folded_in))

@@ -4,7 +4,7 @@ The grids were fixed before any was scored on a test split, span what the litera
 on small and on large data, and are the same for every data set.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twotower.baselines.content import GROUPED, CategoryPopularity, ContentKNN
@@ -12,7 +12,7 @@ from twotower.baselines.ease import EASE
 from twotower.baselines.ease_plan import Size, ease_plan
 from twotower.baselines.histories import HistoryScorer
 from twotower.baselines.ials import IALS, ials
-from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.item_knn import ItemKNN, Neighbourhood
 from twotower.baselines.plan import Plan, TrainingData
 from twotower.baselines.popularity import Popularity
 from twotower.baselines.recency import RecencyPopularity
@@ -45,6 +45,8 @@ class Baseline:
         extra: whether it is fitted only where `refit.extra_baselines` names it.
         kinds: of side features of items, one of which it needs. It is fitted only where cold items
             are to be found, and they choose its setting. Empty: of a baseline that needs none.
+        fit_all: makes the scorers of several settings at once, where that takes less than `fit` for
+            one after the other; else None.
     """
 
     name: str
@@ -55,9 +57,14 @@ class Baseline:
     strong: bool = False
     extra: bool = False
     kinds: tuple[type[Feature], ...] = ()
+    fit_all: Callable[[TrainingData, Sequence[Setting]], Sequence[Scorer]] | None = None
 
     def variants(
-        self, data: TrainingData, setting: Setting, new: TrainingData | None = None
+        self,
+        data: TrainingData,
+        setting: Setting,
+        new: TrainingData | None = None,
+        fitted: Scorer | None = None,
     ) -> Iterator[tuple[Setting, Scorer]]:
         """A setting of the grid, with and without a decay of histories, and its scorer.
 
@@ -65,8 +72,9 @@ class Baseline:
             data: what it is fitted to.
             setting: of the grid.
             new: other users, who are scored by rows of their own; None: those of `data`.
+            fitted: the scorer that `fit` makes of both, if there is one already.
         """
-        fitted = self.fit(data, setting)
+        fitted = self.fit(data, setting) if fitted is None else fitted
         yield setting, _scoring(fitted, new)
         if isinstance(fitted, HistoryScorer) and data.interactions.has_times:
             for decay in DECAYS:
@@ -92,6 +100,11 @@ def _scoring(fitted: Scorer, new: TrainingData | None) -> Scorer:
 def _item_knn(data: TrainingData, setting: Setting) -> Scorer:
     k, shrink = int(setting["k"]), setting["shrink"]
     return ItemKNN(data.interactions, data.num_users, data.num_items, k=k, shrink=shrink)
+
+
+def _item_knns(data: TrainingData, settings: Sequence[Setting]) -> Sequence[Scorer]:
+    kinds = [Neighbourhood(setting["shrink"], int(setting["k"])) for setting in settings]
+    return ItemKNN.each(data.interactions, data.num_users, data.num_items, kinds)
 
 
 def _ials(data: TrainingData, setting: Setting) -> Scorer:
@@ -134,6 +147,7 @@ BASELINES = Table(
         tuple({"k": k, "shrink": shrink} for k in (100, 500) for shrink in (0, 5)),
         _item_knn,
         strong=True,
+        fit_all=_item_knns,
     ),
     Baseline(
         "ease",
@@ -215,12 +229,14 @@ def choose_setting(
 
     # A function of its own, so that the scorers of one setting are gone before the next is fitted:
     # two matrices of EASE would not fit its budget.
-    def values(setting: Setting) -> list[tuple[float, Setting]]:
+    def values(setting: Setting, fitted: Scorer | None) -> list[tuple[float, Setting]]:
         return [
             (evaluate(scorer, validation, ks).summary()[objective], variant)
-            for variant, scorer in baseline.variants(train, setting, new)
+            for variant, scorer in baseline.variants(train, setting, new, fitted)
         ]
 
-    settings = track(baseline.grid, "setting")
-    found = [pair for setting in settings for pair in values(setting)]
+    grid = baseline.grid
+    fitted = baseline.fit_all(train, grid) if baseline.fit_all else [None] * len(grid)
+    settings = track(zip(grid, fitted, strict=True), "setting", len(grid))
+    found = [pair for setting in settings for pair in values(*setting)]
     return max(found, key=lambda pair: pair[0])[1]

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 from twotower.baselines.ease import FLOAT64_SIZE
 from twotower.baselines.matrices import BLOCK, THREADS
-from twotower.baselines.plan import Plan
+from twotower.baselines.plan import SAMPLE_USERS, Plan
 from twotower.config.refit import BaselineBudget
 from twotower.evaluation.ranking import BLOCK_SCORES
 
 FLOAT32_RATE, FLOAT64_RATE, SPARSE_RATE = 60e9, 30e9, 1e9
 """Floating-point operations a second of one core: dense products in float32 and float64, and those
 of a sparse and a dense matrix."""
-SAMPLE_USERS = 5_000
-"""Users among whom l2 is chosen where choosing among all does not fit the budget."""
 NOTICE_SECONDS = 5.0
 """What takes longer is announced."""
 
@@ -41,10 +39,15 @@ class Size:
         """Rows of the smaller Gram matrix."""
         return min(self.num_users, self.num_items)
 
+    @property
+    def share(self) -> float:
+        """Share of the users that settings are compared on."""
+        return min(1.0, SAMPLE_USERS / self.num_users)
+
     def sample(self) -> "Size":
-        """The size of the data of SAMPLE_USERS users."""
-        share = min(1.0, SAMPLE_USERS / self.num_users)
-        return Size(round(share * self.num_users), self.num_items, round(share * self.num_pairs))
+        """The size of the data of these users alone."""
+        users, pairs = round(self.share * self.num_users), round(self.share * self.num_pairs)
+        return Size(users, self.num_items, pairs)
 
     def gigabytes(self) -> float:
         """Memory of one fit and of ranking by it, beside what the process has."""
@@ -75,7 +78,7 @@ class Size:
 def ease_plan(
     tuning: Size, final: Size, settings: int, decays: int, budget: BaselineBudget
 ) -> Plan:
-    """Choose with all users, with a sample, or not at all.
+    """Fit each setting to all users, to a sample, or not at all.
 
     Args:
         tuning: what settings are compared on.
@@ -100,8 +103,9 @@ def ease_plan(
 
 
 def _choice_seconds(size: Size, settings: int, decays: int) -> float:
-    scoring = size.score_seconds(decayed=False) + decays * size.score_seconds(decayed=True)
-    return settings * (size.fit_seconds() + scoring)
+    # Those of a sample are scored like new users: by their histories, even without a decay.
+    plain, decayed = (size.score_seconds(decayed=d) for d in (size.share < 1, True))
+    return settings * (size.fit_seconds() + size.share * (plain + decays * decayed))
 
 
 def _minutes(seconds: float) -> str:

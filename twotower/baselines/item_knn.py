@@ -1,18 +1,34 @@
 """Items similar to those in the user's history: nearest neighbours by cosine."""
 
-import itertools
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from twotower.baselines.histories import HistoryScorer, histories
-from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from twotower.common.progress import track
 from twotower.data.interactions import Interactions
 
 BLOCK_ITEMS = 512
 """Items per block of the neighbour search; it bounds the memory of the co-occurrences."""
+
+
+class Neighbourhood(NamedTuple):
+    """Which items are an item's neighbours.
+
+    Attributes:
+        shrink: added to the denominator of the similarity, >= 0.
+        k: the most similar items, > 0.
+    """
+
+    shrink: float
+    k: int
 
 
 class ItemKNN(HistoryScorer):
@@ -47,17 +63,47 @@ class ItemKNN(HistoryScorer):
             shrink: added to the denominator, >= 0.
         """
         self._histories = histories(interactions, num_users, num_items)
-        overlaps = _Overlaps(self._histories)
-        blocks = [
-            _strongest(overlaps.similarities(start, shrink), k)
-            for start in range(0, num_items, BLOCK_ITEMS)
-        ]
-        self._similar = vstack(blocks, format="csr").T.tocsr()
+        (self._similar,) = _similar(self._histories, [Neighbourhood(shrink, k)])
+
+    @classmethod
+    def each(
+        cls,
+        interactions: Interactions,
+        num_users: int,
+        num_items: int,
+        neighbourhoods: Sequence[Neighbourhood],
+    ) -> list[Self]:
+        """A scorer of each kind of neighbourhood, for about the time of one."""
+        known = histories(interactions, num_users, num_items)
+        scorers = []
+        for similar in _similar(known, neighbourhoods):
+            scorer = cls.__new__(cls)
+            scorer._histories, scorer._similar = known, similar
+            scorers.append(scorer)
+        return scorers
 
     def scores(self, user_idx: Int64Array) -> Tensor:
         """[batch, num_items] float32."""
         scores: Float32Array = (self._histories[user_idx] @ self._similar).toarray()
         return torch.from_numpy(scores)
+
+
+def _similar(by_user: csr_array, neighbourhoods: Sequence[Neighbourhood]) -> list[csr_array]:
+    """Of each kind [num_items, num_items], in column i the similarities of i's neighbours to i."""
+    overlaps = _Overlaps(by_user)
+    # The wider of two neighbourhoods first, as the narrower is a part of it.
+    order = sorted(set(neighbourhoods), key=lambda kind: (kind.shrink, -kind.k))
+    blocks: dict[Neighbourhood, list[csr_array]] = {kind: [] for kind in order}
+    for start in track(range(0, by_user.shape[1], BLOCK_ITEMS), "block of items"):
+        together, scale = overlaps.block(start)
+        for shrink, kinds in groupby(order, key=lambda kind: kind.shrink):
+            values = (together.data / (scale + shrink)).astype(np.float32)
+            nearest = csr_array((values, together.indices, together.indptr), together.shape)
+            for kind in kinds:
+                nearest = _strongest(nearest, kind.k)
+                blocks[kind].append(nearest)
+    similar = {kind: vstack(found, format="csr").T.tocsr() for kind, found in blocks.items()}
+    return [similar[kind] for kind in neighbourhoods]
 
 
 class _Overlaps:
@@ -76,33 +122,33 @@ class _Overlaps:
         self.weighted = csr_array((weights, by_user.indices, by_user.indptr), shape=by_user.shape)
         self.totals = np.bincount(by_user.indices, weights, minlength=by_user.shape[1])
 
-    def similarities(self, start: int, shrink: float) -> csr_array:
-        """[rows, num_items] float32 similarities of a block of items to all others."""
+    def block(self, start: int) -> tuple[csr_array, Float64Array]:
+        """Of a block of items [rows, num_items] total weight of the users that each shares.
+
+        An item shares nothing with itself. Beside it [nnz] sqrt(n · m) of each of its values.
+        """
         shared = (self.by_item[start : start + BLOCK_ITEMS] @ self.weighted).tocsr()
-        shared.sort_indices()
         rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr)) + start
-        columns = shared.indices
-        values = shared.data / (np.sqrt(self.totals[rows] * self.totals[columns]) + shrink)
-        values[rows == columns] = 0.0
-        return csr_array((values.astype(np.float32), columns, shared.indptr), shape=shared.shape)
+        shared.data[rows == shared.indices] = 0.0
+        return shared, np.sqrt(self.totals[rows] * self.totals[shared.indices])
 
 
 def _strongest(similarities: csr_array, k: int) -> csr_array:
-    """The k largest values of each row."""
-    values, offsets = similarities.data, similarities.indptr
-    kept = [low + _largest(values[low:high], k) for low, high in itertools.pairwise(offsets)]
-    chosen = np.concatenate(kept)
-    ends = np.cumsum([0, *map(len, kept)])
-    return csr_array((values[chosen], similarities.indices[chosen], ends), similarities.shape)
+    """The k largest values above 0 of each row; ties go to the lower index."""
+    values, items, offsets = similarities.data, similarities.indices, similarities.indptr
+    kept = values > 0
+    for row in np.flatnonzero(np.diff(offsets) > k):
+        of_row = slice(*offsets[row : row + 2])
+        kept[of_row] &= _largest(values[of_row], items[of_row], k)
+    ends = np.concatenate([[0], np.cumsum(kept)])[offsets]
+    return csr_array((values[kept], items[kept], ends), similarities.shape)
 
 
-def _largest(values: Float32Array, k: int) -> Int64Array:
-    """Ascending positions of the k largest values above 0; ties go to the first."""
-    positions = np.arange(len(values))
-    if len(values) > k:
-        bar = np.partition(values, -k)[-k]
-        above = np.flatnonzero(values > bar)
-        level = np.flatnonzero(values == bar)[: k - len(above)]
-        positions = np.sort(np.concatenate([above, level]))
-    large: Int64Array = positions[values[positions] > 0]
-    return large
+def _largest(values: Float32Array, items: NDArray[Any], k: int) -> BoolArray:
+    """Whether each is among the k largest; ties go to the lower item."""
+    bar = np.partition(values, -k)[-k]
+    kept: BoolArray = values >= bar
+    if surplus := np.count_nonzero(kept) - k:
+        level = np.flatnonzero(values == bar)
+        kept[level[np.argsort(items[level])[-surplus:]]] = False
+    return kept

@@ -1,4 +1,4 @@
-"""How a baseline is fitted within a budget, and the sample of users that its setting may need."""
+"""How a baseline is fitted within a budget, and the sample of users that may choose its setting."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +9,9 @@ from twotower.common.seeds import derive_seed
 from twotower.data.features import Features
 from twotower.data.interactions import Interactions
 from twotower.evaluation.holdout import EvaluationSet
+
+SAMPLE_USERS = 5_000
+"""Users on whom settings are compared where the validation split has more of them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Plan:
 
     Attributes:
         obstacle: why it is not; empty if it is.
-        sample_users: users among whom its setting is chosen; None: all.
+        sample_users: users to whom it is fitted when settings are compared; None: all.
         notice: what it takes, where that is more than a few seconds; else empty.
     """
 
