@@ -5,7 +5,6 @@ import torch
 
 from twotower.training.losses import (
     Batch,
-    accidental_hits,
     bayesian_personalised_ranking,
     bilateral_softmax,
     full_softmax,
@@ -46,8 +45,6 @@ def test_temperature_divides_before_log_q_is_subtracted() -> None:
 def test_accidental_hits_are_masked() -> None:
     # Rows 0 and 2 hold the same item: neither is a negative of the other.
     items = torch.tensor([5, 6, 5])
-    rows, columns = accidental_hits(items, batch=3)
-    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 2), (2, 0)]
     query, candidate = torch.eye(3), torch.eye(3)
     # Rows 0 and 2: own logit 1 against one 0; row 1: own 1 against two 0s.
     two, three = math.log(math.e + 1) - 1, math.log(math.e + 2) - 1
@@ -139,12 +136,17 @@ def naive_softmax(query, candidate, items, log_q, weight, *, positive_as_negativ
     return (losses * weight).sum() / weight.sum()
 
 
+@pytest.mark.parametrize("queued", [False, True])
 @pytest.mark.parametrize("rows", [6, 4, 1])
 @pytest.mark.parametrize("positive_as_negative", [True, False])
-def test_gradients_are_those_of_the_formula(positive_as_negative, rows, monkeypatch) -> None:
-    """However many rows the blocks have."""
-    monkeypatch.setattr("twotower.training.losses.BLOCK_SCORES", rows * 8)
-    monkeypatch.setattr("twotower.training.losses.MIN_BLOCK_ROWS", 1)
+def test_gradients_are_those_of_the_formula(
+    positive_as_negative, rows, queued, monkeypatch
+) -> None:
+    """However many rows the blocks have, and as a GPU computes them."""
+    monkeypatch.setattr("twotower.training.softmax.is_queued", lambda _: queued)
+    monkeypatch.setattr("twotower.training.softmax.DEVICE_BLOCK_SCORES", rows * 8)
+    monkeypatch.setattr("twotower.training.softmax.BLOCK_SCORES", rows * 8)
+    monkeypatch.setattr("twotower.training.softmax.MIN_BLOCK_ROWS", 1)
     generator = torch.Generator().manual_seed(0)
     items = torch.tensor([3, 1, 3, 0, 2, 5, 5, 1])
     query = torch.randn(6, 4, generator=generator, dtype=torch.float64)

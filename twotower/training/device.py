@@ -4,6 +4,7 @@ import os
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from twotower.common.errors import ConfigError
 
@@ -22,6 +23,11 @@ def resolve_device(device: Literal["auto", "cpu", "cuda"]) -> str:
         msg = "train.device: cuda, but this machine has no usable CUDA device"
         raise ConfigError(msg)
     return "cpu"
+
+
+def is_queued(tensor: Tensor) -> bool:
+    """Whether work on the tensor is queued: what depends on its values makes the program wait."""
+    return tensor.device.type != "cpu"
 
 
 def use_threads(threads: int) -> None:

@@ -3,19 +3,12 @@
 `config.training_choices.LOSSES` names them and says which negatives each needs.
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-BLOCK_SCORES = 2**20
-"""Scores that the softmax losses compute at a time: 4 MiB. Another value gives other bits."""
-MIN_BLOCK_ROWS = 128
-"""Lower bound of a block's rows for many candidates: their gradients are added per block."""
+from twotower.training.softmax import softmax_among
 
 
 @dataclass(frozen=True)
@@ -84,17 +77,14 @@ def in_batch_softmax(batch: Batch, *, positive_as_negative: bool = True) -> Tens
     Sources: in-batch negatives and logQ: Yi et al., RecSys 2019, eq. 3; extra negatives: Yang et
     al., "Mixed negative sampling", WWW 2020.
     """
-    rows = torch.arange(len(batch), device=batch.query.device)
-    loss: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
+    return softmax_among(
         batch.query / batch.temperature,
         batch.candidate,
-        rows,
-        None if batch.log_q is None else -batch.log_q,
-        accidental_hits(batch.item_idx, len(batch)),
         _shares(batch.weight),
-        positive_as_negative,
+        item_idx=batch.item_idx,
+        offset=None if batch.log_q is None else -batch.log_q,
+        positive_as_negative=positive_as_negative,
     )
-    return loss
 
 
 def bilateral_softmax(batch: Batch) -> Tensor:
@@ -136,114 +126,12 @@ def full_softmax(batch: Batch) -> Tensor:
     Args:
         batch: its extra items are the catalogue, in order.
     """
-    loss: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
+    return softmax_among(
         batch.query / batch.temperature,
         batch.extra,
-        batch.item_idx[: len(batch)],
-        None,
-        None,
         _shares(batch.weight),
-        True,
+        own=batch.item_idx[: len(batch)],
     )
-    return loss
-
-
-class _Softmax(torch.autograd.Function):
-    """Weighted sum of softmax losses, a block of rows at a time, each with its gradients.
-
-    Autograd on the plain expression would keep several [batch, candidates] matrices in memory; the
-    scores of a block stay in the processor's cache.
-    """
-
-    @staticmethod
-    def forward(  # noqa: PLR0917 - apply() takes no keywords
-        ctx: Any,
-        query: Tensor,
-        candidate: Tensor,
-        positive: Tensor,
-        offset: Tensor | None,
-        masked: tuple[Tensor, Tensor] | None,
-        share: Tensor,
-        positive_as_negative: bool,
-    ) -> Tensor:
-        size = min(len(query), max(MIN_BLOCK_ROWS, BLOCK_SCORES // len(candidate)))
-        scores, shares = query.new_empty(2, size, len(candidate))
-        addend = query.new_zeros(()) if offset is None else offset
-        hidden = _split(masked, size, len(query))
-        loss = query.new_zeros(())
-        of_query, of_candidate = torch.empty_like(query), torch.zeros_like(candidate)
-        for start in range(0, len(query), size):
-            rows = slice(start, start + size)
-            block, own, counted = query[rows], positive[rows], share[rows]
-            each = torch.arange(len(block), device=query.device)
-            logits = torch.addmm(addend, block, candidate.T, out=scores[: len(block)])
-            logits[next(hidden)] = -torch.inf
-            positives = logits[each, own]
-            if not positive_as_negative:
-                logits[each, own] = -torch.inf
-            largest = logits.amax(dim=1)
-            probability = torch.softmax(logits, dim=1, out=shares[: len(block)])
-            losses = largest - probability.amax(dim=1).log() - positives
-            if not positive_as_negative:
-                alone = largest == -torch.inf  # rows without any negative teach nothing
-                losses, counted = losses.masked_fill(alone, 0.0), counted.masked_fill(alone, 0.0)
-                probability[alone] = 0.0
-            loss += (losses * counted).sum()
-            probability[each, own] -= 1.0
-            counted = counted.unsqueeze(1)
-            torch.mul(probability @ candidate, counted, out=of_query[rows])
-            of_candidate.addmm_(probability.T, counted * block)
-        ctx.save_for_backward(of_query, of_candidate)
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        of_query, of_candidate = ctx.saved_tensors
-        return of_query * grad, of_candidate * grad, None, None, None, None, None
-
-
-def _split(
-    masked: tuple[Tensor, Tensor] | None, size: int, count: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows, counted from the start of the block, and columns of each block of `size` rows.
-
-    Args:
-        masked: two [hits] int64, rows ascending; None: none.
-        size: of a block.
-        count: rows of all blocks.
-    """
-    starts = range(0, count, size)
-    if masked is None:
-        nothing = torch.empty(0, dtype=torch.int64)
-        yield from ((nothing, nothing) for _ in starts)
-        return
-    rows, columns = masked
-    bounds = torch.searchsorted(rows, torch.tensor([*starts, count], device=rows.device)).tolist()
-    for start, (first, last) in zip(starts, itertools.pairwise(bounds), strict=True):
-        yield rows[first:last] - start, columns[first:last]
-
-
-def accidental_hits(item_idx: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of candidates that equal a row's own item but are not its positive.
-
-    Args:
-        item_idx: [candidates] int64; the positives of the rows come first.
-        batch: number of rows.
-
-    Returns:
-        Two [hits] int64 tensors, the rows ascending.
-    """
-    ordered, order = item_idx.sort(stable=True)
-    own = item_idx[:batch]
-    first = torch.searchsorted(ordered, own)
-    counts = torch.searchsorted(ordered, own, right=True) - first
-    ends = counts.cumsum(0)
-    rows = torch.repeat_interleave(torch.arange(batch, device=own.device), counts)
-    positions = torch.arange(len(rows), device=own.device) - (ends - counts)[rows] + first[rows]
-    columns = order[positions]
-    other = rows != columns
-    return rows[other], columns[other]
 
 
 def bayesian_personalised_ranking(batch: Batch) -> Tensor:
