@@ -312,5 +312,5 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
 def _write_part(path: Path, events: Events, name: str) -> None:
     rows = events.rows_of(name)
     groups = (rows[start : start + ROW_GROUP] for start in range(0, max(len(rows), 1), ROW_GROUP))
-    shown = track(groups, f"{path.name}: rows written", total=len(rows), size=len)
+    shown = track(groups, f"{path.name}: rows written", total=len(rows), size=len, rate=True)
     write_row_groups(path, events.table(rows[:0]).schema, map(events.table, shown))
