@@ -72,7 +72,8 @@ def test_a_vocabulary_holds_distinct_ids(ids):
 
 def test_a_vocabulary_encodes_and_extends():
     vocabulary = Vocabulary(pd.Index(["b", "a"]))
-    assert vocabulary.encode(pd.Series(["a", "x", "b"])).tolist() == [1, -1, 0]
+    assert vocabulary.encode(pd.Series(["a", "x"])).tolist() == [1, -1]
+    assert vocabulary.encode(pd.Series(["a", "x", "b", "a", None])).tolist() == [1, -1, 0, 1, -1]
     assert vocabulary.extend(pd.Series(["a"])) is vocabulary
     assert vocabulary.extend(pd.Series(["z", "c", "a"])).ids.tolist() == ["b", "a", "c", "z"]
     assert Vocabulary(pd.Index([1])).encode(pd.Series(["1"])).tolist() == [-1]

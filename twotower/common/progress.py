@@ -121,7 +121,12 @@ def part(name: str) -> Iterator[None]:
 
 
 def track(
-    items: Iterable[T], name: str, total: int | None = None, size: Callable[[T], int] = lambda _: 1
+    items: Iterable[T],
+    name: str,
+    total: int | None = None,
+    size: Callable[[T], int] = lambda _: 1,
+    *,
+    rate: bool = False,
 ) -> Iterator[T]:
     """The items, counted when the next one is asked for.
 
@@ -130,13 +135,21 @@ def track(
         name: what is counted.
         total: how many there are; None: their number, if it is known and each counts once.
         size: how many an item stands for.
+        rate: whether to show how many there are a second.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    with step(name, total) as advance:
+    started, done = time.monotonic(), 0
+
+    def note() -> str:
+        seconds = time.monotonic() - started
+        return f"{done / seconds:,.0f} a second" if rate and done and seconds else ""
+
+    with step(name, total, note=note) as advance:
         for item in items:
             yield item
-            advance(size(item))
+            done += (count := size(item))
+            advance(count)
 
 
 def say(line: str) -> None:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Int64Array
+from twotower.common.sorted_keys import distinct
 from twotower.data.feature import Cells, Feature
 
 SEPARATOR = "|"
@@ -182,6 +183,6 @@ def _lists(
 ) -> tuple[Int64Array, Int64Array]:
     """Distinct codes above 0 of each entity, ascending, and the offsets of each one's."""
     width = num_categories + 1
-    pairs = np.unique((entities * width + codes)[codes > 0])
+    pairs = distinct((entities * width + codes)[codes > 0])
     offsets = np.searchsorted(pairs, np.arange(num_entities + 1) * width).astype(np.int64)
     return pairs % width, offsets

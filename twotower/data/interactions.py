@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.sorted_keys import distinct
 from twotower.data.time_order import later_rows
 
 
@@ -90,24 +91,25 @@ class Interactions:
     def distinct_items(self, num_users: int, num_items: int) -> ItemLists:
         """Distinct items of each user; rows with an index of -1 are ignored."""
         valid = (self.user_idx >= 0) & (self.item_idx >= 0)
-        return _distinct(self.user_idx[valid], self.item_idx[valid], num_users, num_items)[0]
+        keys = distinct(pair_keys(self.user_idx[valid], self.item_idx[valid], num_items))
+        return _lists(keys, num_users, num_items)
 
     def distinct_pairs(self, num_users: int, num_items: int) -> tuple[ItemLists, Int64Array]:
         """Distinct items of each user, and [num_rows] int64 position of each row's pair in them.
 
         No index may be -1.
         """
-        return _distinct(self.user_idx, self.item_idx, num_users, num_items)
+        keys, pair_of_row = np.unique(
+            pair_keys(self.user_idx, self.item_idx, num_items), return_inverse=True
+        )
+        return _lists(keys, num_users, num_items), pair_of_row.astype(np.int64)
 
     def later_rows(self) -> Int64Array:
         """[num_rows] number of the same user's rows of a later second; no user may be -1."""
         return later_rows(self.user_idx, self.timestamp)
 
 
-def _distinct(
-    users: Int64Array, items: Int64Array, num_users: int, num_items: int
-) -> tuple[ItemLists, Int64Array]:
-    # Asked for the inverse, np.unique sorts; else it hashes, which takes ten times as long.
-    keys, pair_of_row = np.unique(pair_keys(users, items, num_items), return_inverse=True)
+def _lists(keys: Int64Array, num_users: int, num_items: int) -> ItemLists:
+    """The pairs of these distinct keys, which are ascending."""
     offsets = np.searchsorted(keys, np.arange(num_users + 1) * num_items)
-    return ItemLists(offsets, keys % max(num_items, 1)), pair_of_row.astype(np.int64)
+    return ItemLists(offsets, keys % max(num_items, 1))

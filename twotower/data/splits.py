@@ -13,6 +13,7 @@ from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.hashing import splitmix64
 from twotower.common.seeds import derive_seed
+from twotower.common.sorted_keys import distinct_counts
 from twotower.data.held_out_users import held_out_users
 from twotower.data.time_order import is_ordered, later_rows, time_order
 
@@ -185,7 +186,7 @@ def cutoff_split(events: SplitInput) -> Int8Array:
     Raises:
         DataError: if there are fewer distinct moments than splits.
     """
-    moments, moment, counts = np.unique(events.timestamps, return_inverse=True, return_counts=True)
+    moments, counts = distinct_counts(events.timestamps)
     num_splits = 1 + int(events.validation > 0) + int(events.test > 0)
     if len(moments) < num_splits:
         msg = (
@@ -202,8 +203,9 @@ def cutoff_split(events: SplitInput) -> Int8Array:
 
     test_start = start(len(moments), events.test, num_splits - 1 if events.test else 0)
     validation_start = start(test_start, events.validation, 1 if events.validation else 0)
-    labels = (moment >= validation_start).astype(np.int8)
-    labels[moment >= test_start] = TEST
+    starts = np.append(moments, np.iinfo(np.int64).max)  # of a split without rows, never
+    labels: Int8Array = (events.timestamps >= starts[validation_start]).astype(np.int8)
+    labels[events.timestamps >= starts[test_start]] = TEST
     return labels
 
 

@@ -32,7 +32,11 @@ class Vocabulary:
 
     def encode(self, ids: "pd.Series | pd.Index") -> Int64Array:
         """[num_ids] index of each id; -1 for an id that is not in the vocabulary."""
-        return self.ids.get_indexer(pd.Index(ids)).astype(np.int64)
+        if len(ids) <= len(self.ids) or pd.api.types.is_integer_dtype(ids.dtype):
+            return self.ids.get_indexer(pd.Index(ids)).astype(np.int64)
+        codes, distinct = pd.factorize(ids)  # of text that is repeated, each is looked up once
+        found = self.ids.get_indexer(pd.Index(distinct))
+        return np.append(found, -1)[codes].astype(np.int64)
 
     def place(self, one: int | str) -> int:
         """The index of one id; -1 if it is not in the vocabulary."""

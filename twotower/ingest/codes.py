@@ -43,6 +43,7 @@ class Codes:
         encoded = pa.chunked_array(dictionaries, kind).dictionary_encode().chunks
         values = encoded[0].dictionary if encoded else pa.array([], kind)
         places = np.concatenate([NULL, *(_positions(chunk) for chunk in encoded)])[1:]
+        del dictionaries, encoded
         codes = np.empty(sum(map(len, self._chunks)), dtype=np.int32)
         start = first = 0
         self._chunks.reverse()

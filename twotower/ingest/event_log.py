@@ -96,6 +96,7 @@ def load_interactions(
     is_relevant = relevance(rows, data, relevant or RelevantConfig())
     if is_relevant is not None:
         columns["relevant"] = is_relevant
+    why_text = {side: _why_text(rows, side, data, tables) for side in SIDES}
     events = _valid_events(rows, columns, valid)
     times = rows.times
     return events, EventLog(
@@ -111,7 +112,7 @@ def load_interactions(
         dropped=sum((check.dropped for check in checks), Counter[str]()),
         ids={side: id_kind(events.ids[side].to_pandas()) for side in SIDES},
         oddities={side: oddities(events.ids[side], events.columns[side]) for side in SIDES},
-        why_text={side: _why_text(rows, side, data, tables) for side in SIDES},
+        why_text=why_text,
     )
 
 

@@ -98,6 +98,7 @@ def read_rows(
     """
     columns = _Columns(data, problems)
     num_rows = [columns.read(part) for part in inputs]
+    pa.default_memory_pool().release_unused()  # that of text, which is large
     if len(columns.damaged) == len(inputs):
         problems.raise_any()
     first = inputs[0]
@@ -150,7 +151,7 @@ class _Columns:
         num_rows = 0
         batches = part.source.batches(list(dict.fromkeys(part.roles.values())))
         try:
-            for batch in track(batches, f"{part.file}: rows read", size=len):
+            for batch in track(batches, f"{part.file}: rows read", size=len, rate=True):
                 num_rows += len(batch)
                 self._add_batch(batch, part)
         except DataError as error:

@@ -12,25 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twotower.assessment.clusters import CLUSTERS, write_clusters
-from twotower.common.arrays import Int8Array
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
 from twotower.common.progress import step, track
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
-from twotower.config.splitting import SplitConfig
 from twotower.data.id_text import IdText
-from twotower.data.interactions import pair_keys
 from twotower.data.prepared import (
     PARTS,
-    RELEVANT,
     ROW_GROUP,
-    SPLITS,
     Catalogue,
     write_catalogue,
     write_row_groups,
 )
-from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, SplitInput, held_out_items
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.events import SIDES, Events
 from twotower.ingest.guard import check_data, profile_of_events
@@ -38,6 +32,7 @@ from twotower.ingest.problems import Problems
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
 from twotower.ingest.side_tables import SideTable, build_entities, load_table
+from twotower.ingest.splitting import held_out_item_counts, split_events
 from twotower.ingest.titles import TITLES, write_titles
 
 
@@ -120,7 +115,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     with step("sorting"):
         events.sort()
     with step("splitting"):
-        _split(events, config)
+        split_events(events, config)
     if last_run is not None:
         check_data(lambda: profile_of_events(events), last_run, config.guard, log.why_text)
     text = IdText.of(config.data.unicode)
@@ -132,7 +127,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     with step("counting"):
         report = data_report(config.data, log, tables, events, catalogue, removed=removed)
     if config.split.cold_items:
-        report["held_out_items"] = _held_out_items(events, config)
+        report["held_out_items"] = held_out_item_counts(events, config)
     return Prepared(events, catalogue, tables, report)
 
 
@@ -161,26 +156,6 @@ def sample_users(
     return users and users.filter(kept), int((~kept).sum())
 
 
-def merge_repeats(events: Events) -> None:
-    """Leave one row per (user, item) pair of a split: the latest, with the sum of its weights.
-
-    It is relevant if any row of the pair is. Rows of different splits are not merged: a held-out
-    row must not remove a training row.
-
-    Args:
-        events: in time order, with their splits.
-    """
-    columns = events.columns
-    pairs = pair_keys(columns["user"].astype(np.int64), columns["item"], len(events.ids["item"]))
-    keys = pd.Series(pairs * len(PARTS) + columns["split"])
-    of_pairs = pd.Series(columns["weight"]).groupby(keys, sort=False)
-    columns["weight"] = of_pairs.transform("sum").to_numpy()
-    if RELEVANT in columns:
-        relevant = pd.Series(columns[RELEVANT]).groupby(keys, sort=False)
-        columns[RELEVANT] = relevant.transform("any").to_numpy()
-    events.keep(~keys.duplicated(keep="last").to_numpy())
-
-
 def _check_root(root: Path, output: Path) -> Path:
     if not root.is_dir():
         home = (
@@ -206,90 +181,6 @@ def _check_enough(events: Events, log: EventLog) -> None:
             raise DataError(msg)
 
 
-def _split(events: Events, config: Config) -> None:
-    """Give each row its split, and merge repeats if that is set.
-
-    Raises:
-        DataError: if nothing can be learnt from the training split, or nothing can be held out.
-    """
-    split = config.split
-    given = SplitInput(
-        users=events.columns["user"],
-        user_ids=events.id_list("user"),
-        timestamps=events.timestamps,
-        given=events.labels,
-        validation=split.validation,
-        test=split.test,
-        seed=config.seed,
-        together=split.ties == "together",
-        fold_in=split.fold_in,
-        fold_in_by=split.fold_in_by,
-    )
-    labels = SPLIT_STRATEGIES[split.strategy].label(given)
-    if split.cold_items:
-        held_out = _labels_of_items(events, config)
-        labels = np.where(held_out == UNSPLIT, labels, held_out)
-    events.columns["split"] = labels
-    if config.data.repeats == "merge":
-        merge_repeats(events)
-    _check_split(events, split)
-
-
-def _labels_of_items(events: Events, config: Config) -> Int8Array:
-    """[num_rows] the split that each row's item is held out for, else UNSPLIT."""
-    split = config.split
-    labels = held_out_items(
-        events.id_list("item"),
-        split.cold_items,
-        config.seed,
-        validation=split.validation > 0,
-        test=split.test > 0,
-    )
-    of_rows: Int8Array = labels[events.columns["item"]]
-    return of_rows
-
-
-def _held_out_items(events: Events, config: Config) -> dict[str, dict[str, int]]:
-    """Items that `split.cold_items` holds out whole, and their rows, by split."""
-    labels = _labels_of_items(events, config)
-    report = {}
-    for number, name in enumerate(SPLITS[1:], start=1):
-        items = events.columns["item"][(events.labels == number) & (labels == number)]
-        report[name] = {"items": int((np.bincount(items) > 0).sum()), "rows": len(items)}
-    return report
-
-
-def _check_split(events: Events, split: SplitConfig) -> None:
-    rows = {name: events.rows_of(name) for name in SPLITS}
-    if not len(rows["train"]):
-        msg = "split: the training split has no valid rows"
-        raise DataError(msg)
-    if not events.columns["weight"][rows["train"]].astype(np.float32).any():
-        msg = (
-            "data.interactions.columns.weight: every training row has weight 0, so there is "
-            "nothing to learn; set another column, or false to give every row weight 1"
-        )
-        raise DataError(msg)
-    for name in ("validation", "test"):
-        held_out = rows[name]
-        relevant = events.columns.get(RELEVANT)
-        if relevant is not None and len(held_out) and not relevant[held_out].any():
-            msg = (
-                f"evaluate.relevant: none of the {len(held_out):,} rows of the {name} split "
-                "counts, so there is nothing to find; ask for less, or choose another split"
-            )
-            raise DataError(msg)
-    if split.ties == "together" and not SPLIT_STRATEGIES[split.strategy].is_given:
-        for name in ("test", "validation"):
-            if getattr(split, name) and not len(rows[name]):
-                msg = (
-                    f"split.{name}: no rows are left for it, as split.ties: together never parts "
-                    "a user's events of one second, and no user has enough different times; "
-                    "set it to 0, or choose split.ties: file_order"
-                )
-                raise DataError(msg)
-
-
 def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
     output.mkdir(parents=True, exist_ok=True)
@@ -312,5 +203,5 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
 def _write_part(path: Path, events: Events, name: str) -> None:
     rows = events.rows_of(name)
     groups = (rows[start : start + ROW_GROUP] for start in range(0, max(len(rows), 1), ROW_GROUP))
-    shown = track(groups, f"{path.name}: rows written", total=len(rows), size=len)
+    shown = track(groups, f"{path.name}: rows written", total=len(rows), size=len, rate=True)
     write_row_groups(path, events.table(rows[:0]).schema, map(events.table, shown))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.errors import DataError
+from twotower.common.sorted_keys import distinct
 from twotower.config.data import DataConfig
 from twotower.config.declared_features import FeatureConfig
 from twotower.data.id_text import IdText
@@ -131,7 +132,7 @@ class VectorFiles:
         check_ids(ids, name, check, f"data.{self.role}.id_type")
         check.report()
         positions = np.where(found >= 0, rows[found], -1)
-        return positions, len(rows) - len(np.unique(found[found >= 0]))
+        return positions, len(rows) - len(distinct(found[found >= 0]))
 
 
 class _IdList(Source):

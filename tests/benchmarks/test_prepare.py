@@ -1,0 +1,28 @@
+import pandas as pd
+import pytest
+
+from benchmarks import prepare
+from benchmarks.prepare import FEWEST, write_log
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    monkeypatch.setattr(prepare, "CHUNK", 300)
+
+
+def test_both_formats_hold_the_same_log(tmp_path):
+    text, typed = tmp_path / "raw" / "log.csv", tmp_path / "raw" / "log.parquet"
+    write_log(text, 1000)
+    write_log(typed, 1000)
+    rows = pd.read_parquet(typed)
+    pd.testing.assert_frame_equal(rows, pd.read_csv(text), check_dtype=False)
+    assert len(rows) == 1000
+    assert rows["user_id"].nunique() == 20
+    assert rows["item_id"].value_counts().iloc[0] > 200  # of 10; the most popular have most
+
+
+def test_memory_a_row_is_told_of_many_rows_alone():
+    assert prepare._memory("", FEWEST, 5.0 * FEWEST).ours == 5
+    few = prepare._memory("", FEWEST // 10, 1e9)
+    assert few.ours is None
+    assert few.note.startswith("not run")
