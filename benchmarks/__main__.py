@@ -10,6 +10,7 @@ line that misses its aim is no failure, and neither is a benchmark for which som
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def main() -> None:
     texts = [text for report in reports for text in report.texts]
     for text in texts:
         print(f"\n{text.name}:\n\n{text.markdown}")
+    print(f"\n{summary([line for report in reports for line in report.lines])}")
     if arguments.markdown is not None:
         tables = "\n\n".join(f"## {text.name}\n\n{text.markdown}" for text in texts)
         arguments.markdown.write_text(f"{tables}\n", encoding="utf-8", newline="\n")
@@ -64,6 +66,7 @@ class Report:
 
     Attributes:
         name: of the benchmark.
+        lines: all of them, even if it failed.
         texts: the table of its lines, and what else it says.
         pictures: that it has drawn.
         failed: whether it could not be run to its end, though nothing was missing; then what the
@@ -71,6 +74,7 @@ class Report:
     """
 
     name: str
+    lines: list[Line] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     failed: bool = False
@@ -85,12 +89,11 @@ def run(module: Module, scale: Scale, here: str) -> Report:
         here: the scale and the machine, to go below the table.
     """
     report = Report(module.name)
-    rows = []
     began = time.monotonic()
     print(f"\n{module.name}", flush=True)
     for one in found(module, scale):
         if isinstance(one, Line):
-            rows.append(cells(one))
+            report.lines.append(one)
             print(f"  {sentence(one)}", flush=True)
         elif isinstance(one, Text):
             report.texts.append(one)
@@ -102,10 +105,21 @@ def run(module: Module, scale: Scale, here: str) -> Report:
         else:
             print(f"  not run: {one.reason}", flush=True)
     print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
-    if report.failed or not rows:
-        return Report(module.name, failed=report.failed)
-    report.texts.insert(0, Text(module.name, f"{table(HEAD, rows)}\n\n{here}"))
+    if report.failed or not report.lines:
+        return Report(report.name, report.lines, failed=report.failed)
+    rows = [cells(line) for line in report.lines]
+    report.texts.insert(0, Text(report.name, f"{table(HEAD, rows)}\n\n{here}"))
     return report
+
+
+def summary(lines: Sequence[Line]) -> str:
+    """How many lines hold, and which miss their aim or were not run."""
+    holding = sum(line.holds is True for line in lines)
+    parts = [f"{holding} of {len(lines)} lines hold"]
+    for what, holds in (("missed", False), ("not run", None)):
+        if names := [line.what for line in lines if line.holds is holds]:
+            parts.append(f"{what}: {'; '.join(names)}")
+    return "\n".join(parts)
 
 
 def write(texts: list[Text], pictures: list[Picture]) -> None:

@@ -12,6 +12,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import yaml
 from benchmarks.project import REPOSITORY, project, run_stage
 from benchmarks.shops import SHOPS, Shop, write_shop
 from twotower.cli.preset import apply_preset
+from twotower.common.errors import one_line_errors
 from twotower.common.scorers import MODEL
 
 DATA_ROOT = Path("../shared/data")
@@ -163,6 +165,12 @@ def main() -> None:
     if unknown := set(arguments.names) - set(known):
         parser.error(f"no such data set: {', '.join(sorted(unknown))}; there are {known}")
     names = arguments.names or [n for n in known if n not in absent(arguments.data_root)]
+    with one_line_errors():
+        tabulate(names, arguments)
+
+
+def tabulate(names: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Run the pipelines, and print a row for each as it ends."""
     print("| data | model | strongest baseline | p | verdict | chosen | s, search + refit |")
     print("|---|---|---|---|---|---|---|")
     for name in names:

@@ -165,9 +165,9 @@ def kill(process: subprocess.Popen[bytes], victims: str) -> int:
     if victims == "driver":
         process.kill()
         return 1
-    # Spawned workers, not multiprocessing's resource tracker.
+    # Workers, spawned or forked, not multiprocessing's resource tracker.
     children = psutil.Process(process.pid).children(recursive=True)
-    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    workers = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
     if not workers:
         return 0
     workers[0].kill()

@@ -62,8 +62,8 @@ class Curve:
 
 def slope(before: Point, after: Point, of: str) -> float:
     """In log-log: 1 is linear growth; of: cpu or peak."""
-    costs = (getattr(point.cost, of) for point in (after, before))
-    return (log10(next(costs)) - log10(next(costs))) / log10(after.size / before.size)
+    times = getattr(after.cost, of) / getattr(before.cost, of)
+    return log10(times) / log10(after.size / before.size)
 
 
 def by_size(curves: Sequence[Curve]) -> str:

@@ -85,8 +85,8 @@ class Cost:
 
     Attributes:
         wall: seconds.
-        cpu: seconds of user and system time.
-        peak: bytes of the largest process among it and its children.
+        cpu: seconds of user and system time; NaN on Windows, which does not count them so.
+        peak: bytes of the largest process among it and its children; likewise.
     """
 
     wall: float
@@ -95,18 +95,23 @@ class Cost:
 
 
 LAUNCHER = """
-import json, resource, subprocess, sys, time
+import json, subprocess, sys, time
 begun = time.perf_counter()
 status = subprocess.call(sys.argv[1:], stdout=sys.stderr)
 wall = time.perf_counter() - begun
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([status, wall, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+try:
+    import resource
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss
+except ImportError:
+    cpu = peak = float("nan")
+print(json.dumps([status, wall, cpu, peak]))
 """
 """A small program starts the command: the peak of a process is at least that of its parent."""
 
 
 def cost(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Run a command, on Linux or macOS.
+    """Run a command.
 
     Args:
         command: and its arguments.

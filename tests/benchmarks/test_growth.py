@@ -1,5 +1,6 @@
 """What growth is shown by; the stages themselves take minutes."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,7 +8,8 @@ import pytest
 
 from benchmarks import growth, growth_report
 from benchmarks.growth_report import Curve, Point
-from benchmarks.measured import Cost
+from benchmarks.measured import Cost, Line, Picture, Text
+from twotower.plots.pictures import BrowserError
 
 
 def curve(*points: tuple[int, float, float]) -> Curve:
@@ -15,6 +17,32 @@ def curve(*points: tuple[int, float, float]) -> Curve:
 
 
 LINEAR = curve((10_000, 1.0, 2e6), (100_000, 10.0, 11e6))
+
+
+def test_all_that_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(name: str, each: float) -> Callable[[Path, int], dict[str, Cost]]:
+        return lambda _, size: {name: Cost(1.0, 5 + each * size, 1e8 + 50 * size)}
+
+    def no_browser(_: Sequence[Curve]) -> Picture:
+        raise BrowserError("no Chrome")
+
+    monkeypatch.setattr(growth, "of_rows", measured("refit", 1e-4))
+    monkeypatch.setattr(growth, "of_trials", measured("hpo, trials", 0.1))
+    monkeypatch.setattr(growth, "of_items", measured("recommend", 1e-5))
+    monkeypatch.setattr(growth_report, "picture", no_browser)
+    *lines, by_size, largest = growth.lines("full")
+    assert [line.what for line in lines if isinstance(line, Line)] == [
+        "refit, processor time from 1,000,000 to 10,000,000 interactions",
+        "hpo, processor time from 100 to 1,000 trials",
+        "recommend, processor time from 1,000,000 to 10,000,000 items",
+    ]
+    assert isinstance(by_size, Text)
+    assert by_size.markdown.count("\n") == 1 + 4 + 3 + 4  # the rule, and a row a point
+    assert isinstance(largest, Text)
+    assert "hpo" not in largest.markdown  # its peak does not grow
+    assert "no plot of growth: no Chrome" in capsys.readouterr().err
 
 
 def test_growth_is_held_against_n_log_n() -> None:

@@ -85,6 +85,15 @@ def test_what_the_document_gets(
     assert all(text.markdown.endswith("\n\nQuick, on a toaster.") for text in report.texts[:1])
 
 
+def test_the_summary_names_what_misses_its_aim() -> None:
+    lines = [LINE, Line("start", "s", 2, ours=1.9), Line("GPU", "s", 2, note="no GPU")]
+    assert frame.summary(lines).splitlines() == [
+        "1 of 3 lines hold",
+        "missed: ranking",
+        "not run: GPU",
+    ]
+
+
 def test_tables_and_pictures_go_where_they_belong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
