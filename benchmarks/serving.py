@@ -1,47 +1,45 @@
-"""Requests a second and latencies of the HTTP service, and of MLflow's server, on loopback.
+"""What an answer of the service costs beside the bare product, and all users' beside implicit.
 
-    python -m benchmarks.serving [--artifacts .artifacts_best] [--seconds 5] [--clients 2]
-    python -m benchmarks.serving --items 1000000 --users 1000000 --dim 64   # random vectors
-    python -m benchmarks.serving --mlflow models:/two-tower@champion        # beside MLflow's server
+    python -m benchmarks serving
 
-First the seconds to open the model and to the first answers, in this process. Then, for each server
-and each number of users a request, what a closed loop of clients on keep-alive connections gets.
-Clients and server share the machine's cores.
+On random vectors of Gowalla's size; then indexes of larger catalogues, see `benchmarks.indexes`.
 """
 
-import argparse
-import http.client
 import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from benchmarks import indexes
+from benchmarks.http_load import PROCESSES, Running, load, serving
+from benchmarks.measured import Cost, Line, Scale, in_turn
 from twotower import Recommender
-from twotower.artifacts import ARTIFACTS, Id, write_artifacts
+from twotower.artifacts import write_artifacts
 from twotower.data.features import Features
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, Entities
 from twotower.data.vocabulary import Vocabulary
+from twotower.serving.batch import BatchJob, write_batch
 
-BATCHES = (1, 10, 100)
-"""Users a request."""
-K = 10
-STARTING = 180
-"""Seconds that a server gets to start."""
+SIZE = 29_858, 40_981, 64
+"""Users and items of Gowalla, and dimensions."""
 HISTORY = 20
 """Rows a user of a random model."""
+K = 10
+BATCH_K = 20
+SECONDS = 2.0
+"""Of each measurement of a server."""
+CLIENTS = 4
+ASKED = 256
+"""Different requests."""
 
 
 class RandomTowers:
@@ -81,157 +79,94 @@ def random_model(folder: Path, users: int, items: int, dim: int) -> Path:
     return folder
 
 
-def opening(folder: Path) -> Recommender:
-    """Print how long it takes to open the model, and to answer."""
-    began = time.perf_counter()
-    model = Recommender.load(folder)
-    print(f"open the model: {time.perf_counter() - began:.4f} s")
-    for which in ("first", "second"):
-        began = time.perf_counter()
-        model.recommend(model.artifacts.user_ids.decode(np.array([0])), K)
-        print(f"{which} answer: {time.perf_counter() - began:.4f} s")
-    return model
-
-
-@contextmanager
-def serving(command: Sequence[str], health: str) -> Iterator[int]:
-    """Run a server, which gets `--port`; the port, when it is healthy."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    variables = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    arguments = [sys.executable, "-m", *command, "--port", str(port)]
-    with subprocess.Popen(
-        arguments, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for(port, health, process)
-            yield port
-        finally:
-            process.terminate()
-
-
-def wait_for(port: int, health: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers at the path `health`."""
-    give_up = time.monotonic() + STARTING
-    while process.poll() is None and time.monotonic() < give_up:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", health)
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit("error: the server did not start")
-
-
-def load(
-    port: int, path: str, bodies: Sequence[bytes], seconds: float, clients: int
-) -> list[float]:
-    """Seconds that each request took, of clients that ask again as soon as they are answered."""
-    took: list[float] = []
-    failures: list[str] = []
-    end = time.monotonic() + seconds
-
-    def client(start: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        turn = start
-        while time.monotonic() < end and not failures:
-            began = time.perf_counter()
-            connection.request("POST", path, bodies[turn % len(bodies)],
-                               {"content-type": "application/json"})  # fmt: skip
-            answer = connection.getresponse()
-            text = answer.read()
-            took.append(time.perf_counter() - began)
-            if answer.status != 200:
-                failures.append(f"{answer.status}: {text[:300].decode()}")
-            turn += clients
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        sys.exit(f"error: {path} answered {failures[0]}")
-    return took
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that is to be measured."""
-
-    name: str
-    command: Sequence[str]
-    """What follows `python -m`, without the port."""
-    health: str
-    path: str
-    body: Callable[[Sequence[Id]], Any]
-    """The JSON of a request for these users."""
-
-    def measure(self, model: Recommender, options: argparse.Namespace) -> None:
-        """Print a row for each number of users a request."""
-        rng = np.random.default_rng(2)
-        decode = model.artifacts.user_ids.decode
-        with serving([*self.command, "--workers", str(options.workers)], self.health) as port:
-            for batch in BATCHES:
-                asked = [decode(rng.integers(0, model.num_users, batch)) for _ in range(64)]
-                bodies = [json.dumps(self.body(users)).encode() for users in asked]
-                load(port, self.path, bodies, options.seconds / 5, options.clients)  # warm up
-                took = load(port, self.path, bodies, options.seconds, options.clients)
-                self._report(batch, len(took) / options.seconds, 1000 * np.array(took))
-
-    def _report(self, batch: int, per_second: float, milliseconds: Any) -> None:
-        p50, p99 = np.percentile(milliseconds, [50, 99])
-        users = per_second * batch
-        print(
-            f"{self.name:>8} {batch:>6} {per_second:>11.0f} {users:>9.0f} {p50:>8.2f} {p99:>8.2f}",
-            flush=True,
-        )
-
-
-def compare(folder: Path, options: argparse.Namespace) -> None:
-    """Measure each server."""
-    model = opening(folder)
-    print(f"{'server':>8} {'users':>6} {'requests/s':>11} {'users/s':>9} {'p50, ms':>8} "
-          f"{'p99, ms':>8}", flush=True)  # fmt: skip
-    ours = ["twotower", "serve", "--artifacts", str(folder)]
-    Server("fastapi", ours, "/health", "/recommend", ours_body).measure(model, options)
-    if options.mlflow is not None:
-        theirs = ["mlflow", "models", "serve", "-m", options.mlflow, "--env-manager", "local"]
-        Server("mlflow", theirs, "/ping", "/invocations", mlflow_body).measure(model, options)
-
-
-def ours_body(users: Sequence[Id]) -> Any:
-    """Body of a request to `twotower serve`."""
-    return {"user_ids": list(users), "k": K}
-
-
-def mlflow_body(users: Sequence[Id]) -> Any:
-    """Body of a request to MLflow's server of the registered model."""
-    rows = [[user] for user in users]
-    return {"dataframe_split": {"columns": ["user_id"], "data": rows}, "params": {"k": K}}
-
-
-def main() -> None:
-    """Measure a model folder, or a random model of the size that is asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS)
-    parser.add_argument("--users", type=int, default=100_000, help="of the random model")
-    parser.add_argument("--items", type=int, help="of a random model, instead of --artifacts")
-    parser.add_argument("--dim", type=int, default=64, help="of the random model")
-    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
-    parser.add_argument("--clients", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1, help="processes of each server")
-    parser.add_argument("--mlflow", help="URI of the same model in MLflow, for its own server")
-    options = parser.parse_args()
-    if options.items is None:
-        compare(options.artifacts, options)
-        return
+def lines(scale: Scale) -> Iterator[Line]:
+    """Requests of one user, workers, all users at once, and indexes."""
     with tempfile.TemporaryDirectory() as name:
-        size = options.users, options.items, options.dim
-        compare(random_model(Path(name) / "model", *size), options)
+        folder = random_model(Path(name) / "model", *SIZE)
+        model = Recommender.load(folder)
+        with threadpool_limits(1, user_api="blas"):
+            yield from _requests(folder, model)
+            yield _batch(model, Path(name) / "all.parquet")
+    yield from indexes.lines_of(scale)
 
 
-if __name__ == "__main__":
-    main()
+def _requests(folder: Path, model: Recommender) -> Iterator[Line]:
+    users, items, dim = SIZE
+    what = f"a request of one user, {users:,} users, {items:,} items, {dim} dimensions"
+    asked = np.random.default_rng(2).integers(0, users, ASKED)
+    bodies = [json.dumps({"user_ids": [user], "k": K}).encode() for user in asked.tolist()]
+    if not PROCESSES.is_dir():
+        yield Line(what, "ms of CPU", 2.5, note="read from /proc, which is Linux's")
+        return
+    command = ["twotower", "serve", "--artifacts", str(folder), "--mmap", "--poll", "0"]
+    with ExitStack() as stack:
+        one, two = (
+            stack.enter_context(serving([*command, "--workers", str(number)], "/health"))
+            for number in (1, 2)
+        )
+        for server in (one, two):  # also a new worker's first requests
+            load(server.port, "/recommend", bodies, SECONDS, CLIENTS)
+        found = in_turn(
+            {
+                "bare": partial(_timed, partial(_product, model, asked), ASKED),
+                "one": partial(_served, one, bodies),
+                "two": partial(_served, two, bodies),
+            }
+        )
+    costs = {name: 1000 * cost.cpu for name, cost in found.items()}
+    yield Line(what, "ms of CPU", 2.5, costs["one"], costs["bare"], "product, argpartition")
+    walls = [1000 * found[name].wall for name in ("two", "one")]
+    rates = " and ".join(f"{1000 / wall:,.0f}" for wall in walls)
+    yield Line(
+        f"the same with two workers, {CLIENTS} clients", "ms", 0.6, *walls, "one worker",
+        note=f"{rates} requests a second; the clients share the cores",
+    )  # fmt: skip
+
+
+def _served(server: Running, bodies: Sequence[bytes]) -> Cost:
+    """Of one request, the processor's time of the server alone."""
+    begun, before = time.perf_counter(), server.cpu()
+    count = len(load(server.port, "/recommend", bodies, SECONDS, CLIENTS))
+    return Cost((time.perf_counter() - begun) / count, (server.cpu() - before) / count, 0)
+
+
+def _product(model: Recommender, users: np.ndarray) -> None:
+    """The best items of each user, one after the other, and nothing else."""
+    items = model.artifacts.item_vecs
+    for user in users:
+        scores = items @ model.artifacts.user_vecs[user]
+        best = np.argpartition(scores, len(scores) - K)[-K:]
+        best[np.argsort(-scores[best])]
+
+
+def _timed(run: Callable[[], object], count: int = 1) -> Cost:
+    """Of one of `count` that `run` does."""
+    begun, before = time.perf_counter(), time.process_time()
+    run()
+    cpu, wall = time.process_time() - before, time.perf_counter() - begun
+    return Cost(wall / count, cpu / count, 0)
+
+
+def _batch(model: Recommender, out: Path) -> Line:
+    """All users into a file, beside implicit's top-k of the same vectors, without a file."""
+    what = f"all users to Parquet, k {BATCH_K}"
+    try:
+        from implicit.cpu.topk import topk
+    except ModuleNotFoundError:
+        return Line(what, "s of CPU", 1.0, note="needs implicit, of the extra benchmarks")
+    from scipy.sparse import csr_matrix
+
+    seen, shape = model.artifacts.seen, SIZE[:2]
+    ones = np.ones(len(seen.items), np.float32)
+    history = csr_matrix((ones, seen.items.astype(np.int32), seen.offsets.astype(np.int32)), shape)
+    job = BatchJob(model.artifacts.user_ids, k=BATCH_K)
+    vectors = [np.array(model.artifacts.item_vecs), np.array(model.artifacts.user_vecs)]
+    theirs = partial(topk, *vectors, BATCH_K, filter_query_items=history, num_threads=1)
+    found = in_turn(
+        {
+            "ours": partial(_timed, partial(write_batch, model, job, out)),
+            "implicit": partial(_timed, theirs),
+        }
+    )
+    costs = [found[name].cpu for name in ("ours", "implicit")]
+    return Line(what, "s of CPU", 1.0, *costs, "implicit's top-k, no file")

@@ -93,8 +93,11 @@ class IndexSearch:
     def top_k(
         self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
     ) -> tuple[Int64Array, Float32Array]:
-        """See `exact.top_k`, which answers where the index would have to find too many items."""
-        if candidates.scale is not None:
+        """See `exact.top_k`, which answers where the index would have to find too many items.
+
+        Far down a ranking, where few of the items may appear, an index misses many.
+        """
+        if candidates.scale is not None or candidates.few is not None:
             return top_k(queries, candidates, k, masked)
         items = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), np.nan, dtype=np.float32)

@@ -64,8 +64,9 @@ class Recommender:
         Args:
             path: what the refit stage wrote.
             mmap: memory-map vectors and ids, which makes loading instant at any size.
-            approximate: search the index that `refit.index` makes. Requests with a filter or a
-                long history, and similar items, are still answered exactly.
+            approximate: search the index that `refit.index` makes. Requests with a filter that
+                leaves few items or with a long history, and similar items, are still answered
+                exactly.
 
         Raises:
             ArtifactError: if the folder is missing, incomplete, of another format version, or has
