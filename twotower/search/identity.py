@@ -28,6 +28,7 @@ SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
+    "common/sorted_keys.py",
     *("common/folders.py", "common/paths.py", "common/portable.py", "common/units.py"),
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     "config/training_choices.py",
