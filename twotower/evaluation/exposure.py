@@ -91,7 +91,7 @@ def novelty(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Arr
     """
     top = rankings.top[:, :k]
     shown = top >= 0
-    bits = np.where(shown, target.information[top], 0.0)
+    bits = np.where(shown, np.take(target.information, top), 0.0)
     means: Float64Array = bits.sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
     return means
 
@@ -118,8 +118,8 @@ def mean_over_candidates(target: "EvaluationSet", values: NDArray[Any]) -> Float
 
 def _times_shown(rankings: "Rankings", target: "EvaluationSet", k: int) -> Int64Array:
     """[num_items] users who have the item in their top k."""
-    top = rankings.top[:, :k]
-    return np.bincount(top[top >= 0], minlength=target.num_items)
+    shown = np.bincount(rankings.top[:, :k].ravel() + 1, minlength=target.num_items + 1)
+    return shown[1:]  # the first counts the places that are empty
 
 
 def _share_shown(target: "EvaluationSet", k: int) -> Float64Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
+from twotower.common.sorted_keys import contains
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, relevant_rows
 
@@ -141,9 +142,7 @@ def self_information(seen: ItemLists, num_items: int) -> Float64Array:
 
 
 def _difference(lists: ItemLists, minus: ItemLists, num_items: int) -> ItemLists:
-    # Keys are distinct. Without assume_unique, np.isin hashes them, which takes far longer.
-    masked = np.isin(lists.keys(num_items), minus.keys(num_items), assume_unique=True)
-    return _filter(lists, ~masked)
+    return _filter(lists, ~contains(minus.keys(num_items), lists.keys(num_items)))
 
 
 def _below(lists: ItemLists, num_items: int) -> ItemLists:

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,11 @@ class Rankings:
     top: Int64Array
     hits: BoolArray
     first_relevant: Int64Array
+
+    @cached_property
+    def num_hits(self) -> Int64Array:
+        """[num_users, length] relevant items up to each rank."""
+        return np.cumsum(self.hits, axis=1)
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Metric:
 
 def recall(rankings: Rankings, target: "EvaluationSet", k: int) -> Float64Array:
     """Share of each user's relevant items, those outside the catalogue included, in the top k."""
-    return _row_sums(rankings.hits[:, :k]) / target.num_relevant
+    return _found(rankings, k) / target.num_relevant
 
 
 def expected_recall(target: "EvaluationSet", k: int) -> Float64Array:
@@ -103,7 +109,7 @@ def expected_recall(target: "EvaluationSet", k: int) -> Float64Array:
 
 def precision(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Array:
     """Share of each user's top k that is relevant; of k, even where there are fewer candidates."""
-    return _row_sums(rankings.hits[:, :k]) / k
+    return _found(rankings, k) / k
 
 
 def expected_precision(target: "EvaluationSet", k: int) -> Float64Array:
@@ -133,7 +139,7 @@ def average_precision(rankings: Rankings, target: "EvaluationSet", k: int) -> Fl
     Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008, section 8.4.
     """
     hits = rankings.hits[:, :k]
-    precisions = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+    precisions = rankings.num_hits[:, :k] / np.arange(1, hits.shape[1] + 1)
     return _row_sums(hits * precisions) / np.minimum(target.num_relevant, k)
 
 
@@ -152,7 +158,7 @@ def expected_average_precision(target: "EvaluationSet", k: int) -> Float64Array:
 
 def hit_rate(rankings: Rankings, _target: "EvaluationSet", k: int) -> Float64Array:
     """1 for each user with a relevant item in the top k, otherwise 0."""
-    return np.asarray(rankings.hits[:, :k].any(axis=1), dtype=np.float64)
+    return np.asarray(_found(rankings, k) > 0, dtype=np.float64)
 
 
 def expected_hit_rate(target: "EvaluationSet", k: int) -> Float64Array:
@@ -284,6 +290,11 @@ def _values(compute: Callable[[Metric, int], Float64Array], ks: tuple[int, ...])
 def _random_precision(target: "EvaluationSet") -> Float64Array:
     """[num_users] probability that an item of a random ranking is relevant."""
     return target.relevant.counts / np.maximum(target.num_candidates, 1)
+
+
+def _found(rankings: Rankings, k: int) -> Int64Array:
+    """[num_users] relevant items in each top k."""
+    return rankings.num_hits[:, min(k, rankings.num_hits.shape[1]) - 1]
 
 
 def _row_sums(values: NDArray[Any]) -> Float64Array:
