@@ -12,15 +12,16 @@ import torch
 from tests.conftest import events, split_by_time, split_by_user, write_prepared
 from twotower import refit as refit_module
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
+from twotower.assessment import scoreboard
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
 from twotower.baselines.baseline import BASELINES, Baseline, wanted_baselines
-from twotower.baselines.plan import Plan
+from twotower.baselines.plan import Plan, TrainingData
 from twotower.common.errors import ArtifactError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
-from twotower.data.prepared import read_split
+from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
@@ -342,6 +343,29 @@ def test_a_sample_of_users_is_announced_and_recorded(
     assert said == ["ease: it takes a while, its setting chosen on 20 users"]
     assert read(tmp_path / "test.json")["ease"]["chosen_on_users"] == 20
     assert any(line.endswith("chosen on 20 users") for line in summary(found))
+
+
+def test_many_users_choose_by_a_sample_what_is_fitted_to_all(
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[int] = []
+
+    def all_at_once(data: TrainingData, settings: Any) -> Any:
+        fitted.append(data.num_users)
+        return [knn.fit(data, setting) for setting in settings]
+
+    knn = BASELINES["item_knn"]
+    monkeypatch.setitem(BASELINES, "item_knn", replace(knn, fit_all=all_at_once))
+    monkeypatch.setattr(scoreboard, "SAMPLE_USERS", 10)
+    monkeypatch.setattr(scoreboard, "LONG", 0.0)
+    said: list[str] = []
+    settings = config(refit={"seeds": 1})
+    found = refit(settings, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
+    chosen_on = {name: found.metrics[name].get("chosen_on_users") for name in EVERY_RUN}
+    several = ("recency_popularity", "item_knn", "ease")
+    assert chosen_on == {"popularity": None, **dict.fromkeys(several, 10)}
+    assert fitted == [len(read_catalogue(prepared / "vocabulary").users)]
+    assert said[-1].startswith("baselines took ")
 
 
 def test_defaults_that_diverge_do_not_cost_the_model(

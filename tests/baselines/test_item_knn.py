@@ -3,7 +3,7 @@ import pytest
 
 from tests.conftest import catalogue_of, events
 from twotower.baselines import item_knn
-from twotower.baselines.item_knn import ItemKNN
+from twotower.baselines.item_knn import ItemKNN, Neighbourhood
 from twotower.data.interactions import Interactions
 
 Float64Array = np.ndarray
@@ -74,6 +74,16 @@ def test_an_item_keeps_k_neighbours_of_equal_ones_the_first() -> None:
     assert scores[0].tolist() == pytest.approx([0, one, one])
     assert scores[1].tolist() == pytest.approx([one, 0, 0])
     assert scores[2].tolist() == [0, 0, 0]
+
+
+def test_each_neighbourhood_is_as_if_it_were_found_alone() -> None:
+    matrix = np.random.default_rng(5).random((40, 23)) < 0.3
+    kinds = [Neighbourhood(shrink, k) for k in (2, 7) for shrink in (0.0, 5.0)]
+    everyone = np.arange(40)
+    scorers = ItemKNN.each(histories(matrix), 40, 23, kinds)
+    for scorer, kind in zip(scorers, kinds, strict=True):
+        alone = ItemKNN(histories(matrix), 40, 23, k=kind.k, shrink=kind.shrink)
+        assert scorer.scores(everyone).equal(alone.scores(everyone))
 
 
 def test_repeats_and_weights_count_once() -> None:

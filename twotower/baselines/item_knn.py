@@ -128,9 +128,12 @@ class _Overlaps:
         An item shares nothing with itself. Beside it [nnz] sqrt(n · m) of each of its values.
         """
         shared = (self.by_item[start : start + BLOCK_ITEMS] @ self.weighted).tocsr()
-        rows = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr)) + start
-        shared.data[rows == shared.indices] = 0.0
-        return shared, np.sqrt(self.totals[rows] * self.totals[shared.indices])
+        block, counts = slice(start, start + shared.shape[0]), np.diff(shared.indptr)
+        items = np.arange(block.start, block.stop, dtype=shared.indices.dtype)
+        shared.data[np.repeat(items, counts) == shared.indices] = 0.0
+        products = np.repeat(self.totals[block], counts)
+        products *= self.totals[shared.indices]
+        return shared, np.sqrt(products, out=products)
 
 
 def _strongest(similarities: csr_array, k: int) -> csr_array:
@@ -140,8 +143,9 @@ def _strongest(similarities: csr_array, k: int) -> csr_array:
     for row in np.flatnonzero(np.diff(offsets) > k):
         of_row = slice(*offsets[row : row + 2])
         kept[of_row] &= _largest(values[of_row], items[of_row], k)
-    ends = np.concatenate([[0], np.cumsum(kept)])[offsets]
-    return csr_array((values[kept], items[kept], ends), similarities.shape)
+    places = np.flatnonzero(kept)
+    ends = np.searchsorted(places, offsets)
+    return csr_array((values[places], items[places], ends), similarities.shape)
 
 
 def _largest(values: Float32Array, items: NDArray[Any], k: int) -> BoolArray:

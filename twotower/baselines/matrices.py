@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from twotower.common.arrays import FloatArray
+from twotower.common.progress import track
 
 BLOCK = 512
 """Rows of a block. Constant, as the shape of a matrix product can change its bits."""
@@ -36,7 +37,7 @@ def negative_inverse(matrix: FloatArray) -> None:
     """
     stripes = blocks(len(matrix))
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(THREADS) as pool:
-        for pivot in stripes:
+        for pivot in track(stripes, "pivot block"):
             _sweep(matrix, pivot, stripes, pool)
     for rows in stripes:
         matrix[rows.stop :, rows] = matrix[rows, rows.stop :].T
