@@ -25,13 +25,26 @@ def test_pooled_by_hand(changes: dict, expected: list[list[float]]) -> None:
     assert vectors == pytest.approx(np.array(expected))
 
 
-def test_a_tower_that_encodes_reads_each_history_alone() -> None:
+@pytest.mark.parametrize(
+    ("at_once", "reads"), [(1, [[[0, 1]], [[1, 2]], [[2]]]), (2, [[[0, 1], [1, 2]], [[2]]])]
+)
+def test_a_tower_reads_histories_of_a_length_at_once(at_once, reads) -> None:
     seen = []
 
     def encode(items: np.ndarray) -> np.ndarray:
         seen.append(items.tolist())
-        return np.full(2, len(items), dtype=np.float32)
+        return items[:, [0, -1]].astype(np.float32)
 
-    fold_in = FoldIn(**POOLED, normalise=False, has_popularity=False, encode=encode)
-    assert fold_in.vectors(HISTORIES).tolist() == [[2, 2], [0, 0], [1, 1]]
-    assert seen == [[0, 1], [2]]
+    towers = {"normalise": False, "has_popularity": False, "encode": encode, "at_once": at_once}
+    vectors = FoldIn(**POOLED, **towers).vectors([*HISTORIES, np.array([1, 2])])
+    assert vectors.tolist() == [[0, 1], [0, 0], [2, 2], [1, 2]]
+    assert seen == reads
+
+
+def test_the_vector_of_a_history_does_not_depend_on_the_others() -> None:
+    rng = np.random.default_rng(0)
+    histories = [rng.choice(50, rng.integers(0, 9), replace=False) for _ in range(60)]
+    addends = rng.normal(size=(50, 7)).astype(np.float32)
+    fold_in = FoldIn(addends, 7, 0.5, 0.1, normalise=True, has_popularity=True)
+    alone = [fold_in.vectors([items]) for items in histories]
+    assert fold_in.vectors(histories).tobytes() == np.concatenate(alone).tobytes()

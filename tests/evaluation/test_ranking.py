@@ -33,6 +33,12 @@ class Fixed:
         return self._scores[torch.from_numpy(user_idx)].clone()
 
 
+@pytest.fixture(params=["_counted_by_row", "_counted_at_once"])
+def counted(request, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranks as they are found on a CPU, and as on a GPU."""
+    monkeypatch.setattr(ranking, "_counted_by_row", getattr(ranking, request.param))
+
+
 @settings(deadline=None)
 @given(arrays(np.float32, (4, 9), elements=st.sampled_from([-np.inf, -1.0, 0.0, -0.0, 0.5, 2.0])),
        st.integers(1, 9))  # fmt: skip
@@ -41,12 +47,26 @@ def test_equal_scores_rank_by_index(scores: np.ndarray, k: int) -> None:
     assert stable_top_k(torch.from_numpy(scores), k).tolist() == want
 
 
+@pytest.mark.usefixtures("counted")
 def test_masked_items_are_left_out_and_ranks_are_full() -> None:
     scorer = Fixed([[5, 4, 3, 2, 1], [1, 1, 1, 1, 1]])
     ranked = rank(scorer, target(lists([4], [3]), lists([0, 1], [0]), 5), k=2)
     assert ranked.top.tolist() == [[2, 3], [1, 2]]
     assert ranked.hits.tolist() == [[False, False], [False, False]]
     assert ranked.first_relevant.tolist() == [3, 3]
+
+
+@pytest.mark.usefixtures("counted")
+def test_all_is_as_a_sort_of_everything_says() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 60, (20, 701)).astype(np.float32)  # many are equal
+    found = [sorted({*rng.integers(0, 701, 3).tolist()}) for _ in scores]
+    ranked = rank(Fixed(scores.tolist()), target(lists(*found), lists(*[[]] * 20), 701), k=10)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    assert ranked.top.tolist() == order[:, :10].tolist()
+    is_relevant = np.array([np.isin(row, items) for row, items in zip(order, found, strict=True)])
+    assert ranked.hits.tolist() == is_relevant[:, :10].tolist()
+    assert ranked.first_relevant.tolist() == (1 + is_relevant.argmax(axis=1)).tolist()
 
 
 def test_fewer_candidates_than_k_leave_gaps() -> None:

@@ -46,10 +46,16 @@ def regressions(config: ModelConfig) -> np.ndarray:
     return np.array(solutions)
 
 
+def as_on_a_gpu(in_history, target, pooling, ridge_penalty, _threads) -> np.ndarray:
+    return ridge.solve_on_device(in_history, target, pooling, ridge_penalty, "cpu")
+
+
 @pytest.mark.parametrize("penalty", [0.01, 1.0])
 @pytest.mark.parametrize("block", [5, 4096])
-def test_each_item_is_regressed_on_users_without_it(monkeypatch, penalty, block) -> None:
+@pytest.mark.parametrize("solve", [ridge._solve_on_cpu, as_on_a_gpu])
+def test_each_item_is_regressed_on_users_without_it(monkeypatch, penalty, block, solve) -> None:
     monkeypatch.setattr(ridge, "ITEM_BLOCK", block)
+    monkeypatch.setattr(ridge, "_solve_on_cpu", solve)
     # What a user did last weighs no more here.
     config = config_of(ridge_penalty=penalty, history_decay=0.3, history_half_life=10)
     actual = ridge_items(IN_HISTORY, history_of(config), config, threads=1)

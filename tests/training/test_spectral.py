@@ -6,7 +6,13 @@ from twotower.common.errors import TrainingError
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.training.fit import fit
 from twotower.training.history import History
-from twotower.training.spectral import SpectralProblem, decompose, spectral_items
+from twotower.training.spectral import (
+    SpectralProblem,
+    decompose,
+    decompose_on_device,
+    normalised,
+    spectral_items,
+)
 
 TRAIN = split_by_time(events(seed=0))["train"]
 CATALOGUE = catalogue_of(TRAIN, features=True)
@@ -52,6 +58,18 @@ def test_dimensions_beyond_the_rank_are_zero() -> None:
     assert np.allclose(
         actual.vectors[:, :rank].T @ actual.vectors[:, :rank], np.eye(rank), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_gpu_finds_the_same_spectrum(transposed) -> None:
+    matrix = normalised(history(spectral()).matrix(), 0.5, 0.5)
+    matrix = matrix.T.tocsr() if transposed else matrix
+    values, vectors = decompose_on_device(matrix, 4, seed=1, device="cpu")
+    _, expected, right = np.linalg.svd(matrix.toarray())
+    assert np.allclose(values, expected[:4], rtol=1e-3)
+    angles = np.linalg.svd(vectors @ right[:4].T, compute_uv=False)  # their cosines
+    assert angles.min() > 0.99
+    assert np.allclose(vectors @ vectors.T, np.eye(4), atol=1e-5)
 
 
 def test_a_kept_decomposition_is_used_again(tmp_path, monkeypatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.common.arrays import Float64Array
+from twotower.common.arrays import Float64Array, Int64Array
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
@@ -20,7 +20,7 @@ MAX_GROUPS = 256
 
 def coverage(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
     """Share of the catalogue that is in at least one user's top k."""
-    shown = np.setdiff1d(rankings.top[:, :k], [-1]).size
+    shown = np.count_nonzero(_times_shown(rankings, target, k))
     return np.asarray(shown / target.num_ranked)
 
 
@@ -42,9 +42,8 @@ def gini(rankings: "Rankings", target: "EvaluationSet", k: int) -> Float64Array:
 
     Of the catalogue, items that nobody is shown included; 0 if nothing is shown.
     """
-    top = rankings.top[:, :k]
     size = target.num_ranked
-    exposure = np.sort(_ranked(target, np.bincount(top[top >= 0], minlength=target.num_items)))
+    exposure = np.sort(_ranked(target, _times_shown(rankings, target, k)))
     weight = 2.0 * np.arange(1, size + 1) - size - 1
     return np.asarray(weight @ exposure / max(size * exposure.sum(), 1))
 
@@ -115,6 +114,12 @@ def mean_over_candidates(target: "EvaluationSet", values: NDArray[Any]) -> Float
     sums = np.where(target.num_candidates > 0, total - hidden, 0.0)
     means: Float64Array = sums / np.maximum(target.num_candidates, 1)
     return means
+
+
+def _times_shown(rankings: "Rankings", target: "EvaluationSet", k: int) -> Int64Array:
+    """[num_items] users who have the item in their top k."""
+    top = rankings.top[:, :k]
+    return np.bincount(top[top >= 0], minlength=target.num_items)
 
 
 def _share_shown(target: "EvaluationSet", k: int) -> Float64Array:

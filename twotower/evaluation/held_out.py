@@ -1,6 +1,7 @@
 """Who is evaluated and what they are scored by: their training rows, or rows that are folded in."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from twotower.common.arrays import Float32Array, Int64Array
+from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.config import Config
 from twotower.config.training import ModelConfig
 from twotower.data.features import Features
@@ -22,6 +23,9 @@ from twotower.evaluation.ranking import VectorScorer
 
 if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
+
+AT_ONCE = 256
+"""Histories that a sequence tower reads at a time."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,13 @@ class HeldOut:
             return {"all": self.target}
         return by_group(self.target, self.item_counts > 0)
 
+    @cached_property
+    def _histories(self) -> list[Int64Array] | None:
+        """Items of each user who is folded in, the latest last; sorted once for many models."""
+        if self.folded_in is None:
+            return None
+        return ordered_items(self.folded_in, len(self.catalogue.users))
+
     def scorer(self, model: "TwoTower", config: ModelConfig) -> VectorScorer:
         """Scores of a model for the users of `target`, as it would be served.
 
@@ -95,27 +106,32 @@ class HeldOut:
             config: what it was built by.
         """
         users, items = model.vectors()
-        if self.folded_in is None:
-            return VectorScorer(users, items)
-        histories = ordered_items(self.folded_in, len(self.catalogue.users))
-        vectors = fold_in(model, config, items).vectors(histories)
-        return FoldedInScorer(vectors, items, self.item_counts)
+        device = next(model.parameters()).device
+        if self._histories is None:
+            return VectorScorer(users, items, device)
+        vectors = fold_in(model, config, items).vectors(self._histories)
+        return FoldedInScorer(vectors, items, self.item_counts, device)
 
 
 class FoldedInScorer(VectorScorer):
     """Inner products; popular items for users of whose items none is known, as in serving."""
 
     def __init__(
-        self, user_vecs: Float32Array, item_vecs: Float32Array, item_counts: Int64Array
+        self,
+        user_vecs: Float32Array,
+        item_vecs: Float32Array,
+        item_counts: Int64Array,
+        device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(user_vecs, item_vecs)
-        self._unknown = torch.from_numpy(~user_vecs.any(axis=1))
-        self._popularity = torch.from_numpy(item_counts.astype(np.float32))
+        super().__init__(user_vecs, item_vecs, device)
+        self._unknown: BoolArray = ~np.any(user_vecs, axis=1)
+        self._popularity = torch.from_numpy(item_counts.astype(np.float32)).to(self.device)
 
     def scores(self, user_idx: Int64Array) -> Tensor:
-        """[batch, num_items] inner products, or training rows of each item."""
+        """[batch, num_items] inner products, or training rows; the next call overwrites them."""
         scores = super().scores(user_idx)
-        scores[self._unknown[torch.from_numpy(user_idx)]] = self._popularity
+        unknown = torch.from_numpy(np.flatnonzero(self._unknown[user_idx]))
+        scores[unknown.to(self.device, non_blocking=True)] = self._popularity
         return scores
 
 
@@ -135,7 +151,8 @@ def fold_in(model: "TwoTower", config: ModelConfig, item_vecs: Float32Array) -> 
         decay=0.0 if pooled is None else config.history_decay,
         normalise=model.normalise,
         has_popularity=model.adds_popularity,
-        encode=model.sequence_vector if config.reads_sequence else None,
+        encode=model.sequence_vectors if config.reads_sequence else None,
+        at_once=AT_ONCE,
     )
 
 

@@ -53,12 +53,12 @@ def _fold_in(artifacts: Artifacts) -> FoldIn:
         decay=float(stored.get("history_decay", 0.0)),
         normalise=artifacts.meta["model"]["similarity"] == "cosine",
         has_popularity=width < artifacts.item_vecs.shape[1],
-        encode=partial(_read_sequence, artifacts) if _reads_sequence(artifacts) else None,
+        encode=partial(_read_sequences, artifacts) if _reads_sequence(artifacts) else None,
     )
 
 
-def _read_sequence(artifacts: Artifacts, items: Int64Array) -> Float32Array:
-    return artifacts.towers.sequence_vector(items)  # the weights are read on first use
+def _read_sequences(artifacts: Artifacts, items: Int64Array) -> Float32Array:
+    return artifacts.towers.sequence_vectors(items)  # the weights are read on first use
 
 
 def tower_width(artifacts: Artifacts) -> int:

@@ -65,9 +65,8 @@ def fit(
     num_users, num_items = len(catalogue.users), len(catalogue.items)
     work = step_work(model_config, train_config, len(interactions), num_items)
     device = device_for(train_config.device, work)
-    inputs = StartInputs(
-        interactions, num_users, num_items, model_config, seed, train_config.threads, decompositions
-    )
+    sizes, threads = (num_users, num_items), train_config.threads
+    inputs = StartInputs(interactions, *sizes, model_config, seed, threads, decompositions, device)
     history = inputs.history if model_config.pools_history else None
     popularity = popularity_addend(interactions, num_items, model_config)
     sequences = None

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse
+import torch
 from filelock import FileLock
 
 from twotower.common.arrays import Float32Array
@@ -26,6 +27,7 @@ from twotower.common.errors import TrainingError
 from twotower.common.files import atomic_write
 from twotower.common.portable import capability
 from twotower.config.training import ModelConfig
+from twotower.training.device_matrix import DeviceMatrix
 from twotower.training.history import History, power, unit_mean_length
 
 OVERSAMPLES = 32
@@ -57,6 +59,7 @@ class SpectralProblem:
         rank: dimensions to compute; those past the rank of the matrix are 0.
         seed: of the random projection.
         threads: of linear algebra; another number gives slightly different results.
+        device: of torch; another one too.
     """
 
     matrix: scipy.sparse.csr_array
@@ -65,23 +68,30 @@ class SpectralProblem:
     rank: int
     seed: int
     threads: int
+    device: str = "cpu"
 
     def digest(self) -> str:
         """Hexadecimal digest of the problem and of the libraries that solve it, and how."""
         digest = hashlib.sha256()
         for array in (self.matrix.indptr, self.matrix.indices, self.matrix.data):
             digest.update(array.tobytes())
-        libraries = [version(name) for name in ("numpy", "scikit-learn", "scipy")]
+        libraries = [version(name) for name in ("numpy", "scikit-learn", "scipy", "torch")]
         settings = (
             *(self.matrix.shape, self.user_exponent, self.item_exponent, self.rank, self.seed),
-            *(self.threads, OVERSAMPLES, POWER_ITERATIONS, *libraries, capability()),
+            *(self.threads, self.device, OVERSAMPLES, POWER_ITERATIONS, *libraries, capability()),
         )
         digest.update(repr(settings).encode())
         return digest.hexdigest()[:32]
 
 
 def spectral_items(
-    history: History, config: ModelConfig, *, seed: int, threads: int, folder: Path | None
+    history: History,
+    config: ModelConfig,
+    *,
+    seed: int,
+    threads: int,
+    folder: Path | None,
+    device: str = "cpu",
 ) -> Float32Array:
     """Item vectors of the closed-form model.
 
@@ -91,6 +101,7 @@ def spectral_items(
         seed: of the random projection.
         threads: of linear algebra; another number gives slightly different results.
         folder: cache of decompositions, by digest of the problem; None: no cache.
+        device: of torch, where the decomposition is computed.
 
     Returns:
         [num_items, width] float32, of mean length 1.
@@ -100,7 +111,7 @@ def spectral_items(
     """
     rank = max(config.spectral_rank or 0, config.dim)
     exponents = config.user_exponent, config.item_exponent
-    problem = SpectralProblem(history.matrix(), *exponents, rank, seed, threads)
+    problem = SpectralProblem(history.matrix(), *exponents, rank, seed, threads, device)
     spectrum = _cached(problem, folder)
     values = spectrum.values[: config.width] ** np.float32(config.singular_exponent / 2)
     scale = power(history.item_totals(), config.popularity_exponent).astype(np.float32)
@@ -136,9 +147,6 @@ def decompose(problem: SpectralProblem) -> Decomposition:
     Raises:
         TrainingError: if there is only one user or one item.
     """
-    from sklearn.utils.extmath import randomized_svd
-    from threadpoolctl import threadpool_limits
-
     shape = problem.matrix.shape
     if min(shape) < 2:
         msg = (
@@ -146,21 +154,59 @@ def decompose(problem: SpectralProblem) -> Decomposition:
         )
         raise TrainingError(msg)
     rank = min(problem.rank, *shape)
-    with threadpool_limits(problem.threads, user_api="blas"):
-        _, values, transposed = randomized_svd(
-            normalised(problem.matrix, problem.user_exponent, problem.item_exponent),
-            rank,
-            n_oversamples=OVERSAMPLES,
-            n_iter=POWER_ITERATIONS,
-            power_iteration_normalizer="QR",
-            random_state=problem.seed % 2**32,
-        )
+    matrix = normalised(problem.matrix, problem.user_exponent, problem.item_exponent)
+    seed = problem.seed % 2**32
+    if problem.device == "cpu":
+        values, transposed = _decompose_on_cpu(matrix, rank, seed, problem.threads)
+    else:
+        values, transposed = decompose_on_device(matrix, rank, seed, problem.device)
     # The vectors of singular values at rounding level are noise.
     noise = values <= values[0] * 1e-5
     values[noise], transposed[noise] = 0.0, 0.0
     padding = (0, problem.rank - rank)
     vectors = np.pad(transposed.T.astype(np.float32), ((0, 0), padding))
     return Decomposition(np.ascontiguousarray(vectors), np.pad(values.astype(np.float32), padding))
+
+
+def _decompose_on_cpu(
+    matrix: scipy.sparse.csr_array, rank: int, seed: int, threads: int
+) -> tuple[Float32Array, Float32Array]:
+    """[rank] singular values, descending, and [rank, num_items] right singular vectors."""
+    from sklearn.utils.extmath import randomized_svd
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads, user_api="blas"):
+        _, values, transposed = randomized_svd(
+            matrix,
+            rank,
+            n_oversamples=OVERSAMPLES,
+            n_iter=POWER_ITERATIONS,
+            power_iteration_normalizer="QR",
+            random_state=seed,
+        )
+    return values, transposed
+
+
+def decompose_on_device(
+    matrix: scipy.sparse.csr_array, rank: int, seed: int, device: str
+) -> tuple[Float32Array, Float32Array]:
+    """The same in torch: another random projection, and so the same spectrum up to its rounding.
+
+    The last, small decomposition is that of a Gram matrix in float64: a singular value at the
+    level of noise, 1e-5 of the largest, still has half of the digits of float32 in it.
+    """
+    there, back = (DeviceMatrix.of(side, device) for side in (matrix, matrix.T.tocsr()))
+    generator = torch.Generator(device).manual_seed(seed)
+    size = (matrix.shape[1], rank + OVERSAMPLES)
+    basis = torch.randn(size, generator=generator, device=device)
+    for _ in range(POWER_ITERATIONS):
+        basis = torch.linalg.qr(back.times(torch.linalg.qr(there.times(basis))[0]))[0]
+    projected = back.times(torch.linalg.qr(there.times(basis))[0])  # [num_items, at least rank]
+    wide = projected.double()
+    squares, rotation = torch.linalg.eigh(wide.T @ wide)
+    values = squares[-rank:].flip(0).clamp(min=1e-60).sqrt()
+    vectors = wide @ rotation[:, -rank:].flip(1) / values
+    return values.float().cpu().numpy(), vectors.float().T.cpu().numpy().copy()
 
 
 def normalised(

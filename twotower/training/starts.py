@@ -38,6 +38,7 @@ class StartInputs:
         seed: the seed of params.yaml.
         threads: of linear algebra; another number gives slightly different results.
         decompositions: folder that caches decompositions; None: no cache.
+        device: of torch, where decompositions and regressions are computed.
     """
 
     interactions: Interactions
@@ -47,6 +48,7 @@ class StartInputs:
     seed: int
     threads: int = 1
     decompositions: Path | None = None
+    device: str = "cpu"
 
     @cached_property
     def history(self) -> History:
@@ -84,7 +86,13 @@ def spectral_start(model: TwoTower, inputs: StartInputs) -> None:
 def ridge_start(model: TwoTower, inputs: StartInputs) -> None:
     """Start at the users of the decomposition and the items regressed on them, see `ridge`."""
     in_history = _spectral(inputs)
-    items = ridge_items(in_history, inputs.history, inputs.config, threads=inputs.threads)
+    items = ridge_items(
+        in_history,
+        inputs.history,
+        inputs.config,
+        threads=inputs.threads,
+        device=inputs.device,
+    )
     _start_at(model, items, inputs, in_history)
 
 
@@ -123,6 +131,7 @@ def _spectral(inputs: StartInputs) -> Float32Array:
         seed=derive_seed(inputs.seed, "spectral"),
         threads=inputs.threads,
         folder=inputs.decompositions,
+        device=inputs.device,
     )
 
 
@@ -153,7 +162,7 @@ def _start_at(
         model.history_embedding.weight.copy_(torch.from_numpy(in_history))
     users = model.user_tower.id_embedding
     if users is not None and not model.pools_history:
-        users.weight.copy_(torch.from_numpy(_pooled(in_history, inputs.history)))
+        users.weight.copy_(torch.from_numpy(_pooled(in_history, inputs)))
 
 
 def _start_items(
@@ -179,9 +188,9 @@ def _start_items(
         ids.weight[seen] += missing[seen]
 
 
-def _pooled(items: Float32Array, history: History) -> Float32Array:
+def _pooled(items: Float32Array, inputs: StartInputs) -> Float32Array:
     """[num_users, dim] pooled histories, of mean length 1."""
-    lists = history.lists
-    arrays = torch.from_numpy(lists.items), torch.from_numpy(history.pooling)
-    users = pool(torch.from_numpy(items), *arrays, torch.from_numpy(lists.offsets[:-1])).numpy()
-    return unit_mean_length(users)
+    lists = inputs.history.lists
+    arrays = items, lists.items, inputs.history.pooling, lists.offsets[:-1]
+    moved = (torch.from_numpy(array).to(inputs.device) for array in arrays)
+    return unit_mean_length(pool(*moved).cpu().numpy())

@@ -238,19 +238,20 @@ class TwoTower(nn.Module):
         return last * known.unsqueeze(1)
 
     @torch.no_grad()
-    def sequence_vector(self, items: Int64Array) -> Float32Array:
-        """[width] vector of a new user of a sequence tower, before `finish`.
+    def sequence_vectors(self, items: Int64Array) -> Float32Array:
+        """[count, width] vectors of new users of a sequence tower, before `finish`.
 
         Args:
-            items: [count] of the user, the latest last; the tower sees the last `sequence_length`.
+            items: [count, length] of the users, the latest last; the tower sees the last
+                `sequence_length`.
         """
         device = self.device
-        latest = torch.from_numpy(items[-self.sequence_length :].copy()).to(device)
-        nobody = torch.zeros(1, self.item_tower.dim, device=device)
-        length = torch.tensor([len(latest)], device=device)
-        states = self._encode(nobody, self.item_tower(latest).unsqueeze(0), length)
-        vector: Float32Array = states[0, -1].cpu().numpy()
-        return vector
+        latest = torch.from_numpy(items[:, -self.sequence_length :].copy()).to(device)
+        nobody = torch.zeros(len(latest), self.item_tower.dim, device=device)
+        lengths = torch.full((len(latest),), latest.shape[1], device=device)
+        inputs = self.item_tower(latest.flatten()).view(*latest.shape, -1)
+        vectors: Float32Array = self._encode(nobody, inputs, lengths)[:, -1].cpu().numpy()
+        return vectors
 
     @torch.no_grad()
     def history_item_vectors(self) -> Float32Array | None:
