@@ -145,7 +145,7 @@ class Rows:
         if self.pair_idx is not None:
             columns.append(self.pair_idx)
         for rows in torch.split(order, batch_size * max(1, GATHERED_ROWS // batch_size)):
-            gathered = [column[rows].split(batch_size) for column in columns]
+            gathered = [torch.split(column[rows], batch_size) for column in columns]
             for item_idx, weight, target, user_idx, *pairs in zip(*gathered, strict=True):
                 yield RowExamples(item_idx, weight, target, user_idx, pairs[0] if pairs else None)
 

@@ -65,7 +65,8 @@ class Recorded:
         """On a stream of its own, as the documentation of CUDA graphs wants it."""
         if not examples.item_idx.is_cuda:
             return self._learn(examples, negatives)
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        here = torch.cuda.current_stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             loss = self._learn(examples, negatives)

@@ -28,7 +28,7 @@ class _UnitLength(torch.autograd.Function):
     def forward(ctx: Any, vectors: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
         length.masked_fill_(length < SHORTEST, torch.inf)
-        unit = vectors / length
+        unit: Tensor = vectors / length
         ctx.save_for_backward(length, unit)
         return unit
 
@@ -37,4 +37,5 @@ class _UnitLength(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         length, unit = ctx.saved_tensors
         along = (grad * (unit / length)).sum(dim=1, keepdim=True)
-        return grad / length - unit * along
+        of_vectors: Tensor = grad / length - unit * along
+        return of_vectors
