@@ -163,7 +163,7 @@ def refit(
         training = data.training_set(*trained_on)
         with part("final model on all splits"):
             model = training.fit(config, best_params)
-    meta = _meta(config, best_params, training, assessment) | {
+    meta = _meta(config, best_params, training, assessment, model) | {
         "rows": {n: len(rows) for n, rows in data.splits.items() if n in SPLITS or len(rows)},
         "trained_on": [name for name in trained_on if len(data.splits[name])],
     }
@@ -300,7 +300,11 @@ def _score_models(
 
 
 def _meta(
-    config: Config, best_params: Mapping[str, Any], training: _TrainingSet, assessment: Assessment
+    config: Config,
+    best_params: Mapping[str, Any],
+    training: _TrainingSet,
+    assessment: Assessment,
+    model: TwoTower,
 ) -> dict[str, Any]:
     model_config, train_config = config.search_space.sections(best_params)
     return {
@@ -312,5 +316,5 @@ def _meta(
         "num_items": len(training.catalogue.items),
         "num_users": len(training.catalogue.users),
         "seed": config.seed,
-        "train": train_config.model_dump(mode="json"),
+        "train": train_config.model_dump(mode="json") | {"device": model.device.type},
     }

@@ -24,7 +24,7 @@ def say_made_elsewhere(stage: str, *, device: str, portable: bool) -> None:
 
     Args:
         stage: that runs in the current folder: hpo or refit.
-        device: that it computes on: cpu or cuda.
+        device: that it may compute on: cpu, cuda or auto, which is either.
         portable: of params.yaml.
     """
     digest = _locked_results(stage)
@@ -41,10 +41,10 @@ def lock_note(made_on: str | None, here: str, *, device: str, idle: str) -> str 
     Args:
         made_on: platform of the outputs of dvc.lock, e.g. `Linux x86_64 AVX2`; None: not known.
         here: that of this machine.
-        device: cpu or cuda.
+        device: cpu, cuda or auto.
         idle: why `portable: true` has no effect here; empty if it has, or is not asked for.
     """
-    if device == "cuda":
+    if device != "cpu":
         return f"with CUDA, outputs may differ from those of {LOCK}; {BY_HOW_MUCH}"
     if made_on is not None:
         differs = f"{LOCK} was made on {made_on}, and this is {here}: outputs may differ"

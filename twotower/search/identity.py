@@ -15,7 +15,7 @@ from twotower.common.portable import platform_here
 from twotower.config import Config
 from twotower.config.section import Section
 from twotower.search.trial import Params, distributions
-from twotower.training.device import resolve_device
+from twotower.training.device import Device, describe_gpu, resolve_device
 
 OBJECTIVE_VERSION = 5
 """Raise it when the same hyperparameters, data and seed give other metrics than before, or when the
@@ -102,16 +102,18 @@ def _changed(section: Section, but: AbstractSet[str] = frozenset()) -> dict[str,
     return section.model_dump(mode="json", exclude_defaults=True, exclude=set(but))
 
 
-def provenance(sampler: str = "tpe") -> Fingerprint:
-    """Code, libraries and CPU capability of the trials that run here; pinned CPUs are all one.
+def provenance(sampler: str = "tpe", device: Device = "cpu") -> Fingerprint:
+    """Code, libraries, CPU capability and GPU of the trials that run here; pinned CPUs are all one.
 
     Args:
         sampler: some need further libraries.
+        device: `train.device`; the GPU counts where it may be used.
     """
     return Fingerprint(
         {
             "code": _loaded_code(),
             "platform": platform_here(),
+            **describe_gpu(device),
             **{name: _version(name) for name in (*LIBRARIES, *SAMPLER_LIBRARIES.get(sampler, ()))},
         }
     )

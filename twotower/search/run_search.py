@@ -65,7 +65,7 @@ def run_search(
         live_folder(root),
         outputs.snapshot,
         build_identity(config, fingerprint(prepared), first.trials),
-        provenance(config.hpo.sampler.type),
+        provenance(config.hpo.sampler.type, config.train.device),
         mixed=config.hpo.on_drift == "resume",
     )
     if not objective.counts["num_validation_rows"]:

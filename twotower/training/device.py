@@ -8,21 +8,50 @@ from torch import Tensor
 
 from twotower.common.errors import ConfigError
 
+MIN_STEP_WORK = 2**26
+"""Scores of a training step, times their dimensions, from which `auto` takes a GPU.
 
-def resolve_device(device: Literal["auto", "cpu", "cuda"]) -> str:
-    """`cpu` or `cuda`.
+On one CPU thread such a step takes 7 ms: no less than a GPU, where launches are the limit.
+"""
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def resolve_device(device: Device) -> Device:
+    """Where models may be trained: `auto` only where there is a CUDA device to choose.
 
     Raises:
         ConfigError: if the device is cuda and there is none.
     """
-    if device == "cpu":
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
+    if device != "cpu" and torch.cuda.is_available():
+        return device
     if device == "cuda":
         msg = "train.device: cuda, but this machine has no usable CUDA device"
         raise ConfigError(msg)
     return "cpu"
+
+
+def device_for(device: Device, step_work: int) -> str:
+    """`cpu` or `cuda`, where a model is trained.
+
+    Args:
+        device: `train.device`.
+        step_work: products of a training step's scores: rows x candidates x dimensions.
+
+    Raises:
+        ConfigError: see `resolve_device`.
+    """
+    allowed = resolve_device(device)
+    if allowed == "auto":
+        return "cuda" if step_work >= MIN_STEP_WORK else "cpu"
+    return allowed
+
+
+def describe_gpu(device: Device) -> dict[str, str]:
+    """The GPU that `train.device` allows, and the CUDA of this torch; empty without one."""
+    if resolve_device(device) == "cpu":
+        return {}
+    return {"gpu": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
 
 
 def is_queued(tensor: Tensor) -> bool:

@@ -16,6 +16,9 @@ from twotower.training.history import History
 from twotower.training.sequences import Sequences, Windows
 from twotower.training.towers import TwoTower
 
+GATHERED_ROWS = 2**17
+"""Rows that are put in the order of an epoch at a time, rather than batch by batch."""
+
 
 @dataclass(frozen=True)
 class Examples(ABC):
@@ -137,11 +140,14 @@ class Rows:
 
     def batches(self, batch_size: int, shuffle: torch.Generator) -> Iterator[RowExamples]:
         """Batches of `batch_size` rows."""
-        order = torch.randperm(len(self.item_idx), generator=shuffle)
-        for rows in torch.split(order.to(self.item_idx.device), batch_size):
-            pairs = None if self.pair_idx is None else self.pair_idx[rows]
-            columns = self.item_idx[rows], self.weight[rows], self.target[rows]
-            yield RowExamples(*columns, self.user_idx[rows], pairs)
+        order = torch.randperm(len(self.item_idx), generator=shuffle).to(self.item_idx.device)
+        columns = [self.item_idx, self.weight, self.target, self.user_idx]
+        if self.pair_idx is not None:
+            columns.append(self.pair_idx)
+        for rows in torch.split(order, batch_size * max(1, GATHERED_ROWS // batch_size)):
+            gathered = [torch.split(column[rows], batch_size) for column in columns]
+            for item_idx, weight, target, user_idx, *pairs in zip(*gathered, strict=True):
+                yield RowExamples(item_idx, weight, target, user_idx, pairs[0] if pairs else None)
 
 
 class SequenceWindows:

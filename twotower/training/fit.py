@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from twotower.common.errors import TrainingError
@@ -18,11 +17,12 @@ from twotower.config.training import ModelConfig, TrainConfig, check_start
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS, Negatives
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
-from twotower.training.device import resolve_device, use_threads
+from twotower.training.device import device_for, is_queued, use_threads
 from twotower.training.examples import Examples, ExampleSource, Rows, SequenceWindows
 from twotower.training.losses import Batch
 from twotower.training.optimizer import LazyAdam
 from twotower.training.popularity_term import popularity_addend
+from twotower.training.recorded import Learn, Recorded
 from twotower.training.sequences import Sequences
 from twotower.training.starts import StartInputs
 from twotower.training.towers import TwoTower
@@ -62,8 +62,9 @@ def fit(
     except ValueError as error:
         raise TrainingError(str(error)) from None
     use_threads(train_config.threads)
-    device = resolve_device(train_config.device)
     num_users, num_items = len(catalogue.users), len(catalogue.items)
+    work = step_work(model_config, train_config, len(interactions), num_items)
+    device = device_for(train_config.device, work)
     sizes, threads = (num_users, num_items), train_config.threads
     inputs = StartInputs(interactions, *sizes, model_config, seed, threads, decompositions, device)
     history = inputs.history if model_config.pools_history else None
@@ -90,7 +91,9 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
     """The model after its last epoch; an average over epochs with `ema_decay`."""
     model, source, config = step.model, step.source, step.config
     shuffle = torch.Generator().manual_seed(derive_seed(seed, "shuffle"))
+    device = source.item_idx.device
     optimizers, schedule = _optimizers(model, config.lr), SCHEDULES[config.schedule]
+    learn = _learner(step, optimizers)
     batches = source.num_batches(config.batch_size)
     trained, average = model, None
     if config.ema_decay:
@@ -101,24 +104,39 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
         last = min(config.epochs, config.last_epoch or config.epochs)
         for epoch in track(range(1, last + 1), "epoch"):
             model.train()
-            total = 0.0
+            total = torch.zeros((), dtype=torch.float64, device=device)
             for number, batch in enumerate(source.batches(config.batch_size, shuffle)):
                 progress = (epoch - 1 + number / batches) / config.epochs
                 _set_lr(optimizers, config.lr * schedule.factor(progress))
-                loss = step(batch)
-                model.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                for optimizer in optimizers:
-                    optimizer.step()
-                total += loss.item() * len(batch)
-            if not np.isfinite(total):
+                loss = learn(batch, step.negatives(len(batch)))
+                total += loss.double() * len(batch)
+            if not torch.isfinite(total):
                 msg = f"the loss is not finite in epoch {epoch} (lr {config.lr:g})"
                 raise TrainingError(msg)
             if average is not None:
                 average.update_parameters(model)
             if on_epoch is not None:
-                on_epoch(epoch, total / len(source.item_idx), trained.eval())
+                on_epoch(epoch, total.item() / len(source.item_idx), trained.eval())
     return trained
+
+
+def _learner(step: "_Step", optimizers: list[torch.optim.Optimizer]) -> Learn:
+    """What takes a training step; on a GPU it is recorded, if its sizes are fixed."""
+
+    def learn(examples: Examples, negatives: Tensor) -> Tensor:
+        loss = step(examples, negatives)
+        step.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in optimizers:
+            optimizer.step()
+        return loss.detach()
+
+    varies = (
+        isinstance(step.source, SequenceWindows)
+        or step.model.pools_history
+        or any(isinstance(module, nn.EmbeddingBag) for module in step.model.modules())
+    )
+    return Recorded(learn) if is_queued(step.source.item_idx) and not varies else learn
 
 
 def _moving_average(decay: float, average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
@@ -143,6 +161,7 @@ class _Step:
     def __post_init__(self) -> None:
         self._loss = LOSSES[self.config.loss]
         self._generator = torch.Generator().manual_seed(self.seed)
+        self._draws = self.config.uniform_negatives + self.config.frequency_negatives > 0
         cosine = self.model_config.similarity == "cosine"
         self._temperature = self.model_config.temperature if cosine else 1.0
         corrected = self.config.logq and self._loss.log_q
@@ -158,9 +177,8 @@ class _Step:
         mixture = share * source.frequency + (1 - share) / source.num_items
         return mixture.log().float()
 
-    def __call__(self, examples: Examples) -> Tensor:
-        positive = examples.item_idx
-        item_idx = torch.cat([positive, self._negatives(len(examples)).to(positive.device)])
+    def __call__(self, examples: Examples, negatives: Tensor) -> Tensor:
+        item_idx = torch.cat([examples.item_idx, negatives])
         query, candidate = examples.vectors(self.model, item_idx)
         inputs = Batch(
             query=self.model.finish(query),
@@ -177,35 +195,65 @@ class _Step:
             loss = loss + self.config.weight_decay * squared / (2 * len(examples))
         return loss
 
-    def _negatives(self, rows: int) -> Tensor:
-        """[extra] items that the loss needs besides those of the batch's rows."""
+    def negatives(self, rows: int) -> Tensor:
+        """[extra] items that the loss needs besides those of the batch's rows, on the device."""
+        device = self.source.item_idx.device
         match self._loss.negatives:
             case Negatives.CATALOGUE:
-                return torch.arange(self.source.num_items)
-            case Negatives.NONE:
-                return torch.empty(0, dtype=torch.int64)
+                return torch.arange(self.source.num_items, device=device)
             case Negatives.ONE_PER_ROW:
                 return self._uniform(rows)
-            case Negatives.BATCH | Negatives.DRAWN:
-                return torch.cat(
-                    [
-                        self._uniform(self.config.uniform_negatives),
-                        self._by_frequency(self.config.frequency_negatives),
-                    ]
-                )
+            case Negatives.BATCH | Negatives.DRAWN if self._draws:
+                uniform = self._uniform(self.config.uniform_negatives)
+                return torch.cat([uniform, self._by_frequency(self.config.frequency_negatives)])
+        return torch.empty(0, dtype=torch.int64, device=device)
 
     def _uniform(self, count: int) -> Tensor:
-        return torch.randint(self.source.num_items, (count,), generator=self._generator)
+        return self._random(self.source.num_items, count)
 
     def _by_frequency(self, count: int) -> Tensor:
         """Items of random examples."""
-        items = self.source.item_idx
-        examples = torch.randint(len(items), (count,), generator=self._generator)
-        return items[examples.to(items.device)].cpu()
+        return self.source.item_idx[self._random(len(self.source.item_idx), count)]
+
+    def _random(self, below: int, count: int) -> Tensor:
+        """Drawn on the CPU, so that a seed means the same on every device."""
+        drawn = torch.randint(below, (count,), generator=self._generator)
+        return drawn.to(self.source.item_idx.device)
+
+
+def step_work(
+    model_config: ModelConfig, train_config: TrainConfig, rows: int, num_items: int
+) -> int:
+    """Products of the scores of a training step: rows x candidates x dimensions.
+
+    Args:
+        model_config: section `model`.
+        train_config: section `train`.
+        rows: of the training data, which may be fewer than a batch has.
+        num_items: size of the catalogue.
+    """
+    batch = train_config.batch_size
+    if model_config.reads_sequence:
+        batch *= model_config.sequence_length
+    batch = min(batch, rows)
+    drawn = train_config.uniform_negatives + train_config.frequency_negatives
+    candidates = {
+        Negatives.BATCH: batch + drawn,
+        Negatives.DRAWN: drawn + 1,
+        Negatives.CATALOGUE: num_items,
+        Negatives.ONE_PER_ROW: 2,
+        Negatives.NONE: 1,
+    }
+    return batch * candidates[LOSSES[train_config.loss].negatives] * model_config.width
 
 
 def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
-    """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch."""
+    """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch.
+
+    On a GPU the learning rate is there too, so that a recorded step sees its changes.
+    """
+    queued = is_queued(model.item_tower.get_buffer("origin"))
+    rate = torch.tensor(lr, device=model.device) if queued else lr
     embeddings = (
         model.user_tower.id_embedding, model.item_tower.id_embedding, model.history_embedding
     )  # fmt: skip
@@ -213,13 +261,16 @@ def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
     optimizers: list[torch.optim.Optimizer] = []
     if tables:
-        optimizers.append(LazyAdam(tables, lr=lr))
+        optimizers.append(LazyAdam(tables, lr=rate))
     if others:
-        optimizers.append(torch.optim.Adam(others, lr=lr))
+        optimizers.append(torch.optim.Adam(others, lr=rate, capturable=model.device.type == "cuda"))
     return optimizers
 
 
 def _set_lr(optimizers: list[torch.optim.Optimizer], lr: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr

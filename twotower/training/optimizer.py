@@ -1,6 +1,5 @@
 """Adam for embedding tables of which a batch uses few rows."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,65 +22,54 @@ class LazyAdam(torch.optim.Optimizer):
     Source: Kingma and Ba, ICLR 2015; the lazy form is TensorFlow's LazyAdam.
     """
 
-    def __init__(self, tables: Iterable[Tensor], lr: float) -> None:
+    def __init__(self, tables: Iterable[Tensor], lr: float | Tensor) -> None:
         """Start with moments of 0.
 
         Args:
             tables: [num_rows, dim] parameters with sparse gradients.
-            lr: learning rate.
+            lr: learning rate; a scalar on the tables' device, if steps are to be recorded there.
         """
         super().__init__(tables, {"lr": lr})
 
+    @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         """Update the rows that have a gradient."""
-        self.advance()
-        self.apply()
-
-    @torch.no_grad()
-    def advance(self) -> None:
-        """Count a step of each table that has a gradient, and set its size."""
-        for table, lr in self._tables():
-            state = self.state[table]
-            if not state:
-                _start(table, state)
-            state["step"] += 1
-            unbias = [1 - beta ** state["step"] for beta in BETAS]
-            state["size"].fill_(lr * math.sqrt(unbias[1]) / unbias[0])
-
-    @torch.no_grad()
-    def apply(self) -> None:
-        """Update the rows, with the size of this step."""
-        for table, _ in self._tables():
-            state, gradient = self.state[table], table.grad
-            if not is_queued(table):
-                gradient = gradient.coalesce()
-            rows, values = gradient._indices()[0], gradient._values()  # noqa: SLF001
-            if is_queued(table):  # equal rows get the sum of their gradients, hence equal values
-                values = _sums(state["gradient"], rows, values)
-            _update(table, state, rows, values)
-
-    def _tables(self) -> list[tuple[Tensor, float]]:
-        """Those with a gradient, and their learning rates."""
-        return [
-            (table, group["lr"])
-            for group in self.param_groups
-            for table in group["params"]
-            if table.grad is not None
-        ]
+        for group in self.param_groups:
+            for table in group["params"]:
+                if table.grad is None:
+                    continue
+                state, gradient = self.state[table], table.grad
+                if not state:
+                    _start(table, state, group["lr"])
+                state["step"] += 1
+                if not is_queued(table):
+                    gradient = gradient.coalesce()
+                rows, values = gradient._indices()[0], gradient._values()
+                if is_queued(table):  # equal rows get the sum of their gradients: equal values
+                    values = _sums(state["gradient"], rows, values)
+                _update(table, state, rows, values, _step_size(group["lr"], state["step"]))
 
 
-def _start(table: Tensor, state: dict[str, Any]) -> None:
-    state["step"] = 0
-    state["size"] = torch.zeros((), dtype=torch.float64, device=table.device)
+def _start(table: Tensor, state: dict[str, Any], lr: float | Tensor) -> None:
+    recorded = isinstance(lr, Tensor)
+    state["step"] = torch.zeros((), dtype=torch.float64, device=table.device) if recorded else 0
     state["mean"], state["square"] = torch.zeros_like(table), torch.zeros_like(table)
     if is_queued(table):
         state["gradient"] = torch.zeros_like(table)
 
 
-def _update(table: Tensor, state: dict[str, Any], rows: Tensor, values: Tensor) -> None:
+def _step_size(lr: float | Tensor, step: int | Tensor) -> float | Tensor:
+    """Learning rate, without the bias of moments that began with 0."""
+    of_mean, of_square = (1 - beta**step for beta in BETAS)
+    return lr * of_square**0.5 / of_mean
+
+
+def _update(
+    table: Tensor, state: dict[str, Any], rows: Tensor, values: Tensor, size: float | Tensor
+) -> None:
     mean = _decay(state["mean"], rows, values, BETAS[0])
     square = _decay(state["square"], rows, values.square(), BETAS[1])
-    change = mean.div_(square.sqrt_().add_(EPSILON)).mul_(state["size"])
+    change = mean.div_(square.sqrt_().add_(EPSILON)).mul_(size)
     table.index_copy_(0, rows, table.index_select(0, rows).sub_(change))
 
 

@@ -194,6 +194,6 @@ def accidental_hits(item_idx: Int64Array, rows: int) -> Int64Array:
     ends = counts.cumsum()
     row = position.repeat(counts)
     column = position[np.arange(len(row)) + (first - ends + counts).repeat(counts)]
-    hits = (row * len(item_idx) + column)[row != column]
+    hits: Int64Array = (row * len(item_idx) + column)[row != column]
     hits.sort()
     return hits

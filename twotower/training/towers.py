@@ -17,6 +17,7 @@ from twotower.training.history import History
 from twotower.training.sequence_encoder import SequenceEncoder
 from twotower.training.sequences import Sequences
 from twotower.training.tower import Tower
+from twotower.training.unit_length import unit_length
 
 VECTOR_BLOCK = 4096
 """Entities encoded at a time. Constant, because the shape of a product can change its bits."""
@@ -162,6 +163,11 @@ class TwoTower(nn.Module):
         vectors: Tensor = self.encoder(user, items, lengths)
         return vectors
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return self.item_tower.get_buffer("origin").device
+
     def _bags_of(self, user_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Items of each user's history, their pooling weights, and where each user's begin."""
         positions, starts = bags(self.get_buffer("history_offsets"), user_idx)
@@ -178,7 +184,7 @@ class TwoTower(nn.Module):
 
     def finish(self, vectors: Tensor) -> Tensor:
         """[count, dim] vectors as they are compared: L2-normalised for the cosine."""
-        return nn.functional.normalize(vectors, dim=1) if self.normalise else vectors
+        return unit_length(vectors) if self.normalise else vectors
 
     @torch.no_grad()
     def vectors(self) -> tuple[Float32Array, Float32Array]:
@@ -239,7 +245,7 @@ class TwoTower(nn.Module):
             items: [count, length] of the users, the latest last; the tower sees the last
                 `sequence_length`.
         """
-        device = self.item_tower.get_buffer("origin").device
+        device = self.device
         latest = torch.from_numpy(items[:, -self.sequence_length :].copy()).to(device)
         nobody = torch.zeros(len(latest), self.item_tower.dim, device=device)
         lengths = torch.full((len(latest),), latest.shape[1], device=device)

@@ -26,7 +26,7 @@ def describe(sampler: str, device: Literal["auto", "cpu", "cuda"]) -> dict[str, 
     with _describing:
         import twotower.search.run_trial  # noqa: F401 - loads the code of the digest
 
-        return {**provenance(sampler).values, "device": resolve_device(device)}
+        return {**provenance(sampler, device).values, "device": resolve_device(device)}
 
 
 def differences(worker: dict[str, str], study: dict[str, str]) -> str:
