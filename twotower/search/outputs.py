@@ -1,7 +1,7 @@
 """The files that a search leaves: results, tables of trials and epochs, metrics, study snapshot."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,8 @@ def write_outputs(
 
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """The results as plain values."""
-    winner = result.winner
-    space = config.search_space
+    winner, share = result.winner, _share(result)
+    space, target = config.search_space, objective.data(share).target
     states = Counter(trial.state.lower() for trial in result.trials)
     results = {
         "advice": advise(config, winner, objective.facts),
@@ -104,7 +104,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
-        "evaluated": objective.target.counts(),
+        "evaluated": target.counts(),
         "exhausted": result.exhausted,
         "fixed": space.fixed,
         "format_version": RESULTS_VERSION,
@@ -112,9 +112,9 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "left_out": objective.left_out,
         "lookahead": config.hpo.lookahead,
         "n_trials": len(result.trials),
-        "num_users": len(objective.target),
+        "num_users": len(target),
         "objective": config.hpo.objective,
-        "random": objective.random(),
+        "random": objective.random(share),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
         "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
@@ -124,9 +124,30 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "study_name": config.hpo.study_name,
         "trials": [_fields(trial, *LISTED) for trial in result.trials],
     }
+    if len(objective.shares) > 1:
+        results["sample"] = _sample(objective, result)
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
     return results
+
+
+def _share(result: SearchResult) -> float | None:
+    """The share of the users that the winner's value is of; None: that of all trials."""
+    return result.last_rung.share if result.last_rung else None
+
+
+def _sample(objective: Objective, result: SearchResult) -> dict[str, Any]:
+    """What the trials were trained on and scored by, and how the best did on more."""
+    rungs = [
+        {
+            "share": rung.share,
+            **objective.data(rung.share).counts(),
+            "trials": [_fields(run, "failure", "number", "value") for run in rung.runs],
+        }
+        for rung in result.rungs
+    ]
+    first = {"share": objective.shares[0], **objective.data(None).counts()}
+    return {**first, "random": objective.random(None), "rungs": rungs}
 
 
 def best_params(space: SearchSpace, winner: Trial | None) -> dict[str, Any]:
@@ -146,19 +167,36 @@ def validation_metrics(
 ) -> dict[str, Any]:
     """Metrics of the best trial beside those of the defaults and of a random ranking.
 
-    Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any.
+    Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any. Where
+    the best trials of a sample went on, `sample` has the metrics there.
     """
-    winner = result.winner
+    share, winner = _share(result), result.winner
+    metrics = _metrics(config, objective, share, result.finalists, winner)
+    if result.confirmed is not None:
+        metrics["confirmed"] = result.confirmed.metrics()
+    if winner is not None and share is not None:
+        on_sample = result.trials[winner.number]
+        metrics["sample"] = _metrics(config, objective, None, result.trials, on_sample)
+    return metrics
+
+
+def _metrics(
+    config: Config,
+    objective: Objective,
+    share: float | None,
+    trials: Sequence[Trial],
+    winner: Trial | None,
+) -> dict[str, Any]:
+    """Metrics on a share of the users; of the defaults, if they are among these trials."""
     metrics: dict[str, Any] = {
-        "evaluated": objective.target.counts(),
-        RANDOM: objective.random(),
+        "evaluated": objective.data(share).target.counts(),
+        RANDOM: objective.random(share),
     }
     if winner is not None:
         metrics[MODEL] = winner.metrics
-    if result.confirmed is not None:
-        metrics["confirmed"] = result.confirmed.metrics()
-    if result.trials and config.search_space.starts_with_defaults:
-        metrics[DEFAULT] = result.trials[0].metrics
+    defaults = next((trial for trial in trials if trial.number == 0), None)
+    if defaults is not None and config.search_space.starts_with_defaults:
+        metrics[DEFAULT] = defaults.metrics
     return metrics
 
 
