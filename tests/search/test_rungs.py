@@ -87,7 +87,8 @@ def test_the_shares_follow_from_the_first(sample: Any, rows: int, shares: tuple[
 
 def test_rungs_cost_alike_but_for_the_two_that_are_left() -> None:
     assert num_going_on(20, (0.0625, 0.25, 1.0)) == [5, 2]
-    assert num_going_on(100, (0.0625, 0.25, 1.0)) == [25, 6]
+    assert num_going_on(100, (0.0625, 0.25, 1.0)) == [25, 3]
+    assert num_going_on(20, (0.25, 1.0)) == [2]
     assert num_going_on(3, (0.25, 1.0)) == [2]
     assert num_going_on(20, (1.0,)) == []
 

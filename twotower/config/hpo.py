@@ -246,7 +246,7 @@ class HpoConfig(Section):
     """
     sample: Sample = "auto"
     """Share of the users whose rows trials train on; the best few go on to larger shares and at
-    last to all. auto: the share that leaves about 250,000 rows; null: all. See docs/search.md."""
+    last to all. auto: the share that leaves about 200,000 rows; null: all. See docs/search.md."""
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )

@@ -30,8 +30,6 @@ class _Sample(BaseModel):
     """The keys of section `sample` of the results file that the plots read."""
 
     share: float
-    num_users: int
-    random: dict[str, FiniteFloat | None]
     rungs: list[Any]
 
 
@@ -105,7 +103,7 @@ class DrawnSearch:
     advice: list[str]
     """What the search advises to try next: ranges whose end won, and presets."""
     share: float = 1.0
-    """Of the users that all trials were trained on and scored by; the best went on to all."""
+    """Of the users that all trials were trained on; the best went on to more."""
     best_on_more: float | None = None
     """Objective of `best` on more users than those; None: it was not run there."""
 
@@ -146,13 +144,12 @@ def read_search(results_file: Path) -> DrawnSearch:
             raise DataError(msg) from None
     trials = study.get_trials(deepcopy=False)
     sample, winner = results.sample, results.best_trial
-    values = sample or results
     return DrawnSearch(
         study=study,
         objective=results.objective,
         split=results.split,
-        num_users=values.num_users,
-        random=values.random.get(results.objective),
+        num_users=results.num_users,
+        random=results.random.get(results.objective),
         best=_find_best(results.best_trial, trials, results_file),
         confirmed=results.confirm,
         defaults=trials[0] if results.include_defaults and _has_value(trials[:1]) else None,

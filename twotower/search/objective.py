@@ -56,8 +56,10 @@ class Objective:
         config = config.model_copy(update={"hpo": hpo})
         rows = SearchRows.read(folder)
         self.shares = shares_of(hpo.sample, len(rows.train))
+        scored = rows.scored_by(self.shares[0], config.seed)
         self._data = {
-            share: TrialData.of(rows.of_share(share, config.seed), config) for share in self.shares
+            share: TrialData.of(scored.trained_on(share, config.seed), config)
+            for share in self.shares
         }
         self.facts = facts_of(self.whole.catalogue, self.whole.interactions)
         self.left_out = config.search_space.without_effect(self.facts)
@@ -77,7 +79,10 @@ class Objective:
 
     @property
     def target(self) -> EvaluationSet:
-        """Held-out items of the validation split; empty if there is no such split."""
+        """Held-out items of the validation split; empty if there is no such split.
+
+        Its users are those of the first share, so that scores of all rungs can be compared.
+        """
         return self.whole.target
 
     def data(self, share: float | None) -> TrialData:
@@ -128,14 +133,10 @@ class Objective:
         found = self._by_group(data, lambda target: evaluate(scorer, target, ks))
         return {name: round_float(value) for name, value in found.items()}
 
-    def random(self, share: float | None = 1.0) -> dict[str, float]:
-        """Metrics that a random ranking of the validation split is expected to have.
-
-        Args:
-            share: see `data`.
-        """
+    def random(self) -> dict[str, float]:
+        """Metrics that a random ranking of the validation split is expected to have."""
         ks = self._config.evaluate.ks
-        return self._by_group(self.data(share), lambda target: random_expectation(target, ks))
+        return self._by_group(self.whole, lambda target: random_expectation(target, ks))
 
     def _by_group(
         self, data: TrialData, measure: Callable[[EvaluationSet], MetricValues]

@@ -94,8 +94,8 @@ def write_outputs(
 
 def summarise(config: Config, objective: Objective, result: SearchResult) -> dict[str, Any]:
     """The results as plain values."""
-    winner, share = result.winner, _share(result)
-    space, target = config.search_space, objective.data(share).target
+    winner = result.winner
+    space = config.search_space
     states = Counter(trial.state.lower() for trial in result.trials)
     results = {
         "advice": advise(config, winner, objective.facts),
@@ -104,7 +104,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "complete": result.complete,
         "data": objective.counts,
         "direction": "maximize",
-        "evaluated": target.counts(),
+        "evaluated": objective.target.counts(),
         "exhausted": result.exhausted,
         "fixed": space.fixed,
         "format_version": RESULTS_VERSION,
@@ -112,9 +112,9 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "left_out": objective.left_out,
         "lookahead": config.hpo.lookahead,
         "n_trials": len(result.trials),
-        "num_users": len(target),
+        "num_users": len(objective.target),
         "objective": config.hpo.objective,
-        "random": objective.random(share),
+        "random": objective.random(),
         "pruner": config.hpo.pruner.model_dump(mode="json"),
         "sampler": config.hpo.sampler.model_dump(mode="json"),
         "search_space": {k: v.model_dump(mode="json") for k, v in space.searched.items()},
@@ -131,13 +131,8 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
     return results
 
 
-def _share(result: SearchResult) -> float | None:
-    """The share of the users that the winner's value is of; None: that of all trials."""
-    return result.last_rung.share if result.last_rung else None
-
-
 def _sample(objective: Objective, result: SearchResult) -> dict[str, Any]:
-    """What the trials were trained on and scored by, and how the best did on more."""
+    """What the trials were trained on, and how the best did on more."""
     rungs = [
         {
             "share": rung.share,
@@ -146,8 +141,7 @@ def _sample(objective: Objective, result: SearchResult) -> dict[str, Any]:
         }
         for rung in result.rungs
     ]
-    first = {"share": objective.shares[0], **objective.data(None).counts()}
-    return {**first, "random": objective.random(None), "rungs": rungs}
+    return {"share": objective.shares[0], **objective.data(None).counts(), "rungs": rungs}
 
 
 def best_params(space: SearchSpace, winner: Trial | None) -> dict[str, Any]:
@@ -168,32 +162,26 @@ def validation_metrics(
     """Metrics of the best trial beside those of the defaults and of a random ranking.
 
     Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any. Where
-    the best trials of a sample went on, `sample` has the metrics there.
+    the best trials of a sample went on, `sample` has what they were there.
     """
-    share, winner = _share(result), result.winner
-    metrics = _metrics(config, objective, share, result.finalists, winner)
+    winner = result.winner
+    metrics: dict[str, Any] = {
+        "evaluated": objective.target.counts(),
+        RANDOM: objective.random(),
+        **_metrics(config, result.finalists, winner),
+    }
     if result.confirmed is not None:
         metrics["confirmed"] = result.confirmed.metrics()
-    if winner is not None and share is not None:
-        on_sample = result.trials[winner.number]
-        metrics["sample"] = _metrics(config, objective, None, result.trials, on_sample)
+    if winner is not None and result.last_rung is not None:
+        metrics["sample"] = _metrics(config, result.trials, result.trials[winner.number])
     return metrics
 
 
 def _metrics(
-    config: Config,
-    objective: Objective,
-    share: float | None,
-    trials: Sequence[Trial],
-    winner: Trial | None,
-) -> dict[str, Any]:
-    """Metrics on a share of the users; of the defaults, if they are among these trials."""
-    metrics: dict[str, Any] = {
-        "evaluated": objective.data(share).target.counts(),
-        RANDOM: objective.random(share),
-    }
-    if winner is not None:
-        metrics[MODEL] = winner.metrics
+    config: Config, trials: Sequence[Trial], winner: Trial | None
+) -> dict[str, dict[str, float]]:
+    """Metrics of the winner and, if they are among these trials, of the defaults."""
+    metrics = {MODEL: winner.metrics} if winner else {}
     defaults = next((trial for trial in trials if trial.number == 0), None)
     if defaults is not None and config.search_space.starts_with_defaults:
         metrics[DEFAULT] = defaults.metrics

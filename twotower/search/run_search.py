@@ -72,10 +72,10 @@ def run_search(
     if not objective.counts["num_validation_rows"]:
         console.say("no validation split, so there is nothing to optimise: the defaults are kept")
         return write_outputs(outputs, location, config, objective, SearchResult([], complete=True))
+    _note_sample(objective, console)
     if not len(objective.target):
         msg = "no user of the validation split has an item that is not in their training history"
         raise SearchError(msg)
-    _note_sample(objective, console)
     _note_masked(objective, console)
     _announce_warm_start(first, warm_start, console)
     with open_study(location, config.hpo, console.say) as study:
@@ -93,12 +93,13 @@ def _note_sample(objective: Objective, console: SearchConsole) -> None:
     share, counts = objective.shares[0], objective.data(None).counts()
     if share == 1:
         return
-    if not counts["num_users"] or not counts["num_train_rows"]:
+    if not len(objective.target) or not counts["num_train_rows"]:
         msg = f"hpo.sample: {share:g} of the users leaves none to train on and to score; raise it"
         raise SearchError(msg)
     console.say(
         f"hpo.sample: trials train on {counts['num_train_rows']:,} rows of "
-        f"{counts['num_train_users']:,} users ({share:.1%})"
+        f"{counts['num_train_users']:,} users ({share:.1%}), and are scored by the "
+        f"{len(objective.target):,} of them who have something to find"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from twotower.common.files import round_float
 
-SAMPLE_ROWS = 250_000
+SAMPLE_ROWS = 200_000
 """Training rows of `hpo.sample: auto`, about."""
 FACTOR = 4
 """By which the rows grow from rung to rung, about, and of how many trials one goes on, at most."""
@@ -34,13 +34,15 @@ def shares_of(sample: Literal["auto"] | float | None, num_rows: int) -> tuple[fl
 def num_going_on(num_trials: int, shares: Sequence[float]) -> list[int]:
     """Trials in each rung after the first: as many as cost what the first one does.
 
+    In the last one it is half of that, as two are mostly enough to choose from, and cost most.
+
     Args:
         num_trials: of the search.
         shares: of `shares_of`.
     """
     counts: list[int] = []
     for share in shares[1:]:
-        alike = round(num_trials * shares[0] / share)
+        alike = num_trials * shares[0] / share
         most = (counts or [num_trials // FACTOR])[-1]
-        counts.append(max(LEAST, min(alike, most)))
+        counts.append(max(LEAST, min(round(alike / 2 if share == 1 else alike), most)))
     return counts

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from twotower.common.arrays import BoolArray
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.data.interactions import Interactions
@@ -41,8 +42,8 @@ class SearchRows:
         catalogue = read_catalogue(folder / "vocabulary")
         return cls(catalogue, *(read_split(folder / f"{name}.parquet") for name in names))
 
-    def of_share(self, share: float, seed: int) -> "SearchRows":
-        """Rows of a share of the users; validation users who are held out whole all stay.
+    def trained_on(self, share: float, seed: int) -> "SearchRows":
+        """Only the training rows of a share of the users, and only these users.
 
         Whether a user is among them depends on its id and the seed alone: a smaller share has some
         of the users of a larger one, and new data leaves them as they are. All items stay, so that
@@ -55,18 +56,35 @@ class SearchRows:
         if share == 1:
             return self
         users = self.catalogue.users
-        ids = users.vocabulary.ids.tolist()
-        draws = np.fromiter((derive_seed(seed, "search", i) for i in ids), np.int64, len(ids))
-        sampled = Catalogue(users.take(np.flatnonzero(draws < share * 2**32)), self.catalogue.items)
-        validation = self.validation
-        if not len(self.history):
-            validation = _of_users(sampled, validation)
-        train = _of_users(sampled, self.train)
-        return replace(self, catalogue=sampled, train=train, validation=validation)
+        kept = users.take(np.flatnonzero(_drawn(users.vocabulary.ids, share, seed)))
+        rows = self.train[kept.vocabulary.encode(self.train["user_id"]) >= 0]
+        return replace(self, catalogue=Catalogue(kept, self.catalogue.items), train=rows)
+
+    def scored_by(self, share: float, seed: int) -> "SearchRows":
+        """Only the validation rows of a share of the users, and what is known of them.
+
+        They are the users of `trained_on`, as far as users have both kinds of rows.
+
+        Args:
+            share: in (0, 1]; 1: all.
+            seed: of params.yaml.
+        """
+        if share == 1:
+            return self
+        ids = pd.Index(self.validation["user_id"].unique())
+        kept = ids[_drawn(ids, share, seed)]
+        history, validation = (
+            rows[kept.get_indexer(pd.Index(rows["user_id"])) >= 0]
+            for rows in (self.history, self.validation)
+        )
+        return replace(self, history=history, validation=validation)
 
 
-def _of_users(catalogue: Catalogue, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[catalogue.users.vocabulary.encode(rows["user_id"]) >= 0]
+def _drawn(ids: pd.Index, share: float, seed: int) -> BoolArray:
+    """[len(ids)] whether a user is among the share."""
+    draws = (derive_seed(seed, "search", user) for user in ids.tolist())
+    drawn: BoolArray = np.fromiter(draws, np.int64, len(ids)) < share * 2**32
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -109,6 +127,8 @@ class TrialData:
         return self.held_out.target
 
     def counts(self) -> dict[str, int]:
-        """How large a sample is."""
-        rows, users = len(self.interactions), len(self.catalogue.users)
-        return {"num_train_rows": rows, "num_train_users": users, "num_users": len(self.target)}
+        """How much there is to train on."""
+        return {
+            "num_train_rows": len(self.interactions),
+            "num_train_users": len(self.catalogue.users),
+        }
