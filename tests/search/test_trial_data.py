@@ -1,5 +1,6 @@
 """The users of a sample, and what is left of the rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.conftest import events, split_by_user, write_prepared
@@ -31,6 +32,19 @@ def test_all_shares_are_scored_by_the_same(prepared: Path) -> None:
         first, second = (getattr(data.target, name).items for data in (half, whole))
         assert first.tolist() == second.tolist()
     assert half.counts()["num_train_rows"] < whole.counts()["num_train_rows"]
+
+
+def test_items_are_cold_that_nobody_at_all_has(prepared: Path) -> None:
+    rows = SearchRows.read(prepared).scored_by(0.2, 42)
+    cold = rows.validation["item_id"].iloc[0]
+    rows = replace(rows, train=rows.train[rows.train["item_id"] != cold])
+    config = parse_config({"split": {"cold_items": 0.1}})
+    whole = TrialData.of(rows, config)
+    fifth = TrialData.of(rows.trained_on(0.2, 42), config, whole)
+    assert (fifth.held_out.item_counts > 0).sum() < (whole.held_out.item_counts > 0).sum()
+    assert fifth.targets.keys() == whole.targets.keys() > {"all"}
+    for name, target in whole.targets.items():
+        assert fifth.targets[name].counts() == target.counts()
 
 
 def test_users_who_are_held_out_whole_are_sampled_alike(tmp_path: Path) -> None:

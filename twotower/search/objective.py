@@ -34,6 +34,7 @@ class Objective:
 
     Attributes:
         shares: of the users in each rung of the search, ascending; the last one is 1.
+        whole: the rows of all users.
         counts: rows and entities that the search sees.
         facts: what decides which hyperparameters do anything.
         left_out: entries of the space that do nothing on this data, and why.
@@ -57,9 +58,11 @@ class Objective:
         rows = SearchRows.read(folder)
         self.shares = shares_of(hpo.sample, len(rows.train))
         scored = rows.scored_by(self.shares[0], config.seed)
+        self.whole = TrialData.of(scored, config)
+        samples = ((share, scored.trained_on(share, config.seed)) for share in self.shares[:-1])
         self._data = {
-            share: TrialData.of(scored.trained_on(share, config.seed), config)
-            for share in self.shares
+            1.0: self.whole,
+            **{share: TrialData.of(part, config, self.whole) for share, part in samples},
         }
         self.facts = facts_of(self.whole.catalogue, self.whole.interactions)
         self.left_out = config.search_space.without_effect(self.facts)
@@ -71,11 +74,6 @@ class Objective:
             "num_train_rows": len(rows.train),
             "num_validation_rows": len(rows.validation),
         }
-
-    @property
-    def whole(self) -> TrialData:
-        """The rows of all users."""
-        return self._data[1.0]
 
     @property
     def target(self) -> EvaluationSet:

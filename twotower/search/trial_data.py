@@ -104,12 +104,13 @@ class TrialData:
     targets: dict[str, EvaluationSet]
 
     @classmethod
-    def of(cls, rows: SearchRows, config: Config) -> "TrialData":
+    def of(cls, rows: SearchRows, config: Config, whole: "TrialData | None" = None) -> "TrialData":
         """Prepare rows.
 
         Args:
             rows: of all users, or of a share.
             config: sections `evaluate`, `hpo` and `split` count.
+            whole: of all users, which says which items are cold; None: these are all.
         """
         held_out = HeldOut.of(
             rows.catalogue,
@@ -118,8 +119,9 @@ class TrialData:
             rows.validation,
             exclude_seen=config.evaluate.exclude_seen,
         )
-        interactions = rows.catalogue.encode(rows.train)
-        return cls(rows.catalogue, interactions, held_out, held_out.groups(config))
+        counts = (whole.held_out if whole else held_out).item_counts
+        targets = replace(held_out, item_counts=counts).groups(config)
+        return cls(rows.catalogue, rows.catalogue.encode(rows.train), held_out, targets)
 
     @property
     def target(self) -> EvaluationSet:
