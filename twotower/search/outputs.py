@@ -124,7 +124,7 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "study_name": config.hpo.study_name,
         "trials": [_fields(trial, *LISTED) for trial in result.trials],
     }
-    if len(objective.shares) > 1:
+    if len(objective.shares) > 1 and result.trials:
         results["sample"] = _sample(objective, result)
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
