@@ -92,6 +92,15 @@ def test_further_numbers_are_measured_as_the_first_were() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_some_entities_keep_their_values(kind: str) -> None:
+    column = KINDS[kind].encode(CELLS[KINDS[kind].cells], IN_TRAIN, "x", OPTIONS[kind])
+    taken = Features({"x": column}).take(np.array([2, 0])).columns["x"]
+    assert type(taken) is type(column)
+    assert taken.to_arrow().to_pylist() == [column.to_arrow().to_pylist()[n] for n in (2, 0)]
+    assert taken.schema() == column.schema()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_feature_that_further_entities_lack_is_missing(kind: str) -> None:
     column = KINDS[kind].encode(CELLS[KINDS[kind].cells], IN_TRAIN, "x", OPTIONS[kind])
     further, unknown = Features({"x": column}).encode_more({}, 2, "items")

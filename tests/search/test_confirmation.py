@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,8 @@ from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
-from twotower.search.run_trial import execute
-from twotower.search.trial import Trial
+from twotower.search.run_trial import Evaluate, execute
+from twotower.search.trial import Key, Trial
 from twotower.search.workers.workers import SerialWorkers, WorkerDiedError
 
 SEEDS = [derive_seed(42, "confirm", n) for n in range(4)]
@@ -152,7 +153,7 @@ class Threads:
 
     count = 3
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Evaluate) -> None:
         self._objective = objective
         self._pool = ThreadPoolExecutor(self.count)
 
@@ -172,17 +173,18 @@ class Mortal:
 
     count = 1
 
-    def __init__(self, deaths: int) -> None:
+    def __init__(self, deaths: int, objective: Evaluate | None = None) -> None:
         self._deaths = deaths
-        self._tries: dict[tuple[int, int | None], int] = {}
+        self._objective = objective or Objective()
+        self._tries: Counter[Key] = Counter()
 
     def submit(self, trial: Trial, pruning: Pruning | None = None) -> Future[Trial]:
         future: Future[Trial] = Future()
-        self._tries[trial.key] = self._tries.get(trial.key, 0) + 1
+        self._tries[trial.key] += 1
         if self._tries[trial.key] <= self._deaths:
             future.set_exception(WorkerDiedError("its worker died"))
         else:
-            future.set_result(execute(trial, Objective(), pruning))
+            future.set_result(execute(trial, self._objective, pruning))
         return future
 
 

@@ -42,6 +42,18 @@ def test_a_search_that_found_something(capsys: pytest.CaptureFixture[str]) -> No
     assert "differ no more" not in summary(capsys, confirm=found)
 
 
+def test_the_rungs_of_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    trials: list[dict[str, Any]] = [
+        {"number": 1, "value": 0.31, "failure": None},
+        {"number": 0, "value": None, "failure": "diverged"},
+    ]
+    rung = {"num_train_rows": 4000, "num_train_users": 90, "trials": trials}
+    before = [{"number": 0, "value": 0.25}, {"number": 1, "value": 0.24}]
+    said = summary(capsys, sample={"rungs": [rung]}, trials=before)
+    assert "mrr trained on 4,000 rows of 90 users (on the sample):\n" in said
+    assert "  trial 1    0.3100  (0.2400)\n  trial 0    failed: diverged  (0.2500)\n" in said
+
+
 @pytest.mark.parametrize("confirm", [{}, {"confirm": None}])
 def test_without_confirmation(capsys: pytest.CaptureFixture[str], confirm: Any) -> None:
     assert "seed" not in summary(capsys, **confirm)

@@ -71,6 +71,11 @@ def test_whatever_a_trial_depends_on_is(change: dict) -> None:
     assert digest(BASE | change) != digest(BASE)
 
 
+def test_the_share_of_the_users_is() -> None:
+    config = parse_config(BASE)
+    assert build_identity(config, DATA, share=0.5).digest != build_identity(config, DATA).digest
+
+
 def test_a_parameter_that_is_added_later_discards_no_study() -> None:
     class NewTrainConfig(TrainConfig):
         momentum: float = 0.0

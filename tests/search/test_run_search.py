@@ -241,6 +241,46 @@ def test_the_headline_is_that_of_the_validation_metrics(straight: Run) -> None:
     }
 
 
+def test_the_best_of_a_sample_are_trained_on_all(tmp_path: Path, prepared: Path) -> None:
+    sampled = {"sample": 0.5, "n_trials": 4}
+    run = Run(tmp_path / "a", prepared, config(**sampled))
+    sample, best = run.results["sample"], run.results["best_trial"]
+    objective = objective_module.Objective(prepared, config(**sampled))
+    [rung] = sample["rungs"]
+    assert (sample["share"], rung["share"]) == (0.5, 1.0)
+    assert sample["num_train_users"] < rung["num_train_users"] == 30
+    assert best["value"] == max(trial["value"] for trial in rung["trials"])
+    params = run.results["trials"][best["number"]]["params"]
+    for share, metrics in ((1.0, best["metrics"]), (None, None)):
+        again = objective(Trial(0, "RUNNING", params, share=share))
+        assert metrics in (None, again.metrics)
+    assert again.value == run.results["trials"][best["number"]]["value"] != best["value"]
+    validation = json.loads(run.outputs.validation.read_text())
+    assert validation["optimized"] == best["metrics"]
+    assert validation["sample"]["optimized"] == again.metrics
+    assert run.results["num_users"] <= sample["num_train_users"]
+    whole = Run(tmp_path / "a", prepared, config(n_trials=4, sample=None))
+    assert whole.new == [0, 1, 2, 3], "another study"
+    assert "sample" not in whole.results
+    # Grown, by several workers, and with fresh seeds.
+    Run(tmp_path / "b", prepared, config(**sampled | {"n_trials": 2}))
+    assert Run(tmp_path / "b", prepared, config(**sampled)).digests == run.digests
+
+
+@pytest.mark.slow
+def test_a_sample_with_workers_and_fresh_seeds(tmp_path: Path, prepared: Path) -> None:
+    sampled: dict[str, Any] = {"sample": 0.5, **CONFIRM}
+    serial = Run(tmp_path / "a", prepared, config(**sampled))
+    assert Run(tmp_path / "b", prepared, config(workers=2, **sampled)).digests == serial.digests
+    finalists = {trial["number"] for trial in serial.results["sample"]["rungs"][-1]["trials"]}
+    assert {trial["number"] for trial in serial.results["confirm"]["trials"]} == finalists
+
+
+def test_a_sample_without_anybody_to_score_is_an_error(tmp_path: Path, prepared: Path) -> None:
+    with pytest.raises(SearchError, match=r"hpo\.sample: 1e-06 of the users leaves none"):
+        Run(tmp_path, prepared, config(sample=1e-6))
+
+
 CONFIRM = {"n_trials": 3, "confirm": {"top": 2, "seeds": 2}}
 
 

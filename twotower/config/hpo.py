@@ -10,10 +10,14 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
 from twotower.common.choices import choice_rule
+from twotower.config.numbers import as_number
 from twotower.config.ranges import (
     CategoricalSpace,
     Choice,
@@ -201,6 +205,20 @@ def default_search_space() -> dict[str, ParameterSpace]:
     }
 
 
+def _share(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """One message for what is neither of a union's members."""
+    try:
+        return read(as_number(value))
+    except ValidationError:
+        msg = f"must be auto, null or a number above 0, at most 1, got {value!r}"
+        raise ValueError(msg) from None
+
+
+Sample = Annotated[
+    Literal["auto"] | Annotated[float, Field(gt=0, le=1)] | None, WrapValidator(_share)
+]
+
+
 class HpoConfig(Section):
     """Section `hpo`: what is searched, and how."""
 
@@ -226,6 +244,9 @@ class HpoConfig(Section):
     With `_warm` or `_cold` behind it, of these items alone (`split.cold_items`); or a mix, {metric:
     weight, …}, whose weighted sum is maximised.
     """
+    sample: Sample = "auto"
+    """Share of the users whose rows trials train on; the best few go on to larger shares and at
+    last to all. auto: the share that leaves about 200,000 rows; null: all. See docs/search.md."""
     search_space: Annotated[dict[str, ParameterSpace], Field(min_length=1)] = Field(
         default_factory=default_search_space
     )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray
+from twotower.common.arrays import BoolArray, Int64Array
 
 
 class Cells(Enum):
@@ -93,9 +93,9 @@ class Feature(ABC):
         """What is needed besides the column and is too large for the schema, by a short name."""
         return {}
 
-    def of_nobody(self) -> Self:
-        """The feature without its entities."""
-        column = self.to_arrow().take(pa.array([], pa.int64()))
+    def take(self, entities: Int64Array) -> Self:
+        """The feature of some of its entities, in this order."""
+        column = self.to_arrow().take(pa.array(entities))
         return self.from_arrow(pa.chunked_array([column]), self.schema(), self.arrays())
 
     @classmethod

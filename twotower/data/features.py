@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twotower.common.arrays import BoolArray, Float32Array, Float64Array
+from twotower.common.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from twotower.common.choices import Table
 from twotower.common.errors import DataError
 from twotower.common.files import round_float
@@ -113,6 +113,10 @@ class Features:
         """The features with `count` more entities whose values are missing."""
         return Features({name: column.pad(count) for name, column in self.columns.items()})
 
+    def take(self, entities: Int64Array) -> "Features":
+        """The features of some of the entities, in this order."""
+        return Features({name: column.take(entities) for name, column in self.columns.items()})
+
     def encode_more(
         self, cells: Mapping[str, pa.ChunkedArray], count: int, where: str
     ) -> tuple["Features", dict[str, int]]:
@@ -137,7 +141,7 @@ class Features:
                 label = f"{where}: feature {name!r}"
                 columns[name], unknown[name] = column.encode_more(cells[name], label)
             else:
-                columns[name] = column.of_nobody().pad(count)
+                columns[name] = column.take(np.empty(0, np.int64)).pad(count)
         return Features(columns), unknown
 
     def concat(self, other: "Features") -> "Features":

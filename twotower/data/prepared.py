@@ -34,6 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, json_text, sha256_file
 from twotower.common.folders import atomic_folder
@@ -68,6 +69,11 @@ class Entities:
         """Append new ids, whose side features are missing."""
         vocabulary = self.vocabulary.extend(ids)
         return Entities(vocabulary, self.features.pad(len(vocabulary) - len(self)))
+
+    def take(self, entities: Int64Array) -> "Entities":
+        """Some of the entities, by their indices, in this order."""
+        vocabulary = Vocabulary(self.vocabulary.ids[entities], self.vocabulary.text)
+        return Entities(vocabulary, self.features.take(entities))
 
     def append(self, ids: Sequence[Any], features: Features) -> "Entities":
         """Append new ids, in this order.

@@ -86,6 +86,8 @@ def evidence(search: DrawnSearch) -> str:
     ]
     total = plural(len(search.study.get_trials(deepcopy=False)), "trial")
     users = f", {plural(search.num_users, 'user')}" if search.num_users else ""
+    if search.share < 1:
+        users += f" (trained on a sample of {search.share:.1%} of all)"
     all_complete = len(search.completed) == len(search.study.get_trials(deepcopy=False))
     parts = [
         f"{search.split} split{users}",

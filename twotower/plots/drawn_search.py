@@ -23,6 +23,14 @@ class _Numbered(BaseModel):
 
     number: int
     mean: FiniteFloat | None = None
+    value: FiniteFloat | None = None
+
+
+class _Sample(BaseModel):
+    """The keys of section `sample` of the results file that the plots read."""
+
+    share: float
+    rungs: list[Any]
 
 
 class FreshSeeds(BaseModel):
@@ -62,6 +70,7 @@ class _Results(BaseModel):
     trials: list[Trial]
     complete: bool = True
     confirm: FreshSeeds | None = None
+    sample: _Sample | None = None
     split: str = "validation"
     num_users: int | None = None
     random: dict[str, FiniteFloat | None] = Field(default_factory=dict)
@@ -93,6 +102,10 @@ class DrawnSearch:
     """What was searched, by parameter."""
     advice: list[str]
     """What the search advises to try next: ranges whose end won, and presets."""
+    share: float = 1.0
+    """Of the users that all trials were trained on; the best went on to more."""
+    best_on_more: float | None = None
+    """Objective of `best` on more users than those; None: it was not run there."""
 
     @cached_property
     def importance(self) -> Importance:
@@ -130,6 +143,7 @@ def read_search(results_file: Path) -> DrawnSearch:
             msg = f"{results_file}: trials.{number}: {why}; {RENEW}"
             raise DataError(msg) from None
     trials = study.get_trials(deepcopy=False)
+    sample, winner = results.sample, results.best_trial
     return DrawnSearch(
         study=study,
         objective=results.objective,
@@ -142,6 +156,8 @@ def read_search(results_file: Path) -> DrawnSearch:
         finished=results.complete,
         space=results.search_space,
         advice=results.advice,
+        share=sample.share if sample else 1.0,
+        best_on_more=winner.value if sample and sample.rungs and winner else None,
     )
 
 

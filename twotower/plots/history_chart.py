@@ -175,6 +175,8 @@ def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> 
 def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
     word = "Chosen" if search.confirmed else "Best"
     values = [f"{metric_label(search.objective)} {chart.value_text(best.value)}"]
+    if search.best_on_more is not None:
+        values.append(f"trained on more users: {chart.value_text(search.best_on_more)}")
     if search.confirmed:
         mean = search.confirmed.mean
         fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"

@@ -1,12 +1,11 @@
 """Trains the best few trials again with fresh seeds: was it the hyperparameters, or luck?
 
 The best of many trials is the one that was both good and lucky. Its own value keeps the luck;
-values of fresh seeds do not. Runs are stored as trials are, each in a file, complete or absent:
+values of fresh seeds do not. Runs are kept in
 
 .hpo/<identity>/<provenance>/confirm/<seed>/0007.json
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
@@ -16,10 +15,10 @@ from twotower.common.seeds import derive_seed
 from twotower.config import Config
 from twotower.config.hpo import ConfirmConfig
 from twotower.search.confirmation_result import Confirmed
-from twotower.search.dispatcher import Dispatcher, Job
+from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
+from twotower.search.reruns import Change, Reruns
 from twotower.search.store.locks import Say
-from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial, complete_by_value
 
 SEEDS_CHANGE_NOTHING = (
@@ -36,7 +35,14 @@ class Confirmation:
     """Runs of the best few trials with fresh seeds, as many as have finished."""
 
     def __init__(
-        self, config: Config, confirm: ConfirmConfig, folder: Path, provenance: str, say: Say
+        self,
+        config: Config,
+        confirm: ConfirmConfig,
+        folder: Path,
+        provenance: str,
+        say: Say,
+        *,
+        share: float | None = None,
     ) -> None:
         """Read the runs that have finished.
 
@@ -46,21 +52,18 @@ class Confirmation:
             folder: keeps the runs.
             provenance: digest that new runs carry.
             say: shows a line to the user.
+            share: of the users that they train on; None: that of the search.
 
         Raises:
             SearchError: if a file is damaged.
         """
         self._objective = config.hpo.objective
         self._confirm = confirm
-        self._provenance = provenance
         self._say = say
-        self._seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
-        self._files = {seed: TrialFiles(folder / str(seed)) for seed in self._seeds}
-        self._runs = {
-            (number, seed): files.read(number)
-            for seed, files in self._files.items()
-            for number in files.numbers()
-        }
+        seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
+        self._changes = [Change(seed, share) for seed in seeds]
+        folders = {change: folder / str(change.seed) for change in self._changes}
+        self._runs = Reruns(folders, provenance)
 
     def num_missing(self, trials: list[Trial]) -> int:
         """How many runs of the best of these trials are known to be missing."""
@@ -72,12 +75,17 @@ class Confirmation:
         Raises:
             SearchError: if a run cannot be kept.
         """
-        trials = self._best(result.trials)
-        total = len(trials) * len(self._seeds)
-        done = total - len(self._not_run(trials, self._seeds))
+        trials = self._best(result.finalists)
+        total = len(trials) * len(self._changes)
+        done = total - len(self._runs.missing(trials, self._changes))
         self._announce(len(trials), total, done)
         with step("confirmation run", total, done) as advance:
-            self._run_missing(trials, dispatcher, advance)
+
+            def on_run(run: Trial) -> None:
+                self._show(run)
+                advance(1)
+
+            self._runs.run(lambda: self._missing(trials), dispatcher, on_run)
         if self._missing(trials):
             self._say(OUT_OF_TIME)
             return result
@@ -87,25 +95,11 @@ class Confirmation:
         values = [trial.value or 0.0 for trial in complete_by_value(result.trials)]
         confirmed = Confirmed(
             trials,
-            {t.number: [self._runs[t.number, seed] for seed in self._seeds] for t in trials},
+            {t.number: [self._runs.of(t, change) for change in self._changes] for t in trials},
             self._confirm.top,
             stdev(values) if len(values) > 1 else None,
         )
         return replace(result, confirmed=confirmed)
-
-    def _run_missing(
-        self, trials: list[Trial], dispatcher: Dispatcher, advance: Callable[[int], None]
-    ) -> None:
-        def next_job() -> Job | None:
-            running = {trial.key for trial in dispatcher.handed_out}
-            missing = (trial for trial in self._missing(trials) if trial.key not in running)
-            return next(((trial, None) for trial in missing), None)
-
-        def keep(run: Trial) -> None:
-            self._keep(run)
-            advance(1)
-
-        dispatcher.run(next_job, keep)
 
     def _best(self, trials: list[Trial]) -> list[Trial]:
         return complete_by_value(trials)[: self._confirm.top]
@@ -115,37 +109,22 @@ class Confirmation:
 
         Two seeds for each trial show whether seeds change anything; only then others make sense.
         """
-        missing = self._not_run(trials, self._seeds[:2])
+        missing = self._runs.missing(trials, self._changes[:2])
         if missing or self._seeds_change_nothing(trials):
             return missing
-        return self._not_run(trials, self._seeds[2:])
-
-    def _not_run(self, trials: list[Trial], seeds: list[int]) -> list[Trial]:
-        return [
-            Trial(trial.number, "RUNNING", trial.params, self._provenance, seed=seed)
-            for seed in seeds
-            for trial in trials
-            if not self._has_run(trial, seed)
-        ]
-
-    def _has_run(self, trial: Trial, seed: int) -> bool:
-        run = self._runs.get((trial.number, seed))
-        return run is not None and run.params == trial.params
+        return self._runs.missing(trials, self._changes[2:])
 
     def _seeds_change_nothing(self, trials: list[Trial]) -> bool:
         """Whether the first two seeds gave the same losses and metrics for each trial."""
-        pairs = [[self._runs[trial.number, seed] for seed in self._seeds[:2]] for trial in trials]
+        pairs = [[self._runs.of(trial, change) for change in self._changes[:2]] for trial in trials]
         return all(
             one.failure is None and (one.metrics, one.losses) == (two.metrics, two.losses)
             for one, two in pairs
         )
 
-    def _keep(self, run: Trial) -> None:
-        """Keep a run: on disk when this returns."""
-        seed = run.seed if run.seed is not None else 0
-        self._files[seed].write(run)
-        self._runs[run.number, seed] = run
-        name = f"trial {run.number}, fresh seed {self._seeds.index(seed) + 1}"
+    def _show(self, run: Trial) -> None:
+        seed = self._changes.index(Change(run.seed, run.share)) + 1
+        name = f"trial {run.number}, fresh seed {seed}"
         if run.failure is not None:
             self._say(f"{name} failed: {run.failure}")
         else:
@@ -155,6 +134,6 @@ class Confirmation:
         progress = f"; {done} of {total} runs are done" if done else ""
         plural = "s" if num_trials > 1 else ""
         self._say(
-            f"confirming the best {num_trials} trial{plural} with {len(self._seeds)} fresh "
+            f"confirming the best {num_trials} trial{plural} with {len(self._changes)} fresh "
             f"seeds each{progress}"
         )

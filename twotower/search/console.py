@@ -9,7 +9,7 @@ from typing import Any
 from twotower.common.progress import say, step
 from twotower.search.store.location import StudyLocation
 from twotower.search.time_left import TimeLeft, in_words
-from twotower.search.trial import Trial, best
+from twotower.search.trial import Key, Trial, best
 from twotower.search.workers.epochs import WorkersEpochs
 
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
@@ -37,7 +37,7 @@ class SearchConsole:
         self._best: Trial | None = None
         self._states: Counter[str] = Counter()
         self._left = TimeLeft()
-        self._running: dict[tuple[int, int | None], tuple[Trial, float]] = {}
+        self._running: dict[Key, tuple[Trial, float]] = {}
         self._workers = 1
         self._total = 0
         self._started = 0.0
@@ -153,12 +153,30 @@ class SearchConsole:
                 chance = results["random"].get(name)
                 bracket = "" if chance is None else f"  ({chance:.4f})"
                 self.say(f"  {name:<{width}}  {value:.4f}{bracket}")
+        if results.get("sample"):
+            self._sampled(results)
         if results.get("confirm"):
             self._confirmed(results["confirm"])
         for line in results.get("advice", []):
             self.say(f"next: {line}")
         if files:
             self.say("files: " + ", ".join(files))
+
+    def _sampled(self, results: dict[str, Any]) -> None:
+        """Show how the best trials did on larger shares of the users."""
+        values = {trial["number"]: trial["value"] for trial in results["trials"]}
+        for rung in results["sample"]["rungs"]:
+            rows, users = rung["num_train_rows"], rung["num_train_users"]
+            self.say(
+                f"{self._objective} trained on {rows:,} rows of {users:,} users (on the sample):"
+            )
+            for trial in rung["trials"]:
+                fresh = (
+                    f"failed: {trial['failure']}"
+                    if trial["value"] is None
+                    else f"{trial['value']:.4f}"
+                )
+                self.say(f"  trial {trial['number']:<4} {fresh}  ({values[trial['number']]:.4f})")
 
     def _confirmed(self, confirm: dict[str, Any]) -> None:
         """Show the results on fresh seeds, and whether the search found more than a lucky seed."""

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from twotower.config.hpo import HpoConfig
 from twotower.search.proposals.pruners import Pruning
 from twotower.search.run_trial import given_up
-from twotower.search.trial import Trial
+from twotower.search.trial import Key, Trial
 from twotower.search.workers.workers import WorkerDiedError, Workers
 
 WAKE = 1.0
@@ -43,7 +43,7 @@ class Dispatcher:
         self._workers = workers
         self._running: dict[Future[Trial], Job] = {}
         self._waiting: list[Job] = []  # whose worker died
-        self._deaths: Counter[tuple[int, int | None]] = Counter()
+        self._deaths: Counter[Key] = Counter()
         self._deadline: float = time.monotonic() + (config.timeout or math.inf)
 
     @property

@@ -15,6 +15,19 @@ from twotower.search.trial import Params, Trial, best
 
 
 @dataclass(frozen=True)
+class Rung:
+    """The trials that have come to a share of the users; see `twotower.search.rungs`.
+
+    Attributes:
+        share: of the users.
+        runs: of the trials, the best of the rung before first.
+    """
+
+    share: float
+    runs: Sequence[Trial]
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """The trials of a search.
 
@@ -22,18 +35,30 @@ class SearchResult:
         trials: 0..n-1, by number.
         complete: whether there are as many as the configuration requests, or as the space has.
         exhausted: whether every combination of the space has been tried.
+        rungs: those of `hpo.sample` that have finished, the first one, `trials`, not among them.
         confirmed: the best few on fresh seeds, if `hpo.confirm` requests it and it was done.
     """
 
     trials: list[Trial]
     complete: bool
     exhausted: bool = False
+    rungs: Sequence[Rung] = ()
     confirmed: Confirmed | None = None
+
+    @property
+    def last_rung(self) -> Rung | None:
+        """The largest share of the users on which a trial completed; None: that of the search."""
+        return next((rung for rung in reversed(self.rungs) if best(rung.runs)), None)
+
+    @property
+    def finalists(self) -> list[Trial]:
+        """The trials that got to the last rung, with their results there."""
+        return list(self.last_rung.runs) if self.last_rung else self.trials
 
     @property
     def winner(self) -> Trial | None:
         """The trial that fresh seeds choose, or else the one of the highest value."""
-        return self.confirmed.chosen if self.confirmed else best(self.trials)
+        return self.confirmed.chosen if self.confirmed else best(self.finalists)
 
 
 class SearchDriver:

@@ -38,7 +38,7 @@ OBJECTIVE_CODE = (
     *("data/text.py", "data/text_encoders.py", "data/time_order.py", "data/vocabulary.py"),
     *("evaluation", "training"),
     *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
-    "search/data_facts.py",
+    *("search/data_facts.py", "search/shares.py", "search/trial_data.py"),
 )
 """The part of the package that a trial runs."""
 
@@ -56,12 +56,15 @@ class Fingerprint:
 
 
 def build_identity(
-    config: Config, data: Mapping[str, str], warm_start: Sequence[Params] = ()
+    config: Config,
+    data: Mapping[str, str],
+    warm_start: Sequence[Params] = (),
+    share: float = 1.0,
 ) -> Fingerprint:
     """Identity of the study that `config` describes, on the data with these digests.
 
     The number of trials, the time budget and the storage are no part of it. The trials of a warm
-    start are.
+    start are, and the share of the users that trials train on.
     """
     search_space = config.search_space
     space = {
@@ -90,6 +93,7 @@ def build_identity(
             **({"settled": search_space.settled} if search_space.settled else {}),
             **({"sets": search_space.sets} if search_space.sets else {}),
             **({"cold_items": config.split.cold_items} if config.split.cold_items else {}),
+            **({"share": share} if share < 1 else {}),
         }
     )
 

@@ -10,14 +10,14 @@ import joblib
 from twotower.common.files import round_float
 from twotower.config import Config
 from twotower.config.training import ModelConfig, TrainConfig
-from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
-from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.item_groups import GROUPS, check_objective, with_mix
 from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.search.data_facts import facts_of, without_entries
+from twotower.search.shares import shares_of
 from twotower.search.trial import Trial
+from twotower.search.trial_data import SearchRows, TrialData
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
 
@@ -33,8 +33,8 @@ class Objective:
     """Prepared data in memory, ready to try hyperparameters on.
 
     Attributes:
-        target: held-out items of the validation split; empty if there is no such split.
-        targets: the same, and by group of items where such metrics are reported.
+        shares: of the users in each rung of the search, ascending; the last one is 1.
+        whole: the rows of all users.
         counts: rows and entities that the search sees.
         facts: what decides which hyperparameters do anything.
         left_out: entries of the space that do nothing on this data, and why.
@@ -55,31 +55,37 @@ class Objective:
         # Workers on other machines get a copy: without the credentials of the storage.
         hpo = config.hpo.model_copy(update={"storage": None})
         config = config.model_copy(update={"hpo": hpo})
-        self._catalogue = read_catalogue(folder / "vocabulary")
-        train, history, validation = (
-            read_split(folder / f"{name}.parquet")
-            for name in ("train", "validation_history", "validation")
-        )
-        self._interactions = self._catalogue.encode(train)
-        self.facts = facts_of(self._catalogue, self._interactions)
+        rows = SearchRows.read(folder)
+        self.shares = shares_of(hpo.sample, len(rows.train))
+        scored = rows.scored_by(self.shares[0], config.seed)
+        self.whole = TrialData.of(scored, config)
+        samples = ((share, scored.trained_on(share, config.seed)) for share in self.shares[:-1])
+        self._data = {
+            1.0: self.whole,
+            **{share: TrialData.of(part, config, self.whole) for share, part in samples},
+        }
+        self.facts = facts_of(self.whole.catalogue, self.whole.interactions)
         self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
-        self._held_out = HeldOut.of(
-            self._catalogue,
-            train,
-            history,
-            validation,
-            exclude_seen=config.evaluate.exclude_seen,
-        )
-        self.target: EvaluationSet = self._held_out.target
-        self.targets = self._held_out.groups(config)
-        check_objective(config.hpo.objective, self.targets)
+        check_objective(config.hpo.objective, self.whole.targets)
         self.counts = {
-            "num_users": len(self._catalogue.users),
-            "num_items": len(self._catalogue.items),
-            "num_train_rows": len(train),
-            "num_validation_rows": len(validation),
+            "num_users": len(rows.catalogue.users),
+            "num_items": len(rows.catalogue.items),
+            "num_train_rows": len(rows.train),
+            "num_validation_rows": len(rows.validation),
         }
+
+    @property
+    def target(self) -> EvaluationSet:
+        """Held-out items of the validation split; empty if there is no such split.
+
+        Its users are those of the first share, so that scores of all rungs can be compared.
+        """
+        return self.whole.target
+
+    def data(self, share: float | None) -> TrialData:
+        """The rows of a share of the users, one of `shares`; None: the first, that of trials."""
+        return self._data[self.shares[0] if share is None else share]
 
     def __call__(self, trial: Trial, report: Report | None = None) -> Trial:
         """Train a trial and score it.
@@ -98,12 +104,13 @@ class Objective:
         config = self._config
         space = config.search_space
         model_config, train_config = space.sections(space.complete(trial.params))
-        validate = partial(self._validate, model_config)
+        data = self.data(trial.share)
+        validate = partial(self._validate, model_config, share=trial.share)
         watch = _Watch(trial, validate, config.hpo.objective, train_config, report)
         try:
             model = fit(
-                self._catalogue,
-                self._interactions,
+                data.catalogue,
+                data.interactions,
                 model_config,
                 train_config,
                 seed=config.seed if trial.seed is None else trial.seed,
@@ -114,22 +121,28 @@ class Objective:
             return watch.finished()
         return watch.finished(model)
 
-    def _validate(self, config: ModelConfig, model: TwoTower) -> dict[str, float]:
+    def _validate(
+        self, config: ModelConfig, model: TwoTower, share: float | None = None
+    ) -> dict[str, float]:
         """Metrics on the validation split, rounded."""
-        scorer = self._held_out.scorer(model, config)
+        data = self.data(share)
+        scorer = data.held_out.scorer(model, config)
         ks = self._config.evaluate.ks
-        found = self._by_group(lambda target: evaluate(scorer, target, ks))
+        found = self._by_group(data, lambda target: evaluate(scorer, target, ks))
         return {name: round_float(value) for name, value in found.items()}
 
     def random(self) -> dict[str, float]:
         """Metrics that a random ranking of the validation split is expected to have."""
-        return self._by_group(lambda target: random_expectation(target, self._config.evaluate.ks))
+        ks = self._config.evaluate.ks
+        return self._by_group(self.whole, lambda target: random_expectation(target, ks))
 
-    def _by_group(self, measure: Callable[[EvaluationSet], MetricValues]) -> dict[str, float]:
+    def _by_group(
+        self, data: TrialData, measure: Callable[[EvaluationSet], MetricValues]
+    ) -> dict[str, float]:
         """Metrics of every group of items, and the mix of them that is searched for."""
         found = {
             key + GROUPS[name].suffix: value
-            for name, target in self.targets.items()
+            for name, target in data.targets.items()
             for key, value in measure(target).summary().items()
         }
         return with_mix(found, self._config.hpo.objective)

@@ -1,7 +1,7 @@
 """The files that a search leaves: results, tables of trials and epochs, metrics, study snapshot."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,9 +124,24 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "study_name": config.hpo.study_name,
         "trials": [_fields(trial, *LISTED) for trial in result.trials],
     }
+    if len(objective.shares) > 1 and result.trials:
+        results["sample"] = _sample(objective, result)
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
     return results
+
+
+def _sample(objective: Objective, result: SearchResult) -> dict[str, Any]:
+    """What the trials were trained on, and how the best did on more."""
+    rungs = [
+        {
+            "share": rung.share,
+            **objective.data(rung.share).counts(),
+            "trials": [_fields(run, "failure", "number", "value") for run in rung.runs],
+        }
+        for rung in result.rungs
+    ]
+    return {"share": objective.shares[0], **objective.data(None).counts(), "rungs": rungs}
 
 
 def best_params(space: SearchSpace, winner: Trial | None) -> dict[str, Any]:
@@ -146,19 +161,30 @@ def validation_metrics(
 ) -> dict[str, Any]:
     """Metrics of the best trial beside those of the defaults and of a random ranking.
 
-    Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any.
+    Those of the best trial are its own; `confirmed` has its means over fresh seeds, if any. Where
+    the best trials of a sample went on, `sample` has what they were there.
     """
     winner = result.winner
     metrics: dict[str, Any] = {
         "evaluated": objective.target.counts(),
         RANDOM: objective.random(),
+        **_metrics(config, result.finalists, winner),
     }
-    if winner is not None:
-        metrics[MODEL] = winner.metrics
     if result.confirmed is not None:
         metrics["confirmed"] = result.confirmed.metrics()
-    if result.trials and config.search_space.starts_with_defaults:
-        metrics[DEFAULT] = result.trials[0].metrics
+    if winner is not None and result.last_rung is not None:
+        metrics["sample"] = _metrics(config, result.trials, result.trials[winner.number])
+    return metrics
+
+
+def _metrics(
+    config: Config, trials: Sequence[Trial], winner: Trial | None
+) -> dict[str, dict[str, float]]:
+    """Metrics of the winner and, if they are among these trials, of the defaults."""
+    metrics = {MODEL: winner.metrics} if winner else {}
+    defaults = next((trial for trial in trials if trial.number == 0), None)
+    if defaults is not None and config.search_space.starts_with_defaults:
+        metrics[DEFAULT] = defaults.metrics
     return metrics
 
 

@@ -9,11 +9,11 @@ from twotower.common.paths import decompositions_folder, live_folder
 from twotower.config import Config
 from twotower.config.effects import DataFacts
 from twotower.data.prepared import PREPARED, fingerprint
-from twotower.search.confirmation import Confirmation
 from twotower.search.console import SearchConsole
 from twotower.search.data_facts import without_entries
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchDriver, SearchResult
+from twotower.search.finals import Finals
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
@@ -64,13 +64,14 @@ def run_search(
     location = StudyLocation(
         live_folder(root),
         outputs.snapshot,
-        build_identity(config, fingerprint(prepared), first.trials),
+        build_identity(config, fingerprint(prepared), first.trials, objective.shares[0]),
         provenance(config.hpo.sampler.type, config.train.device),
         mixed=config.hpo.on_drift == "resume",
     )
     if not objective.counts["num_validation_rows"]:
         console.say("no validation split, so there is nothing to optimise: the defaults are kept")
         return write_outputs(outputs, location, config, objective, SearchResult([], complete=True))
+    _note_sample(objective, console)
     if not len(objective.target):
         msg = "no user of the validation split has an item that is not in their training history"
         raise SearchError(msg)
@@ -80,6 +81,25 @@ def run_search(
         config = _with_total(config, study, add_trials)
         result = _search(config, location, objective, study, console, warm_start=first.trials)
         return write_outputs(outputs, location, config, objective, result)
+
+
+def _note_sample(objective: Objective, console: SearchConsole) -> None:
+    """Say what share of the users trials train on, if it is not all.
+
+    Raises:
+        SearchError: if none of them can be scored.
+    """
+    share, counts = objective.shares[0], objective.data(None).counts()
+    if share == 1:
+        return
+    if not len(objective.target) or not counts["num_train_rows"]:
+        msg = f"hpo.sample: {share:g} of the users leaves none to train on and to score; raise it"
+        raise SearchError(msg)
+    console.say(
+        f"hpo.sample: trials train on {counts['num_train_rows']:,} rows of "
+        f"{counts['num_train_users']:,} users ({share:.1%}), and are scored by the "
+        f"{len(objective.target):,} of them who have something to find"
+    )
 
 
 def _note_masked(objective: Objective, console: SearchConsole) -> None:
@@ -124,11 +144,8 @@ def _search(
         total = len(finished)
     missing = total - len(finished)
     _announce(total, location, objective, finished, console)
-    confirmation = None
-    if config.hpo.confirm is not None:
-        folder = location.folder / "confirm"
-        confirmation = Confirmation(config, config.hpo.confirm, folder, digest, console.say)
-        missing = missing or confirmation.num_missing(finished)
+    finals = Finals.of(config, objective.shares, location, console.say)
+    missing = missing or finals.num_missing(finished)
     with open_workers(
         config, objective, missing, console.say, location.workers, epochs=console.epochs
     ) as workers:
@@ -143,9 +160,7 @@ def _search(
             data=objective.facts,
         )
         result = search.run()
-        if confirmation and result.complete:
-            result = confirmation.run(result, dispatcher)
-    return result
+        return finals.run(result, dispatcher) if result.complete else result
 
 
 def _is_exhausted(

@@ -19,6 +19,7 @@ RESULTS_VERSION = 2
 """Format of hpo_results.json; version 1 had neither this number nor the trials."""
 
 Params = dict[str, Any]
+Key = tuple[int, int | None, float | None]
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Distributions = Mapping[str, BaseDistribution]
 
@@ -46,6 +47,7 @@ class Trial:
         started: milliseconds since 1970, UTC; never in a tracked file.
         finished: likewise.
         seed: fresh seed of a confirmation run; None: the seed of params.yaml.
+        share: of the users that a run of a later rung trains on; None: that of the search.
     """
 
     number: int
@@ -62,11 +64,12 @@ class Trial:
     started: int = 0
     finished: int = 0
     seed: int | None = None
+    share: float | None = None
 
     @property
-    def key(self) -> tuple[int, int | None]:
-        """Tells it from the other trials and confirmation runs of a search."""
-        return self.number, self.seed
+    def key(self) -> Key:
+        """Tells it from the other trials and runs of a search."""
+        return self.number, self.seed, self.share
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `from_json`."""
@@ -89,7 +92,7 @@ class Trial:
         """The running trial that it was before it finished."""
         return Trial(
             self.number, "RUNNING", self.params, self.provenance,
-            system_attrs=self.system_attrs, seed=self.seed,
+            system_attrs=self.system_attrs, seed=self.seed, share=self.share,
         )  # fmt: skip
 
     def to_optuna(self, distributions: Distributions) -> FrozenTrial:

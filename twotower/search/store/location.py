@@ -5,6 +5,7 @@
                                             unless hpo.storage names another database
 .hpo/<identity>/<provenance>/trials/0007.json
     written first, complete or not at all; a trial counts as soon as this exists
+.hpo/<identity>/<provenance>/rungs/, confirm/   runs of the best trials again
 .hpo/<identity>/<provenance>/workers/       data that local workers share while they run
 """
 

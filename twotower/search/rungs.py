@@ -1,0 +1,112 @@
+"""Successive halving by rows: the best few trials of a sample of the users go on to more of them.
+
+Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
+optimization", AISTATS 2016. Runs are kept in
+
+.hpo/<identity>/<provenance>/rungs/<share>/0007.json
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from twotower.common.progress import step
+from twotower.search.dispatcher import Dispatcher
+from twotower.search.driver import Rung, SearchResult
+from twotower.search.reruns import Change, Reruns
+from twotower.search.shares import num_going_on
+from twotower.search.store.locks import Say
+from twotower.search.trial import Trial, complete_by_value
+
+
+class Rungs:
+    """Runs of the best few trials on larger shares of the users, as many as have finished."""
+
+    def __init__(
+        self,
+        objective: str,
+        shares: Sequence[float],
+        folder: Path,
+        provenance: str,
+        say: Say,
+    ) -> None:
+        """Read the runs that have finished.
+
+        Args:
+            objective: that is maximised.
+            shares: of `shares_of`; the trials of the search are those of the first.
+            folder: keeps the runs.
+            provenance: digest that new runs carry.
+            say: shows a line to the user.
+
+        Raises:
+            SearchError: if a file is damaged.
+        """
+        self._objective = objective
+        self._shares = shares
+        self._say = say
+        folders = {Change(share=share): folder / f"{share:g}" for share in shares[1:]}
+        self._runs = Reruns(folders, provenance)
+
+    def state(self, trials: Sequence[Trial]) -> tuple[list[Rung], list[Trial]]:
+        """The finished rungs of a search with these trials, and the runs that the next one lacks.
+
+        A trial that failed on the way is not taken further.
+        """
+        rungs: list[Rung] = []
+        contenders = complete_by_value(trials)
+        for share, count in zip(
+            self._shares[1:], num_going_on(len(trials), self._shares), strict=True
+        ):
+            change, best = Change(share=share), contenders[:count]
+            if missing := self._runs.missing(best, [change]):
+                return rungs, missing
+            rungs.append(Rung(share, [self._runs.of(trial, change) for trial in best]))
+            contenders = complete_by_value(rungs[-1].runs)
+        return rungs, []
+
+    def run(self, result: SearchResult, dispatcher: Dispatcher) -> SearchResult:
+        """The result with all its rungs, or those that there was time for.
+
+        Raises:
+            SearchError: if a run cannot be kept.
+        """
+        trials = result.trials
+        counts = num_going_on(len(trials), self._shares)
+        total = sum(min(count, len(complete_by_value(trials))) for count in counts)
+        done = sum(len(rung.runs) for rung in self.state(trials)[0])
+        self._announce(counts, total, done)
+        with step("run on more users", total, done) as advance:
+
+            def on_run(run: Trial) -> None:
+                self._show(run)
+                advance(1)
+
+            self._runs.run(lambda: self.state(trials)[1], dispatcher, on_run)
+        rungs, missing = self.state(trials)
+        if missing:
+            kept = f"{rungs[-1].share:.3g} of the users" if rungs else "the sample"
+            self._say(
+                f"hpo.sample: the time budget ended before all rungs; the best trial on {kept} is "
+                "kept, and dvc repro -f -s hpo goes on"
+            )
+        return replace(result, rungs=rungs)
+
+    def _announce(self, counts: Sequence[int], total: int, done: int) -> None:
+        parts = [
+            f"{count} on {_users(share)}"
+            for share, count in zip(self._shares[1:], counts, strict=True)
+        ]
+        progress = f"; {done} of {total} runs are done" if done else ""
+        self._say(f"the best trials go on: {', then '.join(parts)}{progress}")
+
+    def _show(self, run: Trial) -> None:
+        name = f"trial {run.number} on {_users(run.share or 1.0)}"
+        if run.failure is not None:
+            self._say(f"{name} failed: {run.failure}")
+        else:
+            self._say(f"{name}: {self._objective} {run.value:.4f}")
+
+
+def _users(share: float) -> str:
+    return "all users" if share == 1 else f"{share:.1%} of the users"
