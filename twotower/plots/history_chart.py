@@ -1,11 +1,11 @@
 """The objective from trial to trial."""
 
 import math
+from itertools import accumulate
 from typing import Any
 
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
-from optuna.visualization import plot_optimization_history
 
 from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
@@ -28,14 +28,13 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     if reason := chart.why_no_history(search):
         return Chart(NAME, title, None, reason)
     label = chart.objective_label(search)
-    figure = plot_optimization_history(search.study, target_name=label)
+    figure = _trials_and_best(search)
     evidence = chart.evidence(search)
     if verdict:
         evidence += f"<br>Verdict on the refitted model (test split): {verdict}"
     figure.update_layout(chart.layout(title, evidence))
     if verdict:
         figure.update_layout(margin_t=115)
-    _restyle(figure, search, label)
     _add_random(figure, search)
     _add_unfinished(figure, search)
     _add_marks(figure, search)
@@ -43,22 +42,28 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     return Chart(NAME, title, figure)
 
 
-def _restyle(figure: Any, search: DrawnSearch, label: str) -> None:
-    """Restyle Optuna's two traces, and drop its third, which marks constraints."""
-    figure.data = [trace for trace in figure.data if trace.name in (label, "Best Value")]
-    figure.update_traces(
-        selector={"name": label},
+def _trials_and_best(search: DrawnSearch) -> Any:
+    """A marker for each trial with a value, and a line of the best so far."""
+    trials = search.study.get_trials(deepcopy=False)
+    values = [-math.inf if one.state != TrialState.COMPLETE else one.value for one in trials]
+    shown = go.Scatter(
+        x=[trial.number for trial in search.completed],
+        y=[trial.value for trial in search.completed],
+        mode="markers",
         name="Trial",
         marker={"color": chart.TRIAL, "size": 9, "line": {"color": chart.LINE, "width": 1}},
         text=[_describe(trial) for trial in search.completed],
         hovertemplate="%{text}<extra></extra>",
     )
-    figure.update_traces(
-        selector={"name": "Best Value"},
+    best = go.Scatter(
+        x=[trial.number for trial in trials],
+        y=list(accumulate(values, max)),
+        mode="lines",
         name="Best so far",
         line={"color": chart.LINE, "width": 2, "shape": "hv"},
         hoverinfo="skip",
     )
+    return go.Figure([shown, best])
 
 
 def _describe(trial: FrozenTrial) -> str:

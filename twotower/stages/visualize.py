@@ -25,7 +25,6 @@ def _visualize() -> None:
     with step(LOADING):
         from twotower.config import load_config
         from twotower.plots import write_plots
-        from twotower.tracking.background import upload_plots
     config = load_config()
     with step("plots"):
         written = write_plots(
@@ -38,7 +37,10 @@ def _visualize() -> None:
         say(line)
     for line in written.advice:
         say(f"next: {line}")
-    upload_plots(config.mlflow, RESULTS, PLOTS)
+    if config.mlflow.enabled:
+        from twotower.tracking.background import upload_plots
+
+        upload_plots(config.mlflow, RESULTS, PLOTS)
     if repository_root().resolve() == Path.cwd():  # else in the workspace of dvc exp run --temp
         _report()
 

@@ -21,7 +21,7 @@ from twotower.data.prepared import Catalogue
 from twotower.training.device import resolve_device, use_threads
 from twotower.training.examples import Examples, ExampleSource, Rows, SequenceWindows
 from twotower.training.losses import Batch
-from twotower.training.optimizer import LazyAdam
+from twotower.training.optimizer import Adam, LazyAdam, Optimizer
 from twotower.training.popularity_term import popularity_addend
 from twotower.training.sequences import Sequences
 from twotower.training.starts import StartInputs
@@ -105,11 +105,12 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
             total = 0.0
             for number, batch in enumerate(source.batches(config.batch_size, shuffle)):
                 progress = (epoch - 1 + number / batches) / config.epochs
-                _set_lr(optimizers, config.lr * schedule.factor(progress))
+                lr = config.lr * schedule.factor(progress)
                 loss = step(batch)
                 model.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 for optimizer in optimizers:
+                    optimizer.lr = lr
                     optimizer.step()
                 total += loss.item() * len(batch)
             if not np.isfinite(total):
@@ -205,22 +206,16 @@ class _Step:
         return items[examples.to(items.device)].cpu()
 
 
-def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
+def _optimizers(model: TwoTower, lr: float) -> list[Optimizer]:
     """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch."""
     embeddings = (
         model.user_tower.id_embedding, model.item_tower.id_embedding, model.history_embedding
     )  # fmt: skip
     tables = [embedding.weight for embedding in embeddings if embedding is not None]
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
-    optimizers: list[torch.optim.Optimizer] = []
+    optimizers: list[Optimizer] = []
     if tables:
         optimizers.append(LazyAdam(tables, lr=lr))
     if others:
-        optimizers.append(torch.optim.Adam(others, lr=lr))
+        optimizers.append(Adam(others, lr=lr))
     return optimizers
-
-
-def _set_lr(optimizers: list[torch.optim.Optimizer], lr: float) -> None:
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = lr

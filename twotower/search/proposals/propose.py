@@ -73,7 +73,7 @@ def _ask(
     sampler = make_sampler(config.sampler, seed, space, searched)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials(shadow)
-    with same_arithmetic():
+    with same_arithmetic(config.sampler):
         params = _choose(study.ask(), space, searched)
     [*_, frozen] = study.get_trials(deepcopy=False)
     return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))
