@@ -28,7 +28,7 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     if reason := chart.why_no_history(search):
         return Chart(NAME, title, None, reason)
     label = chart.objective_label(search)
-    figure = _trials_and_best(search)
+    figure = _trials_and_best(search, title, label)
     evidence = chart.evidence(search)
     if verdict:
         evidence += f"<br>Verdict on the refitted model (test split): {verdict}"
@@ -38,32 +38,34 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     _add_random(figure, search)
     _add_unfinished(figure, search)
     _add_marks(figure, search)
-    _set_axes(figure, search, label)
+    _set_axes(figure, search)
     return Chart(NAME, title, figure)
 
 
-def _trials_and_best(search: DrawnSearch) -> Any:
+def _trials_and_best(search: DrawnSearch, title: str, label: str) -> Any:
     """A marker for each trial with a value, and a line of the best so far."""
     trials = search.study.get_trials(deepcopy=False)
     values = [-math.inf if one.state != TrialState.COMPLETE else one.value for one in trials]
-    shown = go.Scatter(
-        x=[trial.number for trial in search.completed],
-        y=[trial.value for trial in search.completed],
-        mode="markers",
-        name="Trial",
+    done, best = search.completed, list(accumulate(values, max))
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[one.number for one in done], y=[one.value for one in done],
+                mode="markers", name="Trial",
+            ),
+            go.Scatter(
+                x=[one.number for one in trials], y=best, mode="lines", name="Best so far"
+            ),
+        ],
+        {"title": title, "xaxis": {"title": "Trial number"}, "yaxis": {"title": label}},
+    )  # fmt: skip
+    figure.data[0].update(
         marker={"color": chart.TRIAL, "size": 9, "line": {"color": chart.LINE, "width": 1}},
-        text=[_describe(trial) for trial in search.completed],
+        text=[_describe(trial) for trial in done],
         hovertemplate="%{text}<extra></extra>",
     )
-    best = go.Scatter(
-        x=[trial.number for trial in trials],
-        y=list(accumulate(values, max)),
-        mode="lines",
-        name="Best so far",
-        line={"color": chart.LINE, "width": 2, "shape": "hv"},
-        hoverinfo="skip",
-    )
-    return go.Figure([shown, best])
+    figure.data[1].update(line={"color": chart.LINE, "width": 2, "shape": "hv"}, hoverinfo="skip")
+    return figure
 
 
 def _describe(trial: FrozenTrial) -> str:
@@ -188,18 +190,18 @@ def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
     return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *params])
 
 
-def _set_axes(figure: Any, search: DrawnSearch, label: str) -> None:
+def _set_axes(figure: Any, search: DrawnSearch) -> None:
     count = _num_trials(search)
     low, high = _value_range(search)
     unfinished = count > len(search.completed)
     pad = 0.08 * (high - low)
     step = max(1, math.ceil(count / MAX_TICKS))
     figure.update_xaxes(
-        title="Trial number", range=_trial_range(count), tick0=0,
+        range=_trial_range(count), tick0=0,
         dtick=step if step < 3 else 5 * math.ceil(step / 5), showgrid=False, zeroline=False,
     )  # fmt: skip
     figure.update_yaxes(
-        title=label, range=[(_rail(search) if unfinished else low) - pad, high + pad],
+        range=[(_rail(search) if unfinished else low) - pad, high + pad],
         gridcolor=chart.GRID, zeroline=False,
     )  # fmt: skip
     figure.update_layout(
