@@ -45,8 +45,11 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
 def _trials_and_best(search: DrawnSearch, title: str, label: str) -> Any:
     """A marker for each trial with a value, and a line of the best so far."""
     trials = search.study.get_trials(deepcopy=False)
-    values = [-math.inf if one.state != TrialState.COMPLETE else one.value for one in trials]
-    done, best = search.completed, list(accumulate(values, max))
+    values = [one.value if one.state == TrialState.COMPLETE else None for one in trials]
+    done, best = (
+        search.completed,
+        list(accumulate((-math.inf if one is None else one for one in values), max)),
+    )
     figure = go.Figure(
         [
             go.Scatter(
