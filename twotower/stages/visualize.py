@@ -5,12 +5,16 @@ that this page shows is there.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twotower.common.errors import TwoTowerError
 from twotower.common.paths import REPORT, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
 from twotower.project.record import say_version
+
+if TYPE_CHECKING:
+    from twotower.plots import DrawnSearch
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
@@ -42,15 +46,15 @@ def _visualize() -> None:
 
         upload_plots(config.mlflow, RESULTS, PLOTS)
     if repository_root().resolve() == Path.cwd():  # else in the workspace of dvc exp run --temp
-        _report()
+        _report(written.search)
 
 
-def _report() -> None:
+def _report(search: "DrawnSearch") -> None:
     try:
         with step("report"):
             from twotower.report import write_report
 
-            write_report(REPORT)
+            write_report(REPORT, search=search)
     except TwoTowerError as error:
         say(f"note: no {REPORT}: {' '.join(str(error).split())}")
     else:
