@@ -58,6 +58,7 @@ def _chosen(config: Config, rows: int, trials: int, say: Say) -> int:
 def _memory() -> int:
     """Bytes of this machine; 0 where they are not known."""
     try:
-        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return 0
+    return int(pages) * int(size)
