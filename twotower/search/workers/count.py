@@ -38,7 +38,7 @@ def local_count(config: Config, rows: int, trials: int, say: Say) -> int:
 
 def _chosen(config: Config, rows: int, trials: int, say: Say) -> int:
     """What `auto` is here."""
-    limits = {
+    limits: dict[str, int] = {
         "by hpo.lookahead": config.hpo.lookahead,
         "by trials": trials,
         "by cores": joblib.cpu_count() // config.train.threads,
