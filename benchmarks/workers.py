@@ -1,18 +1,55 @@
-"""How much faster two workers are than one, on the sample data, with one thread a trial.
+"""How much faster two workers are than one, with one thread a trial, on an invented shop.
 
-    python -m benchmarks.workers [--trials 60] [--rounds 3]
-
-Runs the two side by side in turn. A search's seconds are those from the start of its first trial to
-the end of its last, as the live study holds them: what comes before is the start of Python.
+A search's seconds are those from the start of its first trial to the end of its last, as the live
+study holds them: what comes before is the start of Python, which benchmarks/start.py measures.
 """
 
-import argparse
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 
-from benchmarks.determinism import ground
+from benchmarks.measured import Cost, Line, Scale, in_turn
+from benchmarks.project import project, run_stage
+from benchmarks.shops import SHOPS, write_shop
+
+SHOP = "dense"
+TRIALS = {"quick": 12, "full": 60}
+ROUNDS = {"quick": 1, "full": 3}
+
+
+def lines(scale: Scale) -> Iterator[Line]:
+    """See the module."""
+    with tempfile.TemporaryDirectory(prefix="workers-") as place:
+        folder = Path(place)
+        write_shop(SHOPS[SHOP], folder / "shop")
+        keys = {"hpo.n_trials": TRIALS[scale], "train.threads": 1}
+        project(folder / "search", folder / "shop", keys)
+        run_stage("prepare", folder / "search")
+        took = in_turn({str(n): _search(folder, n, keys) for n in (1, 2)}, ROUNDS[scale])
+        yield Line(
+            f"search of {TRIALS[scale]} trials by two workers",
+            "s",
+            1 / 1.8,
+            took["2"].wall,
+            took["1"].wall,
+            "one worker",
+        )
+
+
+def _search(folder: Path, workers: int, keys: dict[str, int]) -> Callable[[], Cost]:
+    """A search from its beginning, of whose seconds only those of trials count."""
+
+    def run() -> Cost:
+        place = project(folder / "search", folder / "shop", keys | {"hpo.workers": workers})
+        shutil.rmtree(place / ".hpo", ignore_errors=True)
+        (place / "hpo_study.db").unlink(missing_ok=True)
+        took = run_stage("hpo", place)
+        return Cost(seconds(place), took.cpu, took.peak)
+
+    return run
 
 
 def seconds(folder: Path) -> float:
@@ -22,26 +59,3 @@ def seconds(folder: Path) -> float:
         query = "select min(datetime_start), max(datetime_complete) from trials"
         first, last = connection.execute(query).fetchone()
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
-
-
-def main() -> None:
-    """Print a row a round, and the median ratio."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    print(f"{'one worker, s':>14} {'two workers, s':>14} {'ratio':>6}")
-    ratios = []
-    for _ in range(arguments.rounds):
-        took = []
-        for workers in (1, 2):
-            with ground() as place:
-                place.finish(n_trials=arguments.trials, workers=workers)
-                took.append(seconds(place.folder))
-        ratios.append(took[0] / took[1])
-        print(f"{took[0]:>14.1f} {took[1]:>14.1f} {ratios[-1]:>6.2f}", flush=True)
-    print(f"median ratio {median(ratios):.2f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,24 +1,32 @@
 """The stage ends with the page of the pipeline, or says why there is none."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
 from twotower.common.yaml_file import read_yaml
-from twotower.plots import Written
+from twotower.plots import DrawnSearch, Written
 from twotower.stages import visualize
+
+SEARCH = cast(DrawnSearch, object())
+
+
+def write_report(out: Path, search: DrawnSearch) -> None:
+    """A page, of the search that was drawn."""
+    assert search is SEARCH
+    out.write_text("page", encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: the parameters, and a search whose plots are written elsewhere."""
     (tmp_path / "params.yaml").write_text("seed: 1\n", encoding="utf-8")
-    written = Written(files=[], notes=[], advice=[])
+    written = Written(files=[], notes=[], advice=[], search=SEARCH)
     monkeypatch.setattr("twotower.plots.write_plots", lambda **_: written)
-    monkeypatch.setattr("twotower.tracking.background.upload_plots", lambda *_: None)
-    monkeypatch.setattr("twotower.report.write_report", lambda out: out.write_text("page"))
+    monkeypatch.setattr("twotower.report.write_report", write_report)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -36,7 +44,7 @@ def test_it_ends_with_the_path_of_the_page(
 def test_where_there_can_be_no_page_one_line_says_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_out: Path) -> None:
+    def fail(_out: Path, search: DrawnSearch) -> None:  # noqa: ARG001
         msg = "metrics/test.json: no such\nfile"
         raise DataError(msg)
 

@@ -1,21 +1,23 @@
 """metrics/intervals.json: the uncertainty of each mean over users, and over training seeds."""
 
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.bounded_means import METRIC, confidence_bounds
 from twotower.common.arrays import Float64Array
 from twotower.common.seeds import derive_seed
 from twotower.evaluation.metrics import is_compared
 
+if TYPE_CHECKING:
+    from twotower.assessment.scoreboard import Scoreboard
+
 LEVEL = 0.95
 RESAMPLES = 10_000
 
 
-def intervals(board: Scoreboard, seed: int) -> dict[str, Any]:
+def intervals(board: "Scoreboard", seed: int) -> dict[str, Any]:
     """The content of the file.
 
     Returns:
@@ -62,7 +64,7 @@ def _limits(metric: str, values: Float64Array) -> tuple[float, float]:
     return METRIC if is_compared(metric) else (float(values.min()), float(values.max()))
 
 
-def seed_spread(board: Scoreboard) -> dict[str, dict[str, Any]]:
+def seed_spread(board: "Scoreboard") -> dict[str, dict[str, Any]]:
     """Values, mean and standard deviation over the training seeds, by metric."""
     spread: dict[str, dict[str, Any]] = {}
     summaries = [evaluation.summary() for evaluation in board.seeds]

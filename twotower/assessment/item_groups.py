@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.intervals import LEVEL, intervals
-from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.verdict import verdict
 from twotower.common.scorers import MODEL, RANDOM
+
+if TYPE_CHECKING:
+    from twotower.assessment.scoreboard import Scoreboard
 
 NO_GROUPS: dict[str, Any] = {
     "reason": "no cold items are to be found (split.cold_items holds some out), or nothing asks "
@@ -17,7 +19,7 @@ NO_GROUPS: dict[str, Any] = {
 }
 
 
-def item_groups(board: Scoreboard, seed: int) -> dict[str, Any]:
+def item_groups(board: "Scoreboard", seed: int) -> dict[str, Any]:
     """The content of the file; it says why where no cold items are told apart.
 
     Args:
@@ -35,7 +37,7 @@ def item_groups(board: Scoreboard, seed: int) -> dict[str, Any]:
     }
 
 
-def _group(board: Scoreboard, seed: int) -> dict[str, Any]:
+def _group(board: "Scoreboard", seed: int) -> dict[str, Any]:
     """Means, intervals and comparisons of one group, as the whole board has them."""
     values = board.objective_per_user()
     conclusion = verdict(

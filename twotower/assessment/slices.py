@@ -7,19 +7,21 @@ of a slice of items is the share of each user's relevant items in the slice that
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from twotower.assessment.scoreboard import Scoreboard
 from twotower.assessment.statistics.bounded_means import p_values
 from twotower.assessment.statistics.multiple import holm
 from twotower.common.arrays import BoolArray, Float64Array, Int64Array
 from twotower.common.scorers import MODEL, RANDOM
 from twotower.common.seeds import derive_seed
-from twotower.evaluation.evaluate import Evaluation
 from twotower.evaluation.exposure import mean_over_candidates
 from twotower.evaluation.metrics import is_compared, metric_cutoff
+
+if TYPE_CHECKING:
+    from twotower.assessment.scoreboard import Scoreboard
+    from twotower.evaluation.evaluate import Evaluation
 
 ACTIVITY = ("light", "medium", "heavy")
 POPULARITY = ("head", "middle", "tail")
@@ -42,7 +44,7 @@ class _Slice(NamedTuple):
     clusters: Int64Array | None
 
 
-def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
+def slices(board: "Scoreboard", seed: int) -> dict[str, Any]:
     """The content of the file."""
     k = metric_cutoff(board.objective, board.ks)
     later = later_share(board)
@@ -61,7 +63,7 @@ def slices(board: Scoreboard, seed: int) -> dict[str, Any]:
     }
 
 
-def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
+def by_metric(board: "Scoreboard", seed: int) -> dict[str, dict[str, float]]:
     """Every metric of quality of the optimized model and the strongest rival, over all users.
 
     Returns:
@@ -87,7 +89,7 @@ def by_metric(board: Scoreboard, seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def later_share(board: Scoreboard) -> float | None:
+def later_share(board: "Scoreboard") -> float | None:
     """Share of the training rows later than the average test event; None without times."""
     training, test = board.training.interactions, board.splits["test"]
     if not (training.has_times and len(test)):
@@ -111,7 +113,7 @@ def advice(later_share: float | None, *, has_way_out: bool = True) -> str | None
     return f"{note}; consider split.strategy: cutoff" if has_way_out else note
 
 
-def popularity_bias(board: Scoreboard, k: int) -> dict[str, Mapping[str, float]]:
+def popularity_bias(board: "Scoreboard", k: int) -> dict[str, Mapping[str, float]]:
     """How popular, and how varied, the top k of every scorer are.
 
     Returns:
@@ -191,7 +193,7 @@ def _compare(
     return report
 
 
-def _by_activity(board: Scoreboard) -> dict[str, _Slice]:
+def _by_activity(board: "Scoreboard") -> dict[str, _Slice]:
     """Thirds of the users by the rows they are known by; equally active ones stay together."""
     counts = board.known.user_counts()[board.target.users]
     ends = np.quantile(counts, [1 / 3, 2 / 3], method="inverted_cdf")
@@ -207,7 +209,7 @@ def _by_activity(board: Scoreboard) -> dict[str, _Slice]:
     return groups
 
 
-def _by_item(board: Scoreboard, k: int) -> dict[str, dict[str, _Slice]]:
+def _by_item(board: "Scoreboard", k: int) -> dict[str, dict[str, _Slice]]:
     """Slices of the relevant items, by popularity and by warmth."""
     groups = item_groups(board.training.item_counts())
     sizes = np.bincount(groups, minlength=COLD + 1)
@@ -236,7 +238,7 @@ def _some(clusters: Int64Array | None, users: BoolArray) -> Int64Array | None:
     return None if clusters is None else clusters[users]
 
 
-def _relevant_by_group(board: Scoreboard, groups: Int64Array) -> Int64Array:
+def _relevant_by_group(board: "Scoreboard", groups: Int64Array) -> Int64Array:
     """[num_users, 4] relevant items of each group; those outside the catalogue are cold."""
     target = board.target
     relevant = _count(*target.relevant.rows(0, len(target)), groups, len(target))
@@ -244,7 +246,7 @@ def _relevant_by_group(board: Scoreboard, groups: Int64Array) -> Int64Array:
     return relevant
 
 
-def _hits_by_group(evaluation: Evaluation, groups: Int64Array, k: int) -> Float64Array:
+def _hits_by_group(evaluation: "Evaluation", groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] relevant items of each group in the top k."""
     hits = evaluation.rankings.hits[:, :k]
     users, ranks = np.nonzero(hits)
@@ -252,7 +254,7 @@ def _hits_by_group(evaluation: Evaluation, groups: Int64Array, k: int) -> Float6
     return _count(users, items, groups, len(hits)).astype(np.float64)
 
 
-def _random_hits_by_group(board: Scoreboard, groups: Int64Array, k: int) -> Float64Array:
+def _random_hits_by_group(board: "Scoreboard", groups: Int64Array, k: int) -> Float64Array:
     """[num_users, 4] the same, expected of a random ranking."""
     target = board.target
     rankable = _count(*target.relevant.rows(0, len(target)), groups, len(target))

@@ -1,20 +1,22 @@
 """What refit prints about the test split."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twotower.assessment.assess import Assessment
 from twotower.assessment.bars import in_order
 from twotower.assessment.clusters import in_clusters
 from twotower.assessment.comparison import why_not_beaten
 from twotower.assessment.item_groups import summary_of_groups
 from twotower.assessment.looks import looks_text
 
+if TYPE_CHECKING:
+    from twotower.assessment.assess import Assessment
+
 TOO_WIDE = 0.25
 """Width of an interval, of a metric between 0 and 1, that is that of some fifty users."""
 
 
-def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
+def summary(assessment: "Assessment", looks: int = 1) -> Iterator[str]:
     """Lines for a terminal: scores, spread over seeds, gap, verdict, and what to do next.
 
     Args:
@@ -42,7 +44,7 @@ def summary(assessment: Assessment, looks: int = 1) -> Iterator[str]:
         yield f"next: {advice}"
 
 
-def _scores(assessment: Assessment, objective: str) -> Iterator[str]:
+def _scores(assessment: "Assessment", objective: str) -> Iterator[str]:
     """A line per scorer: the model, baselines from the best to those that were skipped, random."""
     order = in_order(assessment.metrics, objective)
     width = max(map(len, order))

@@ -228,8 +228,9 @@ class HpoConfig(Section):
     """Seconds after which no further trial is started; null: no limit."""
     timeout_grace: NonNegativeFloat | None = None
     """Seconds that running trials then get to finish; null: as long as they take."""
-    workers: NonNegativeInt = 1
-    """Local processes that run trials at the same time, at most `lookahead`; 0: this process."""
+    workers: Literal["auto"] | NonNegativeInt = "auto"
+    """Local processes that run trials at the same time, at most `lookahead`; auto: as many as have
+    cores and memory, one for a short search; 0: this process."""
     executor: Literal["local", "dask"] = "local"
     """Who runs the trials: processes of this machine, or the workers of a dask scheduler."""
     dask: DaskConfig = DaskConfig()

@@ -23,7 +23,9 @@ def starts_processes(hpo: "HpoConfig") -> bool:
     """Whether a search needs other processes of this machine; one alone can do without."""
     if hpo.executor == "dask":
         return hpo.dask.address is None
-    return hpo.workers > 1 or (hpo.workers == 1 and hpo.timeout_grace is not None)
+    if hpo.workers in ("auto", 1):
+        return hpo.timeout_grace is not None
+    return hpo.workers != 0
 
 
 def check_script(hpo: "HpoConfig") -> None:

@@ -25,11 +25,13 @@ class Written:
         notes: a line for each thing that was skipped.
         advice: a line for each range to narrow and parameter to fix; what the search itself
             advises, it has said already.
+        search: that was drawn, with what it took to draw it.
     """
 
     files: list[Path]
     notes: list[str]
     advice: list[str]
+    search: DrawnSearch
 
 
 def write_plots(
@@ -66,4 +68,4 @@ def write_plots(
                 raise
             notes.append(f"no PNG files: {error} (visualize.static: never hides this line)")
     advice = [line for line in interpret(search) if line not in search.advice]
-    return Written(files, notes, advice)
+    return Written(files, notes, advice, search)

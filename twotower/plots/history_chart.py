@@ -1,11 +1,11 @@
 """The objective from trial to trial."""
 
 import math
+from itertools import accumulate
 from typing import Any
 
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
-from optuna.visualization import plot_optimization_history
 
 from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
@@ -28,37 +28,47 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     if reason := chart.why_no_history(search):
         return Chart(NAME, title, None, reason)
     label = chart.objective_label(search)
-    figure = plot_optimization_history(search.study, target_name=label)
+    figure = _trials_and_best(search, title, label)
     evidence = chart.evidence(search)
     if verdict:
         evidence += f"<br>Verdict on the refitted model (test split): {verdict}"
     figure.update_layout(chart.layout(title, evidence))
     if verdict:
         figure.update_layout(margin_t=115)
-    _restyle(figure, search, label)
     _add_random(figure, search)
     _add_unfinished(figure, search)
     _add_marks(figure, search)
-    _set_axes(figure, search, label)
+    _set_axes(figure, search)
     return Chart(NAME, title, figure)
 
 
-def _restyle(figure: Any, search: DrawnSearch, label: str) -> None:
-    """Restyle Optuna's two traces, and drop its third, which marks constraints."""
-    figure.data = [trace for trace in figure.data if trace.name in (label, "Best Value")]
-    figure.update_traces(
-        selector={"name": label},
-        name="Trial",
+def _trials_and_best(search: DrawnSearch, title: str, label: str) -> Any:
+    """A marker for each trial with a value, and a line of the best so far."""
+    trials = search.study.get_trials(deepcopy=False)
+    values = [one.value if one.state == TrialState.COMPLETE else None for one in trials]
+    done, best = (
+        search.completed,
+        list(accumulate((-math.inf if one is None else one for one in values), max)),
+    )
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[one.number for one in done], y=[one.value for one in done],
+                mode="markers", name="Trial",
+            ),
+            go.Scatter(
+                x=[one.number for one in trials], y=best, mode="lines", name="Best so far"
+            ),
+        ],
+        {"title": title, "xaxis": {"title": "Trial number"}, "yaxis": {"title": label}},
+    )  # fmt: skip
+    figure.data[0].update(
         marker={"color": chart.TRIAL, "size": 9, "line": {"color": chart.LINE, "width": 1}},
-        text=[_describe(trial) for trial in search.completed],
+        text=[_describe(trial) for trial in done],
         hovertemplate="%{text}<extra></extra>",
     )
-    figure.update_traces(
-        selector={"name": "Best Value"},
-        name="Best so far",
-        line={"color": chart.LINE, "width": 2, "shape": "hv"},
-        hoverinfo="skip",
-    )
+    figure.data[1].update(line={"color": chart.LINE, "width": 2, "shape": "hv"}, hoverinfo="skip")
+    return figure
 
 
 def _describe(trial: FrozenTrial) -> str:
@@ -185,18 +195,18 @@ def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
     return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *params])
 
 
-def _set_axes(figure: Any, search: DrawnSearch, label: str) -> None:
+def _set_axes(figure: Any, search: DrawnSearch) -> None:
     count = _num_trials(search)
     low, high = _value_range(search)
     unfinished = count > len(search.completed)
     pad = 0.08 * (high - low)
     step = max(1, math.ceil(count / MAX_TICKS))
     figure.update_xaxes(
-        title="Trial number", range=_trial_range(count), tick0=0,
+        range=_trial_range(count), tick0=0,
         dtick=step if step < 3 else 5 * math.ceil(step / 5), showgrid=False, zeroline=False,
     )  # fmt: skip
     figure.update_yaxes(
-        title=label, range=[(_rail(search) if unfinished else low) - pad, high + pad],
+        range=[(_rail(search) if unfinished else low) - pad, high + pad],
         gridcolor=chart.GRID, zeroline=False,
     )  # fmt: skip
     figure.update_layout(

@@ -15,16 +15,16 @@ BAR = 30
 
 def framed(*traces: Any, height: int = HEIGHT, **layout: Any) -> Any:
     """A figure that fits a column of any width, on whatever is behind it."""
-    figure = go.Figure(list(traces))
-    figure.update_layout(
-        template="plotly_white",
-        autosize=True,
-        height=height,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        font={"family": "Arial, Helvetica, sans-serif", "size": 12, "color": chart.INK},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        hoverlabel={"align": "left"},
-    )
+    frame = {
+        "template": "plotly_white",  # here: a figure made without one gets another first
+        "autosize": True,
+        "height": height,
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "font": {"family": "Arial, Helvetica, sans-serif", "size": 12, "color": chart.INK},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hoverlabel": {"align": "left"},
+    }
+    figure = go.Figure(list(traces), frame)
     figure.update_layout(layout)
     figure.update_xaxes(automargin=True, gridcolor=chart.GRID, zeroline=False)
     figure.update_yaxes(automargin=True, gridcolor=chart.GRID, zeroline=False)

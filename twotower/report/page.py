@@ -23,6 +23,7 @@ from twotower.data.prepared import SPLITS
 from twotower.evaluation.metrics import metric_label
 from twotower.ingest.summary import not_used
 from twotower.plots.chart import Chart
+from twotower.plots.drawn_search import DrawnSearch
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
@@ -54,7 +55,9 @@ class ScoreRow:
     setting: str
 
 
-def write_report(out: Path, root: Path = Path(), *, anonymous: bool = False) -> None:
+def write_report(
+    out: Path, root: Path = Path(), *, anonymous: bool = False, search: DrawnSearch | None = None
+) -> None:
     """Write the page of the finished pipeline in a repository.
 
     The page is one file, and a browser that shows it asks for no other.
@@ -63,6 +66,7 @@ def write_report(out: Path, root: Path = Path(), *, anonymous: bool = False) -> 
         out: the file to write.
         root: the repository.
         anonymous: number the users that are shown instead of naming their ids.
+        search: of the repository, if it has been read already.
 
     Raises:
         ConfigError: if `out` cannot be a file, or params.yaml is not valid.
@@ -75,7 +79,7 @@ def write_report(out: Path, root: Path = Path(), *, anonymous: bool = False) -> 
         msg = f"{out}: is a folder; --out names the file to write"
         raise ConfigError(msg)
     with step("reading results"):
-        sources = read_sources(root)
+        sources = read_sources(root, search)
     with step("drawing"):
         page = render(sources, anonymous=anonymous)
     write_text(out, page)

@@ -87,8 +87,12 @@ class Sources:
         return pd.concat([rows.assign(split=parts[name]) for name, rows in self.splits.items()])
 
 
-def read_sources(root: Path = Path()) -> Sources:
+def read_sources(root: Path = Path(), search: DrawnSearch | None = None) -> Sources:
     """Read the outputs of all stages in a repository.
+
+    Args:
+        root: the repository.
+        search: what hpo_results.json says, if it has been read already.
 
     Raises:
         ConfigError: if params.yaml is not valid.
@@ -106,7 +110,7 @@ def read_sources(root: Path = Path()) -> Sources:
         root=root,
         config=load_config(root / PARAMS),
         results=results,
-        search=read_search(root / RESULTS),
+        search=search or read_search(root / RESULTS),
         trials=read_snapshot(root / SNAPSHOT)[1],
         metrics=metrics,
         splits=read_parts(prepared),

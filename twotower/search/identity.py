@@ -1,6 +1,7 @@
 """The identity of a study, and the provenance of its trials."""
 
 import ast
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def code_digest(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> str:
         name: _tree(ast.parse((package / name).read_text(encoding="utf-8")))
         for name in python_files(package, parts)
     }
-    return sha256_text(json_text(trees, indent=None))
+    return sha256_text(json.dumps(trees, sort_keys=True, ensure_ascii=False))  # all are texts
 
 
 def python_files(package: Path, parts: Iterable[str] = OBJECTIVE_CODE) -> list[str]:

@@ -136,19 +136,23 @@ def _search(
     *,
     warm_start: Sequence[Params],
 ) -> SearchResult:
-    """Run and confirm the trials that are missing; without any, no worker is started."""
+    """Run and confirm the trials that are missing; without any, no worker is started.
+
+    Workers start first: what is announced may start a thread, and a process is best forked from one
+    that has none.
+    """
     digest = location.provenance.digest
     finished = [study.trials[n] for n in sorted(study.trials) if n < config.hpo.n_trials]
     total = config.hpo.n_trials
     if _is_exhausted(config, finished, objective.facts, warm_start):
         total = len(finished)
     missing = total - len(finished)
-    _announce(total, location, objective, finished, console)
     finals = Finals.of(config, objective.shares, location, console.say)
     missing = missing or finals.num_missing(finished)
     with open_workers(
         config, objective, missing, console.say, location.workers, epochs=console.epochs
     ) as workers:
+        _announce(total, location, objective, finished, console)
         dispatcher = Dispatcher(config.hpo, workers, console.running)
         search = SearchDriver(
             config,

@@ -26,7 +26,6 @@ def _refit() -> None:
         from twotower.assessment.summary import summary
         from twotower.config import load_config
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
-        from twotower.tracking.background import log_scores
         from twotower.training.device import resolve_device
     kept = decompositions_folder(repository_root())
     search, config = read_search(RESULTS), load_config()
@@ -37,4 +36,7 @@ def _refit() -> None:
     looks = record_look(repository_root(), assessment.verdict, assessment.per_user)
     for line in summary(assessment, looks):
         say(line)
-    log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)
+    if config.mlflow.enabled:
+        from twotower.tracking.background import log_scores
+
+        log_scores(config.mlflow, RESULTS, RefitOutputs().metrics.parent)

@@ -1,7 +1,7 @@
 """Shows a search wherever it is shown."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twotower.common.progress import say
 from twotower.config import Config
@@ -9,8 +9,10 @@ from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
-from twotower.tracking.background import BackgroundPublisher, publish_in_background
 from twotower.tracking.ending import Ending
+
+if TYPE_CHECKING:
+    from twotower.tracking.background import BackgroundPublisher
 
 
 class SearchReporter(SearchConsole):
@@ -26,7 +28,10 @@ class SearchReporter(SearchConsole):
         self, location: StudyLocation, counts: dict[str, int], finished: list[Trial], total: int
     ) -> None:
         """Open the run of the study, and log the trials of earlier runs."""
-        self.publisher = publish_in_background(self._config, self._root, location, counts)
+        if self._config.mlflow.enabled:
+            from twotower.tracking.background import publish_in_background
+
+            self.publisher = publish_in_background(self._config, self._root, location, counts)
         super().start(location, counts, finished, total)
         if self.publisher is not None:
             self.publisher.add(finished)

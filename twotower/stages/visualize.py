@@ -5,12 +5,16 @@ that this page shows is there.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twotower.common.errors import TwoTowerError
 from twotower.common.paths import REPORT, repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, run_stage
 from twotower.project.record import say_version
+
+if TYPE_CHECKING:
+    from twotower.plots import DrawnSearch
 
 RESULTS, PLOTS = Path("hpo_results.json"), Path("plots")
 
@@ -25,7 +29,6 @@ def _visualize() -> None:
     with step(LOADING):
         from twotower.config import load_config
         from twotower.plots import write_plots
-        from twotower.tracking.background import upload_plots
     config = load_config()
     with step("plots"):
         written = write_plots(
@@ -38,17 +41,20 @@ def _visualize() -> None:
         say(line)
     for line in written.advice:
         say(f"next: {line}")
-    upload_plots(config.mlflow, RESULTS, PLOTS)
+    if config.mlflow.enabled:
+        from twotower.tracking.background import upload_plots
+
+        upload_plots(config.mlflow, RESULTS, PLOTS)
     if repository_root().resolve() == Path.cwd():  # else in the workspace of dvc exp run --temp
-        _report()
+        _report(written.search)
 
 
-def _report() -> None:
+def _report(search: "DrawnSearch") -> None:
     try:
         with step("report"):
             from twotower.report import write_report
 
-            write_report(REPORT)
+            write_report(REPORT, search=search)
     except TwoTowerError as error:
         say(f"note: no {REPORT}: {' '.join(str(error).split())}")
     else:

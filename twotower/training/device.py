@@ -65,7 +65,8 @@ def use_threads(threads: int) -> None:
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # required by deterministic CUDA kernels
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # Not use_deterministic_algorithms, which imports torch's compiler to tell it too.
+    torch.set_deterministic_debug_mode("error")
     # Filling new tensors exposes reads of uninitialised memory, but takes a quarter of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_float32_matmul_precision("highest")

@@ -20,7 +20,7 @@ from twotower.data.prepared import Catalogue
 from twotower.training.device import device_for, is_queued, use_threads
 from twotower.training.examples import Examples, ExampleSource, Rows, SequenceWindows
 from twotower.training.losses import Batch
-from twotower.training.optimizer import LazyAdam
+from twotower.training.optimizer import Adam, LazyAdam, Optimizer
 from twotower.training.popularity_term import popularity_addend
 from twotower.training.recorded import Learn, Recorded
 from twotower.training.sequences import Sequences
@@ -120,7 +120,7 @@ def _train(step: "_Step", seed: int, on_epoch: OnEpoch | None) -> TwoTower:
     return trained
 
 
-def _learner(step: "_Step", optimizers: list[torch.optim.Optimizer]) -> Learn:
+def _learner(step: "_Step", optimizers: list[Optimizer]) -> Learn:
     """What takes a training step; on a GPU it is recorded, if its sizes are fixed."""
 
     def learn(examples: Examples, negatives: Tensor) -> Tensor:
@@ -247,7 +247,7 @@ def step_work(
     return batch * candidates[LOSSES[train_config.loss].negatives] * model_config.width
 
 
-def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
+def _optimizers(model: TwoTower, lr: float) -> list[Optimizer]:
     """Adam; for embeddings of ids its lazy form, which updates only the rows of the batch.
 
     On a GPU the learning rate is there too, so that a recorded step sees its changes.
@@ -259,18 +259,17 @@ def _optimizers(model: TwoTower, lr: float) -> list[torch.optim.Optimizer]:
     )  # fmt: skip
     tables = [embedding.weight for embedding in embeddings if embedding is not None]
     others = [p for p in model.parameters() if not any(p is table for table in tables)]
-    optimizers: list[torch.optim.Optimizer] = []
+    optimizers: list[Optimizer] = []
     if tables:
         optimizers.append(LazyAdam(tables, lr=rate))
     if others:
-        optimizers.append(torch.optim.Adam(others, lr=rate, capturable=model.device.type == "cuda"))
+        optimizers.append(Adam(others, lr=rate))
     return optimizers
 
 
-def _set_lr(optimizers: list[torch.optim.Optimizer], lr: float) -> None:
+def _set_lr(optimizers: list[Optimizer], lr: float) -> None:
     for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
+        if isinstance(optimizer.lr, Tensor):
+            optimizer.lr.fill_(lr)
+        else:
+            optimizer.lr = lr

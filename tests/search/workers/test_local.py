@@ -24,6 +24,7 @@ from twotower.search.workers.epochs import WorkersEpochs
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError
 
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
 
@@ -60,7 +61,9 @@ def epochs() -> WorkersEpochs:
 
 @pytest.fixture
 def workers(tmp_path: Path, epochs: WorkersEpochs) -> Iterator[LocalWorkers]:
-    workers = LocalWorkers(partial(load, tmp_path), 2, epochs)
+    """Forked where that is possible, as it takes no time."""
+    forked = partial(act, tmp_path) if sys.platform == "linux" else None
+    workers = LocalWorkers(partial(load, tmp_path), 2, epochs, forked)
     yield workers
     workers.stop()
 
@@ -128,8 +131,8 @@ def test_busy_workers_show_their_epochs_and_take_no_more(
 @posix_only
 def test_a_worker_that_died_while_idle_is_replaced(workers: LocalWorkers, tmp_path: Path) -> None:
     assert value(workers.submit(trial(0))) == 0
-    for path in tmp_path.glob("loaded-*"):
-        os.kill(int(path.name.removeprefix("loaded-")), signal.SIGKILL)
+    for pid in begun(tmp_path, 1):
+        os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
     futures = [workers.submit(trial(1)), workers.submit(trial(2))]
     results = []
@@ -155,22 +158,43 @@ def test_data_that_cannot_be_loaded_is_no_failed_trial() -> None:
         workers.stop()
 
 
-def test_stop_ends_busy_workers_at_once(tmp_path: Path) -> None:
-    workers = LocalWorkers(partial(load, tmp_path), 1)
+def test_stop_ends_busy_workers_at_once(workers: LocalWorkers, tmp_path: Path) -> None:
     workers.submit(trial(0, "wait"))
     pids = begun(tmp_path, 1)
     workers.stop()
     assert gone(pids)
 
 
-@posix_only
-def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+@linux_only
+def test_a_forked_worker_has_the_objective_and_one_that_replaces_it_loads_it(
+    tmp_path: Path,
+) -> None:
+    workers = LocalWorkers(partial(load, tmp_path), 1, forked=partial(act, tmp_path))
+    try:
+        assert value(workers.submit(trial(0))) == 0
+        with pytest.raises(WorkerDiedError, match="its worker died"):
+            workers.submit(trial(1, "die")).result(timeout=60)
+        assert not list(tmp_path.glob("loaded-*"))
+        assert value(workers.submit(trial(2))) == 2
+        assert len(list(tmp_path.glob("loaded-*"))) == 1
+    finally:
+        workers.stop()
+
+
+@pytest.mark.parametrize(
+    "forked",
+    [
+        pytest.param("None", marks=posix_only, id="afresh"),
+        pytest.param("partial(act, Path(sys.argv[1]))", marks=linux_only, id="forked"),
+    ],
+)
+def test_workers_end_with_their_driver(tmp_path: Path, forked: str) -> None:
     script = tmp_path / "driver.py"
     script.write_text(
         "import sys, time; from functools import partial; from pathlib import Path\n"
-        "from tests.search.workers.test_local import LocalWorkers, load, trial\n"
+        "from tests.search.workers.test_local import LocalWorkers, act, load, trial\n"
         "if __name__ == '__main__':\n"
-        "    workers = LocalWorkers(partial(load, Path(sys.argv[1])), 2)\n"
+        f"    workers = LocalWorkers(partial(load, Path(sys.argv[1])), 2, forked={forked})\n"
         "    workers.submit(trial(0, 'wait')); workers.submit(trial(1, 'wait'))\n"
         "    time.sleep(60)\n"
     )

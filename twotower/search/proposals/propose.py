@@ -107,7 +107,7 @@ class Proposer:
         study_id = storage.get_study_id_from_name(study.study_name)
         for each in earlier:  # study.add_trial would check again what this search has written
             storage.create_new_trial(study_id, each.shared)
-        with same_arithmetic():
+        with same_arithmetic(self._config.sampler):
             params = _choose(study.ask(), self._space, self._distributions)
         [*_, frozen] = study.get_trials(deepcopy=False)
         return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import optuna
-import torch
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -16,7 +15,6 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
 from twotower.config.hpo import CmaEsConfig, GpConfig, SamplerConfig, TpeConfig
 from twotower.config.search_space import SearchSpace
-from twotower.search.proposals.cmaes import CmaEsSampler
 
 
 def make_sampler(
@@ -50,23 +48,30 @@ def make_sampler(
                 warn_independent_sampling=False,
             )
         if isinstance(config, CmaEsConfig):
+            from twotower.search.proposals.cmaes import CmaEsSampler  # it imports scipy.stats
+
             always = {k: v for k, v in distributions.items() if k not in space.conditions}
             return CmaEsSampler(seed, always)
         return RandomSampler(seed=seed)
 
 
 @contextmanager
-def same_arithmetic() -> Iterator[None]:
+def same_arithmetic(config: SamplerConfig) -> Iterator[None]:
     """One torch thread and deterministic kernels: the bits of a Gaussian process depend on both."""
+    if not isinstance(config, GpConfig):
+        yield
+        return
+    import torch
+
     threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
+    strict = torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(strict)
 
 
 def suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> object:

@@ -112,6 +112,11 @@ class TrialDatabase:
         with explained(self._storage):
             return self._study.user_attrs
 
+    @property
+    def schema(self) -> str:
+        """Version of Optuna's tables."""
+        return self._rdb.get_current_version()
+
     def _read(self) -> tuple[list[Trial], int]:
         """Our trials up to the first foreign one, and the number of all trials."""
         with explained(self._storage):
@@ -168,6 +173,22 @@ def open_database(
     with open_storage(storage, options) as rdb:
         with explained(storage):
             database = TrialDatabase(storage, rdb, study_name, guard)
+        yield database
+
+
+@contextmanager
+def open_only_study(storage: Storage) -> Iterator[TrialDatabase]:
+    """The study in a storage that has one.
+
+    Raises:
+        SearchError: if it has another number of them, or other tables than Optuna's.
+    """
+    with open_storage(storage) as rdb:
+        with explained(storage):
+            names = optuna.get_all_study_names(rdb)
+            if len(names) != 1:
+                raise SearchError(f"it has {len(names)} studies instead of one")
+            database = TrialDatabase(storage, rdb, names[0], lambda: None)
         yield database
 
 

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 
 from twotower.common.errors import SearchError
 from twotower.search.store.dashboard import StudyCard
-from twotower.search.store.database import open_database, open_storage, study_names
+from twotower.search.store.database import open_database, open_only_study, open_storage
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Distributions, Trial
 
@@ -94,11 +94,7 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
         storage = sqlite_storage(copy)
         try:
             copy.write_bytes(path.read_bytes())
-            names = study_names(storage)
-            if len(names) != 1:
-                msg = f"it has {len(names)} studies instead of one"
-                raise SearchError(msg)
-            with open_database(storage, names[0]) as database:
+            with open_only_study(storage) as database:
                 return database.attributes, database.trials()
         except (OSError, SearchError) as error:
             reason = str(error).removeprefix(f"{storage}: ").partition(";")[0]
@@ -118,14 +114,14 @@ def _write(
         database.describe(attributes)
         if card is not None:
             database.show(card)
-    with open_storage(storage, options) as rdb:
-        is_insertable = rdb.get_current_version() == INSERT_SCHEMA
-        if not is_insertable:
+        is_insertable = database.schema == INSERT_SCHEMA
+    if not is_insertable:
+        with open_storage(storage, options) as rdb:
             load_study(study_name=study_name, storage=rdb).add_trials(trials)
-    if is_insertable:
-        with closing(UnsyncedConnection(path)) as connection, connection:
-            for trial in trials:
-                _insert(connection, trial)
+        return
+    with closing(UnsyncedConnection(path)) as connection, connection:
+        for trial in trials:
+            _insert(connection, trial)
 
 
 def _insert(connection: sqlite3.Connection, trial: FrozenTrial) -> None:

@@ -12,8 +12,9 @@ from twotower.common.errors import ConfigError
 from twotower.config import Config
 from twotower.search.objective import Objective, load_objective
 from twotower.search.store.locks import Say
+from twotower.search.workers.count import local_count
 from twotower.search.workers.epochs import WorkersEpochs
-from twotower.search.workers.local import LocalWorkers
+from twotower.search.workers.local import LocalWorkers, can_fork
 from twotower.search.workers.workers import SerialWorkers, Workers
 
 
@@ -45,15 +46,16 @@ def open_workers(
         yield SerialWorkers(objective)
         return
     if config.hpo.executor == "dask":
-        with _dask_workers(config, objective, say) as workers:
+        with _dask_workers(config, objective, trials, say) as workers:
             yield workers
         return
-    count = _local_count(config, say)
+    count = local_count(config, objective.counts["num_train_rows"], trials, say)
     if count == 0:
         yield SerialWorkers(objective)
         return
     with _shared(objective, folder) as path:
-        local = LocalWorkers(partial(load_objective, path), count, epochs)
+        forked = objective if can_fork(config.train.threads) else None
+        local = LocalWorkers(partial(load_objective, path), count, epochs, forked)
         try:
             yield local
         finally:
@@ -74,23 +76,14 @@ def _shared(objective: Objective, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _dask_workers(config: Config, objective: Objective, say: Say) -> Iterator[Workers]:
+def _dask_workers(config: Config, objective: Objective, trials: int, say: Say) -> Iterator[Workers]:
     try:
         from twotower.search.workers.dask_cluster import dask_workers
     except ModuleNotFoundError as error:
         msg = f"hpo.executor: dask needs {error.name}; run pip install 'twotower[dask]'"
         raise ConfigError(msg) from error
-    limit = config.hpo.lookahead if config.hpo.dask.address else _local_count(config, say)
+    limit = config.hpo.lookahead
+    if not config.hpo.dask.address:
+        limit = local_count(config, objective.counts["num_train_rows"], trials, say)
     with dask_workers(config, objective, limit, say) as workers:
         yield workers
-
-
-def _local_count(config: Config, say: Say) -> int:
-    """Number of local processes: at most the look-ahead, as more would be idle."""
-    count = min(config.hpo.workers, config.hpo.lookahead)
-    if count < config.hpo.workers:
-        say(
-            f"hpo.workers: using {count} instead of {config.hpo.workers}, as at most "
-            f"hpo.lookahead = {count} trials run at a time"
-        )
-    return count

@@ -4,7 +4,9 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,8 +28,22 @@ _epochs = Steps()
 """Shows how far its trial has come."""
 
 
+def can_fork(threads: int) -> bool:
+    """Whether a process may be forked that trains: it has all libraries, and the data, at once.
+
+    Not where a fork may hang or fail: outside Linux, with several threads of OpenMP, and once CUDA
+    has been looked for.
+
+    Args:
+        threads: of a trial.
+    """
+    import torch
+
+    return sys.platform == "linux" and threads == 1 and not torch.cuda.is_available()
+
+
 class LocalWorkers:
-    """Spawned processes, each in a pool of its own, so that a death costs the trial it ran alone.
+    """Processes, each in a pool of its own, so that a death costs the trial it ran alone.
 
     A pool whose process has died is replaced. The processes end with their driver, even if that is
     killed.
@@ -37,7 +53,11 @@ class LocalWorkers:
     # killed while it holds that lock leaves the others waiting for a minute, and then broken.
 
     def __init__(
-        self, load: Callable[[], Evaluate], count: int, epochs: WorkersEpochs | None = None
+        self,
+        load: Callable[[], Evaluate],
+        count: int,
+        epochs: WorkersEpochs | None = None,
+        forked: Evaluate | None = None,
     ) -> None:
         """Start all processes at once, so that they are ready at about the same time.
 
@@ -45,16 +65,21 @@ class LocalWorkers:
             load: loads the objective in a worker; pickled.
             count: number of processes.
             epochs: shows how far their trials have come; None: not shown.
+            forked: the same objective, for processes that are forked from this one. Those that
+                replace them, when this process has threads, start afresh and load it; None: all do.
         """
         self._load = load
         self._epochs: dict[ProcessPoolExecutor, Epochs | None] = {}
         shown = [epochs.add_worker() if epochs else None for _ in range(count)]
-        self._idle = list(map(self._new_pool, shown))
+        self._idle = [self._new_pool(one, forked) for one in shown]
         self._pools = set(self._idle)
         self._lock = threading.Lock()
         self.count = count
-        for pool in self._idle:
-            pool.submit(os.getpid)  # a pool starts its process with its first task
+        with warnings.catch_warnings():
+            # Of threads: ours, and those of OpenBLAS, which it ends and begins around a fork.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for pool in self._idle:
+                pool.submit(os.getpid)  # a pool starts its process with its first task
 
     def submit(self, trial: Trial, pruning: Pruning | None = None) -> "Future[Trial]":
         """Run the trial in an idle process.
@@ -114,9 +139,12 @@ class LocalWorkers:
             self._pools.add(fresh)
             return fresh
 
-    def _new_pool(self, epochs: Epochs | None) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(self._load, epochs))
+    def _new_pool(
+        self, epochs: Epochs | None, forked: Evaluate | None = None
+    ) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("fork" if forked else "spawn")
+        load = (lambda: forked) if forked else self._load
+        pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(load, epochs))
         self._epochs[pool] = epochs
         return pool
 
@@ -126,6 +154,7 @@ def _begin(load: Callable[[], Evaluate], epochs: Epochs | None) -> None:
     global _objective, _load_failure, _epochs  # noqa: PLW0603 - what a process keeps between tasks
     _epochs = epochs or Steps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
+    sys.stderr = sys.__stderr__  # not the driver's, which writes above its bar
     threading.Thread(target=_end_with_driver, daemon=True).start()
     try:
         _objective = load()
