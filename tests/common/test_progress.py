@@ -2,6 +2,7 @@
 
 import pytest
 
+from twotower.common import progress
 from twotower.common.progress import Step, Steps, part, step, track, watched
 
 
@@ -40,6 +41,18 @@ def test_items_count_as_much_as_they_hold() -> None:
     with watched(seen):
         list(track(iter(["abc", "de"]), "letters", size=len))
     assert seen.counts == ["letters", "letters 3", "letters 5", ""]
+
+
+def test_a_rate_is_of_the_time_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.0, 4.0])  # the loop's start, the step's, and the look
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    seen = Seen()
+    with watched(seen):
+        rows = track(iter(["a" * 9_000, "b"]), "rows", size=len, rate=True)
+        next(rows)
+        assert not seen._open[0].note()
+        next(rows)
+        assert seen._open[0].note() == "2,250 a second"
 
 
 def test_a_part_counts_in_the_step_around_it_once_it_ends() -> None:
