@@ -76,21 +76,14 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Rankings:
     """
     users = target.users
     device = scorer.device if isinstance(scorer, VectorScorer) else torch.device("cpu")
-    hidden = None if target.candidates is None else _moved(~target.candidates, device)
     top = torch.empty((len(users), k), dtype=torch.int64, device=device)
     hits = torch.empty((len(users), k), dtype=torch.bool, device=device)
     first_relevant = torch.empty(len(users), dtype=torch.int64, device=device)
     finite = torch.ones((), dtype=torch.bool, device=device)
-    block = _block_rows(device, target.num_items)
+    block = _block_rows(device, target)
     for start in range(0, len(users), block):
         rows = slice(start, min(start + block, len(users)))
-        # The last block is padded with its first user, so that all products have one shape.
-        padded = np.full(block, users[start])
-        padded[: rows.stop - start] = users[rows]
-        scores = scorer.scores(padded)[: rows.stop - start].contiguous()
-        scores.view(-1).index_fill_(0, _positions(target.masked, rows, scores), -torch.inf)
-        if hidden is not None:
-            scores.masked_fill_(hidden, -torch.inf)
+        scores = _unmasked_scores(scorer, target, rows, block)
         relevant = _positions(target.relevant, rows, scores)
         best_items = stable_top_k(scores, k)
         best = scores.gather(1, best_items)
@@ -103,6 +96,25 @@ def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Rankings:
         msg = "the model's scores are not finite"
         raise TrainingError(msg)
     return Rankings(top.cpu().numpy(), hits.cpu().numpy(), first_relevant.cpu().numpy())
+
+
+def _unmasked_scores(scorer: Scorer, target: EvaluationSet, rows: slice, block: int) -> Tensor:
+    """[rows, num_items] scores; -inf where an item is not ranked.
+
+    Args:
+        scorer: scores users by index.
+        target: users and masks.
+        rows: of the users.
+        block: number of users that are scored at a time.
+    """
+    # The last block is padded with its first user, so that all products have one shape.
+    padded = np.full(block, target.users[rows.start])
+    padded[: rows.stop - rows.start] = target.users[rows]
+    scores = scorer.scores(padded)[: rows.stop - rows.start].contiguous()
+    scores.view(-1).index_fill_(0, _positions(target.masked, rows, scores), -torch.inf)
+    if target.candidates is not None:
+        scores.masked_fill_(_moved(~target.candidates, scores.device), -torch.inf)
+    return scores
 
 
 def stable_top_k(scores: Tensor, k: int) -> Tensor:
@@ -169,11 +181,11 @@ def _top(values: Tensor, count: int) -> Tensor:
     return torch.from_numpy(np.argpartition(values.numpy(), smaller, axis=1)[:, smaller:])
 
 
-def _block_rows(device: torch.device, num_items: int) -> int:
+def _block_rows(device: torch.device, target: EvaluationSet) -> int:
     """Users that are ranked at a time."""
     if device.type == "cpu":
-        return max(1, min(BLOCK_ROWS, BLOCK_SCORES // num_items))
-    return max(1, DEVICE_BLOCK_SCORES // num_items)
+        return max(1, min(BLOCK_ROWS, BLOCK_SCORES // target.num_items))
+    return max(1, min(len(target), DEVICE_BLOCK_SCORES // target.num_items))
 
 
 def _moved(values: Int64Array | BoolArray, device: torch.device) -> Tensor:
