@@ -101,6 +101,24 @@ def test_what_a_killed_search_shared_with_its_workers_is_deleted(
     assert not left.parent.exists()
 
 
+def test_a_search_imports_only_what_it_does() -> None:
+    code = """
+import sys
+import twotower.search.run_search, twotower.stages.search_reporter
+import torch
+from twotower.training.device import use_threads
+from twotower.training.optimizer import Adam
+
+use_threads(1)
+table = torch.ones(2, requires_grad=True)
+table.sum().backward()
+Adam([table], 0.1).step()
+heavy = {"torch._dynamo", "cmaes", "scipy.stats", "sklearn", "mlflow", "plotly"}
+sys.exit(" ".join(heavy & sys.modules.keys()) or None)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_more_workers_than_the_window_holds_are_capped_with_a_message(
     tmp_path: Path, prepared: Path
 ) -> None:
