@@ -33,8 +33,8 @@ SIZES: dict[Scale, tuple[tuple[str, int], ...]] = {
 AIM, AIM_OF_MOST = 2.5, 3.0
 """Times of Polars, and for 10^8 rows."""
 BYTES_A_ROW = 60.0
-FEWEST = 10**7
-"""Rows of which the memory of each is measured."""
+FEW = 10**6
+"""Rows beyond which the memory of each is measured."""
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """The second is Arrow's, too."""
 POLARS = """
@@ -51,8 +51,6 @@ for name, start, stop in zip("abc", bounds, bounds[1:]):
 
 def lines(scale: Scale) -> Iterator[Line]:
     """CPU seconds against Polars, and bytes a row at the peak, by format and number of rows."""
-    with _ground("csv", 1_000) as folder:
-        libraries = _stage(folder).peak
     for suffix, num_rows in SIZES[scale]:
         what = f"prepare, 10^{len(str(num_rows)) - 1} rows of {suffix}"
         with _ground(suffix, num_rows) as folder:
@@ -70,14 +68,18 @@ def lines(scale: Scale) -> Iterator[Line]:
             against="Polars: scan, sort, write",
             note=f"at most {ours.peak / 1e9:.1f} GB" if polars else "no limit: polars is missing",
         )
-        yield _memory(f"{what}: memory", num_rows, ours.peak - libraries)
+        yield _memory(f"{what}: memory", suffix, num_rows, ours.peak)
 
 
-def _memory(what: str, num_rows: int, taken: float) -> Line:
+def _memory(what: str, suffix: str, num_rows: int, peak: float) -> Line:
+    """What each row adds beyond those by which Python, its libraries and buffers take the most."""
     line = Line(what, unit="bytes a row", aim=BYTES_A_ROW)
-    if num_rows < FEWEST:
-        return replace(line, note="not run: of so few rows, the buffers of readers take most")
-    return replace(line, ours=taken / num_rows)
+    if num_rows <= FEW:
+        return replace(line, note=f"not run: measured beyond {FEW:,} rows")
+    with _ground(suffix, FEW) as folder:
+        fixed = _stage(folder).peak
+    note = f"beyond {FEW:,} rows, which take {fixed / 1e9:.1f} GB"
+    return replace(line, ours=(peak - fixed) / (num_rows - FEW), note=note)
 
 
 @contextmanager

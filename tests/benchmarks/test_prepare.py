@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import prepare
-from benchmarks.prepare import FEWEST, write_log
+from benchmarks.measured import Cost
+from benchmarks.prepare import write_log
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +22,8 @@ def test_both_formats_hold_the_same_log(tmp_path):
     assert rows["item_id"].value_counts().iloc[0] > 200  # of 10; the most popular have most
 
 
-def test_memory_a_row_is_told_of_many_rows_alone():
-    assert prepare._memory("", FEWEST, 5.0 * FEWEST).ours == 5
-    few = prepare._memory("", FEWEST // 10, 1e9)
-    assert few.ours is None
-    assert few.note.startswith("not run")
+def test_memory_a_row_is_what_many_rows_add(monkeypatch):
+    monkeypatch.setattr(prepare, "FEW", 10)
+    monkeypatch.setattr(prepare, "_stage", lambda _: Cost(1, 1, peak=700))
+    assert prepare._memory("", "csv", 110, peak=5700.0).ours == 50
+    assert prepare._memory("", "csv", 10, peak=700.0).ours is None
