@@ -26,22 +26,17 @@ from twotower.training.fit import fit
 USERS, ITEMS, ROWS = 29_858, 40_981, 810_128
 """Of Gowalla, its standard split."""
 MODEL = ModelConfig(dim=64, features=False)
-SIZES = {2048: (64, 1.35), 256: (32, 8.0)}
-"""Batch: dimensions, and the aim. Small products are over before Python has asked for the next."""
+BATCH = 2048
 
 
 def lines(scale: Scale) -> Iterator[Line]:
     """One thread, CPU seconds; what comes before the first step cancels out."""
     use_threads(1)
     steps, rounds = (40, 3) if scale == "quick" else (200, 7)
-    for batch, (dim, aim) in SIZES.items():
-        count = steps * 2048 // batch // (1 if batch == 2048 else 2)
-        pairs = [
-            (_our_step(batch, dim, count), _bare_step(batch, dim, count)) for _ in range(rounds)
-        ]
-        ours, bare = (median(column) * 1e3 for column in zip(*pairs, strict=True))
-        what = f"training step, batch {batch:,}, {dim} dimensions"
-        yield Line(what, "ms", aim, ours, bare, "the bare products and softmax")
+    pairs = [(_our_step(steps), _bare_step(steps)) for _ in range(rounds)]
+    ours, bare = (median(column) * 1e3 for column in zip(*pairs, strict=True))
+    what = f"training step, batch {BATCH:,}, {MODEL.dim} dimensions"
+    yield Line(what, "ms", 1.35, ours, bare, "the bare products and softmax")
 
 
 def interactions(seed: int, rows: int) -> pd.DataFrame:
@@ -64,19 +59,18 @@ def catalogue() -> Catalogue:
     return Catalogue(users, items)
 
 
-def _our_step(batch: int, dim: int, steps: int) -> float:
-    everything, model = catalogue(), MODEL.model_copy(update={"dim": dim})
-    train = TrainConfig(batch_size=batch, epochs=1, device="cpu")
+def _our_step(steps: int) -> float:
+    everything, train = catalogue(), TrainConfig(batch_size=BATCH, epochs=1, device="cpu")
 
     def seconds(count: int) -> float:
-        rows = everything.encode(interactions(0, batch * count))
-        return _cpu(partial(fit, everything, rows, model, train, seed=1))
+        rows = everything.encode(interactions(0, BATCH * count))
+        return _cpu(partial(fit, everything, rows, MODEL, train, seed=1))
 
     return (seconds(2 * steps) - seconds(steps)) / steps
 
 
-def _bare_step(batch: int, dim: int, steps: int) -> float:
-    query, candidate = torch.randn(2, batch, dim, generator=torch.Generator().manual_seed(0))
+def _bare_step(steps: int) -> float:
+    query, candidate = torch.randn(2, BATCH, MODEL.dim, generator=torch.Generator().manual_seed(0))
 
     def run() -> None:
         for _ in range(steps):

@@ -183,6 +183,16 @@ def test_cpus_that_are_pinned_are_one_platform(monkeypatch: pytest.MonkeyPatch) 
     assert provenance().values["platform"].split()[2:] == ["portable"]
 
 
+def test_provenance_names_the_gpu_where_it_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H")
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    named = {kind: provenance(device=kind).values for kind in ("auto", "cuda", "cpu")}
+    assert {named["auto"]["gpu"], named["cuda"]["gpu"]} == {"H"}
+    assert named["auto"]["cuda"] == "13.0"
+    assert "gpu" not in named["cpu"]
+
+
 def test_provenance_names_what_can_change_a_value() -> None:
     values = provenance().values
     assert set(values) == {"code", "platform", "numpy", "optuna", "scikit-learn", "scipy", "torch"}

@@ -17,8 +17,8 @@ from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.metrics import random_expectation
 from twotower.evaluation.ranking import VectorScorer
-from twotower.training.device import resolve_device
-from twotower.training.fit import fit
+from twotower.training.device import MIN_STEP_WORK, device_for, resolve_device
+from twotower.training.fit import fit, step_work
 from twotower.training.history import History
 from twotower.training.losses import Batch
 from twotower.training.towers import TwoTower
@@ -270,3 +270,25 @@ def test_missing_cuda_is_a_configuration_error() -> None:
     assert resolve_device("auto") == "cpu"
     with pytest.raises(ConfigError, match="no usable CUDA device"):
         resolve_device("cuda")
+
+
+def test_auto_takes_a_gpu_for_large_steps_only(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    found = {work: device_for("auto", work) for work in (MIN_STEP_WORK - 1, MIN_STEP_WORK)}
+    assert list(found.values()) == ["cpu", "cuda"]
+    assert device_for("cuda", 1) == "cuda"
+    assert device_for("cpu", MIN_STEP_WORK) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "rows", "work"),
+    [
+        ({}, {}, 10**6, 256 * 256 * 32),
+        ({"dim": 64}, {"batch_size": 1024}, 500, 500 * 500 * 64),  # one batch holds all rows
+        ({}, {"loss": "full_softmax"}, 10**6, 256 * 70 * 32),
+        ({}, {"loss": "sampled_softmax", "uniform_negatives": 9}, 10**6, 256 * 10 * 32),
+        ({"user_tower": "sequence"}, {}, 10**6, (256 * 50) ** 2 * 32),
+    ],
+)
+def test_work_of_a_step(model, train, rows, work) -> None:
+    assert step_work(ModelConfig(**model), TrainConfig(**train), rows, num_items=70) == work

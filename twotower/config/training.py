@@ -157,7 +157,8 @@ class TrainConfig(Section):
     threads: PositiveInt = 1
     """CPU threads of one training run; another number gives slightly different results."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the towers are trained; auto: on a CUDA device if there is one."""
+    """Where the towers are trained; auto: on a CUDA device, if there is one and the training step
+    is large enough to be faster there."""
 
     @model_validator(mode="after")
     def _check(self) -> "TrainConfig":
