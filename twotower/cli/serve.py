@@ -64,6 +64,7 @@ def serve(
         with loading():
             import uvicorn
 
+            from twotower.serving.connection import Connection
             from twotower.serving.http_app import OPTIONS, ServeOptions, from_environment
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
@@ -84,6 +85,7 @@ def serve(
     uvicorn.run(
         service or "twotower.serving.http_app:from_environment",
         factory=not alone,
+        http=Connection,
         host=host,
         port=port,
         workers=workers,
