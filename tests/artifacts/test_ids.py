@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from twotower.artifacts import IdColumn
+from twotower.artifacts.ids import FEW
 from twotower.common.errors import RequestError
 
 
@@ -22,7 +23,8 @@ def test_ids_and_indices_are_inverse(tmp_path: Path, ids: list[Any]) -> None:
     assert of.decode(of.encode(ids)) == ids
     assert [type(value) for value in of.decode(of.encode(ids))] == [type(value) for value in ids]
     unknown = 4 if isinstance(ids[0], int) else "4"
-    assert of.encode([unknown, ids[1], ids[1]]).tolist() == [-1, 1, 1]
+    for times in (1, FEW):
+        assert of.encode([unknown, ids[1], ids[1]] * times).tolist() == [-1, 1, 1] * times
     assert of.encode([]).tolist() == []
 
 

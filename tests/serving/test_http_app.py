@@ -1,5 +1,6 @@
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 from fastapi.testclient import TestClient
 
 from twotower.new_items.grow import write_with_items
+from twotower.serving import http_app
 from twotower.serving.http_app import ServeOptions, create_app
 from twotower.serving.live_model import LiveModel, Served
 
@@ -125,6 +127,23 @@ def test_what_can_be_asked(client: TestClient, asked: Any, want: Any) -> None:
     answer = client.post("/recommend", json=asked)
     assert answer.status_code == 200
     assert [row["items"] for row in answer.json()["results"]] == want
+
+
+def test_a_large_request_is_answered_in_a_thread(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, recommend = [], http_app._recommend
+
+    def noted(*arguments: Any) -> Any:
+        threads.append(threading.get_ident())
+        return recommend(*arguments)
+
+    monkeypatch.setattr(http_app, "_recommend", noted)
+    answers = [client.post("/recommend", json={"user_ids": [100, 7]}).json()]
+    monkeypatch.setattr(http_app, "AT_ONCE", 9)  # two users, five items of one dimension
+    answers.append(client.post("/recommend", json={"user_ids": [100, 7]}).json())
+    assert answers[0] == answers[1]
+    assert len(set(threads)) == 2
 
 
 def test_similar(client: TestClient) -> None:

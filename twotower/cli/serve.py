@@ -64,12 +64,11 @@ def serve(
         with loading():
             import uvicorn
 
-            from twotower.serving.http_app import OPTIONS, ServeOptions
+            from twotower.serving.connection import Connection
+            from twotower.serving.http_app import OPTIONS, ServeOptions, from_environment
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
         raise ConfigError(msg) from None
-    with step("reading the model"):
-        _check_model(artifacts, approximate=approximate)
     options = ServeOptions(
         artifacts=artifacts.absolute(),
         approximate=approximate,
@@ -79,9 +78,14 @@ def serve(
         max_batch=max_batch,
     )
     os.environ[OPTIONS] = options.model_dump_json()
+    alone = workers == 1
+    with step("reading the model"):
+        _check_model(artifacts, approximate=approximate, digests=not alone)
+        service = from_environment() if alone else None
     uvicorn.run(
-        "twotower.serving.http_app:from_environment",
-        factory=True,
+        service or "twotower.serving.http_app:from_environment",
+        factory=not alone,
+        http=Connection,
         host=host,
         port=port,
         workers=workers,
@@ -89,11 +93,12 @@ def serve(
     )
 
 
-def _check_model(folder: Path, *, approximate: bool) -> None:
+def _check_model(folder: Path, *, approximate: bool, digests: bool) -> None:
     """Refuse a bad model in one line; workers would print tracebacks, and be started again."""
     from twotower.artifacts import load_artifacts, verify_artifacts
 
     artifacts = load_artifacts(folder)
-    verify_artifacts(folder)
+    if digests:
+        verify_artifacts(folder)
     if approximate:
         artifacts.index()
