@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import optuna
 import pytest
 
@@ -49,6 +51,9 @@ def test_what_a_proposer_remembers_changes_no_proposal(sampler: str) -> None:
         if number >= 3:  # the three after it are running while the next is proposed
             old = trials[number - 3]
             trials[number - 3] = finished(old.number, old.params, old.system_attrs)
+    again = {number: replace(trial, value=0.1) for number, trial in trials.items() if number < 10}
+    for number, known in ((12, trials), (9, again)):
+        assert proposer.propose(number, known) == proposed(number, known, settings)
 
 
 def test_a_trial_is_not_proposed_before_its_window_is_finished() -> None:

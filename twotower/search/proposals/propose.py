@@ -1,12 +1,14 @@
 """Which hyperparameters trial n tries: a function of its number and of earlier trials alone."""
 
 import copy
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
 from twotower.common.files import canonical, round_float
@@ -18,6 +20,7 @@ from twotower.search.proposals.repeats import Repeats
 from twotower.search.proposals.samplers import make_sampler, same_arithmetic, suggest
 from twotower.search.trial import Distributions, Params, Trial, distributions
 
+STUDY = "proposals"
 MAX_ATTEMPTS = 10
 """Proposals of the sampler, each with another seed, of which one must be no repetition."""
 
@@ -59,6 +62,7 @@ class Proposer:
         self._warm_start = warm_start
         self._repeats = Repeats(space, data)
         self._earlier: dict[int, _Earlier] = {}
+        self._storage, self._stored = _empty_study(), list[_Earlier]()
 
     def propose(self, number: int, trials: Mapping[int, Trial]) -> Trial | None:
         """Trial `number`, RUNNING; None if every combination of the space has been tried.
@@ -102,15 +106,35 @@ class Proposer:
     def _ask(self, number: int, earlier: "Sequence[_Earlier]", seed: int) -> Trial:
         """What a fresh sampler proposes to a fresh study of these trials."""
         sampler = make_sampler(self._config.sampler, seed, self._space, self._distributions)
-        storage = optuna.storages.InMemoryStorage()
-        study = optuna.create_study(storage=storage, direction="maximize", sampler=sampler)
-        study_id = storage.get_study_id_from_name(study.study_name)
-        for each in earlier:  # study.add_trial would check again what this search has written
-            storage.create_new_trial(study_id, each.shared)
+        finished = max(0, number - self._config.lookahead + 1)
+        storage = copy.deepcopy(self._study_of(earlier[:finished]))
+        _fill(storage, earlier[finished:])
+        study = optuna.load_study(study_name=STUDY, storage=storage, sampler=sampler)
         with same_arithmetic(self._config.sampler):
             params = _choose(study.ask(), self._space, self._distributions)
         [*_, frozen] = study.get_trials(deepcopy=False)
         return Trial(number, "RUNNING", params, system_attrs=canonical(frozen.system_attrs))
+
+    def _study_of(self, finished: "Sequence[_Earlier]") -> InMemoryStorage:
+        """A study of these trials; that of the proposal before, if it had the first of them."""
+        common = finished[: len(self._stored)]
+        if len(common) < len(self._stored) or any(map(operator.is_not, self._stored, common)):
+            self._storage, self._stored = _empty_study(), []
+        _fill(self._storage, finished[len(self._stored) :])
+        self._stored = list(finished)
+        return self._storage
+
+
+def _empty_study() -> InMemoryStorage:
+    storage = InMemoryStorage()
+    optuna.create_study(study_name=STUDY, storage=storage, direction="maximize")
+    return storage
+
+
+def _fill(storage: InMemoryStorage, trials: "Sequence[_Earlier]") -> None:
+    study_id = storage.get_study_id_from_name(STUDY)
+    for each in trials:  # study.add_trial would check again what this search has written
+        storage.create_new_trial(study_id, each.shared)
 
 
 class _Shared(FrozenTrial):
@@ -128,7 +152,9 @@ class _Shared(FrozenTrial):
         return shared
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Shared":
-        return copy.copy(self)
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
 
 @dataclass(frozen=True)
