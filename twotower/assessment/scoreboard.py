@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import joblib
 import numpy as np
 
 from twotower.baselines.baseline import Baseline, Setting, choose_setting, wanted_baselines
@@ -19,6 +20,8 @@ from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.metrics import random_expectation
 from twotower.evaluation.ranking import Scorer
 
+MOST_THREADS = 8
+"""That rank users at once, each with a block of scores in memory."""
 LONG = 30.0
 """Seconds of all baselines together above which it is said what each took."""
 
@@ -82,7 +85,7 @@ class Scoreboard:
 
     def evaluate(self, scorer: Scorer) -> Evaluation:
         """Metrics of a scorer on the test users; they are not added to the board."""
-        return evaluate(scorer, self.target, self.ks)
+        return evaluate(scorer, self.target, self.ks, threads=min(MOST_THREADS, joblib.cpu_count()))
 
     def add(self, name: str, scorer: Scorer) -> None:
         """Evaluate a scorer, on every group of items too."""

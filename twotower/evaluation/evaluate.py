@@ -18,13 +18,16 @@ class Evaluation(MetricValues):
     rankings: Rankings
 
 
-def evaluate(scorer: Scorer, target: EvaluationSet, ks: tuple[int, ...]) -> Evaluation:
+def evaluate(
+    scorer: Scorer, target: EvaluationSet, ks: tuple[int, ...], threads: int = 1
+) -> Evaluation:
     """Rank the catalogue for every user of `target` and measure the rankings.
 
     Args:
         scorer: a model or a baseline.
         target: at least one user.
         ks: cut-offs, ascending.
+        threads: see `rank`.
 
     Raises:
         TrainingError: if a score is not finite.
@@ -33,6 +36,6 @@ def evaluate(scorer: Scorer, target: EvaluationSet, ks: tuple[int, ...]) -> Eval
     if not len(target):
         msg = "cannot evaluate without a user who has a relevant item"
         raise ValueError(msg)
-    rankings = rank(scorer, target, min(ks[-1], target.num_items))
+    rankings = rank(scorer, target, min(ks[-1], target.num_items), threads)
     values = measure(rankings, target, ks)
     return Evaluation(values.per_user, values.overall, rankings)

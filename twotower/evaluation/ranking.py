@@ -3,15 +3,19 @@
 All of it happens where the scores are: of a scorer on a GPU only the rankings come back.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from math import isqrt
+from threading import get_ident
 from typing import Protocol
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
 from twotower.common.errors import TrainingError
+from twotower.common.progress import track
 from twotower.data.interactions import ItemLists, pair_keys
 from twotower.evaluation.holdout import EvaluationSet
 from twotower.evaluation.metrics import Rankings
@@ -52,50 +56,79 @@ class VectorScorer:
         self.device = torch.device(device)
         self.user_vecs = torch.from_numpy(user_vecs).to(self.device)
         self.item_vecs = torch.from_numpy(item_vecs).to(self.device)
-        self._scores = torch.empty(0, len(item_vecs), device=self.device)
+        self._scores: dict[int, Tensor] = {}
 
     def scores(self, user_idx: Int64Array) -> Tensor:
-        """[batch, num_items] inner products; the next call overwrites them."""
+        """[batch, num_items] inner products; the next call of this thread overwrites them."""
         queries = self.user_vecs[_moved(user_idx, self.device)]
-        if len(self._scores) != len(queries):
-            self._scores = self.item_vecs.new_empty(len(queries), len(self.item_vecs))
+        scores = self._scores.get(get_ident())
         # Fresh memory for each block would take the system as long to map as the product takes.
-        return torch.mm(queries, self.item_vecs.T, out=self._scores)
+        if scores is None or len(scores) != len(queries):
+            scores = self.item_vecs.new_empty(len(queries), len(self.item_vecs))
+            self._scores[get_ident()] = scores
+        if self.device.type != "cpu":
+            return torch.mm(queries, self.item_vecs.T, out=scores)
+        # Where bytes are portable, MKL in torch is held to a fraction of what OpenBLAS may use.
+        np.matmul(queries.numpy(), self.item_vecs.numpy().T, out=scores.numpy())
+        return scores
 
 
-def rank(scorer: Scorer, target: EvaluationSet, k: int) -> Rankings:
+def rank(scorer: Scorer, target: EvaluationSet, k: int, threads: int = 1) -> Rankings:
     """Rank the catalogue for every user, leaving out the masked items.
 
     Args:
         scorer: scores users by index.
         target: users, relevant items and masks.
         k: length of the rankings, at most the size of the catalogue.
+        threads: blocks of users in work at once, if a VectorScorer scores them on a CPU; no bit
+            depends on it.
 
     Raises:
         TrainingError: if a score is not finite.
     """
-    users = target.users
     device = scorer.device if isinstance(scorer, VectorScorer) else torch.device("cpu")
-    top = torch.empty((len(users), k), dtype=torch.int64, device=device)
-    hits = torch.empty((len(users), k), dtype=torch.bool, device=device)
-    first_relevant = torch.empty(len(users), dtype=torch.int64, device=device)
-    finite = torch.ones((), dtype=torch.bool, device=device)
     block = _block_rows(device, target)
-    for start in range(0, len(users), block):
-        rows = slice(start, min(start + block, len(users)))
-        scores = _unmasked_scores(scorer, target, rows, block)
-        relevant = _positions(target.relevant, rows, scores)
-        best_items = stable_top_k(scores, k)
-        best = scores.gather(1, best_items)
-        # Infinity and NaN, which torch.topk takes for the largest, would be among the best.
-        finite &= (best < torch.inf).all()
-        top[rows] = torch.where(best > -torch.inf, best_items, -1)
-        hits[rows] = _are_among(best_items, relevant, target.num_items)
-        first_relevant[rows] = _first_relevant(scores, relevant, hits[rows])
-    if not bool(finite):
+    starts = range(0, len(target), block)
+
+    def ranked(start: int) -> tuple[Tensor, ...]:
+        rows = slice(start, min(start + block, len(target)))
+        return _rank_block(scorer, target, rows, block, k)
+
+    parallel = isinstance(scorer, VectorScorer) and device.type == "cpu"
+    with (
+        threadpool_limits(1 if parallel else None, user_api="blas"),
+        ThreadPoolExecutor(threads if parallel else 1) as pool,
+    ):
+        run = pool.map if threads > 1 else map
+        found = list(track(run(ranked, starts), "block of users", len(starts)))
+    *columns, finite = (torch.cat(column) for column in zip(*found, strict=True))
+    if not bool(finite.all()):
         msg = "the model's scores are not finite"
         raise TrainingError(msg)
-    return Rankings(top.cpu().numpy(), hits.cpu().numpy(), first_relevant.cpu().numpy())
+    return Rankings(*(column.cpu().numpy() for column in columns))
+
+
+def _rank_block(
+    scorer: Scorer, target: EvaluationSet, rows: slice, block: int, k: int
+) -> tuple[Tensor, ...]:
+    """Of these users: the columns of `Rankings`, and [rows] whether the best scores are finite.
+
+    Args:
+        scorer: scores users by index.
+        target: users, relevant items and masks.
+        rows: of the users.
+        block: number of users that are scored at a time.
+        k: length of the rankings.
+    """
+    scores = _unmasked_scores(scorer, target, rows, block)
+    relevant = _positions(target.relevant, rows, scores)
+    best_items = stable_top_k(scores, k)
+    best = scores.gather(1, best_items)
+    hits = _are_among(best_items, relevant, target.num_items)
+    first_relevant = _first_relevant(scores, relevant, hits)
+    # Infinity and NaN, which torch.topk takes for the largest, would be among the best.
+    finite = (best < torch.inf).all(dim=1)
+    return torch.where(best > -torch.inf, best_items, -1), hits, first_relevant, finite
 
 
 def _unmasked_scores(scorer: Scorer, target: EvaluationSet, rows: slice, block: int) -> Tensor:

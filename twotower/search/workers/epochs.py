@@ -20,7 +20,7 @@ class Epochs(Steps):
 
     def changed(self) -> None:
         """Publish the innermost count."""
-        counted = [one for one in self._open if one.total is not None]
+        counted = [one for one in self._open if one.name == "epoch"]
         self._numbers[:] = (counted[-1].done, counted[-1].total or 0) if counted else (0, 0)
 
     def reset(self) -> None:
