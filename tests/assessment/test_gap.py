@@ -34,6 +34,15 @@ def test_from_validation_to_test(scored: Scoreboard) -> None:
     assert found["confirmed"] is None
 
 
+def test_rows_are_those_of_the_last_rung_of_a_sample(scored: Scoreboard) -> None:
+    def rung(rows: int, *failures: str | None) -> dict[str, Any]:
+        return {"num_train_rows": rows, "trials": [{"failure": each} for each in failures]}
+
+    for rungs, rows in (([], 5), ([rung(7, None, "a")], 7), ([rung(7, None), rung(9, "a")], 7)):
+        found = gap(scored, {**SEARCH, "sample": {"num_train_rows": 5, "rungs": rungs}})
+        assert found["validation"]["training_rows"] == rows
+
+
 def test_the_confirmed_trial_is_the_one_that_was_refitted(scored: Scoreboard) -> None:
     trials: list[dict[str, Any]] = [
         {"number": 7, "value": 0.5, "mean": 0.3, "std": 0.1, "values": [0.2, 0.4]},

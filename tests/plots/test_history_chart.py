@@ -113,7 +113,7 @@ def test_the_verdict_of_the_test_split_stands_below_the_evidence(twenty):
 
 def test_values_of_a_sample_say_so(search):
     rows = [trial(0.3, lr=0.1), trial(0.2, lr=0.05)]
-    sample = {"share": 0.25, "rungs": [{"share": 1.0}]}
+    sample = {"share": 0.25, "rungs": [{"share": 1.0, "trials": [{"number": 1, "value": 0.45}]}]}
     drawn = draw_history(search(rows, best_trial={"number": 1, "value": 0.45}, sample=sample))
     layout = drawn.figure.layout
     assert "(trained on a sample of 25.0% of all)" in layout.title.subtitle.text

@@ -154,4 +154,4 @@ def test_without_time_the_largest_finished_rung_counts(tmp_path: Path) -> None:
     half = Climbing(tmp_path, timeout=1e-9)
     assert half.result.winner is not None
     assert (half.result.winner.number, half.result.winner.share) == (2, 0.2)
-    assert "on 0.2 of the users is kept" in half.said[-1]
+    assert "on 20.0% of the users is kept" in half.said[-1]

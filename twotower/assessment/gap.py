@@ -39,7 +39,7 @@ def gap(board: Scoreboard, search: Mapping[str, Any]) -> dict[str, Any]:
         and {
             "num_users": search.get("num_users"),
             "random": search.get("random", {}).get(objective),
-            "training_rows": len(board.splits["train"]),
+            "training_rows": _training_rows(search) or len(board.splits["train"]),
             "value": winner["value"],
         },
     }
@@ -49,6 +49,16 @@ def _confirmed_winner(search: Mapping[str, Any]) -> dict[str, Any] | None:
     """The trial that fresh seeds chose; None without `hpo.confirm`."""
     confirm = search.get("confirm") or {"trials": [], "chosen": None}
     return next((t for t in confirm["trials"] if t["number"] == confirm["chosen"]), None)
+
+
+def _training_rows(search: Mapping[str, Any]) -> int | None:
+    """Rows that the winner was trained on, of a sample's last rung; None without `hpo.sample`."""
+    if (sample := search.get("sample")) is None:
+        return None
+    finished = [
+        rung for rung in sample["rungs"] if any(run["failure"] is None for run in rung["trials"])
+    ]
+    return int([sample, *finished][-1]["num_train_rows"])
 
 
 def _later_by_days(board: Scoreboard) -> float | None:

@@ -26,11 +26,22 @@ class _Numbered(BaseModel):
     value: FiniteFloat | None = None
 
 
+class _Rung(BaseModel):
+    """The trials that went on to more users."""
+
+    trials: list[_Numbered]
+
+
 class _Sample(BaseModel):
     """The keys of section `sample` of the results file that the plots read."""
 
     share: float
-    rungs: list[Any]
+    rungs: list[_Rung]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a trial was completed on more users."""
+        return any(run.value is not None for rung in self.rungs for run in rung.trials)
 
 
 class FreshSeeds(BaseModel):
@@ -157,7 +168,7 @@ def read_search(results_file: Path) -> DrawnSearch:
         space=results.search_space,
         advice=results.advice,
         share=sample.share if sample else 1.0,
-        best_on_more=winner.value if sample and sample.rungs and winner else None,
+        best_on_more=winner.value if winner and sample and sample.has_more else None,
     )
 
 

@@ -1,5 +1,7 @@
 """What the training split says about the search space."""
 
+import numpy as np
+
 from twotower.config import Config
 from twotower.config.effects import DataFacts
 from twotower.data.interactions import Interactions
@@ -15,8 +17,8 @@ def facts_of(catalogue: Catalogue, interactions: Interactions) -> DataFacts:
     """
     return DataFacts(
         num_rows=len(interactions),
-        num_users=len(set(interactions.user_idx.tolist())),
-        num_items=len(set(interactions.item_idx.tolist())),
+        num_users=int(np.count_nonzero(np.bincount(interactions.user_idx))),
+        num_items=int(np.count_nonzero(np.bincount(interactions.item_idx))),
         has_order=bool(interactions.later_rows().any()),
         user_features=bool(catalogue.users.features.columns),
         item_features=bool(catalogue.items.features.columns),

@@ -138,8 +138,8 @@ def _search(
 ) -> SearchResult:
     """Run and confirm the trials that are missing; without any, no worker is started.
 
-    Workers start first: what is announced may start a thread, and a process is best forked from one
-    that has none.
+    Workers start first: the announcement may start a thread that works for MLflow, and a process is
+    best forked from one in which little else goes on.
     """
     digest = location.provenance.digest
     finished = [study.trials[n] for n in sorted(study.trials) if n < config.hpo.n_trials]

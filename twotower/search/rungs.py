@@ -71,10 +71,11 @@ class Rungs:
         Raises:
             SearchError: if a run cannot be kept.
         """
-        trials = result.trials
-        counts = num_going_on(len(trials), self._shares)
-        total = sum(min(count, len(complete_by_value(trials))) for count in counts)
-        done = sum(len(rung.runs) for rung in self.state(trials)[0])
+        trials, contenders = result.trials, len(complete_by_value(result.trials))
+        counts = [min(n, contenders) for n in num_going_on(len(trials), self._shares)]
+        rungs, missing = self.state(trials)
+        total = sum(counts)
+        done = total - len(missing) - sum(counts[len(rungs) + 1 :])
         self._announce(counts, total, done)
         with step("run on more users", total, done) as advance:
 
@@ -84,13 +85,14 @@ class Rungs:
 
             self._runs.run(lambda: self.state(trials)[1], dispatcher, on_run)
         rungs, missing = self.state(trials)
+        result = replace(result, rungs=rungs)
         if missing:
-            kept = f"{rungs[-1].share:.3g} of the users" if rungs else "the sample"
+            kept = _users(result.last_rung.share) if result.last_rung else "the sample"
             self._say(
                 f"hpo.sample: the time budget ended before all rungs; the best trial on {kept} is "
                 "kept, and dvc repro -f -s hpo goes on"
             )
-        return replace(result, rungs=rungs)
+        return result
 
     def _announce(self, counts: Sequence[int], total: int, done: int) -> None:
         parts = [

@@ -40,6 +40,12 @@ def test_a_snapshot_names_its_values_and_its_best_trial(tmp_path: Path) -> None:
     assert attributes["dashboard:note_ver"] == 1
 
 
+def test_the_best_of_a_sample_has_another_value_than_its_trial() -> None:
+    note = StudyCard.of_results(RESULTS | {"sample": {"share": 0.25}}).note
+    assert note.index("a sample of 25.0% of the users") < note.index("**trial 3**, 0.2500")
+    assert "sample" not in StudyCard.of_results(RESULTS).note
+
+
 def test_a_study_without_a_complete_trial_has_no_best() -> None:
     assert "best" not in StudyCard.of_results(RESULTS | {"best_trial": None}).note
 

@@ -1,5 +1,7 @@
 """How many local workers a search has."""
 
+from pathlib import Path
+
 import pytest
 
 from twotower.config import parse_config
@@ -7,6 +9,7 @@ from twotower.search.workers import count
 from twotower.search.workers.count import local_count
 
 GIGABYTE = 10**9
+MEMORY = count._memory
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +65,13 @@ def test_unknown_memory_is_no_limit(machine: pytest.MonkeyPatch) -> None:
 def test_a_number_is_taken_as_it_is() -> None:
     assert counted(rows=1, workers=3) == (3, [])
     assert counted(workers=0) == (0, [])
+
+
+def test_a_container_has_less_memory_than_its_machine(
+    tmp_path: Path, machine: pytest.MonkeyPatch
+) -> None:
+    limits = [tmp_path / name for name in ("none", "max", "bytes")]
+    limits[1].write_text("max\n")
+    limits[2].write_text("2000000\n")
+    machine.setattr(count, "CONTAINER", limits)
+    assert MEMORY() == 2_000_000

@@ -11,6 +11,10 @@ PART_LENGTH = 2045
 """Characters of a note that the dashboard keeps in one attribute."""
 
 VALUES = "Values are {objective} on the validation split; higher is better."
+SAMPLE = (
+    "Trials were trained on a sample of {share:.1%} of the users, and the best went on to more, "
+    "where values are others."
+)
 WATCH = "Only watch: a trial that is added by hand stops the search."
 LOOK = "This file is an output of DVC, so only look: `dvc checkout hpo_study.db` undoes a change."
 REPORT = (
@@ -47,6 +51,8 @@ class StudyCard:
                 f"The best is **trial {winner['number']}**, {winner['value']:.4f}, with {params}."
             )
             parts.insert(1, found)
+        if "sample" in results:
+            parts.insert(1, SAMPLE.format(share=results["sample"]["share"]))
         return cls(objective, "\n\n".join(parts))
 
     def attributes(self, stored: Container[str] = ()) -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,8 @@
 """How many processes of this machine run trials."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import joblib
 import torch
@@ -14,6 +16,11 @@ ROW = 400
 """Bytes that a trial takes for a training row, at most."""
 PROCESS = 500_000_000
 """Bytes that it takes besides."""
+CONTAINER = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Where a container says how much memory it has."""
 
 
 def local_count(config: Config, rows: int, trials: int, say: Say) -> int:
@@ -56,9 +63,11 @@ def _chosen(config: Config, rows: int, trials: int, say: Say) -> int:
 
 
 def _memory() -> int:
-    """Bytes of this machine; 0 where they are not known."""
-    try:
-        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 0
-    return int(pages) * int(size)
+    """Bytes of this machine, or of the container that this runs in; 0 where they are not known."""
+    found = []
+    with suppress(AttributeError, OSError, ValueError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in CONTAINER:
+        with suppress(OSError, ValueError):  # there is none, or it is "max"
+            found.append(int(path.read_text()))
+    return min(found, default=0)
