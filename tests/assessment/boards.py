@@ -29,7 +29,9 @@ def interactions(pairs: list[tuple[int, int]], days: list[float] | None = None) 
 
 def lists(*rows: list[int]) -> ItemLists:
     offsets = np.cumsum([0, *map(len, rows)])
-    return ItemLists(offsets, np.array([item for row in rows for item in sorted(row)], dtype=np.int64))
+    return ItemLists(
+        offsets, np.array([item for row in rows for item in sorted(row)], dtype=np.int64)
+    )
 
 
 def target(
