@@ -18,8 +18,8 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from benchmarks.loop import ITEMS, ROWS, USERS, catalogue, interactions
 from benchmarks.measured import Line, Scale
+from benchmarks.random_data import GOWALLA, catalogue, interactions
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
@@ -31,6 +31,7 @@ from twotower.training.history import History
 from twotower.training.ridge import ridge_items
 from twotower.training.spectral import decompose_on_device
 
+USERS, ITEMS, ROWS = GOWALLA
 K = 20
 NOT_RUN = "no CUDA device"
 SAMPLE = 256
@@ -70,7 +71,7 @@ def lines(scale: Scale) -> Iterator[Line]:  # noqa: ARG001 - a GPU is quick at f
 def measure(device: str, sizes: Sizes) -> Iterator[Line]:
     """All lines."""
     use_threads(1)
-    rows = catalogue().encode(interactions(0, sizes.rows))
+    rows = _encoded(sizes.rows)
     for batch, aim in sizes.batches.items():
         ours, loop = _epoch(rows, 64, batch, device), BareLoop(rows, 64, batch, device)
         eager = _seconds(loop.epoch, device)
@@ -80,11 +81,15 @@ def measure(device: str, sizes: Sizes) -> Iterator[Line]:
         yield Line(what, "s", aim, ours, graph, "a bare loop as a CUDA graph", note)
     yield from _evaluation(device, sizes)
     yield from _starts(rows, device, sizes)
-    small = catalogue().encode(interactions(3, SAMPLE * SAMPLE // 4))
+    small = _encoded(SAMPLE * SAMPLE // 4, seed=3)
     times = {kind: _epoch(small, 32, SAMPLE, kind) for kind in ("cpu", device, "auto")}
     note = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in times.items())
     best = min(times["cpu"], times[device])
     yield Line("GPU: epoch of small data, auto", "s", 1.1, times["auto"], best, "the better", note)
+
+
+def _encoded(count: int, seed: int = 0) -> Interactions:
+    return catalogue(USERS, ITEMS).encode(interactions(USERS, ITEMS, count, seed))
 
 
 def _epoch(rows: Interactions, dim: int, batch: int, device: str) -> float:
@@ -98,7 +103,7 @@ def _epoch(rows: Interactions, dim: int, batch: int, device: str) -> float:
 
     model = ModelConfig(dim=dim, features=False)
     train = TrainConfig(batch_size=batch, epochs=4, device=device)
-    fit(catalogue(), rows, model, train, seed=1, on_epoch=end)
+    fit(catalogue(USERS, ITEMS), rows, model, train, seed=1, on_epoch=end)
     return median(np.diff(ends))
 
 
@@ -151,8 +156,9 @@ class BareLoop:
 
 
 def _evaluation(device: str, sizes: Sizes) -> Iterator[Line]:
-    seen, held_out = interactions(0, sizes.rows), interactions(2, sizes.rows // 4)
-    target = evaluation_set(catalogue(), seen, held_out, exclude_seen=True)
+    seen = interactions(USERS, ITEMS, sizes.rows)
+    held_out = interactions(USERS, ITEMS, sizes.rows // 4, seed=2)
+    target = evaluation_set(catalogue(USERS, ITEMS), seen, held_out, exclude_seen=True)
     for width in sizes.widths:
         rng = np.random.default_rng(0)
         user_vecs, item_vecs = (rng.standard_normal((n, width), np.float32) for n in (USERS, ITEMS))
