@@ -62,8 +62,8 @@ def lines(scale: Scale) -> Iterator[Line]:
             what,
             unit="CPU s",
             aim=AIM_OF_MOST if num_rows >= 10**8 else AIM,
-            ours=polars and ours.cpu,
-            limit=polars and polars.cpu,
+            ours=ours.cpu if polars else None,
+            limit=polars.cpu if polars else None,
             against="Polars: scan, sort, write",
             note=note or f"at most {ours.peak / 1e9:.1f} GB",
         )
