@@ -39,23 +39,29 @@ def lines(scale: Scale) -> Iterator[Line]:
     yield Line(what, "ms", 1.35, ours, bare, "the bare products and softmax")
 
 
-def interactions(seed: int, rows: int) -> pd.DataFrame:
+def interactions(seed: int, rows: int, users: int = USERS, items: int = ITEMS) -> pd.DataFrame:
     """Rows of uniform users and items of a long-tailed popularity."""
     rng = np.random.default_rng(seed)
-    popularity = 1 / np.arange(1, ITEMS + 1) ** 0.7
+    popularity = 1 / np.arange(1, items + 1) ** 0.7
     return pd.DataFrame(
         {
-            "user_id": rng.integers(0, USERS, rows),
-            "item_id": rng.choice(ITEMS, rows, p=popularity / popularity.sum()),
+            "user_id": rng.integers(0, users, rows),
+            "item_id": rng.choice(items, rows, p=popularity / popularity.sum()),
             "weight": np.ones(rows, np.float32),
             "timestamp": np.zeros(rows, np.int64),
         }
     )
 
 
-def catalogue() -> Catalogue:
-    """Ids 0..n - 1, without side features."""
-    users, items = (Entities(Vocabulary(pd.Index(range(n))), Features()) for n in (USERS, ITEMS))
+def catalogue(*counts: int) -> Catalogue:
+    """Ids 0..n - 1, without side features.
+
+    Args:
+        counts: of users and of items; without, those of Gowalla.
+    """
+    users, items = (
+        Entities(Vocabulary(pd.Index(range(n))), Features()) for n in counts or (USERS, ITEMS)
+    )
     return Catalogue(users, items)
 
 
