@@ -2,9 +2,10 @@
 
     python -m benchmarks [NAME …] [--full] [--write] [--markdown FILE]
 
-Prints each line as it is measured, then the tables; with --write, puts them into
-docs/benchmarks.md. Each benchmark makes the data that it needs. Exits with status 1 if one fails; a
-line that misses its aim is no failure, and neither is a benchmark for which something is missing.
+Prints each line as it is measured, then the tables; with --write, puts those of a benchmark into
+docs/benchmarks.md as it ends. Each benchmark makes the data that it needs. Exits with status 1 if
+one fails; a line that misses its aim is no failure, and neither is a benchmark for which something
+is missing.
 """
 
 import argparse
@@ -45,7 +46,11 @@ def main() -> None:
     scale: Scale = "full" if arguments.full else "quick"
     here = f"{scale.capitalize()}, on {machine()}."
     print(here, flush=True)
-    reports = [run(known[name], scale, here) for name in arguments.names or known]
+    reports = []
+    for name in arguments.names or known:
+        reports.append(run(known[name], scale, here))
+        if arguments.write:
+            write(reports[-1].texts, reports[-1].pictures)
     texts = [text for report in reports for text in report.texts]
     for text in texts:
         print(f"\n{text.name}:\n\n{text.markdown}")
@@ -53,8 +58,6 @@ def main() -> None:
     if arguments.markdown is not None:
         tables = "\n\n".join(f"## {text.name}\n\n{text.markdown}" for text in texts)
         arguments.markdown.write_text(f"{tables}\n", encoding="utf-8", newline="\n")
-    if arguments.write:
-        write(texts, [picture for report in reports for picture in report.pictures])
     failed = [report.name for report in reports if report.failed]
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")

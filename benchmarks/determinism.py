@@ -39,7 +39,7 @@ from twotower.common.portable import PINS
 FILES = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")
 TRIALS = 50
 KILLS = 24
-"""Of each row that is killed; the issue of which process is killed when is drawn at random."""
+"""Of each row that is killed; which process is killed when is drawn at random."""
 KILL_WINDOW = (2.0, 9.0)
 """Seconds after the start within which a kill falls: loading, searching, writing."""
 

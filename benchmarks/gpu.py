@@ -18,8 +18,8 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from benchmarks.loop import ITEMS, ROWS, USERS, catalogue, interactions
 from benchmarks.measured import Line, Scale
+from benchmarks.random_data import GOWALLA, catalogue, interactions
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.interactions import Interactions
 from twotower.evaluation.evaluate import evaluate
@@ -31,7 +31,9 @@ from twotower.training.history import History
 from twotower.training.ridge import ridge_items
 from twotower.training.spectral import decompose_on_device
 
+USERS, ITEMS, ROWS = GOWALLA
 K = 20
+CONFIG = ModelConfig(features=False)
 NOT_RUN = "no CUDA device"
 SAMPLE = 256
 """Batch and number of steps of an epoch of small data, as the sample's."""
@@ -68,9 +70,24 @@ def lines(scale: Scale) -> Iterator[Line]:  # noqa: ARG001 - a GPU is quick at f
 
 
 def measure(device: str, sizes: Sizes) -> Iterator[Line]:
-    """All lines."""
+    """All lines.
+
+    Raises:
+        RuntimeError: after all others, if some could not be measured.
+    """
     use_threads(1)
-    rows = catalogue().encode(interactions(0, sizes.rows))
+    rows = _encoded(sizes.rows)
+    failed = []
+    for part in (_training, _evaluation, _decompositions, _regression, _small):
+        try:
+            yield from part(rows, device, sizes)
+        except RuntimeError as error:  # of CUDA, whose machine may not be at hand for long
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _training(rows: Interactions, device: str, sizes: Sizes) -> Iterator[Line]:
     for batch, aim in sizes.batches.items():
         ours, loop = _epoch(rows, 64, batch, device), BareLoop(rows, 64, batch, device)
         eager = _seconds(loop.epoch, device)
@@ -78,13 +95,18 @@ def measure(device: str, sizes: Sizes) -> Iterator[Line]:
         note = f"the bare loop without a graph {eager:.2f} s"
         what = f"GPU: epoch, batch {batch:,}"
         yield Line(what, "s", aim, ours, graph, "a bare loop as a CUDA graph", note)
-    yield from _evaluation(device, sizes)
-    yield from _starts(rows, device, sizes)
-    small = catalogue().encode(interactions(3, SAMPLE * SAMPLE // 4))
+
+
+def _small(_: Interactions, device: str, __: Sizes) -> Iterator[Line]:
+    small = _encoded(SAMPLE * SAMPLE // 4, seed=3)
     times = {kind: _epoch(small, 32, SAMPLE, kind) for kind in ("cpu", device, "auto")}
     note = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in times.items())
     best = min(times["cpu"], times[device])
     yield Line("GPU: epoch of small data, auto", "s", 1.1, times["auto"], best, "the better", note)
+
+
+def _encoded(count: int, seed: int = 0) -> Interactions:
+    return catalogue(USERS, ITEMS).encode(interactions(USERS, ITEMS, count, seed))
 
 
 def _epoch(rows: Interactions, dim: int, batch: int, device: str) -> float:
@@ -98,7 +120,7 @@ def _epoch(rows: Interactions, dim: int, batch: int, device: str) -> float:
 
     model = ModelConfig(dim=dim, features=False)
     train = TrainConfig(batch_size=batch, epochs=4, device=device)
-    fit(catalogue(), rows, model, train, seed=1, on_epoch=end)
+    fit(catalogue(USERS, ITEMS), rows, model, train, seed=1, on_epoch=end)
     return median(np.diff(ends))
 
 
@@ -150,9 +172,10 @@ class BareLoop:
         return lambda: self.epoch(graph.replay)
 
 
-def _evaluation(device: str, sizes: Sizes) -> Iterator[Line]:
-    seen, held_out = interactions(0, sizes.rows), interactions(2, sizes.rows // 4)
-    target = evaluation_set(catalogue(), seen, held_out, exclude_seen=True)
+def _evaluation(_: Interactions, device: str, sizes: Sizes) -> Iterator[Line]:
+    seen = interactions(USERS, ITEMS, sizes.rows)
+    held_out = interactions(USERS, ITEMS, sizes.rows // 4, seed=2)
+    target = evaluation_set(catalogue(USERS, ITEMS), seen, held_out, exclude_seen=True)
     for width in sizes.widths:
         rng = np.random.default_rng(0)
         user_vecs, item_vecs = (rng.standard_normal((n, width), np.float32) for n in (USERS, ITEMS))
@@ -170,18 +193,20 @@ def _best(users: Tensor, items: Tensor) -> None:
         torch.topk(block @ items.T, K)
 
 
-def _starts(rows: Interactions, device: str, sizes: Sizes) -> Iterator[Line]:
-    config = ModelConfig(features=False)
-    history = History.of(rows, USERS, ITEMS, config)
-    matrix = history.matrix()
+def _decompositions(rows: Interactions, device: str, sizes: Sizes) -> Iterator[Line]:
+    matrix = History.of(rows, USERS, ITEMS, CONFIG).matrix()
     for rank in sizes.ranks:
         ours = _seconds(partial(decompose_on_device, matrix, rank, 1, device), device)
         bare = _seconds(partial(_bare_svd, matrix, rank, device), device)
         what = f"GPU: SVD of rank {rank:,}"
         yield Line(what, "s", 3.0, ours, bare, "torch.svd_lowrank, 2 iterations")
+
+
+def _regression(rows: Interactions, device: str, sizes: Sizes) -> Iterator[Line]:
+    history = History.of(rows, USERS, ITEMS, CONFIG)
     vectors = np.random.default_rng(0).standard_normal((ITEMS, sizes.ridge), np.float32)
     ours, on_cpu = (
-        _seconds(partial(ridge_items, vectors, history, config, threads=1, device=at), at)
+        _seconds(partial(ridge_items, vectors, history, CONFIG, threads=1, device=at), at)
         for at in (device, "cpu")
     )
     what = f"GPU: ridge regression of {sizes.ridge} dimensions"
@@ -213,6 +238,8 @@ def main() -> None:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--scale", choices=("full", "small"), default="full")
     arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error(f"{NOT_RUN}; see --device cpu")
     for line in measure(arguments.device, FULL if arguments.scale == "full" else SMALL):
         print(f"{line.what:<42} {line.ours:9.4f} {line.limit:9.4f} {line.compared:6.2f}", end="")
         print(f"  <= {line.aim:g}  ({line.against}; {line.note})", flush=True)

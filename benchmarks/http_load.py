@@ -5,12 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 STARTING = 180
 """Seconds that a server gets to start."""
@@ -44,18 +46,19 @@ def serving(command: Sequence[str], health: str) -> Iterator[Running]:
         health: path that answers once it is ready.
 
     Raises:
-        SystemExit: if it does not start.
+        SystemExit: if it does not start, with what it printed.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     variables = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     arguments = [sys.executable, "-m", *command, "--port", str(port)]
-    with subprocess.Popen(
-        arguments, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(arguments, env=variables, stdout=log, stderr=log) as process,
+    ):
         try:
-            _wait_for(port, health, process)
+            _wait_for(port, health, process, log)
             yield Running(port, process.pid)
         finally:
             process.terminate()
@@ -67,7 +70,7 @@ def load(
     """Seconds that each request took, of clients that ask again as soon as they are answered.
 
     Raises:
-        SystemExit: if an answer is not one of status 200.
+        SystemExit: if an answer is not one of status 200, or none comes.
     """
     took: list[float] = []
     failures: list[str] = []
@@ -78,10 +81,14 @@ def load(
         turn = start
         while time.monotonic() < end and not failures:
             began = time.perf_counter()
-            connection.request("POST", path, bodies[turn % len(bodies)],
-                               {"content-type": "application/json"})  # fmt: skip
-            answer = connection.getresponse()
-            text = answer.read()
+            try:
+                connection.request("POST", path, bodies[turn % len(bodies)],
+                                   {"content-type": "application/json"})  # fmt: skip
+                answer = connection.getresponse()
+                text = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(str(error))
+                return
             took.append(time.perf_counter() - began)
             if answer.status != 200:
                 failures.append(f"{answer.status}: {text[:300].decode()}")
@@ -93,12 +100,12 @@ def load(
     for thread in threads:
         thread.join()
     if failures:
-        raise SystemExit(f"error: {path} answered {failures[0]}")
+        raise SystemExit(f"{path} answered {failures[0]}")
     return took
 
 
-def _wait_for(port: int, health: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers at the path `health`."""
+def _wait_for(port: int, health: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    """Wait until the server answers at the path `health`; what it prints goes to the log."""
     give_up = time.monotonic() + STARTING
     while process.poll() is None and time.monotonic() < give_up:
         try:
@@ -107,8 +114,11 @@ def _wait_for(port: int, health: str, process: subprocess.Popen[bytes]) -> None:
             if connection.getresponse().status == 200:
                 return
         except OSError:
-            time.sleep(0.1)
-    raise SystemExit("error: the server did not start")
+            pass
+        time.sleep(0.1)
+    log.seek(0)
+    printed = log.read().decode(errors="replace")
+    raise SystemExit(f"the server did not start\n{printed}")
 
 
 def _cpu(pid: int) -> float:

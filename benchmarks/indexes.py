@@ -1,7 +1,6 @@
 """What an approximate index takes for one user, and finds, beside exact search, with filters."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.measured import Cost, Line, Scale, in_turn
+from benchmarks.measured import Line, Scale, in_turn, missing, timed
 from twotower.config.indexes import INDEXES, IndexKind
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.approximate import IndexSearch, build_index, open_index
@@ -38,23 +37,19 @@ def lines_of(scale: Scale) -> Iterator[Line]:
     users = vectors(USERS, 0)
     with threadpool_limits(1, user_api="blas"):
         for count, names in CATALOGUES[scale].items():
+            if note := missing("usearch"):
+                yield Line(f"one user, {count:,} items", "ms of CPU", 1.0, note=note)
+                continue
             items = vectors(count, 1)
             for name in names:
-                try:
-                    yield from _index_lines(INDEXES[name], users, items)
-                except ModuleNotFoundError:
-                    yield Line(f"one user, {name}", "ms of CPU", 1.0, note="needs usearch")
+                yield from _index_lines(INDEXES[name], users, items)
 
 
 def _index_lines(kind: IndexKind, users: np.ndarray, items: np.ndarray) -> Iterator[Line]:
-    begun = time.process_time()
-    content = build_index(items, kind.dtype)
-    built = time.process_time() - begun
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index"
-        path.write_bytes(content)
-        size = len(content) / len(items)
-        del content
+        built = timed(lambda: path.write_bytes(build_index(items, kind.dtype))).cpu
+        size = path.stat().st_size / len(items)
         index = open_index(path, DIM)
         for share in SHARES:
             allowed = None if share == 1 else np.random.default_rng(2).random(len(items)) < share
@@ -88,12 +83,6 @@ def _compared(
 
     want, got = answers(top_k), answers(search.top_k)
     recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(want, got, strict=True)]))
-    found = in_turn({"ours": partial(_timed, partial(answers, search.top_k)),
-                     "bare": partial(_timed, bare)})  # fmt: skip
-    return recall, [1000 * found[name].cpu / USERS for name in ("ours", "bare")]
-
-
-def _timed(run: Callable[[], object]) -> Cost:
-    begun, before = time.perf_counter(), time.process_time()
-    run()
-    return Cost(time.perf_counter() - begun, time.process_time() - before, 0)
+    found = in_turn({"ours": partial(timed, partial(answers, search.top_k), USERS),
+                     "bare": partial(timed, bare, USERS)})  # fmt: skip
+    return recall, [1000 * found[name].cpu for name in ("ours", "bare")]

@@ -6,25 +6,19 @@ The whole of a step of in-batch softmax counts: gathering rows, loss, gradients,
 the three products and the softmax of the same sizes. The catalogue is of the size of Gowalla's.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from statistics import median
 
-import numpy as np
-import pandas as pd
 import torch
 
-from benchmarks.measured import Line, Scale
+from benchmarks.measured import Line, Scale, timed
+from benchmarks.random_data import GOWALLA, catalogue, interactions
 from twotower.config.training import ModelConfig, TrainConfig
-from twotower.data.features import Features
-from twotower.data.prepared import Catalogue, Entities
-from twotower.data.vocabulary import Vocabulary
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
 
-USERS, ITEMS, ROWS = 29_858, 40_981, 810_128
-"""Of Gowalla, its standard split."""
+USERS, ITEMS, _ = GOWALLA
 MODEL = ModelConfig(dim=64, features=False)
 BATCH = 2048
 
@@ -39,32 +33,13 @@ def lines(scale: Scale) -> Iterator[Line]:
     yield Line(what, "ms", 1.35, ours, bare, "the bare products and softmax")
 
 
-def interactions(seed: int, rows: int) -> pd.DataFrame:
-    """Rows of uniform users and items of a long-tailed popularity."""
-    rng = np.random.default_rng(seed)
-    popularity = 1 / np.arange(1, ITEMS + 1) ** 0.7
-    return pd.DataFrame(
-        {
-            "user_id": rng.integers(0, USERS, rows),
-            "item_id": rng.choice(ITEMS, rows, p=popularity / popularity.sum()),
-            "weight": np.ones(rows, np.float32),
-            "timestamp": np.zeros(rows, np.int64),
-        }
-    )
-
-
-def catalogue() -> Catalogue:
-    """Ids 0..n - 1, without side features."""
-    users, items = (Entities(Vocabulary(pd.Index(range(n))), Features()) for n in (USERS, ITEMS))
-    return Catalogue(users, items)
-
-
 def _our_step(steps: int) -> float:
-    everything, train = catalogue(), TrainConfig(batch_size=BATCH, epochs=1, device="cpu")
+    everything = catalogue(USERS, ITEMS)
+    train = TrainConfig(batch_size=BATCH, epochs=1, device="cpu")
 
     def seconds(count: int) -> float:
-        rows = everything.encode(interactions(0, BATCH * count))
-        return _cpu(partial(fit, everything, rows, MODEL, train, seed=1))
+        rows = everything.encode(interactions(USERS, ITEMS, BATCH * count))
+        return timed(partial(fit, everything, rows, MODEL, train, seed=1)).cpu
 
     return (seconds(2 * steps) - seconds(steps)) / steps
 
@@ -78,10 +53,4 @@ def _bare_step(steps: int) -> float:
             probability @ candidate
             probability.T @ query
 
-    return _cpu(run) / steps
-
-
-def _cpu(run: Callable[[], object]) -> float:
-    begun = time.process_time()
-    run()
-    return time.process_time() - begun
+    return timed(run, steps).cpu

@@ -31,8 +31,8 @@ def written(document: str, name: str, tables: str) -> str:
 
 
 def figure(value: float) -> str:
-    """Three digits, and all of those before the point: `.0123`, `1.23`, `12,345`."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Three digits, and all of those before the point: 0.0123, 1.23, 12,345."""
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
 
 
 def cells(line: Line) -> list[str]:

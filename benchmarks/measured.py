@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from math import isnan
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -45,8 +48,10 @@ class Line:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the aim is reached; None: not run."""
-        return None if self.compared is None else self.compared <= self.aim
+        """Whether the aim is reached; None: not run, or not counted on this system."""
+        if self.compared is None or isnan(self.compared):
+            return None
+        return self.compared <= self.aim
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,20 @@ def cost(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = N
         printed = log.read_text(errors="replace")
         raise SystemExit(f"{' '.join(command)}: status {status}\n{printed}")
     return Cost(wall, cpu, peak * (1 if sys.platform == "darwin" else 1024))
+
+
+def timed(run: Callable[[], object], count: int = 1) -> Cost:
+    """Of one of the `count` things that a call in this process does; without its memory."""
+    begun, before = time.perf_counter(), time.process_time()
+    run()
+    cpu, wall = time.process_time() - before, time.perf_counter() - begun
+    return Cost(wall / count, cpu / count, float("nan"))
+
+
+def missing(*packages: str) -> str:
+    """Why what needs these cannot be run; empty if all are installed."""
+    absent = (f"{name} is not installed" for name in packages if find_spec(name) is None)
+    return next(absent, "")
 
 
 def in_turn(runs: Mapping[str, Callable[[], Cost]], rounds: int = 3) -> dict[str, Cost]:

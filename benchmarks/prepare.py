@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from benchmarks.measured import Cost, Line, Scale, cost, in_turn
+from benchmarks.measured import Cost, Line, Scale, cost, in_turn, missing
+from benchmarks.project import run_stage
 
-REPOSITORY = Path(__file__).parents[1]
 CHUNK = 1_000_000
 """Rows that are made at a time."""
 EVENTS = ("view", "click", "cart", "purchase")
@@ -55,7 +54,7 @@ def lines(scale: Scale) -> Iterator[Line]:
         what = f"prepare, 10^{len(str(num_rows)) - 1} rows of {suffix}"
         with _ground(suffix, num_rows) as folder:
             runs: dict[str, Callable[[], Cost]] = {"ours": partial(_stage, folder)}
-            if find_spec("polars"):
+            if not (note := missing("polars")):
                 runs["polars"] = partial(_polars, folder)
             costs = in_turn(runs, rounds=1 if num_rows >= 10**8 else 3)
         ours, polars = costs["ours"], costs.get("polars")
@@ -63,10 +62,10 @@ def lines(scale: Scale) -> Iterator[Line]:
             what,
             unit="CPU s",
             aim=AIM_OF_MOST if num_rows >= 10**8 else AIM,
-            ours=ours.cpu,
-            limit=polars and polars.cpu,
+            ours=ours.cpu if polars else None,
+            limit=polars.cpu if polars else None,
             against="Polars: scan, sort, write",
-            note=f"at most {ours.peak / 1e9:.1f} GB" if polars else "no limit: polars is missing",
+            note=note or f"at most {ours.peak / 1e9:.1f} GB",
         )
         yield _memory(f"{what}: memory", suffix, num_rows, ours.peak)
 
@@ -75,7 +74,7 @@ def _memory(what: str, suffix: str, num_rows: int, peak: float) -> Line:
     """What each row adds beyond those by which Python, its libraries and buffers take the most."""
     line = Line(what, unit="bytes a row", aim=BYTES_A_ROW)
     if num_rows <= FEW:
-        return replace(line, note=f"not run: measured beyond {FEW:,} rows")
+        return replace(line, note=f"measured beyond {FEW:,} rows")
     with _ground(suffix, FEW) as folder:
         fixed = _stage(folder).peak
     note = f"beyond {FEW:,} rows, which take {fixed / 1e9:.1f} GB"
@@ -93,8 +92,7 @@ def _ground(suffix: str, num_rows: int) -> Iterator[Path]:
 
 
 def _stage(folder: Path) -> Cost:
-    env = ONE_THREAD | {"PYTHONPATH": str(REPOSITORY)}
-    return cost([sys.executable, str(REPOSITORY / "stages" / "prepare.py")], folder, env)
+    return run_stage("prepare", folder, env=ONE_THREAD)
 
 
 def _polars(folder: Path) -> Cost:

@@ -41,14 +41,20 @@ def project(folder: Path, data_root: Path = SAMPLE, keys: Mapping[str, Any] | No
     return folder
 
 
-def run_stage(name: str, folder: Path, *flags: str) -> Cost:
-    """Run a stage there.
+def run_stage(name: str, folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Cost:
+    """Run a stage there, with these variables as well.
 
     Raises:
         SystemExit: if it fails, with what it printed.
     """
     command = [sys.executable, str(REPOSITORY / "stages" / f"{name}.py"), *flags]
-    return cost(command, folder, {"PYTHONPATH": str(REPOSITORY)})
+    return cost(command, folder, {"PYTHONPATH": str(REPOSITORY), **(env or {})})
+
+
+def forget_search(folder: Path) -> None:
+    """Remove the study, so that the next search there starts anew."""
+    shutil.rmtree(folder / ".hpo", ignore_errors=True)
+    (folder / "hpo_study.db").unlink(missing_ok=True)
 
 
 def prepared_project(folder: Path, keys: Mapping[str, Any] | None = None) -> Path:

@@ -7,21 +7,18 @@ ridge regression beside its products and the solution of its systems. One thread
 in turn, the medians count.
 """
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
-import pandas as pd
 import scipy.linalg
 import torch
 from scipy.sparse import csr_array
 
-from benchmarks.measured import Cost, Line, Scale, in_turn
+from benchmarks.measured import Line, Scale, in_turn, timed
+from benchmarks.random_data import GOWALLA, catalogue, interactions
 from twotower.common.arrays import Float32Array
 from twotower.config.training import ModelConfig
-from twotower.data.features import Features
-from twotower.data.prepared import Catalogue, Entities
-from twotower.data.vocabulary import Vocabulary
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import BLOCK_ROWS, BLOCK_SCORES, VectorScorer
@@ -37,8 +34,6 @@ from twotower.training.spectral import (
 )
 
 K = 20
-GOWALLA = (29_858, 40_981, 810_128)
-"""Users, items and training rows."""
 CONFIG = ModelConfig(init="ridge", similarity="dot", features=False)
 
 
@@ -52,7 +47,7 @@ def lines(scale: Scale) -> Iterator[Line]:
     yield _evaluation(1_800, 1_051, 15_000, dim=32)  # as many as in the sample shop
     dim = 512 // share
     history = History.of(
-        _catalogue(users, items).encode(_interactions(users, items, rows)), users, items, CONFIG
+        catalogue(users, items).encode(interactions(users, items, rows)), users, items, CONFIG
     )
     yield _decomposition(history, dim)
     yield _regression(history, dim)
@@ -60,10 +55,10 @@ def lines(scale: Scale) -> Iterator[Line]:
 
 def _evaluation(users: int, items: int, rows: int, *, dim: int) -> Line:
     """Of users whose vectors are drawn to those of their held-out items, as training does."""
-    catalogue = _catalogue(users, items)
-    known, held_out = (_interactions(users, items, count, seed)
+    everything = catalogue(users, items)
+    known, held_out = (interactions(users, items, count, seed)
                        for seed, count in enumerate((rows, rows // 4)))  # fmt: skip
-    target = evaluation_set(catalogue, known, held_out, exclude_seen=True)
+    target = evaluation_set(everything, known, held_out, exclude_seen=True)
     rng = np.random.default_rng(0)
     user_vecs, item_vecs = (_normal(rng, count, dim) for count in (users, items))
     np.add.at(user_vecs, held_out["user_id"], item_vecs[held_out["item_id"]])
@@ -133,35 +128,8 @@ def _line(
 ) -> Line:
     for run in (ours, bare):
         run()  # imports, and memory that is touched for the first time
-    costs = in_turn({"ours": lambda: _cost(ours), "bare": lambda: _cost(bare)}, rounds=5)
+    costs = in_turn({"ours": partial(timed, ours), "bare": partial(timed, bare)}, rounds=5)
     return Line(what, "s", aim, costs["ours"].cpu, costs["bare"].cpu, against)
-
-
-def _cost(run: Callable[[], object]) -> Cost:
-    """Of one call in this process, whose peak is not measured."""
-    begun, cpu = time.perf_counter(), time.process_time()
-    run()
-    return Cost(time.perf_counter() - begun, time.process_time() - cpu, 0.0)
-
-
-def _interactions(users: int, items: int, rows: int, seed: int = 0) -> pd.DataFrame:
-    """Rows of uniform users and items of a long-tailed popularity."""
-    rng = np.random.default_rng(seed)
-    popularity = 1 / np.arange(1, items + 1) ** 0.7
-    return pd.DataFrame(
-        {
-            "user_id": rng.integers(0, users, rows),
-            "item_id": rng.choice(items, rows, p=popularity / popularity.sum()),
-            "weight": np.ones(rows, np.float32),
-            "timestamp": np.zeros(rows, np.int64),
-        }
-    )
-
-
-def _catalogue(*counts: int) -> Catalogue:
-    """Ids 0..n - 1, without side features."""
-    users, items = (Entities(Vocabulary(pd.Index(range(n))), Features()) for n in counts)
-    return Catalogue(users, items)
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Float32Array:

@@ -6,7 +6,7 @@ apart: each beside its own bare products and as many rankings as it takes to cho
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from scipy.sparse import csr_array
 
-from benchmarks.measured import Line, Scale
+from benchmarks.measured import Line, Scale, timed
 from benchmarks.project import project, run_stage
 from twotower.artifacts import ARTIFACTS
 from twotower.baselines.baseline import BASELINES, DECAYS, EASE_GRID, Baseline, wanted_baselines
@@ -99,13 +99,6 @@ class _Clock(Steps):
         super().end(one)
 
 
-def cpu_seconds(run: Callable[[], object]) -> float:
-    """CPU time of one call."""
-    begun = time.process_time()
-    run()
-    return time.process_time() - begun
-
-
 @dataclass(frozen=True)
 class _Bare:
     """What cannot be done without, in CPU seconds.
@@ -159,8 +152,8 @@ class _Bare:
         """The co-occurrences of items, for the choice and for the final fit."""
         by_item = self.known.T.tocsr()
         starts = range(0, by_item.shape[0], BLOCK_ITEMS)
-        taken = cpu_seconds(lambda: [by_item[at : at + BLOCK_ITEMS] @ self.known for at in starts])
-        return 2 * taken, "2 products of SciPy"
+        taken = timed(lambda: [by_item[at : at + BLOCK_ITEMS] @ self.known for at in starts])
+        return 2 * taken.cpu, "2 products of SciPy"
 
     def _inverses(self) -> tuple[float, str]:
         """Of matrices as large as those of the choice and the final fit, by Cholesky."""
@@ -175,4 +168,4 @@ class _Bare:
 def inverse_seconds(size: int) -> float:
     """Of a positive definite matrix, as wide as EASE has it."""
     matrix = torch.eye(size, dtype=torch.float64 if size <= FLOAT64_SIZE else torch.float32)
-    return cpu_seconds(lambda: torch.cholesky_inverse(torch.linalg.cholesky(matrix)))
+    return timed(lambda: torch.cholesky_inverse(torch.linalg.cholesky(matrix))).cpu

@@ -8,28 +8,25 @@ On random vectors of Gowalla's size; then indexes of larger catalogues, see `ben
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks import indexes
 from benchmarks.http_load import PROCESSES, Running, load, serving
-from benchmarks.measured import Cost, Line, Scale, in_turn
+from benchmarks.measured import Cost, Line, Scale, in_turn, missing, timed
+from benchmarks.random_data import GOWALLA, catalogue
 from twotower import Recommender
 from twotower.artifacts import write_artifacts
-from twotower.data.features import Features
 from twotower.data.interactions import Interactions
-from twotower.data.prepared import Catalogue, Entities
-from twotower.data.vocabulary import Vocabulary
 from twotower.serving.batch import BatchJob, write_batch
 
-SIZE = 29_858, 40_981, 64
+SIZE = *GOWALLA[:2], 64
 """Users and items of Gowalla, and dimensions."""
 HISTORY = 20
 """Rows a user of a random model."""
@@ -68,14 +65,9 @@ def random_model(folder: Path, users: int, items: int, dim: int) -> Path:
     user_idx = np.repeat(np.arange(users), HISTORY)
     rows = Interactions(user_idx, rng.integers(0, items, len(user_idx)),
                         np.ones(len(user_idx), np.float32), np.zeros_like(user_idx))  # fmt: skip
-    catalogue = Catalogue(
-        *(
-            Entities(Vocabulary(pd.RangeIndex(n).astype(np.int64)), Features())
-            for n in (users, items)
-        )
-    )
     model: Any = RandomTowers(users, items, dim)
-    write_artifacts(folder, model, catalogue, rows, {"model": {"similarity": "cosine"}})
+    meta = {"model": {"similarity": "cosine"}}
+    write_artifacts(folder, model, catalogue(users, items), rows, meta)
     return folder
 
 
@@ -95,8 +87,11 @@ def _requests(folder: Path, model: Recommender) -> Iterator[Line]:
     what = f"a request of one user, {users:,} users, {items:,} items, {dim} dimensions"
     asked = np.random.default_rng(2).integers(0, users, ASKED)
     bodies = [json.dumps({"user_ids": [user], "k": K}).encode() for user in asked.tolist()]
+    note = missing("fastapi", "fastapi_offline", "uvicorn")
     if not PROCESSES.is_dir():
-        yield Line(what, "ms of CPU", 2.5, note="read from /proc, which is Linux's")
+        note = "read from /proc, which is Linux's"
+    if note:
+        yield Line(what, "ms of CPU", 2.5, note=note)
         return
     command = ["twotower", "serve", "--artifacts", str(folder), "--mmap", "--poll", "0"]
     with ExitStack() as stack:
@@ -108,7 +103,7 @@ def _requests(folder: Path, model: Recommender) -> Iterator[Line]:
             load(server.port, "/recommend", bodies, SECONDS, CLIENTS)
         found = in_turn(
             {
-                "bare": partial(_timed, partial(_product, model, asked), ASKED),
+                "bare": partial(timed, partial(_product, model, asked), ASKED),
                 "one": partial(_served, one, bodies),
                 "two": partial(_served, two, bodies),
             }
@@ -139,21 +134,12 @@ def _product(model: Recommender, users: np.ndarray) -> None:
         best[np.argsort(-scores[best])]
 
 
-def _timed(run: Callable[[], object], count: int = 1) -> Cost:
-    """Of one of `count` that `run` does."""
-    begun, before = time.perf_counter(), time.process_time()
-    run()
-    cpu, wall = time.process_time() - before, time.perf_counter() - begun
-    return Cost(wall / count, cpu / count, 0)
-
-
 def _batch(model: Recommender, out: Path) -> Line:
     """All users into a file, beside implicit's top-k of the same vectors, without a file."""
     what = f"all users to Parquet, k {BATCH_K}"
-    try:
-        from implicit.cpu.topk import topk
-    except ModuleNotFoundError:
-        return Line(what, "s of CPU", 1.0, note="needs implicit, of the extra benchmarks")
+    if note := missing("implicit"):
+        return Line(what, "s of CPU", 1.0, note=note)
+    from implicit.cpu.topk import topk
     from scipy.sparse import csr_matrix
 
     seen, shape = model.artifacts.seen, SIZE[:2]
@@ -164,8 +150,8 @@ def _batch(model: Recommender, out: Path) -> Line:
     theirs = partial(topk, *vectors, BATCH_K, filter_query_items=history, num_threads=1)
     found = in_turn(
         {
-            "ours": partial(_timed, partial(write_batch, model, job, out)),
-            "implicit": partial(_timed, theirs),
+            "ours": partial(timed, partial(write_batch, model, job, out)),
+            "implicit": partial(timed, theirs),
         }
     )
     costs = [found[name].cpu for name in ("ours", "implicit")]

@@ -4,7 +4,6 @@ A search's seconds are those from the start of its first trial to the end of its
 study holds them: what comes before is the start of Python, which benchmarks/start.py measures.
 """
 
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.measured import Cost, Line, Scale, in_turn
-from benchmarks.project import project, run_stage
+from benchmarks.project import forget_search, project, run_stage
 from benchmarks.shops import SHOPS, write_shop
 
 SHOP = "dense"
@@ -44,8 +43,7 @@ def _search(folder: Path, workers: int, keys: dict[str, int]) -> Callable[[], Co
 
     def run() -> Cost:
         place = project(folder / "search", folder / "shop", keys | {"hpo.workers": workers})
-        shutil.rmtree(place / ".hpo", ignore_errors=True)
-        (place / "hpo_study.db").unlink(missing_ok=True)
+        forget_search(place)
         took = run_stage("hpo", place)
         return Cost(seconds(place), took.cpu, took.peak)
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
 from twotower.baselines.baseline import BASELINES, Baseline, wanted_baselines
 from twotower.baselines.plan import Plan, TrainingData
-from twotower.common.errors import ArtifactError, SearchError, TrainingError
+from twotower.common.errors import ArtifactError, ConfigError, SearchError, TrainingError
 from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.data.prepared import read_catalogue, read_split
@@ -452,3 +453,11 @@ def test_with_all_data_the_new_users_are_trained_on_too(tmp_path: Path) -> None:
     artifacts = load_artifacts(tmp_path / "artifacts")
     assert sorted(artifacts.meta["trained_on"]) == sorted(parts)
     assert artifacts.item_counts.sum() == sum(map(len, parts.values()))
+
+
+def test_a_missing_usearch_is_said_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    with pytest.raises(ConfigError, match="needs usearch: pip install"):
+        assess(tmp_path, tmp_path / "no data", config(refit={"index": "usearch"}))

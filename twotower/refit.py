@@ -27,6 +27,7 @@ from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
 from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.item_groups import assessed_as, weights_of
+from twotower.retrieval.approximate import check_installed
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
@@ -146,8 +147,11 @@ def refit(
         TrainingError: if training with the best hyperparameters diverges on train + validation.
         SearchError: if `best_params` has an unknown hyperparameter.
         DataError: if the prepared data is missing.
+        ConfigError: if there is to be an index, and usearch is not installed.
     """
     outputs = outputs or RefitOutputs()
+    if config.refit.index:
+        check_installed()
     best_params: dict[str, Any] = dict(search["best_params"])
     if unknown := sorted(set(best_params) - config.search_space.defaults.keys()):
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"

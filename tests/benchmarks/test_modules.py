@@ -28,6 +28,8 @@ def test_each_benchmark_has_its_table_in_the_document() -> None:
         (LINE, ["3,000 ms", "1,500 ms (torch.topk)", "2.00", "1.5", "**misses**"]),
         (Line("start", "s", 2, ours=1.234), ["1.23 s", "", "", "2 s", "holds"]),
         (Line("GPU", "s", 2, note="no GPU"), ["", "", "", "2 s", "not run: no GPU"]),
+        (Line("CPU", "s", 2, float("nan"), 1), ["nan s", "1 s", "nan", "2", "not run"]),
+        (Line("rounded", "ms", 100, 99.96), ["100 ms", "", "", "100 ms", "holds"]),
     ],
 )
 def test_cells_of_a_line(line: Line, said: list[str]) -> None:

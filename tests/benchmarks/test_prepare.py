@@ -22,6 +22,15 @@ def test_both_formats_hold_the_same_log(tmp_path):
     assert rows["item_id"].value_counts().iloc[0] > 200  # of 10; the most popular have most
 
 
+def test_without_polars_nothing_is_held_against_the_aim(monkeypatch):
+    monkeypatch.setattr(prepare, "SIZES", {"quick": (("csv", 1000),)})
+    monkeypatch.setattr(prepare, "_stage", lambda _: Cost(1, 9, peak=700))
+    monkeypatch.setattr(prepare, "missing", lambda _: "polars is not installed")
+    time, memory = prepare.lines("quick")
+    assert (time.holds, time.note) == (None, "polars is not installed")
+    assert memory.holds is None
+
+
 def test_memory_a_row_is_what_many_rows_add(monkeypatch):
     monkeypatch.setattr(prepare, "FEW", 10)
     monkeypatch.setattr(prepare, "_stage", lambda _: Cost(1, 1, peak=700))

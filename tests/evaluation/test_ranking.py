@@ -69,6 +69,22 @@ def test_all_is_as_a_sort_of_everything_says() -> None:
     assert ranked.first_relevant.tolist() == (1 + is_relevant.argmax(axis=1)).tolist()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_ranks_as_a_cpu_does() -> None:
+    rng = np.random.default_rng(0)
+    vectors = [rng.integers(-3, 4, (count, 4)).astype(np.float32) for count in (300, 701)]
+    relevant, masked = (
+        lists(*[sorted({*rng.integers(low, low + 350, 3).tolist()}) for _ in range(300)])
+        for low in (0, 351)
+    )  # the products are exact, and many equal
+    on_cpu, on_gpu = (
+        rank(VectorScorer(*vectors, device), target(relevant, masked, 701), k=10)
+        for device in ("cpu", "cuda")
+    )
+    for name in ("top", "hits", "first_relevant"):
+        assert np.array_equal(getattr(on_cpu, name), getattr(on_gpu, name)), name
+
+
 def test_fewer_candidates_than_k_leave_gaps() -> None:
     ranked = rank(Fixed([[3, 2, 1]]), target(lists([2]), lists([0, 1]), 3), k=3)
     assert ranked.top.tolist() == [[2, -1, -1]]

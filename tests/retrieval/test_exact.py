@@ -35,7 +35,8 @@ def test_the_order_is_that_of_the_evaluation(data: st.DataObject) -> None:
         scores[:, torch.from_numpy(~allowed)] = -torch.inf
     top = stable_top_k(scores, k)
     values = scores.gather(1, top)
-    sizes = {"QUERIES": 3, "SCORES": data.draw(st.sampled_from([1, 21, 99])), "SAMPLE": 5}
+    sizes = {"QUERIES": 3, "SCORES": data.draw(st.sampled_from([1, 21, 99])), "SAMPLE": 5,
+             "GATHERED": data.draw(st.sampled_from([1, 9, 2**22]))}  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         for name, size in sizes.items():
             patch.setattr(exact, name, size)

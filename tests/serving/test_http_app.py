@@ -129,8 +129,19 @@ def test_what_can_be_asked(client: TestClient, asked: Any, want: Any) -> None:
     assert [row["items"] for row in answer.json()["results"]] == want
 
 
+@pytest.mark.parametrize(
+    ("most", "body"),
+    [
+        (10 + 4 * http_app.ID, {"user_ids": [100, 7, 7]}),
+        (10 + 4 * http_app.ID, {"user_ids": [100, 7], "k": 3}),
+        (10 + 4 * http_app.ID, {"user_ids": [100, 7], "blocked": [1004]}),
+        (9 + 4 * http_app.ID, {"user_ids": [100, 7]}),
+        (http_app.AT_ONCE, {"user_ids": [100, 7], "diversity": 0.5}),
+        (http_app.AT_ONCE, {"histories": [[1000]]}),
+    ],
+)
 def test_a_large_request_is_answered_in_a_thread(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, most: int, body: dict[str, Any]
 ) -> None:
     threads, recommend = [], http_app._recommend
 
@@ -139,10 +150,11 @@ def test_a_large_request_is_answered_in_a_thread(
         return recommend(*arguments)
 
     monkeypatch.setattr(http_app, "_recommend", noted)
-    answers = [client.post("/recommend", json={"user_ids": [100, 7]}).json()]
-    monkeypatch.setattr(http_app, "AT_ONCE", 9)  # two users, five items of one dimension
-    answers.append(client.post("/recommend", json={"user_ids": [100, 7]}).json())
-    assert answers[0] == answers[1]
+    monkeypatch.setattr(http_app, "AT_ONCE", 10 + 4 * http_app.ID)  # five items of one dimension
+    small = client.post("/recommend", json={"user_ids": [100, 7], "k": 2})
+    monkeypatch.setattr(http_app, "AT_ONCE", most)
+    large = client.post("/recommend", json={"k": 2, **body})
+    assert small.status_code == large.status_code == 200
     assert len(set(threads)) == 2
 
 

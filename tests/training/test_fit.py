@@ -288,6 +288,9 @@ def test_auto_takes_a_gpu_for_large_steps_only(monkeypatch) -> None:
         ({}, {"loss": "full_softmax"}, 10**6, 256 * 70 * 32),
         ({}, {"loss": "sampled_softmax", "uniform_negatives": 9}, 10**6, 256 * 10 * 32),
         ({"user_tower": "sequence"}, {}, 10**6, (256 * 50) ** 2 * 32),
+        # Without training, whatever does nothing then.
+        ({"init": "ridge"}, {"epochs": 0, "loss": "full_softmax"}, 500, 500 * 32),
+        ({"init": "ridge", "spectral_rank": 64}, {"epochs": 0}, 500, 500 * 64),
     ],
 )
 def test_work_of_a_step(model, train, rows, work) -> None:

@@ -59,16 +59,17 @@ def trained(model: ModelConfig, train: TrainConfig) -> tuple[list[float], dict]:
     return losses, towers.state_dict()
 
 
-@pytest.mark.parametrize(
-    ("model", "train", "records"),
-    [
-        ({}, {}, True),
-        ({"hidden": [8]}, {"loss": "bilateral_softmax", "schedule": "cosine"}, True),
-        ({}, {"loss": "sampled_softmax", "uniform_negatives": 9, "frequency_negatives": 5}, True),
-        ({}, {"loss": "full_softmax", "weight_decay": 0.01}, True),
-        ({"user_tower": "history"}, {}, False),
-    ],
-)
+KINDS = [
+    ({}, {}, True),
+    ({"hidden": [8]}, {"loss": "bilateral_softmax", "schedule": "cosine"}, True),
+    ({}, {"loss": "sampled_softmax", "uniform_negatives": 9, "frequency_negatives": 5}, True),
+    ({}, {"loss": "full_softmax", "weight_decay": 0.01}, True),
+    ({"user_tower": "history"}, {}, False),
+]
+"""Sections `model` and `train`, and whether the steps are recorded."""
+
+
+@pytest.mark.parametrize(("model", "train", "records"), KINDS)
 def test_a_gpu_learns_what_a_cpu_does(stand_in, monkeypatch, model, train, records) -> None:
     config = ModelConfig(dim=8, **model), TrainConfig(batch_size=64, epochs=3, **train)
     losses, weights = trained(*config)
@@ -78,6 +79,20 @@ def test_a_gpu_learns_what_a_cpu_does(stand_in, monkeypatch, model, train, recor
     assert losses == pytest.approx(expected_losses, rel=1e-5)
     for name, values in expected.items():
         assert torch.allclose(weights[name], values, atol=1e-4), name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize(("model", "train", "records"), KINDS)
+def test_cuda_learns_what_a_cpu_does(capsys, model, train, records) -> None:  # noqa: ARG001
+    train = {"batch_size": 64, "epochs": 3, **train}
+    (expected_losses, expected), (losses, weights) = (
+        trained(ModelConfig(dim=8, **model), TrainConfig(**train, device=device))
+        for device in ("cpu", "cuda")
+    )
+    assert "without a CUDA graph" not in capsys.readouterr().out
+    assert losses == pytest.approx(expected_losses, rel=1e-4)
+    for name, values in expected.items():
+        assert torch.allclose(weights[name].cpu(), values, atol=1e-3), name
 
 
 @pytest.mark.usefixtures("stand_in")

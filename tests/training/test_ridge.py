@@ -17,6 +17,7 @@ CATALOGUE = catalogue_of(TRAIN, features=True)
 ROWS = CATALOGUE.encode(TRAIN)
 NUM_ITEMS = len(CATALOGUE.items)
 CLOSED_FORM = TrainConfig(epochs=0)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 IN_HISTORY = np.random.default_rng(0).normal(size=(NUM_ITEMS, 6)).astype(np.float32)
 
 
@@ -47,7 +48,7 @@ def regressions(config: ModelConfig) -> np.ndarray:
 
 
 def as_on_a_gpu(in_history, target, pooling, ridge_penalty, _threads) -> np.ndarray:
-    return ridge.solve_on_device(in_history, target, pooling, ridge_penalty, "cpu")
+    return ridge.solve_on_device(in_history, target, pooling, ridge_penalty, DEVICE)
 
 
 @pytest.mark.parametrize("penalty", [0.01, 1.0])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import catalogue_of, events, split_by_time
 from twotower.common.errors import TrainingError
@@ -64,7 +65,8 @@ def test_dimensions_beyond_the_rank_are_zero() -> None:
 def test_a_gpu_finds_the_same_spectrum(transposed) -> None:
     matrix = normalised(history(spectral()).matrix(), 0.5, 0.5)
     matrix = matrix.T.tocsr() if transposed else matrix
-    values, vectors = decompose_on_device(matrix, 4, seed=1, device="cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    values, vectors = decompose_on_device(matrix, 4, seed=1, device=device)
     _, expected, right = np.linalg.svd(matrix.toarray())
     assert np.allclose(values, expected[:4], rtol=1e-3)
     angles = np.linalg.svd(vectors @ right[:4].T, compute_uv=False)  # their cosines
@@ -84,6 +86,17 @@ def test_a_kept_decomposition_is_used_again(tmp_path, monkeypatch) -> None:
     assert len(list((tmp_path / "kept").glob("*.npz"))) == 1
     with pytest.raises(TypeError):  # another pair of exponents is another decomposition
         vectors(spectral(dim=8, spectral_rank=16, user_exponent=0.3))
+
+
+def test_another_gpu_decomposes_anew(monkeypatch) -> None:
+    problem = SpectralProblem(history(spectral()).matrix(), 0.5, 0.5, 4, 1, 1, device="cuda")
+    digests = set()
+    for name in ("one", "another"):
+        monkeypatch.setattr(
+            "twotower.training.spectral.describe_gpu", lambda _, name=name: {"gpu": name}
+        )
+        digests.add(problem.digest())
+    assert len(digests) == 2
 
 
 def test_training_goes_on_from_the_start() -> None:

@@ -36,6 +36,15 @@ QUERIES = 1000
 """Users to measure the recall with, at most."""
 
 
+def check_installed() -> None:
+    """Say now what building an index would say after hours of training.
+
+    Raises:
+        ConfigError: if usearch is not installed.
+    """
+    _empty(1)
+
+
 def build_index(item_vecs: Float32Array, dtype: str = "f32") -> bytes:
     """Content of an index file for inner products; the same vectors give the same bytes.
 

@@ -20,6 +20,8 @@ SCORES = 2**19
 """Scores held at a time: few enough to stay in the CPU cache."""
 KEPT = 2**22
 """Best items kept at a time, over all queries of a block."""
+GATHERED = 2**22
+"""Numbers that are gathered at a time, of vectors of few items."""
 FEW = 4
 """Where a filter leaves one of so many items or fewer, only these are scored."""
 CROWDED = 1 / 64
@@ -63,6 +65,8 @@ class Candidates:
         Items that may not appear score -inf.
         """
         step = max(1, SCORES // len(queries))
+        if self.few is not None:
+            step = max(1, min(step, GATHERED // self.vectors.shape[1]))
         for low in range(0, len(self.vectors if self.few is None else self.few), step):
             block = slice(low, low + step) if self.few is None else self.few[low : low + step]
             scores = queries @ self.vectors[block].T

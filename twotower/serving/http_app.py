@@ -34,8 +34,10 @@ from twotower.serving.schemas import (
 OPTIONS = "TWOTOWER_SERVE"
 """Environment variable with `ServeOptions` as JSON, for worker processes."""
 AT_ONCE = 2**23
-"""Multiplications, a millisecond or two, below which a request does not wait for a thread: another
+"""Multiplications, a millisecond or two, up to which a request does not wait for a thread: another
 would take longer to begin, and share the interpreter."""
+ID = 2**12
+"""Multiplications in the time that one id of a filter or of an answer takes."""
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed."},
     413: {"description": "The body is too large."},
@@ -76,7 +78,8 @@ def from_environment() -> FastAPI:
     other at every product take many times the processor time.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        threadpool_limits(1, user_api="blas")
+        threadpool_limits(1)
+        os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where a tower needs it, is loaded later
     return create_app(ServeOptions.model_validate_json(os.environ[OPTIONS]))
 
 
@@ -147,11 +150,9 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
     @app.post("/recommend", response_model=RecommendResponse, responses=REFUSED)
     async def recommend(request: RecommendRequest) -> Response:
         """Recommend items to users by id, or to new users by their histories."""
-        rows = len(request.user_ids or request.histories or ())
-        options.check(request.k, rows)
+        options.check(request.k, len(request.user_ids or request.histories or ()))
         served = live.served
-        simple = not (request.histories or request.diversity or request.max_per)
-        if simple and rows * served.recommender.artifacts.item_vecs.size <= AT_ONCE:
+        if _is_quick(request, served.recommender.artifacts.item_vecs.size):
             return _recommend(served, request)
         return await run_in_threadpool(_recommend, served, request)
 
@@ -163,6 +164,20 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
         allowed = ItemFilter(request.allowed, request.blocked)
         similar_items = served.recommender.similar_items(request.item_ids, request.k, allowed)
         return _answer(served, similar_items)
+
+
+def _is_quick(request: RecommendRequest, size: int) -> bool:
+    """Whether the answer takes no longer than AT_ONCE.
+
+    Args:
+        request: that is to be answered.
+        size: how many numbers the vectors of the items have.
+    """
+    if request.histories or request.diversity or request.max_per:
+        return False
+    rows = len(request.user_ids or ())
+    ids = rows * request.k + len(request.allowed or ()) + len(request.blocked)
+    return rows * size + ids * ID <= AT_ONCE
 
 
 def _recommend(served: Served, request: RecommendRequest) -> Response:

@@ -36,7 +36,7 @@ def device_for(device: Device, step_work: int) -> str:
 
     Args:
         device: `train.device`.
-        step_work: products of a training step's scores: rows x candidates x dimensions.
+        step_work: see `fit.step_work`.
 
     Raises:
         ConfigError: see `resolve_device`.

@@ -218,7 +218,7 @@ class _Step:
     def _random(self, below: int, count: int) -> Tensor:
         """Drawn on the CPU, so that a seed means the same on every device."""
         drawn = torch.randint(below, (count,), generator=self._generator)
-        return drawn.to(self.source.item_idx.device)
+        return drawn.to(self.source.item_idx.device, non_blocking=True)
 
 
 def step_work(
@@ -226,12 +226,16 @@ def step_work(
 ) -> int:
     """Products of the scores of a training step: rows x candidates x dimensions.
 
+    Without epochs, those of the decomposition with the matrix, each time: rows x dimensions.
+
     Args:
         model_config: section `model`.
         train_config: section `train`.
         rows: of the training data, which may be fewer than a batch has.
         num_items: size of the catalogue.
     """
+    if not train_config.epochs:
+        return rows * max(model_config.spectral_rank or 0, model_config.dim)
     batch = train_config.batch_size
     if model_config.reads_sequence:
         batch *= model_config.sequence_length

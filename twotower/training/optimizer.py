@@ -141,15 +141,25 @@ def _update(
     mean = _decay(state.mean, rows, values, BETAS[0])
     square = _decay(state.square, rows, values.square(), BETAS[1])
     change = mean.div_(square.sqrt_().add_(EPSILON)).mul_(size)
-    table.index_copy_(0, rows, table.index_select(0, rows).sub_(change))
+    _write(table, rows, table.index_select(0, rows).sub_(change))
 
 
 def _decay(moments: Tensor, rows: Tensor, new: Tensor, beta: float) -> Tensor:
     """[rows, dim] new moments of these rows, which are also written to `moments`."""
     old = moments.index_select(0, rows)
     decayed = (new - old).mul_(1 - beta).add_(old)
-    moments.index_copy_(0, rows, decayed)
+    _write(moments, rows, decayed)
     return decayed
+
+
+def _write(table: Tensor, rows: Tensor, values: Tensor) -> None:
+    """Set rows of a table; those of a row that occurs twice are equal."""
+    if is_queued(table):
+        # Their maximum: to be deterministic, index_copy_ would sort the rows each time.
+        places = rows.unsqueeze(1).expand_as(values)
+        table.scatter_reduce_(0, places, values, "amax", include_self=False)
+    else:
+        table.index_copy_(0, rows, values)
 
 
 def _sums(total: Tensor, rows: Tensor, values: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ def record_graph(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
         RuntimeError: if it does.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # The outer context goes back to this stream if recording fails, which the inner one does not.
+    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
         result = run()
 
     def replay() -> Tensor:

@@ -97,7 +97,7 @@ def solve_on_device(
     users = DeviceMatrix.of(pooling, device).times(own)
     gram = (users.T @ users).double()
     penalty = _penalty(gram.cpu().numpy(), ridge_penalty)
-    factor = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram), device=device))
+    factor = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram)).to(gram))
     of_target, of_pooling = (
         DeviceMatrix.of(matrix.T.tocsr(), device) for matrix in (target, pooling)
     )

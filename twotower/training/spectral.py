@@ -27,6 +27,7 @@ from twotower.common.errors import TrainingError
 from twotower.common.files import atomic_write
 from twotower.common.portable import capability
 from twotower.config.training import ModelConfig
+from twotower.training.device import describe_gpu
 from twotower.training.device_matrix import DeviceMatrix
 from twotower.training.history import History, power, unit_mean_length
 
@@ -79,6 +80,7 @@ class SpectralProblem:
         settings = (
             *(self.matrix.shape, self.user_exponent, self.item_exponent, self.rank, self.seed),
             *(self.threads, self.device, OVERSAMPLES, POWER_ITERATIONS, *libraries, capability()),
+            *([] if self.device == "cpu" else describe_gpu("cuda").values()),
         )
         digest.update(repr(settings).encode())
         return digest.hexdigest()[:32]
