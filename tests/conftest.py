@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from twotower.common import stage
 from twotower.common.errors import ConfigError
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
-from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, write_split
+from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, write_row_groups
 from twotower.data.vocabulary import Vocabulary
 
 REPOSITORY = Path(__file__).parent.parent
@@ -75,6 +76,16 @@ def split_by_user(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "validation_history": frame[(role == 1) & (from_end >= 4)],
         "test_history": frame[(role == 0) & (from_end >= 4)],
     }
+
+
+def write_split(path: Path, frame: pd.DataFrame) -> None:
+    """One of PARTS, as the prepare stage would write it."""
+    kinds = {"timestamp": pa.int64(), "weight": pa.float32()}
+    for key in ("user_id", "item_id"):
+        kinds[key] = pa.int64() if pd.api.types.is_integer_dtype(frame[key].dtype) else pa.string()
+    names = ("user_id", "item_id", "timestamp", "weight")
+    table = pa.table({name: pa.array(frame[name], kinds[name], safe=False) for name in names})
+    write_row_groups(path, table.schema, [table])
 
 
 def write_prepared(folder: Path, splits: dict[str, pd.DataFrame], *, features: bool = True) -> Path:

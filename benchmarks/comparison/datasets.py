@@ -16,7 +16,8 @@ from twotower.config.training import EvaluateConfig
 from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import SPLITS, Catalogue, read_catalogue, read_split
-from twotower.data.splits import TRAIN, UNSPLIT, SplitInput, random_split
+from twotower.data.split_input import SplitInput
+from twotower.data.splits import TRAIN, UNSPLIT, random_split
 from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.ingest import prepare
 from twotower.ingest.side_tables import build_entities

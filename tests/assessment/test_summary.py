@@ -92,7 +92,7 @@ def test_a_baseline_that_is_better_says_so() -> None:
 def test_a_setting_that_a_sample_of_users_chose_says_so() -> None:
     known = assessment()
     known.metrics["item_knn"]["chosen_on_users"] = 5000
-    assert line_of(known, "item_knn").endswith("k 100, shrink 5  chosen on 5,000 users")
+    assert line_of(known, "item_knn").endswith("  k 100, shrink 5, chosen on 5,000 users")
 
 
 def line_of(assessment: Assessment, start: str) -> str:

@@ -76,6 +76,11 @@ def test_an_item_keeps_k_neighbours_of_equal_ones_the_first() -> None:
     assert scores[2].tolist() == [0, 0, 0]
 
 
+def test_without_rows_no_items_are_alike() -> None:
+    nobody = np.zeros((2, 3), dtype=bool)
+    assert not ItemKNN(histories(nobody), 2, 3, k=2).scores(np.arange(2)).any()
+
+
 def test_each_neighbourhood_is_as_if_it_were_found_alone() -> None:
     matrix = np.random.default_rng(5).random((40, 23)) < 0.3
     kinds = [Neighbourhood(shrink, k) for k in (2, 7) for shrink in (0.0, 5.0)]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from hypothesis import strategies as st
 
-from twotower.data.splits import UNSPLIT, SplitInput
+from twotower.data.split_input import SplitInput
+from twotower.data.splits import UNSPLIT
 
 FRACTIONS = st.sampled_from([0.0, 0.1, 0.2, 0.29, 1 / 3, 0.5, 0.9, 0.999])
 TOGETHER = st.booleans()
@@ -19,7 +20,7 @@ def events_of(
     users = np.array([user for user, _ in events], dtype=np.int64)
     return SplitInput(
         users=users,
-        user_ids=list(range(int(users.max(initial=-1)) + 1)),
+        user_ids=lambda: range(int(users.max(initial=-1)) + 1),
         timestamps=np.array([time for _, time in events], dtype=np.int64),
         given=np.full(len(users), UNSPLIT, dtype=np.int8),
         validation=validation,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import events, split_by_user, write_prepared
+from tests.conftest import events, split_by_user, write_prepared, write_split
 from twotower.common.errors import DataError
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.prepared import (
@@ -18,7 +18,6 @@ from twotower.data.prepared import (
     read_catalogue,
     read_split,
     write_catalogue,
-    write_split,
 )
 from twotower.data.vocabulary import Vocabulary
 

@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.data.split_inputs import EVENTS, FRACTIONS, TOGETHER, events_of, moments_of
 from twotower.common.errors import DataError
 from twotower.common.seeds import derive_seed
+from twotower.data.split_input import SplitInput
 from twotower.data.splits import (
     SPLIT_STRATEGIES,
     TEST,
@@ -20,7 +21,6 @@ from twotower.data.splits import (
     UNSPLIT,
     VALIDATION,
     VALIDATION_HISTORY,
-    SplitInput,
     cutoff_split,
     held_out_items,
     leave_last_out,
@@ -138,7 +138,7 @@ def test_random_does_not_depend_on_other_users(events, validation, test, togethe
         own = given.users == user
         mine = replace(
             moments_of(given.timestamps[own].tolist(), validation, test),
-            user_ids=[user],
+            user_ids=lambda user=user: [user],
             together=together,
         )
         assert random_split(mine).tolist() == of_all[own].tolist()
@@ -282,7 +282,7 @@ def test_baskets_of_held_out_users_are_not_parted(by):
 def test_from_frame():
     frame = pd.DataFrame({"user_id": ["b", "a", "b"], "timestamp": [3, 1, 2], "split": UNSPLIT})
     events = SplitInput.from_frame(frame, validation=0.2, test=0.1, seed=5)
-    assert (events.users.tolist(), events.user_ids) == ([0, 1, 0], ["b", "a"])
+    assert (events.users.tolist(), events.user_ids()) == ([0, 1, 0], ["b", "a"])
     assert (events.timestamps.tolist(), events.given.tolist()) == ([3, 1, 2], [UNSPLIT] * 3)
     assert events.user_seeds.tolist() == [derive_seed(5, "split", user) for user in ("b", "a")]
 

@@ -515,3 +515,10 @@ def test_the_stage_can_say_what_the_output_has_no_letters_for(shop):
     done = run_stage(shop, "ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert r"items: no column for \u8272" in done.stdout
+
+
+def test_a_table_without_a_valid_id_is_an_error_of_the_table(shop):
+    shop.data["items"]["id_type"] = "integer"
+    shop.write("items.csv", "item_id,category,price\nA,office,1\nB,home,2\n")
+    with pytest.raises(TwoTowerError, match=r"items\.csv: column 'item_id' must be an integer"):
+        shop.run()

@@ -148,6 +148,7 @@ def test_describe_ids_shows_what_makes_them_text():
     assert describe_ids(pa.array(["1", "007"])) == "text such as '007'"
     assert describe_ids(pa.array(["1"])) == "text such as '1'"
     assert describe_ids(pa.array([5, 7])) == "integers such as 5"
+    assert describe_ids(pa.array([], pa.string())) == "no valid ids"
 
 
 def test_batches_of_text_and_of_integers_are_text():

@@ -9,7 +9,8 @@ import pytest
 from twotower.common.arrays import Int8Array
 from twotower.common.errors import ConfigError, DataError
 from twotower.data.prepared import PARTS
-from twotower.data.splits import SPLIT_STRATEGIES, TEST, TRAIN, SplitInput, SplitStrategy
+from twotower.data.split_input import SplitInput
+from twotower.data.splits import SPLIT_STRATEGIES, TEST, TRAIN, SplitStrategy
 from twotower.ingest.summary import summary
 
 JANUARY = (

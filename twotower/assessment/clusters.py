@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.files import atomic_write
+from twotower.common.sorted_keys import distinct
 from twotower.data.prepared import data_errors
 
 CLUSTERS = "clusters.parquet"
@@ -75,7 +76,7 @@ def per_cluster(values: Float64Array, clusters: Int64Array) -> Float64Array:
 
 def num_clusters(clusters: Int64Array) -> int:
     """Number of different clusters."""
-    return len(np.unique(clusters))
+    return len(distinct(clusters))
 
 
 def in_clusters(count: int | None) -> str:

@@ -61,11 +61,16 @@ def _scores(assessment: "Assessment", objective: str) -> Iterator[str]:
             parts.append(comparison_text(comparison))
         elif reason := assessment.verdict["left_out"].get(name):
             parts.append(reason)
-        if setting := section.get("setting"):
-            parts.append(", ".join(f"{key} {value:g}" for key, value in setting.items()))
-        if users := section.get("chosen_on_users"):
-            parts.append(f"chosen on {users:,} users")
+        if setting := setting_text(section):
+            parts.append(setting)
         yield "  ".join(parts)
+
+
+def setting_text(section: Mapping[str, Any]) -> str:
+    """The setting of a scorer, and on how many users it was chosen if not on all; else empty."""
+    parts = [f"{key} {value:g}" for key, value in section.get("setting", {}).items()]
+    users = section.get("chosen_on_users")
+    return ", ".join([*parts, f"chosen on {users:,} users"] if users else parts)
 
 
 def too_few(low: float, high: float) -> str:

@@ -42,9 +42,11 @@ def histories(
         num_items: likewise.
         decay: in [0, 1).
     """
-    lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
-    weights = np.ones(len(lists.items), dtype=np.float32)
     if decay:
-        weights[:] = 0.0
+        lists, pair_of_row = interactions.distinct_pairs(num_users, num_items)
+        weights = np.zeros(len(lists.items), dtype=np.float32)
         np.maximum.at(weights, pair_of_row, (1 - decay) ** interactions.later_rows())
+    else:
+        lists = interactions.distinct_items(num_users, num_items)
+        weights = np.ones(len(lists.items), dtype=np.float32)
     return csr_array((weights, lists.items, lists.offsets), shape=(num_users, num_items))

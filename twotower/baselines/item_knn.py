@@ -102,7 +102,8 @@ def _similar(by_user: csr_array, neighbourhoods: Sequence[Neighbourhood]) -> lis
             for kind in kinds:
                 nearest = _strongest(nearest, kind.k)
                 blocks[kind].append(nearest)
-    similar = {kind: vstack(found, format="csr").T.tocsr() for kind, found in blocks.items()}
+    # The blocks of a kind are gone before the next is put together: each may be gigabytes.
+    similar = {kind: vstack(blocks.pop(kind), format="csr").T.tocsr() for kind in order}
     return [similar[kind] for kind in neighbourhoods]
 
 
@@ -120,7 +121,8 @@ class _Overlaps:
         weights = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
         self.by_item = by_user.T.tocsr()
         self.weighted = csr_array((weights, by_user.indices, by_user.indptr), shape=by_user.shape)
-        self.totals = np.bincount(by_user.indices, weights, minlength=by_user.shape[1])
+        totals = np.bincount(by_user.indices, weights, minlength=by_user.shape[1])
+        self.totals = totals.astype(np.float64)  # of no rows at all, they are integers
 
     def block(self, start: int) -> tuple[csr_array, Float64Array]:
         """Of a block of items [rows, num_items] total weight of the users that each shares.

@@ -69,7 +69,8 @@ def sampled(
     """
     rng = np.random.default_rng(derive_seed(seed, "baselines", "sample"))
     first = rng.permutation(validation.users[: 0 if are_new else None])
-    others = rng.permutation(np.setdiff1d(np.arange(train.num_users), first))
+    everyone = np.arange(train.num_users)
+    others = rng.permutation(np.setdiff1d(everyone, first, assume_unique=True))
     drawn = np.sort(np.concatenate([first, others])[:count])
     number = np.full(train.num_users, -1)
     number[drawn] = np.arange(len(drawn))

@@ -49,8 +49,6 @@ PARTS = (*SPLITS, "validation_history", "test_history")
 """The splits, and what is known of the users of two of them if these are held out whole."""
 RELEVANT = "relevant"
 """Column of the rows that count when a ranking is scored; without it, all do."""
-
-
 ROW_GROUP = 1 << 20
 """Rows that a file holds together, and that its writer needs at once."""
 
@@ -110,25 +108,12 @@ class Catalogue:
         )
 
 
-def write_split(path: Path, frame: pd.DataFrame) -> None:
-    """Write the columns of a split as typed Parquet with reproducible bytes."""
-    columns = {
-        "user_id": _id_array(frame["user_id"]),
-        "item_id": _id_array(frame["item_id"]),
-        "timestamp": pa.array(frame["timestamp"].to_numpy(np.int64)),
-        "weight": pa.array(frame["weight"].to_numpy(np.float32)),
-    }
-    if RELEVANT in frame:
-        columns[RELEVANT] = pa.array(frame[RELEVANT].to_numpy(np.bool_))
-    _write_parquet(path, pa.table(columns))
-
-
 def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
-    """Write the same file from some rows at a time.
+    """Write one of PARTS, some rows at a time, with reproducible bytes.
 
     Args:
         path: of the file.
-        schema: of each group.
+        schema: of each group, without metadata: those of pandas hold versions of libraries.
         groups: of ROW_GROUP rows each, but for the last one.
     """
     with (
@@ -140,7 +125,7 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
 
 
 def read_split(path: Path) -> pd.DataFrame:
-    """Read what `write_split` wrote.
+    """Read what `write_row_groups` wrote.
 
     Raises:
         DataError: if the file is missing or damaged.
@@ -151,7 +136,7 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def has_rows(path: Path) -> bool:
-    """Whether a file that `write_split` wrote has any row.
+    """Whether a file that `write_row_groups` wrote has any row.
 
     Raises:
         DataError: if the file is missing or damaged.

@@ -110,7 +110,7 @@ def load_interactions(
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
-        ids={side: id_kind(events.ids[side].to_pandas()) for side in SIDES},
+        ids={side: id_kind(events.ids[side][:1].to_pandas()) for side in SIDES},
         oddities={side: oddities(events.ids[side], events.columns[side]) for side in SIDES},
         why_text=why_text,
     )

@@ -192,8 +192,10 @@ def describe_ids(ids: pa.Array) -> str:
     """What the ids are, for a message: "integers such as 7", or "text such as '007'".
 
     Args:
-        ids: [num_ids > 0] int64 or string, without null.
+        ids: [num_ids] int64 or string, without null.
     """
+    if not len(ids):
+        return "no valid ids"
     if pa.types.is_integer(ids.type):
         return f"integers such as {ids[0].as_py()}"
     not_integers = ids.filter(_as_integers(ids).is_null())

@@ -9,7 +9,8 @@ from twotower.config import Config
 from twotower.config.splitting import SplitConfig
 from twotower.data.interactions import pair_keys
 from twotower.data.prepared import PARTS, RELEVANT, SPLITS
-from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, SplitInput, held_out_items
+from twotower.data.split_input import SplitInput
+from twotower.data.splits import SPLIT_STRATEGIES, UNSPLIT, held_out_items
 from twotower.ingest.events import Events
 
 
@@ -22,7 +23,7 @@ def split_events(events: Events, config: Config) -> None:
     split = config.split
     given = SplitInput(
         users=events.columns["user"],
-        user_ids=events.id_list("user"),
+        user_ids=lambda: events.id_list("user"),
         timestamps=events.timestamps,
         given=events.labels,
         validation=split.validation,

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from twotower.assessment.bars import in_order
 from twotower.assessment.clusters import in_clusters
 from twotower.assessment.looks import looks_text
-from twotower.assessment.summary import comparison_text, too_few
+from twotower.assessment.summary import comparison_text, setting_text, too_few
 from twotower.common.errors import ConfigError
 from twotower.common.files import write_text
 from twotower.common.paths import check_place
@@ -213,13 +213,12 @@ def _score_rows(sources: Sources) -> Iterator[ScoreRow]:
     for name, value in scorers(sources):
         interval = intervals.get(name)
         comparison = verdict["comparisons"].get(name)
-        setting = sources.metrics["test"][name].get("setting", {})
         yield ScoreRow(
             name,
             f"{value:.4f}",
             _ends(interval and interval[verdict["objective"]]),
             comparison_text(comparison) if comparison else verdict["left_out"].get(name, ""),
-            ", ".join(f"{key} {value:g}" for key, value in setting.items()),
+            setting_text(sources.metrics["test"][name]),
         )
 
 

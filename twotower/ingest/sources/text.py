@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Generator, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -60,14 +60,14 @@ class TextSource(Source):
         self._separator = config.separator or (declared[1].decode() if declared else separator)
         self._delimiter = self._separator if len(self._separator) == 1 else UNIT.decode()
         self._text = RawText(path, config.encoding, self._separator)
-        if all(not cell.strip() for _, row in self._rows() for cell in row):  # ends at the first
-            raise blank(self.name)
         rows = self._rows()
-        line, header = next(rows)
-        self.has_header = config.header
-        first, below = next(rows, (None, [])) if config.header else (line, [])
+        top = list(islice(rows, 2))
+        if not any(cell.strip() for _, row in chain(top, rows) for cell in row):  # up to the first
+            raise blank(self.name)
         rows.close()
-        header = [name.strip() for name in header]
+        self.has_header = config.header
+        body = top[1:] if config.header else top
+        header = [name.strip() for name in top[0][1]]
         if config.header:
             self._check_header(header)
         else:
@@ -75,10 +75,10 @@ class TextSource(Source):
         super().__init__(self.name, header)
         if config.header:
             self.values_in_header = frozenset(filter(VALUE.fullmatch, header))
-            pairs = zip(header, below, strict=False)
+            pairs = zip(header, body[0][1] if body else [], strict=False)
             alike = (name for name, cell in pairs if _shape(name) == _shape(cell.strip()))
             self.like_the_first_row = self.values_in_header & frozenset(alike)
-        self._first_line = first
+        self._first_line = body[0][0] if body else None
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Source.batches; cells are strings, an empty cell is an empty string."""
