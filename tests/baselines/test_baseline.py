@@ -148,3 +148,13 @@ def test_every_baseline_scores_new_users_by_what_is_known_of_them() -> None:
             assert again.scores(np.arange(2)).equal(variant.scores(np.arange(2)))
     for name in ("item_knn", "ease", "ials"):  # the users' groups are in what is folded in
         assert means[name] > 1.5 * means["popularity"]
+
+
+def test_settings_that_do_not_fit_in_memory_at_once_choose_the_same(monkeypatch) -> None:
+    rows, target = small()
+    knn = BASELINES["item_knn"]
+    at_once = choose_setting(knn, rows, target, "ndcg_at_10", KS)
+    monkeypatch.setattr("twotower.baselines.baseline.MOST_NEIGHBOURS", 1)
+    assert knn.fit_all is not None
+    assert set(knn.fit_all(rows, knn.grid)) == {None}
+    assert choose_setting(knn, rows, target, "ndcg_at_10", KS) == at_once

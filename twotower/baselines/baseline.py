@@ -27,6 +27,8 @@ from twotower.evaluation.ranking import Scorer
 Setting = Mapping[str, float]
 DECAYS = (0.1, 0.3)
 """Decays of histories that are tried besides none, as `model.history_decay` may be searched."""
+MOST_NEIGHBOURS = 2**27
+"""Of all settings of item-kNN that are compared at once, for 8 bytes each: 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Baseline:
         kinds: of side features of items, one of which it needs. It is fitted only where cold items
             are to be found, and they choose its setting. Empty: of a baseline that needs none.
         fit_all: makes the scorers of several settings at once, where that takes less than `fit` for
-            one after the other; else None.
+            one after the other; else None. In place of a scorer it has None where memory does not
+            allow so many at once.
     """
 
     name: str
@@ -57,7 +60,7 @@ class Baseline:
     strong: bool = False
     extra: bool = False
     kinds: tuple[type[Feature], ...] = ()
-    fit_all: Callable[[TrainingData, Sequence[Setting]], Sequence[Scorer]] | None = None
+    fit_all: Callable[[TrainingData, Sequence[Setting]], Sequence[Scorer | None]] | None = None
 
     def variants(
         self,
@@ -102,7 +105,10 @@ def _item_knn(data: TrainingData, setting: Setting) -> Scorer:
     return ItemKNN(data.interactions, data.num_users, data.num_items, k=k, shrink=shrink)
 
 
-def _item_knns(data: TrainingData, settings: Sequence[Setting]) -> Sequence[Scorer]:
+def _item_knns(data: TrainingData, settings: Sequence[Setting]) -> Sequence[Scorer | None]:
+    neighbours = sum(min(int(setting["k"]), data.num_items) for setting in settings)
+    if data.num_items * neighbours > MOST_NEIGHBOURS:
+        return [None] * len(settings)
     kinds = [Neighbourhood(setting["shrink"], int(setting["k"])) for setting in settings]
     return ItemKNN.each(data.interactions, data.num_users, data.num_items, kinds)
 
