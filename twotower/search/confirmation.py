@@ -17,7 +17,7 @@ from twotower.config.hpo import ConfirmConfig
 from twotower.search.confirmation_result import Confirmed
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
-from twotower.search.reruns import Change, Reruns
+from twotower.search.reruns import Change, Reruns, outcome
 from twotower.search.store.locks import Say
 from twotower.search.trial import Trial, complete_by_value
 
@@ -125,10 +125,7 @@ class Confirmation:
     def _show(self, run: Trial) -> None:
         seed = self._changes.index(Change(run.seed, run.share)) + 1
         name = f"trial {run.number}, fresh seed {seed}"
-        if run.failure is not None:
-            self._say(f"{name} failed: {run.failure}")
-        else:
-            self._say(f"{name}: {self._objective} {run.value:.4f}")
+        self._say(outcome(name, run, self._objective))
 
     def _announce(self, num_trials: int, total: int, done: int) -> None:
         progress = f"; {done} of {total} runs are done" if done else ""

@@ -90,3 +90,10 @@ class Reruns:
     def _has_run(self, trial: Trial, change: Change) -> bool:
         run = self._runs.get((trial.number, *change))
         return run is not None and run.params == trial.params
+
+
+def outcome(name: str, run: Trial, objective: str) -> str:
+    """One line of what came of a run."""
+    if run.failure is not None:
+        return f"{name} failed: {run.failure}"
+    return f"{name}: {objective} {run.value:.4f}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from twotower.common.progress import step
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import Rung, SearchResult
-from twotower.search.reruns import Change, Reruns
+from twotower.search.reruns import Change, Reruns, outcome
 from twotower.search.shares import num_going_on
 from twotower.search.store.locks import Say
 from twotower.search.trial import Trial, complete_by_value
@@ -104,10 +104,7 @@ class Rungs:
 
     def _show(self, run: Trial) -> None:
         name = f"trial {run.number} on {_users(run.share or 1.0)}"
-        if run.failure is not None:
-            self._say(f"{name} failed: {run.failure}")
-        else:
-            self._say(f"{name}: {self._objective} {run.value:.4f}")
+        self._say(outcome(name, run, self._objective))
 
 
 def _users(share: float) -> str:
