@@ -14,13 +14,20 @@ variables apply. To start afresh, delete .venv.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import sys
+
+if __name__ == "__main__":  # Ctrl-C, before there is anything to tidy up
+    usual = sys.excepthook
+    sys.excepthook = lambda kind, *rest: (
+        os._exit(130) if kind is KeyboardInterrupt else usual(kind, *rest)
+    )
+
+import hashlib
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Mapping
@@ -58,6 +65,7 @@ def main(arguments: list[str]) -> int:
     variables = environment(os.environ)
     if not arguments:
         if status := wait_for(command, variables):
+            run([str(PYTHON), "-m", "twotower.verification.locked"])  # says if dvc.lock is damaged
             return status
         command = [str(PYTHON), "-m", "twotower", "report"]
     return hand_over(command, variables)

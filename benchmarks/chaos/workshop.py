@@ -19,7 +19,7 @@ from tests.pipeline import project as tests_project
 from twotower.common.paths import LOCK
 
 SHOP = {"num_users": 200, "num_items": 60, "per_user": 8}
-KEYS: dict[str, Any] = {"hpo.n_trials": 6, "hpo.workers": 2, "refit.seeds": 2}
+KEYS: dict[str, Any] = {"hpo.n_trials": 6, "hpo.workers": 2, "hpo.tries": 100, "refit.seeds": 2}
 TIMEOUT = 120.0
 """Seconds after which a command hangs; undisturbed, none takes a fifth of it."""
 
@@ -134,6 +134,7 @@ class Workshop:
 
     Attributes:
         folder: that holds it and its copies.
+        notes: what attacks keep from one time to the next, e.g. how long a stage takes.
     """
 
     def __init__(self, folder: Path, keys: Mapping[str, Any] | None = None) -> None:
@@ -151,6 +152,7 @@ class Workshop:
         for key, value in {**KEYS, **(keys or {})}.items():
             shop.set(key, value)
         shop.commit("A workshop")
+        self.notes: dict[str, Any] = {}
         self._others: dict[str, Workshop] = {}
 
     @cached_property

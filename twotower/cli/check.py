@@ -17,7 +17,7 @@ def check(
     ] = None,
     params: Annotated[Path, typer.Option(help="File of parameters.")] = PARAMS,
 ) -> None:
-    """Check params.yaml and the data; run and write nothing.
+    """Check params.yaml, the data and dvc.lock; run and write nothing.
 
     Reads and splits the raw files as the prepare stage would, guard rails included, with the same
     messages and the same summary.
@@ -31,8 +31,10 @@ def check(
         from twotower.ingest.summary import summary
         from twotower.ingest.untracked import untracked_note
         from twotower.project.record import say_version
+        from twotower.verification.locked import check_lock
 
     say_version()
+    check_lock(params.parent)
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     with step("check"):
         prepared = examine(config, PREPARED, LAST_RUN)

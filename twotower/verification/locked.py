@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twotower.common.errors import VerificationError
+from twotower.common.errors import ConfigError, VerificationError, one_line_errors
 from twotower.common.paths import LOCK
 from twotower.common.yaml_file import read_yaml
 
@@ -74,3 +74,50 @@ class Lock:
             for params in stage.get("params", {}).values():
                 for key, value in params.items():
                     yield (name, key), value
+
+
+def check_lock(folder: Path = Path()) -> None:
+    """Refuse a dvc.lock whose writing was cut short, which DVC calls invalid and no more.
+
+    Args:
+        folder: of a project; it need not have a lock.
+
+    Raises:
+        VerificationError: saying how to mend it.
+    """
+    try:
+        content = read_yaml(folder / LOCK)
+    except FileNotFoundError:
+        return
+    except ConfigError:
+        content = None
+    if not _is_whole(content):
+        msg = (
+            f"{LOCK}: damaged, as by a kill while DVC was writing it: git restore {LOCK} (delete "
+            "it if no commit has it), then run the same command again; no result is lost"
+        )
+        raise VerificationError(msg)
+
+
+def _is_whole(content: Any) -> bool:
+    """Whether DVC can read it."""
+    if not isinstance(content, dict) or not isinstance(content.get("schema"), str):
+        return False
+    stages = content.get("stages", {})
+    return isinstance(stages, dict) and all(map(_is_whole_stage, stages.values()))
+
+
+def _is_whole_stage(stage: Any) -> bool:
+    if not isinstance(stage, dict) or not isinstance(stage.get("cmd"), str | list):
+        return False
+    lists = [stage.get(name, []) for name in ("deps", "outs")]
+    return all(isinstance(entries, list) for entries in lists) and all(
+        isinstance(entry, dict) and "path" in entry and None not in entry.values()
+        for entries in lists
+        for entry in entries
+    )
+
+
+if __name__ == "__main__":  # run.py asks so, after a failure
+    with one_line_errors():
+        check_lock()
