@@ -60,19 +60,18 @@ STARTS = (
 )  # fmt: skip
 
 
-def chain(start: Start, workshop: Workshop, chance: random.Random) -> Outcome:
+def chain(start: Start, workshop: Workshop, chance: random.Random, kills: int = KILLS) -> Outcome:
     """Kill the runs of one project, then let one end."""
     first = chance.choice(STAGES)
     project = begun(workshop, start.name, first)
-    wall = walls(workshop)[first] + (0 if "stages" in start.command[1] else 3)
+    wall = walls(workshop)[first]
     command = [part.replace("STAGE", first) for part in start.command]
     done: list[str] = []
     try:
-        for _ in range(KILLS):
-            before = len(done)
+        for _ in range(kills):
             killed(Run(project, command, start, wall, workshop.reference), chance, done)
-            if len(done) >= KILLS or (len(done) == before and "dvc" in command):
-                break  # often enough, or it has come to its end
+            if len(done) >= kills or project.digests() == workshop.reference:
+                break  # often enough, or nothing is left to run
         return Outcome(len(done), finished(project, workshop.reference))
     except AssertionError as error:
         return Outcome(len(done), "broken", f"from {first}: {'; '.join(done)}: {error}")
@@ -98,19 +97,15 @@ def begun(workshop: Workshop, name: str, first: str) -> Project:
 
 
 def walls(workshop: Workshop) -> dict[str, float]:
-    """Seconds that each stage takes, undisturbed; measured once."""
-    measured: dict[str, float] = workshop.notes.setdefault("walls", {})
-    if not measured:
-        project = workshop.copy("walls", ran=True)
-        for stage in STAGES:
-            if stage == "hpo":
-                shutil.rmtree(project.root / ".hpo")
-                (project.root / "hpo_study.db").unlink()
-            began = time.monotonic()
-            promise(project.run("python", f"stages/{stage}.py").status == 0, f"{stage} fails")
-            measured[stage] = time.monotonic() - began
-        project.remove()
-    return measured
+    """Seconds that each stage took, undisturbed, to its last output."""
+    found, before = {}, workshop.began
+    for stage in STAGES:
+        paths = [
+            workshop.finished.root / name for name in workshop.finished.repository.outputs(stage)
+        ]
+        end = max(path.stat().st_mtime for path in paths)
+        found[stage], before = end - before, end
+    return found
 
 
 @dataclass(frozen=True)

@@ -129,13 +129,22 @@ def await_moment(
             time.sleep(0.005)
         return "a moment"
     event = EVENTS[chance.choice(list(EVENTS))]
-    before, until = event.seen(project), time.monotonic() + wall
+    if not await_event(project, run, event, wall):
+        return "a moment"
+    time.sleep(chance.choice([0, 0, 0.001, 0.01, 0.1]))
+    return event.name
+
+
+def await_event(
+    project: Project, run: "subprocess.Popen[bytes]", event: Event, timeout: float
+) -> bool:
+    """Wait for an event in a run; whether it came."""
+    before, until = event.seen(project), time.monotonic() + timeout
     while time.monotonic() < until and run.poll() is None:
         if event.seen(project) != before:
-            time.sleep(chance.choice([0, 0, 0.001, 0.01, 0.1]))
-            return event.name
+            return True
         time.sleep(0.001)
-    return "a moment"
+    return False
 
 
 def hit(project: Project, run: "subprocess.Popen[bytes]", victim: Victim, number: int) -> bool:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,7 +135,7 @@ class Workshop:
 
     Attributes:
         folder: that holds it and its copies.
-        notes: what attacks keep from one time to the next, e.g. how long a stage takes.
+        began: when the undisturbed `dvc repro` did, in seconds since 1970.
     """
 
     def __init__(self, folder: Path, keys: Mapping[str, Any] | None = None) -> None:
@@ -152,13 +153,14 @@ class Workshop:
         for key, value in {**KEYS, **(keys or {})}.items():
             shop.set(key, value)
         shop.commit("A workshop")
-        self.notes: dict[str, Any] = {}
+        self.began = 0.0
         self._others: dict[str, Workshop] = {}
 
     @cached_property
     def finished(self) -> Project:
         """A copy in which `dvc repro` has run undisturbed. Not to be changed."""
         project = self.copy("finished")
+        self.began = time.time()
         ended = project.run("dvc", "repro", timeout=5 * TIMEOUT)
         if ended.status:
             msg = f"an undisturbed dvc repro fails:\n{ended.output}"
