@@ -62,7 +62,7 @@ def two_searches(workshop: Workshop, chance: random.Random) -> Outcome:
 def clock_set_back(workshop: Workshop, chance: random.Random) -> Outcome:
     """During a search, and again between it and the next run."""
     project = begun(workshop, "clock", "hpo")
-    clock = project.root.parent / "clock"
+    clock = project.root.parent / "clock.txt"
     usual = dict(project.environment)
     project.environment |= faked(clock)
     try:
