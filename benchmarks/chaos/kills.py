@@ -18,16 +18,16 @@ from functools import partial
 from benchmarks.chaos.attack import Attack, Outcome, promise
 from benchmarks.chaos.signals import SIGNALS, VICTIMS, await_moment, hit
 from benchmarks.chaos.workshop import Ended, Project, Workshop
-from twotower.common.interrupts import INTERRUPTED
 from twotower.common.paths import LOCK
+from twotower.common.quiet_start import INTERRUPTED
 
 STAGES = ("prepare", "hpo", "refit", "visualize")
 KILLS = 10
 """Of a chain, at most."""
 GONE = 20.0
 """Seconds within which all processes end with a run; three do, on a machine with nothing else."""
-OURS = re.compile(r'File "\S*(twotower|stages)/\S+\.py"')
-"""In a traceback: it is of our code."""
+OURS = re.compile(r'File "\S*/twotower/(?!__init__|stages/__init__|common/quiet_start)\S+\.py"')
+"""In a traceback: it is of our code, after its first line."""
 STATUS = {signal.SIGINT: {130, -2}, signal.SIGTERM: {143, -15}, signal.SIGKILL: {-9}}
 """Of a stage that is hit; the negative ones before its first line."""
 

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from tests.conftest import REPOSITORY
-from twotower.common.interrupts import INTERRUPTED, listening
+from twotower.common.interrupts import listening
+from twotower.common.quiet_start import INTERRUPTED
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -35,7 +36,7 @@ def ended(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_ctrl_c_in_the_first_lines_of_a_command_is_one_line() -> None:
-    start = "from twotower.common.interrupts import quiet_start; quiet_start()"
+    start = "from twotower.common.quiet_start import quiet_start; quiet_start()"
     said = ended(f"{start}\nraise KeyboardInterrupt")
     assert (said.returncode, said.stderr) == (130, f"{INTERRUPTED}\n")
     assert "ZeroDivisionError" in ended(f"{start}\n1 / 0").stderr

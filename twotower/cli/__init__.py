@@ -1,6 +1,6 @@
 """The command `twotower`; a module for each of its commands or groups of commands."""
 
-from twotower.common.interrupts import quiet_start
+from twotower.common.quiet_start import quiet_start
 
 quiet_start()
 

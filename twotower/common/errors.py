@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twotower.common.interrupts import INTERRUPTED
+from twotower.common.quiet_start import INTERRUPTED
 
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""

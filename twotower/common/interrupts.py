@@ -2,13 +2,11 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 
-INTERRUPTED = "interrupted; what is finished is kept"
 POLL = 0.3
 """Seconds between two looks at whether DVC still runs."""
 GRACE = 2.0
@@ -19,25 +17,6 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: as Ctrl-C, but for the exit status."""
 
     status = 128 + 15
-
-
-def quiet_start() -> None:
-    """Have Ctrl-C end what is still being imported with one line, not with a traceback.
-
-    For the first lines of a command; later, `one_line_errors` does that.
-    """
-    usual = sys.excepthook
-
-    def hook(
-        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-    ) -> None:
-        if not issubclass(kind, KeyboardInterrupt):
-            usual(kind, error, traceback)
-            return
-        print(INTERRUPTED, file=sys.stderr, flush=True)  # noqa: T201 - a command's own output
-        os._exit(130)  # Python would end with another status
-
-    sys.excepthook = hook
 
 
 @contextmanager

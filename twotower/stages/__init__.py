@@ -3,6 +3,6 @@
 Each imports what it works with only once it shows that it does: torch and its like take seconds.
 """
 
-from twotower.common.interrupts import quiet_start
+from twotower.common.quiet_start import quiet_start
 
 quiet_start()
