@@ -302,3 +302,12 @@ def test_moved_environment_is_made_anew(
     monkeypatch.setattr(run, "PLACE", f"Python {SERIES} in /elsewhere/.venv")
     assert not run.is_current()
     assert not run.is_reusable()
+
+
+@posix
+def test_a_lock_that_was_cut_short_is_named_after_the_failure(checkout: Path) -> None:
+    (checkout / "dvc.sh").write_text("exit 255\n", encoding="utf-8")
+    (checkout / "dvc.lock").write_text("schema: '2", encoding="utf-8")
+    ran = execute(checkout)
+    assert ran.returncode == 255
+    assert "error: dvc.lock: damaged, " in ran.stderr

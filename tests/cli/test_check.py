@@ -92,3 +92,8 @@ def test_a_column_may_have_a_name_that_other_dialects_of_yaml_take_for_something
         f"data: {{root: raw}}\nsplit: {{strategy: given, column: {written}}}\n"
     )
     assert "train: 3 rows" in twotower("check").stdout
+
+
+def test_a_lock_that_was_cut_short_is_named(shop: Shop) -> None:
+    (shop.folder / "dvc.lock").write_text("schema: '2", encoding="utf-8")
+    assert error_of("check").startswith("dvc.lock: damaged, as by a kill")
