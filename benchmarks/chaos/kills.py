@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.chaos.attack import Attack, Outcome, promise
-from benchmarks.chaos.signals import SIGNALS, VICTIMS, await_moment, hit
+from benchmarks.chaos.signals import EVENTS, SIGNALS, STAGES, VICTIMS, Event, await_moment, hit
 from benchmarks.chaos.workshop import Ended, Project, Workshop
 from twotower.common.paths import LOCK
 from twotower.common.quiet_start import INTERRUPTED
 
-STAGES = ("prepare", "hpo", "refit", "visualize")
 KILLS = 10
 """Of a chain, at most."""
 GONE = 20.0
@@ -69,7 +68,7 @@ def chain(start: Start, workshop: Workshop, chance: random.Random, kills: int = 
     done: list[str] = []
     try:
         for _ in range(kills):
-            killed(Run(project, command, start, wall, workshop.reference), chance, done)
+            killed(Run(project, command, start, first, wall, workshop.reference), chance, done)
             if len(done) >= kills or project.digests() == workshop.reference:
                 break  # often enough, or nothing is left to run
         return Outcome(len(done), finished(project, workshop.reference))
@@ -116,6 +115,7 @@ class Run:
         project: in which it runs.
         command: that starts it.
         start: the row of STARTS.
+        first: stage.
         wall: seconds that its first stage takes, undisturbed.
         reference: of the workshop.
     """
@@ -123,8 +123,19 @@ class Run:
     project: Project
     command: list[str]
     start: Start
+    first: str
     wall: float
     reference: Mapping[str, str]
+
+    @property
+    def events(self) -> list[Event]:
+        """Those that may happen in it."""
+        by_dvc = self.command[0] == "dvc"
+        return [
+            event
+            for event in EVENTS.values()
+            if self.first in event.stages and by_dvc >= event.by_dvc
+        ]
 
 
 def killed(this: Run, chance: random.Random, done: list[str]) -> None:
@@ -135,7 +146,7 @@ def killed(this: Run, chance: random.Random, done: list[str]) -> None:
     while run.poll() is None:
         victim = VICTIMS[chance.choice(this.start.victims)]
         number = chance.choice(SIGNALS)
-        when = await_moment(project, run, chance, this.wall)
+        when = await_moment(project, run, chance, this.wall, this.events)
         if run.poll() is None and hit(project, run, victim, number):
             done.append(f"{signal.Signals(number).name} to {victim.name} at {when}")
             if victim.ends(number):

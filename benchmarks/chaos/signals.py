@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from benchmarks.chaos.workshop import Project, kill_group
 from twotower.common.choices import Table
 from twotower.common.paths import LOCK
 
+STAGES = ("prepare", "hpo", "refit", "visualize")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 RUNS_DVC = re.compile(r"\bdvc\b.* (repro|exp|queue-worker|exec-run)\b")
 
@@ -83,10 +84,14 @@ class Event:
 
     Attributes:
         patterns: of files of which one appears, or changes.
+        stages: in which that happens.
+        by_dvc: whether DVC does it, so that it does not happen without.
     """
 
     name: str
     patterns: tuple[str, ...]
+    stages: tuple[str, ...] = STAGES
+    by_dvc: bool = False
 
     def seen(self, project: Project) -> dict[Path, int]:
         """When each of the files was last written, in nanoseconds."""
@@ -100,20 +105,24 @@ class Event:
 
 EVENTS = Table(
     "event",
-    Event("prepared data", ("data/prepared/*", "metrics/data.json")),
-    Event("a study", (".hpo/*/*/study.db", ".hpo/*/*/study.db-journal")),
-    Event("a trial", (".hpo/*/*/trials/*", ".hpo/*/*/study.db")),
-    Event("the data of workers", (".hpo/*/*/workers/*",)),
-    Event("what a search writes", ("hpo_study.db", "hpo_results.json", "metrics/*validation.json")),
-    Event("a model", (".artifacts_best", ".artifacts_best/*", "metrics/test.json")),
-    Event("a picture", ("plots/*.html", "report.html")),
+    Event("prepared data", ("data/prepared/*", "metrics/data.json"), ("prepare",)),
+    Event("a study", (".hpo/*/*/study.db", ".hpo/*/*/study.db-journal"), ("hpo",)),
+    Event("a trial", (".hpo/*/*/trials/*", ".hpo/*/*/study.db"), ("hpo",)),
+    Event("the data of workers", (".hpo/*/*/workers/*",), ("hpo",)),
+    Event("results", ("hpo_study.db", "hpo_results.json", "metrics/*validation.json"), ("hpo",)),
+    Event("a model", (".artifacts_best", ".artifacts_best/*", "metrics/test.json"), ("refit",)),
+    Event("a picture", ("plots/*.html", "report.html"), ("visualize",)),
     Event("something half-written", (".tmp-*", "*/.tmp-*", "metrics/headline/.tmp-*")),
-    Event("the lock of DVC", (LOCK.name,)),
+    Event("the lock of DVC", (LOCK.name,), by_dvc=True),
 )
 
 
 def await_moment(
-    project: Project, run: "subprocess.Popen[bytes]", chance: random.Random, wall: float
+    project: Project,
+    run: "subprocess.Popen[bytes]",
+    chance: random.Random,
+    wall: float,
+    events: Sequence[Event],
 ) -> str:
     """Wait for a random moment of a run, or an event in it; what it was.
 
@@ -122,13 +131,14 @@ def await_moment(
         run: that may end before.
         chance: draws the moment.
         wall: seconds that the run takes, undisturbed.
+        events: that may happen.
     """
-    until = time.monotonic() + chance.uniform(0, 1.1) * wall
-    if chance.random() < 0.5:
+    until = time.monotonic() + chance.uniform(0, 1) * wall
+    if chance.random() < 0.6:
         while time.monotonic() < until and run.poll() is None:
             time.sleep(0.005)
         return "a moment"
-    event = EVENTS[chance.choice(list(EVENTS))]
+    event = chance.choice(events)
     if not await_event(project, run, event, wall):
         return "a moment"
     time.sleep(chance.choice([0, 0, 0.001, 0.01, 0.1]))

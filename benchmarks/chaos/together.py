@@ -10,9 +10,9 @@ from benchmarks.chaos.signals import EVENTS, await_event
 from benchmarks.chaos.workshop import Workshop
 
 FAKETIME = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/faketime/libfaketimeMT.so.1",
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/faketime/libfaketime.so.1",
 )
 """Where packages called faketime keep their library."""
 BUSY = ("is busy", "Unable to acquire lock", "Another DVC process", "lock file")
@@ -62,6 +62,7 @@ def two_searches(workshop: Workshop, chance: random.Random) -> Outcome:
 def clock_set_back(workshop: Workshop, chance: random.Random) -> Outcome:
     """During a search, and again between it and the next run."""
     project = begun(workshop, "clock", "hpo")
+    project.repository.set("hpo.workers", 0)  # libfaketime may hang in a process that is forked
     clock = project.root.parent / "clock.txt"
     usual = dict(project.environment)
     project.environment |= faked(clock)
