@@ -128,6 +128,11 @@ class Run:
     reference: Mapping[str, str]
 
     @property
+    def victims(self) -> list[str]:
+        """Those that there are in it: the search alone has workers."""
+        return [name for name in self.start.victims if name != "worker" or self.first == "hpo"]
+
+    @property
     def events(self) -> list[Event]:
         """Those that may happen in it."""
         by_dvc = self.command[0] == "dvc"
@@ -143,10 +148,12 @@ def killed(this: Run, chance: random.Random, done: list[str]) -> None:
     project = this.project
     trials = project.finished_trials()
     run = project.start(*this.command)
+    wall = this.wall
     while run.poll() is None:
-        victim = VICTIMS[chance.choice(this.start.victims)]
+        victim = VICTIMS[chance.choice(this.victims)]
         number = chance.choice(SIGNALS)
-        when = await_moment(project, run, chance, this.wall, this.events)
+        when = await_moment(project, run, chance, wall, this.events)
+        wall /= 2  # what is left of it
         if run.poll() is None and hit(project, run, victim, number):
             done.append(f"{signal.Signals(number).name} to {victim.name} at {when}")
             if victim.ends(number):

@@ -69,7 +69,7 @@ def clock_set_back(workshop: Workshop, chance: random.Random) -> Outcome:
     try:
         clock.write_text("+0", encoding="utf-8")
         run = project.start("python", "stages/hpo.py", "--n-trials", "3")
-        event = EVENTS[chance.choice(["a study", "a trial", "the data of workers"])]
+        event = EVENTS[chance.choice(["a study", "a trial"])]
         await_event(project, run, event, 20)
         clock.write_text(chance.choice(["-2h", "-40d", "-9y"]), encoding="utf-8")
         one = project.ended(run)
