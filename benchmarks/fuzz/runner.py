@@ -70,22 +70,25 @@ def as_test(kind: Kind, tally: Tally, cases: int, seed_number: int, **more: Any)
         more: other settings.
     """
     check = kind.check
+    found = False
 
     def case(case: Any) -> None:
+        nonlocal found
         began = time.perf_counter()
         try:
             how = _tried(check, case)
         except BaseException:
-            tally.broken = tally.broken or [""]
+            found = True
             raise
-        if not tally.broken:
+        if not found:
             tally.ended[how] += 1
             tally.slowest = max(tally.slowest, time.perf_counter() - began)
 
     chosen: dict[str, Any] = {"phases": (Phase.generate, Phase.target, Phase.shrink)}
     chosen |= {"database": None, **more}
     chosen |= {"max_examples": cases, "deadline": None, "suppress_health_check": list(HealthCheck)}
-    return seed(seed_number)(settings(**chosen)(given(kind.cases())(case)))
+    test = seed(seed_number)(given(kind.cases())(case))  # which takes the database away …
+    return settings(derandomize=False, **chosen)(test)  # … so settings come last
 
 
 def _tried(check: Callable[[Any, Path], str], case: Any) -> str:
