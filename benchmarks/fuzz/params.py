@@ -33,6 +33,7 @@ ODD_VALUES = (
     "[&b [x, x, x, x, x], &c [*b, *b, *b, *b], &d [*c, *c, *c, *c], [*d, *d, *d, *d, *d, *d]]",
 )  # fmt: skip
 """Of one key, as they stand in the file."""
+WORDS = {True: ("true", "yes", "y", "on", "t"), False: ("false", "no", "n", "off", "f")}
 HEADS = (
     "%YAML 1.1\n---\n",
     "%YAML 3.0\n---\n",
@@ -143,8 +144,15 @@ def _compare(node: Any, used: Any, key: str) -> None:
 def _is_spelled(text: str, used: Any) -> bool:
     """Whether a text of the file may stand for a value."""
     if isinstance(used, bool):
-        return text.lower() == str(used).lower()
+        return text.lower() in WORDS[used] or _number(text) == used
     if isinstance(used, int | float):
-        spelled = text.replace("_", "")
-        return float(int(spelled, 0) if re.match("0[xob]", spelled) else spelled) == float(used)
+        return _number(text) == used
     return not isinstance(used, str) or text == used or not text or text == "false"
+
+
+def _number(text: str) -> float | None:
+    spelled = text.replace("_", "")
+    try:
+        return int(spelled, 0) if re.match("0[xob]", spelled) else float(spelled)
+    except ValueError:
+        return None
