@@ -17,7 +17,7 @@ from benchmarks.fuzz.limits import limited
 ROUND = 2_000
 """Cases that hypothesis makes at a time: it remembers all of a round."""
 SHOWN = 6_000
-"""Characters of a broken promise that are shown, from its end."""
+"""Characters of a broken promise that are shown at most."""
 
 
 @dataclass
@@ -101,4 +101,5 @@ def shown(error: BaseException) -> list[str]:
     if isinstance(error, BaseExceptionGroup):
         return [text for one in error.exceptions for text in shown(one)]
     text = "".join(traceback.format_exception(error))
-    return [text if len(text) <= SHOWN else f"…{text[-SHOWN:]}"]
+    half = SHOWN // 2
+    return [text if len(text) <= SHOWN else f"{text[:half]}\n…\n{text[-half:]}"]

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from twotower.common.errors import ConfigError
@@ -45,7 +46,8 @@ def parse_yaml(text: str, source: str) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     try:
-        return yaml.load(text)
+        with catch_warnings(action="ignore", category=ReusedAnchorWarning):  # which quotes the line
+            return yaml.load(text)
     except MarkedYAMLError as error:
         problem = _problem(error)
     except RecursionError:
