@@ -19,6 +19,7 @@ from hypothesis import Phase
 from hypothesis.database import InMemoryExampleDatabase
 
 from benchmarks.fuzz.kinds import Kind
+from benchmarks.fuzz.limits import TooSlowError
 from benchmarks.fuzz.runner import SHOWN, Tally, as_test, shown
 
 LONGEST = 1 << 12
@@ -65,17 +66,18 @@ class _Guided:
         """Try a case. Bytes of which none can be made do not count."""
         try:
             self._test.hypothesis.fuzz_one_input(data)
-        except Exception as error:
+        except (Exception, TooSlowError) as error:
             self._end(self._smaller(error))
         if self._tally.cases >= self._cases:
             self._end([])
 
-    def _smaller(self, error: Exception) -> list[str]:
+    def _smaller(self, error: BaseException) -> list[str]:
         try:
-            self._again()
+            if isinstance(error, Exception):
+                self._again()
         except Exception as smaller:
             return shown(smaller)
-        return shown(error)  # it does not happen again
+        return shown(error)
 
     def _end(self, broken: list[str]) -> NoReturn:
         found: dict[str, Any] = {"ended": self._tally.ended, "slowest": self._tally.slowest}

@@ -23,7 +23,7 @@ ODD_VALUES = (
     "2026-13-45", "2026-02-28", '!!int "abc"', '!!int "0x_"', '!!float "x"', '!!bool "maybe"',
     '!!binary "x"', "!!timestamp x", "!!set {a, b}", "!!omap [a: 1]", "!!python/name:os.system x",
     "!!null x", "!!str 5", "!!map [1]", "!!seq {a: 1}", "!a b", "&a [*a]", "&a {b: *a}", "*a",
-    "&a x", "{<<: *a}", "{<<: 3}", "9" * 5000, "-" + "9" * 400, "0x" + "f" * 4300, "[" * 3000,
+    "&a x", "{<<: *a}", "{<<: 3}", "9" * 5000, "-" + "9" * 400, "0x" + "f" * 4300, "[" * 1000,
     "{a: " * 900,
     "[" * 90 + "]" * 90, "1e400", "1e-400", ".nan", "-.inf", "0", "-1", "0.1", "1.0", "5e0",
     '"5"', "1_0", "010", "0o17", "0b11", "0x1F", "true", "yes", "off", "~", "null", "''", '"\\0"',
@@ -147,7 +147,9 @@ def _is_spelled(text: str, used: Any) -> bool:
         return text.lower() in WORDS[used] or _number(text) == used
     if isinstance(used, int | float):
         return _number(text) == used
-    return not isinstance(used, str) or text == used or not text or text == "false"
+    if not isinstance(used, str) or text in (used, "", "false"):
+        return True
+    return used.isdecimal() and _number(text) == int(used)  # the position of a column
 
 
 def _number(text: str) -> float | None:

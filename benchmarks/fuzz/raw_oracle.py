@@ -41,7 +41,7 @@ def compare(root: Path, config: Config, prepared: Prepared) -> None:
     path = root / source["files"]["interactions"]
     rows = [row for part in part_files(path) for row in _rows(part, config)]
     insist(read["rows"] == len(rows), f"{read['rows']} rows are read, but there are {len(rows)}")
-    dropped = sum(read["dropped"].values())
+    dropped = read["dropped"]["total"]
     insist(config.data.on_invalid == "drop" or not dropped, f"{dropped} rows are dropped")
     merged = prepared.report["merged_rows"]
     kept = len(prepared.events)
@@ -74,6 +74,8 @@ def _compare_numbers(rows: list[Row], source: Row, config: Config, prepared: Pre
 
 def _id(value: Any) -> str:
     """How an id looks whatever its type is."""
+    if isinstance(value, bool):
+        return json.dumps(value)
     text = value.decode() if isinstance(value, bytes) else str(value)
     text = text.lstrip("\ufeff").strip()
     text = formula[1] if (formula := re.fullmatch(r'="([^"]*)"', text)) else text

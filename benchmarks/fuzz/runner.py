@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks.fuzz.kinds import Kind
-from benchmarks.fuzz.limits import limited
+from benchmarks.fuzz.limits import TooSlowError, limited
 
 ROUND = 2_000
 """Cases that hypothesis makes at a time: it remembers all of a round."""
@@ -53,7 +53,7 @@ def run(kind: Kind, cases: int, seed_number: int) -> Tally:
         test = as_test(kind, tally, min(ROUND, cases - start), seed_number + start)
         try:
             test()
-        except Exception as error:
+        except (Exception, TooSlowError) as error:
             tally.broken += shown(error)
             break
     return tally
@@ -77,8 +77,10 @@ def as_test(kind: Kind, tally: Tally, cases: int, seed_number: int, **more: Any)
         began = time.perf_counter()
         try:
             how = _tried(check, case)
-        except BaseException:
+        except BaseException as error:
             found = True
+            if isinstance(error, TooSlowError):
+                error.add_note(f"case: {case!r}")
             raise
         if not found:
             tally.ended[how] += 1
