@@ -35,7 +35,7 @@ ODD_VALUES = (
 """Of one key, as they stand in the file."""
 WORDS = {True: ("true", "yes", "y", "on", "t"), False: ("false", "no", "n", "off", "f")}
 HEADS = (
-    "%YAML 1.1\n---\n",
+    "%YAML 1.2\n---\n",
     "%YAML 3.0\n---\n",
     "%TAG ! tag:yaml.org,2002:\n---\n",
     "---\n",
