@@ -139,6 +139,11 @@ class FloatSpace(_Space):
             msg = "log and step cannot be combined"
             raise ValueError(msg)
         steps = (self.high - self.low) / self.step
+        if steps > MAX_GRID:  # or infinite
+            msg = (
+                f"step {self.step:g} makes {steps:,.0f} values; leave it out for a continuous range"
+            )
+            raise ValueError(msg)
         if abs(steps - round(steps)) > 1e-8:
             msg = f"step {self.step:g} does not divide the range from {self.low:g} to {self.high:g}"
             raise ValueError(msg)
@@ -147,9 +152,6 @@ class FloatSpace(_Space):
 
     def _check_grid(self, step: float, steps: int) -> None:
         """Trials hold rounded values, which must still be on the grid."""
-        if steps > MAX_GRID:
-            msg = f"step {step:g} makes {steps:,} values; leave it out for a continuous range"
-            raise ValueError(msg)
         for number in range(steps + 1):
             value = round_float(self.low + number * step)
             if abs((value - self.low) / step - number) > 1e-8:

@@ -26,7 +26,7 @@ SHOWN = 40
 """Characters of a line."""
 WHY_RAGGED = "perhaps separators end the lines, or quotation marks inside fields are not doubled"
 COLUMNS = 5_000
-"""Of a table; each is looked at for a millisecond, and a page of prose may be taken for a header."""
+"""Of a table; each takes a millisecond, and the first line of a text may be taken for a header."""
 ROWS, BYTES = 200_000, 1 << 26
 """Most rows that are looked at, and so many of wide tables: a file of any size takes seconds."""
 
