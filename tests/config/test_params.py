@@ -72,6 +72,10 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
         ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
         (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
+        (
+            space(lr={"type": "float", "low": 0.1, "high": 1e308, "step": 0.1}),  # inf steps
+            ["hpo.search_space.lr", "step 0.1 makes inf values"],
+        ),
         (space(dim=INT | {"low": 1.5}), ["hpo.search_space.dim.low", "1.5"]),
         (space(dim=INT | {"low": 72}), ["hpo.search_space.dim", "must not exceed"]),
         (
