@@ -127,8 +127,8 @@ def _text(draw: st.DrawFn, trouble: str) -> tuple[str, bytes]:
     rows = draw(_table(trouble))
     text = io.StringIO()
     if len(separator) == 1 and draw(st.booleans()):
-        quoting = draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
-        csv.writer(text, delimiter=separator, quoting=quoting, lineterminator="\n").writerows(rows)
+        dialect = draw(st.sampled_from(("excel", "unix")))  # the latter encloses every field
+        csv.writer(text, dialect, delimiter=separator, lineterminator="\n").writerows(rows)
     else:
         text.write("".join(f"{separator.join(row)}\n" for row in rows))
     lines = text.getvalue()
@@ -136,7 +136,7 @@ def _text(draw: st.DrawFn, trouble: str) -> tuple[str, bytes]:
         st.sampled_from((lines, lines, lines, lines.rstrip("\n"), f"sep={separator}\n{lines}"))
     )
     end = draw(st.sampled_from(("\n", "\n", "\n", "\r\n", "\r")))
-    encodings = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32")
+    encodings: tuple[str, ...] = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32")
     if trouble == "encoding":
         encodings = ("latin-1", "cp1252", "utf-16-le", "utf-16-be", "utf-32-le", "utf-7", "cp500")
         lines = lines.replace("10", "é10")
@@ -224,7 +224,8 @@ def _adjacency(draw: st.DrawFn, trouble: str) -> tuple[str, bytes]:
 @st.composite
 def _vectors(draw: st.DrawFn, trouble: str) -> tuple[bytes, bytes]:
     """A .npy file and the ids of its rows."""
-    kind, shape, ids = "<f4", (3, 2), "10\n11\n12\n"
+    shape: tuple[int, ...] = (3, 2)
+    kind, ids = "<f4", "10\n11\n12\n"
     if trouble == "types":
         kinds = ("<f8", ">f4", "<f2", "<i8", "U3", "<c8", "?", "M8[s]")
         shapes = ((3, 2), (3,), (3, 0), (0, 2), (2, 2), (3, 1, 2), ())

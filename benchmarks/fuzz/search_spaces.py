@@ -119,5 +119,5 @@ def _lies_in(entry: Mapping[str, Any], value: Any) -> bool:
         return any(value == one or str(value) == str(one) for one in entry["choices"])
     low, high = float(entry["low"]), float(entry["high"])
     step = entry.get("step") or (1 if entry["type"] == "int" else None)
-    steps = (value - low) / float(step) if step else 0.0
-    return low <= value <= high and abs(steps - round(steps)) < 1e-6
+    steps: float = (value - low) / float(step) if step else 0.0
+    return bool(low <= value <= high and abs(steps - round(steps)) < 1e-6)
