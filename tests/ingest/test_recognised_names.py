@@ -6,6 +6,7 @@ from twotower.ingest.recognised_names import (
     find_column,
     find_feature,
     find_file,
+    is_named,
     normalise,
     require_id,
 )
@@ -200,3 +201,8 @@ def test_no_name_has_two_meanings():
 def test_files_outside_the_root_are_refused(tmp_path, name):
     with pytest.raises(DataError, match=r"must be inside data\.root"):
         find_file(tmp_path, "users", name)
+
+
+def test_a_name_of_megabytes_is_none() -> None:
+    assert is_named("user" + "_" * 100 + "id", ("user_id",))
+    assert not is_named("user" + "_" * 1_000_000 + "id", ("user_id",))

@@ -17,6 +17,11 @@ EXPECTED = [[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]]
 """Of items 10, 11 and 12, before they are scaled."""
 
 
+def headed(header: str) -> bytes:
+    """A file with this header, whatever it says."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(24)
+
+
 def npy(array: Any, **options: Any) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, **options)
@@ -85,6 +90,22 @@ OF_VECTORS = {
     "none": (npy(FLOATS[:0]), r"must be a matrix.* got the shape \(0, 2\)"),
     "cut off": (npy(FLOATS)[:-3], "damaged, or no array of numbers"),
     "without its header": (npy(FLOATS)[:30], "damaged, or no array of numbers"),
+    "empty": (b"", "is no array as numpy.save writes it"),
+    "of no end": (
+        headed("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 2)}"),
+        "damaged, or no array of numbers",
+    ),
+    "of a truth value": (
+        headed("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}"),
+        "damaged, or no array of numbers",
+    ),
+    "of no type": (
+        headed("{'descr': ',f4', 'fortran_order': False, 'shape': (3, 2)}"),
+        "damaged, or no array of numbers",
+    ),
+    "of brackets": (headed("(" * 90), "damaged, or no array of numbers"),
+    "of signs": (headed("-" * 3_000 + "1"), "damaged, or no array of numbers"),
+    "of a set of sets": (headed("{{1: 2}}"), "damaged, or no array of numbers"),
     "pickled": (b"\x80\x04K\x01.", "is no array as numpy.save writes it, a .npy file"),
     "objects": (npy(FLOATS.astype(object), allow_pickle=True), ".*no array of .*Python objects"),
     "too few": (npy(FLOATS[:3]), rf"has 3 vectors, but .*ids.txt has 4 ids \({KEY}\)"),

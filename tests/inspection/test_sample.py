@@ -160,3 +160,10 @@ def test_parts_of_two_formats(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": [1], "item": [1]}), tmp_path / "events" / "part-1.parquet")
     with pytest.raises(DataError, match=r"part-1.parquet: is not text but a Parquet file"):
         read_sample(tmp_path, "events")
+
+
+def test_a_text_of_many_words_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COLUMNS", 3)
+    (tmp_path / "a.csv").write_text("a,b,c,d\n1,2,3,4\n")
+    with pytest.raises(DataError, match="4 columns, of at most 3 that are looked at"):
+        read_sample(tmp_path, "a.csv")

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotower.common.bounded import bounded
 from twotower.common.quiet_start import INTERRUPTED
 
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
@@ -28,7 +29,10 @@ NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 
 
 class TwoTowerError(Exception):
-    """Root of all errors whose message alone tells the user what to do."""
+    """Root of all errors whose message alone tells the user what to do, in a screen at most."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(bounded(str(message)))
 
 
 class ConfigError(TwoTowerError):

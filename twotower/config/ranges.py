@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.bounded import shown
 from twotower.common.files import DIGITS, round_float
 from twotower.config.numbers import as_number
 from twotower.config.section import Section
@@ -23,7 +24,7 @@ from twotower.config.section import Section
 
 def _not_a_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
-        msg = f"must be a number, got {value!r}"
+        msg = f"must be a number, got {shown(value)}"
         raise ValueError(msg)
     return value
 
@@ -47,7 +48,7 @@ def plain(value: Any) -> Any:
         return int(read)
     if isinstance(read, bool | int | str) or (isinstance(read, float) and math.isfinite(read)):
         return read
-    msg = f"must be a finite number, text, true or false, got {value!r}"
+    msg = f"must be a finite number, text, true or false, got {shown(value)}"
     raise ValueError(msg)
 
 
@@ -138,6 +139,11 @@ class FloatSpace(_Space):
             msg = "log and step cannot be combined"
             raise ValueError(msg)
         steps = (self.high - self.low) / self.step
+        if steps > MAX_GRID:  # or infinite
+            msg = (
+                f"step {self.step:g} makes {steps:,.0f} values; leave it out for a continuous range"
+            )
+            raise ValueError(msg)
         if abs(steps - round(steps)) > 1e-8:
             msg = f"step {self.step:g} does not divide the range from {self.low:g} to {self.high:g}"
             raise ValueError(msg)
@@ -146,9 +152,6 @@ class FloatSpace(_Space):
 
     def _check_grid(self, step: float, steps: int) -> None:
         """Trials hold rounded values, which must still be on the grid."""
-        if steps > MAX_GRID:
-            msg = f"step {step:g} makes {steps:,} values; leave it out for a continuous range"
-            raise ValueError(msg)
         for number in range(steps + 1):
             value = round_float(self.low + number * step)
             if abs((value - self.low) / step - number) > 1e-8:

@@ -28,6 +28,8 @@ from twotower.ingest.usual_names import (
 T = TypeVar("T")
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in camelCase, as in userId and IDUsuario."""
+LONGEST = 200
+"""Characters of a usual name, generously: a file that is no table may be one name of megabytes."""
 TYPE = re.compile(r":(token|token_seq|float|float_seq)$")
 """What RecBole's headers append to a name."""
 
@@ -45,7 +47,7 @@ def normalise(name: str) -> str:
 
 def is_named(name: str, usual: tuple[str, ...]) -> bool:
     """Whether a name is one of the usual ones, however it joins its words: itemid is item_id."""
-    return _letters(normalise(name)) in _all_letters(usual)
+    return len(name) <= LONGEST and _letters(normalise(name)) in _all_letters(usual)
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,17 @@ BLOCK_ROWS = 1 << 14
 """Vectors that are copied out of a file at a time."""
 MAGIC = b"\x93NUMPY"
 """How .npy files begin; those of several arrays, and pickled ones, do not."""
+
+UNREADABLE = (
+    EOFError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
+"""What numpy raises of a damaged file: it reads the header as a literal of Python."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +208,7 @@ def _load(path: Path, key: str) -> NDArray[Any]:
     except OSError as error:
         msg = f"{path}: cannot read the file: {error.strerror} ({key})"
         raise DataError(msg) from None
-    except (ValueError, EOFError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())
         msg = f"{path}: damaged, or no array of numbers: {reason} ({key})"
         raise DataError(msg) from None

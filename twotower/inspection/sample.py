@@ -25,6 +25,8 @@ USUAL = {".csv": ",", ".tsv": "\t"}
 SHOWN = 40
 """Characters of a line."""
 WHY_RAGGED = "perhaps separators end the lines, or quotation marks inside fields are not doubled"
+COLUMNS = 5_000
+"""Of a table; each takes a millisecond, and the first line of a text may be taken for a header."""
 ROWS, BYTES = 200_000, 1 << 26
 """Most rows that are looked at, and so many of wide tables: a file of any size takes seconds."""
 
@@ -92,6 +94,9 @@ def read_sample(root: Path, file: str) -> TableSample:
         raise DataError(msg)
     name, dialect = _format_of(parts)
     source = open_source(path, config_of(dialect), name)
+    if len(source.header) > COLUMNS:
+        msg = f"{path}: {len(source.header):,} columns, of at most {COLUMNS:,} that are looked at"
+        raise DataError(msg)
     table, is_whole, unread = _readable(source)
     if len(source.header) < 2 or not table.num_rows:
         msg = f"{path}: {_no_table(source)}"

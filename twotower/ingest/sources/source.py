@@ -1,6 +1,7 @@
 """What the rest of the package knows of raw data, wherever it comes from."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,10 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from twotower.common.arrays import Int64Array
+from twotower.common.bounded import shown
 from twotower.common.errors import DataError
 
 FIRST_ROWS = "; if first rows are data, set data.header: false"
 """For messages about names that may be none."""
+SHOWN = 5
+"""Number of names that a message shows."""
 
 
 class Source(ABC):
@@ -45,9 +49,10 @@ class Source(ABC):
         self.header = tuple(header)
         self.num_fields = len(header)
         self.num_ragged = 0
-        repeated = sorted({column for column in header if header.count(column) > 1})
+        repeated = sorted(column for column, count in Counter(header).items() if count > 1)
         if repeated:
-            names = ", ".join(repr(column) for column in repeated)
+            names = ", ".join(shown(column) for column in repeated[:SHOWN])
+            names += ", …" * (len(repeated) > SHOWN)
             msg = f"{name}: duplicate column names in the header: {names}"
             raise DataError(msg if self.typed else msg + FIRST_ROWS)
 
