@@ -7,7 +7,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.serving.conftest import write_model
+from tests.serving.conftest import vouch, write_model
 from twotower import Recommender
 from twotower.artifacts import META, load_artifacts
 from twotower.common.errors import ArtifactError
@@ -26,7 +26,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape = USERS, DIM
     vectors = np.lib.format.open_memmap(folder / "user_vecs.npy", "w+", np.float32, shape)
     vectors[USERS - 1] = 1.0
-    return folder
+    vectors.flush()
+    return vouch(folder)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_million_vectors_are_mapped_and_not_read(large: Path) -> None:
     artifacts = load_artifacts(large)
     assert process.memory_info().rss - before < size / 10
     assert artifacts.user_vecs.shape == (USERS, DIM)
-    assert isinstance(artifacts.user_vecs.base, np.memmap)
+    assert not artifacts.user_vecs.flags.owndata
     answer = Recommender(artifacts).recommend([USERS - 1, 7], k=1)
     assert answer.item_ids == [[1000], [1000]]
     assert list(answer.source) == ["model", "popularity"]
