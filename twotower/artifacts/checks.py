@@ -44,7 +44,8 @@ def check_shapes(artifacts: "Artifacts") -> None:
         if artifacts.meta.get(key, count) != count:
             msg = f"{META}: {key} is {artifacts.meta[key]}, but the vocabulary has {count}"
             raise ValueError(msg)
-    if artifacts.seen.offsets[-1] != len(artifacts.seen.items):
+    offsets = artifacts.seen.offsets
+    if offsets[0] != 0 or offsets[-1] != len(artifacts.seen.items):
         msg = "seen_offsets.npy and seen_items.npy do not match"
         raise ValueError(msg)
 

@@ -128,7 +128,9 @@ def _blocks(handle: FileIO, path: Path) -> Iterator[Bytes]:
 def _read_into(handle: FileIO, target: Bytes, path: Path) -> None:
     done = 0
     while done < len(target):
-        count = handle.readinto(memoryview(target[done : done + (1 << 30)]))  # some systems read no more
+        count = handle.readinto(
+            memoryview(target[done : done + (1 << 30)])
+        )  # some systems read no more
         if not count:
             msg = f"{path.name} is written to at the same time"
             raise ValueError(msg)

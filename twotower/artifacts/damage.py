@@ -29,6 +29,10 @@ def damage_named(folder: Path) -> Iterator[None]:
 
 def damaged(folder: Path, error: Exception) -> ArtifactError:
     """The error of a folder that holds no model."""
+    return ArtifactError(f"{folder}: not a complete model folder ({one_line(error)}); {RENEW}")
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in a line that is not too long."""
     text = " ".join(str(error).split()) or type(error).__name__
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return ArtifactError(f"{folder}: not a complete model folder ({text}); {RENEW}")
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twotower.artifacts.checks import check_counts, check_shapes
-from twotower.artifacts.content import check_digest, open_regular, read_content
+from twotower.artifacts.content import Bytes, check_digest, open_regular, read_content
 from twotower.artifacts.damage import DAMAGE, damage_named, damaged
 from twotower.artifacts.ids import IdColumn
 from twotower.artifacts.meta import META, read_meta
@@ -42,6 +42,7 @@ from twotower.common.paths import ARTIFACTS
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import index_recall, open_index
+from twotower.retrieval.index_file import stored_dtype
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -121,13 +122,25 @@ class Artifacts:
             ArtifactError: if the model has none, or its file is damaged.
             ConfigError: if usearch is not installed.
         """
+        with damage_named(self.folder):
+            content = self._index_content(mmap=mmap)
+            return open_index(content, *reversed(self.item_vecs.shape))
+
+    def index_dtype(self) -> str:
+        """Type of the vectors in the index, as `build_index` takes it.
+
+        Raises:
+            ArtifactError: see `index`.
+        """
+        with damage_named(self.folder):
+            return stored_dtype(self._index_content())
+
+    def _index_content(self, *, mmap: bool = True) -> Bytes:
         if INDEX not in self.meta["files"]:
             msg = f"{self.folder}: the model has no index; set refit.index, then dvc repro refit"
             raise ArtifactError(msg)
-        with damage_named(self.folder):
-            digest = self.meta["files"][INDEX] if self.verify else None
-            content = read_content(self.folder / INDEX, digest, mmap=mmap)
-            return open_index(content, *reversed(self.item_vecs.shape))
+        digest = self.meta["files"][INDEX] if self.verify else None
+        return read_content(self.folder / INDEX, digest, mmap=mmap)
 
     @cached_property
     def towers(self) -> "TwoTower":
@@ -145,6 +158,14 @@ class Artifacts:
             weights = read_weights(handle)
             config = ModelConfig.model_validate(self.meta["model"])
             return load_checked(self.catalogue, config, weights)
+
+    def check_rest(self) -> None:
+        """Compare the files that opening the folder does not read with their digests.
+
+        Raises:
+            ArtifactError: if one of them is damaged, or the folder has been replaced.
+        """
+        self._check(name for name in self.meta["files"] if name not in {*KINDS, *VOCABULARIES})
 
     @contextmanager
     def _unchanged(self, names: Iterable[str]) -> Iterator[None]:
@@ -246,16 +267,12 @@ def _found(folder: Path) -> Path:
 
 
 def verify_artifacts(folder: Path = ARTIFACTS) -> None:
-    """Load a folder to see whether it can be, and compare every file with its digest.
+    """Load a folder, and compare the files that are not read then with their digests as well.
 
     Raises:
         ArtifactError: if a file is missing, damaged or was changed.
     """
-    artifacts = load_artifacts(folder)
-    with damage_named(artifacts.folder):
-        for name, digest in artifacts.meta["files"].items():
-            with open_regular(artifacts.folder / name) as handle:
-                check_digest(handle, artifacts.folder / name, digest)
+    load_artifacts(folder).check_rest()
 
 
 def copy_model(artifacts: Artifacts, target: Path) -> None:

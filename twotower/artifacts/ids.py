@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from twotower.artifacts.content import read_content
+from twotower.artifacts.damage import one_line
 from twotower.artifacts.parquet import open_parquet, read_distinct
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import ArtifactError, RequestError
@@ -83,7 +84,7 @@ class IdColumn:
                     column = read_distinct(self._file, self._key)
                     vocabulary = Vocabulary(pd.Index(column.to_pandas()))
                 except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-                    msg = f"{self._path}: holds no distinct ids ({str(error)[:200]})"
+                    msg = f"{self._path}: holds no distinct ids ({one_line(error)})"
                     raise ArtifactError(msg) from None
                 vocabulary.encode(vocabulary.ids[:1])
                 self._read = vocabulary

@@ -87,7 +87,7 @@ def load_checked(
             msg = f"{odd!r} should be {wanted.get(odd)}, is {_forms(weights).get(odd)}"
             raise KeyError(msg)
         return load_towers(catalogue, config, weights)
-    except (RuntimeError, KeyError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
         msg = f"best_model.pth does not fit model_meta.json ({error})"
         raise ValueError(msg) from None
 

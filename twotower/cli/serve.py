@@ -100,5 +100,7 @@ def _check_model(folder: Path, *, approximate: bool, verify: bool) -> None:
     from twotower.artifacts import load_artifacts
 
     artifacts = load_artifacts(folder, verify=verify)
+    if verify:
+        artifacts.check_rest()
     if approximate:
         artifacts.index()

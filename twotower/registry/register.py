@@ -31,6 +31,7 @@ def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) ->
     """
     with step("checking model and data"):
         artifacts = load_artifacts(folder)
+        artifacts.check_rest()
         trained_on = training_frame(artifacts, read_parts(prepared))
     tags = version_tags(artifacts, prepared)
     for version in registry.versions():

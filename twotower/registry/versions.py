@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twotower.artifacts import META, Artifacts, load_artifacts, verify_artifacts
+from twotower.artifacts import META, Artifacts, load_artifacts
 from twotower.common.arrays import UInt64Array
 from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
 from twotower.common.files import json_text, sha256_file, sha256_text
@@ -139,7 +139,7 @@ class Registry:
         try:
             # Not memory-mapped: Windows cannot delete mapped files.
             artifacts = load_artifacts(local / FOLDER, mmap=False)
-            verify_artifacts(local / FOLDER)
+            artifacts.check_rest()
             _check_registered(version, artifacts)
             count = int(artifacts.item_counts.sum())
             return artifacts, training_rows.read_training_rows(local / training_rows.FILE, count)

@@ -21,8 +21,9 @@ from twotower.common.arrays import Int64Array
 
 HEAD = struct.Struct("<7sHHHBBBBQQQ?22x")
 GRAPH = struct.Struct("<QQQQQ")
-SCALARS = {0x0B: 4, 0x0C: 2, 0x17: 1}
-"""Bytes of an element of a vector, by usearch's number of its type: float32, float16, int8."""
+SCALARS = {0x0B: ("f32", 4), 0x0C: ("f16", 2), 0x17: ("i8", 1)}
+"""usearch's number of a type of vectors: its name, and bytes of an element."""
+NONE = ("", 0)
 INNER_PRODUCT, KEYS, PLACES = ord("i"), 0x0E, 0x0F
 """usearch's numbers of the metric, and of uint64 keys and uint32 places."""
 HIGHEST = 64
@@ -55,12 +56,25 @@ def check_index(content: NDArray[np.uint8], dim: int, num_items: int, links: int
         raise ValueError(msg)
     kinds = metric == INNER_PRODUCT and keys == KEYS and places == PLACES and not is_multi
     sizes = int.from_bytes(content[:4], "little"), int.from_bytes(content[4:8], "little")
-    if not kinds or sizes != (num_items, dim * SCALARS.get(scalar, 0)):
+    if not kinds or sizes != (num_items, dim * SCALARS.get(scalar, NONE)[1]):
         _refuse("its vectors are of another kind or number")
     if (present, deleted) != (num_items, 0) or graph[:3] != (num_items, links, 2 * links):
         _refuse(f"it does not hold {num_items:,} items")
     if num_items:
         _check_graph(content[start:], num_items, graph)
+
+
+def stored_dtype(content: NDArray[np.uint8]) -> str:
+    """Type of the vectors in the file of an index, as `build_index` takes it.
+
+    Raises:
+        ValueError: if it has none that is known.
+    """
+    try:
+        scalar = _heads(content)[1][5]
+        return SCALARS[scalar][0]
+    except (struct.error, KeyError):
+        _refuse("its vectors are of another kind")
 
 
 def _heads(content: NDArray[np.uint8]) -> tuple[int, tuple[Any, ...], tuple[int, ...]]:

@@ -97,6 +97,8 @@ class LiveModel:
         for _ in range(ATTEMPTS):
             version = self._version()
             recommender = Recommender.load(self._folder, **self._options)
+            if self._options["verify"]:
+                recommender.artifacts.check_rest()
             recommender.warm_up()
             if self._version() == version:
                 return Served(recommender, version)
