@@ -51,9 +51,9 @@ def cases(draw: st.DrawFn) -> Case:
     reference(base(model))  # made here, where no clock runs
     whole = files(base(model))
     name = draw(st.sampled_from(sorted(whole)))
-    content: SearchStrategy[Any] = damaged(whole[name]) | overwritten(whole[name])
+    any_damage: SearchStrategy[Any] = damaged(whole[name]) | overwritten(whole[name])
     odd = [*hostile(name), *(DEVICES if os.name == "posix" else ()), None]
-    content = draw(content | content | st.sampled_from(odd))
+    content = draw(any_damage | any_damage | st.sampled_from(odd))
     meta = draw(_changes(model) if name == META and draw(st.booleans()) else st.just({}))
     if meta:
         content = whole[name]

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,9 +41,12 @@ def test_a_file_is_hashed_once_until_it_changes(
 ) -> None:
     hashed = []
     digest_of = module._digest
-    monkeypatch.setattr(
-        module, "_digest", lambda *args, **how: hashed.append(1) or digest_of(*args, **how)
-    )
+
+    def counted(*arguments: Any, **options: Any) -> str:
+        hashed.append(1)
+        return digest_of(*arguments, **options)
+
+    monkeypatch.setattr(module, "_digest", counted)
     before = sha256_file(file)
     for _ in range(3):
         read_content(file, before, mmap=mmap)

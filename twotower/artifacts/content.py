@@ -98,7 +98,7 @@ def _digest(handle: FileIO, path: Path, content: Bytes | None, *, finite: bool) 
     sha = hashlib.sha256()
     is_finite = True
     for block in _blocks(handle, path) if content is None else _slices(content):
-        sha.update(memoryview(block))
+        sha.update(block.data)
         if finite:  # the header of the array is text, which as numbers is finite
             whole = block[: len(block) // 4 * 4].view(np.float32)
             is_finite = is_finite and bool(np.isfinite(whole).all())

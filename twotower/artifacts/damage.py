@@ -11,7 +11,7 @@ from twotower.common.errors import ArtifactError, DataError
 
 DAMAGE = (
     *(pa.ArrowException, DataError, OSError, ValueError, KeyError, TypeError, AttributeError),
-    *(IndexError, OverflowError, MemoryError),
+    *(IndexError, OverflowError, MemoryError, RecursionError),
 )
 """What reading files raises that hold something else than they should."""
 LONGEST = 300

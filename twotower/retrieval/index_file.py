@@ -79,7 +79,7 @@ def stored_dtype(content: NDArray[np.uint8]) -> str:
 
 def _heads(content: NDArray[np.uint8]) -> tuple[int, tuple[Any, ...], tuple[int, ...]]:
     """Where the levels begin, the head, and the graph's."""
-    view = memoryview(content)
+    view = content.data
     rows, width = struct.unpack_from("<II", view)
     start = 8 + rows * width
     if start > len(content):
