@@ -16,7 +16,7 @@ import pyarrow as pa
 from twotower import Recommender
 from twotower.artifacts import META, write_artifacts
 from twotower.artifacts.meta import DIGEST, digest_of
-from twotower.common.files import sha256_file, write_json
+from twotower.common.files import sha256_file
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.features import Features, Numeric
@@ -97,12 +97,9 @@ def vouch(folder: Path, changes: Mapping[str, Any] | None = None) -> None:
             with suppress(OSError, ValueError):
                 if os.path.isfile(folder / name):  # noqa: PTH113 - not of a name that no system has
                     meta["files"][name] = sha256_file(folder / name)
-    try:
+    with suppress(ValueError, OverflowError, RecursionError):
         meta[DIGEST] = digest_of(meta)
-    except (ValueError, OverflowError, RecursionError):
-        (folder / META).write_text(json.dumps(meta), encoding="utf-8")
-        return
-    write_json(folder / META, meta)
+    (folder / META).write_text(json.dumps(meta), encoding="utf-8")
 
 
 def answers(folder: Path, *, mmap: bool, approximate: bool = False) -> list[Any]:

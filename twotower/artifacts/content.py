@@ -128,9 +128,8 @@ def _blocks(handle: FileIO, path: Path) -> Iterator[Bytes]:
 def _read_into(handle: FileIO, target: Bytes, path: Path) -> None:
     done = 0
     while done < len(target):
-        count = handle.readinto(
-            memoryview(target[done : done + (1 << 30)])
-        )  # some systems read no more
+        part = target[done : done + (1 << 30)]  # some systems read no more at a time
+        count = handle.readinto(part.data)
         if not count:
             msg = f"{path.name} is written to at the same time"
             raise ValueError(msg)
