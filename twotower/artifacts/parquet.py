@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 
 from twotower.artifacts.content import Bytes
 
-PER_ROW = 4096
-"""Bytes of a row, at most, on average."""
+PER_ID = 4096
+"""Bytes of an id, at most, on average."""
+PER_CELL = 1 << 17
+"""Bytes of any other cell, likewise: a vector of 32,768 numbers."""
 FREE = 1 << 24
 """Bytes that any file may take besides."""
 
@@ -30,23 +32,24 @@ def open_parquet(content: Bytes, path: Path, key: str) -> pq.ParquetFile:
     if not (pa.types.is_int64(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         msg = f"{path.name}: {key} must be int64 or text, got {str(kind)[:80]}"
         raise ValueError(msg)
-    check_size(metadata, path)
+    check_size(metadata, path, key)
     text = [] if pa.types.is_int64(kind) else [key]
     return pq.ParquetFile(source, metadata=metadata, read_dictionary=text)
 
 
-def check_size(metadata: pq.FileMetaData, path: Path) -> None:
+def check_size(metadata: pq.FileMetaData, path: Path, key: str) -> None:
     """Refuse what would take far more memory than as many rows do.
 
     Raises:
         ValueError: if it does by its own account.
     """
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
-    size = sum(max(each.total_uncompressed_size, 4 * each.num_values) for each in columns)
-    if metadata.num_rows < 0 or not 0 <= size <= FREE + PER_ROW * metadata.num_rows:
-        msg = f"{path.name}: {metadata.num_rows:,} rows of {size:,} bytes are no vocabulary"
-        raise ValueError(msg)
+    for column in (group.column(number) for group in groups for number in range(group.num_columns)):
+        size = max(column.total_uncompressed_size, 4 * column.num_values)
+        most = FREE + metadata.num_rows * (PER_ID if column.path_in_schema == key else PER_CELL)
+        if metadata.num_rows < 0 or not 0 <= size <= most:
+            msg = f"{path.name}: {metadata.num_rows:,} rows of {size:,} bytes are no vocabulary"
+            raise ValueError(msg)
 
 
 def read_distinct(file: pq.ParquetFile, key: str) -> Any:
