@@ -1,8 +1,8 @@
 """The only writer and loader of `.artifacts_best/`."""
 
+from twotower.artifacts.copy import copy_model
 from twotower.artifacts.folder import (
     Artifacts,
-    copy_model,
     load_artifacts,
     measure_index,
     verify_artifacts,

@@ -19,7 +19,6 @@ model_meta.json                hyperparameters, metrics, data counts, what it wa
                                files, and `digest`: of its own other keys
 """
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,8 +66,6 @@ KINDS = {
 """Type and number of axes of each array."""
 VOCABULARIES = {"vocabulary/users.parquet": "user", "vocabulary/items.parquet": "item"}
 """Whose ids each file holds."""
-BLOCK = 2**20
-"""Bytes that are copied at a time."""
 
 
 @dataclass(frozen=True)
@@ -229,12 +226,7 @@ def load_artifacts(
     with damage_named(folder):
         meta = read_meta(folder)
         digests = meta["files"] if verify else {}
-        arrays = {}
-        for name, (dtype, num_axes) in KINDS.items():
-            if name in meta["files"]:
-                finite = dtype == "<f4"
-                content = read_content(folder / name, digests.get(name), mmap=mmap, finite=finite)
-                arrays[name] = as_array(content, name, dtype, num_axes)
+        arrays = _arrays(folder, meta, digests, mmap=mmap)
         users, items = (
             IdColumn(folder / name, whose, mmap=mmap, digest=digests.get(name))
             for name, whose in VOCABULARIES.items()
@@ -257,6 +249,19 @@ def load_artifacts(
     return artifacts
 
 
+def _arrays(
+    folder: Path, meta: Mapping[str, Any], digests: Mapping[str, str], *, mmap: bool
+) -> dict[str, Any]:
+    """The arrays of a folder, by the names of their files."""
+    arrays = {}
+    for name, (dtype, num_axes) in KINDS.items():
+        if name in meta["files"]:
+            finite = dtype == "<f4"
+            content = read_content(folder / name, digests.get(name), mmap=mmap, finite=finite)
+            arrays[name] = as_array(content, name, dtype, num_axes)
+    return arrays
+
+
 def _found(folder: Path) -> Path:
     """The absolute path, so that messages say where the program looked."""
     folder = folder.absolute()
@@ -273,16 +278,6 @@ def verify_artifacts(folder: Path = ARTIFACTS) -> None:
         ArtifactError: if a file is missing, damaged or was changed.
     """
     load_artifacts(folder).check_rest()
-
-
-def copy_model(artifacts: Artifacts, target: Path) -> None:
-    """Copy the files of a model, and nothing else that lies in its folder."""
-    for name in (*artifacts.meta["files"], META):
-        with open_regular(artifacts.folder / name) as handle:
-            copy = target / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("wb") as copied:
-                shutil.copyfileobj(handle, copied, BLOCK)
 
 
 def measure_index(folder: Path, k: int) -> dict[str, Any]:

@@ -77,8 +77,8 @@ def _check_version(folder: Path, version: Any) -> None:
         msg = f"{META}: format_version must be {FORMAT_VERSION}, got {_shown(version)}"
         raise ValueError(msg)
     remedy = "update this package" if version > FORMAT_VERSION else RENEW
-    msg = f"{folder}: format version {_shown(version)}, "
-    raise ArtifactError(msg + f"this package reads {FORMAT_VERSION}; {remedy}")
+    msg = f"{folder}: format version {version}, this package reads {FORMAT_VERSION}; {remedy}"
+    raise ArtifactError(msg)
 
 
 def _check_files(files: Any) -> None:
