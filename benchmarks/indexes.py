@@ -9,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measured import Line, Scale, in_turn, missing, timed
+from twotower.artifacts.content import read_content
 from twotower.config.indexes import INDEXES, IndexKind
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.approximate import IndexSearch, build_index, open_index
@@ -50,7 +51,7 @@ def _index_lines(kind: IndexKind, users: np.ndarray, items: np.ndarray) -> Itera
         path = Path(folder) / "index"
         built = timed(lambda: path.write_bytes(build_index(items, kind.dtype))).cpu
         size = path.stat().st_size / len(items)
-        index = open_index(path, DIM)
+        index = open_index(read_content(path, None, mmap=True), DIM, len(items))
         for share in SHARES:
             allowed = None if share == 1 else np.random.default_rng(2).random(len(items)) < share
             kept = "" if allowed is None else f", a filter keeps {share:.1%}"

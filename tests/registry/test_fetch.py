@@ -67,6 +67,21 @@ def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) ->
     LiveModel(damaged)
 
 
+def test_files_that_were_changed_in_the_store_are_refused(shop: Shop, tmp_path: Path) -> None:
+    shop.register(shop.workspace.model("champion", GOOD))
+    shop.promote()
+    [stored] = [
+        meta.parent for meta in shop.registry.root.rglob(META) if "recommender" in meta.parts
+    ]
+    shutil.copytree(shop.workspace.model("another", POOR), stored, dirs_exist_ok=True)
+    with pytest.raises(RegistryError, match="version 1 of shop: its files are not those that were"):
+        fetch(shop.registry, tmp_path / "served")
+    (stored / "item_vecs.npy").write_bytes(b"")
+    with pytest.raises(RegistryError, match=r"item_vecs\.npy does not match its digest"):
+        fetch(shop.registry, tmp_path / "served")
+    assert not (tmp_path / "served").exists()
+
+
 def test_an_empty_folder_and_a_link_can_be_fetched_into(shop: Shop, tmp_path: Path) -> None:
     for number, quality in ((1, POOR), (2, GOOD)):
         shop.register(shop.workspace.model(str(quality), quality))

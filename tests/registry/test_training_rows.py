@@ -55,6 +55,9 @@ def test_counted_as_by_a_loop(test: list[Row], trained_on: list[Row], allowed: l
 def test_round_trip(tmp_path: Path) -> None:
     rows = events(seed=0)
     write_training_rows(tmp_path / "rows.npy", rows)
-    assert read_training_rows(tmp_path / "rows.npy").tolist() == np.sort(row_hashes(rows)).tolist()
-    with pytest.raises(RegistryError, match="training rows cannot be read"):
-        read_training_rows(tmp_path / "absent.npy")
+    again = read_training_rows(tmp_path / "rows.npy", len(rows))
+    assert again.tolist() == np.sort(row_hashes(rows)).tolist()
+    np.save(tmp_path / "unsorted.npy", again[::-1])
+    for name, count in (("absent", 9), ("unsorted", len(rows)), ("rows", len(rows) - 1)):
+        with pytest.raises(RegistryError, match="training rows cannot be read"):
+            read_training_rows(tmp_path / f"{name}.npy", count)

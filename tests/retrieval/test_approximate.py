@@ -1,16 +1,17 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from twotower.artifacts.content import read_content
 from twotower.data.interactions import ItemLists
 from twotower.retrieval import approximate
 from twotower.retrieval.approximate import (
     IndexSearch,
     build_index,
     index_recall,
-    open_index,
     with_vectors,
 )
 from twotower.retrieval.exact import Candidates, top_k
@@ -20,6 +21,10 @@ pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
 RNG = np.random.default_rng(0)
 ITEMS = RNG.normal(size=(1500, 16)).astype(np.float32)
 USERS = RNG.normal(size=(40, 16)).astype(np.float32)
+
+
+def open_index(path: Path, num_items: int = 1500, *, mmap: bool = True) -> Any:
+    return approximate.open_index(read_content(path, None, mmap=mmap), 16, num_items)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +40,7 @@ def test_same_bytes_again(path: Path) -> None:
 
 @pytest.mark.parametrize("mmap", [True, False])
 def test_it_finds_nearly_what_exact_search_finds(path: Path, mmap: bool) -> None:
-    index = open_index(path, 16, mmap=mmap)
+    index = open_index(path, mmap=mmap)
     measured = index_recall(index, USERS, ITEMS, 20)
     assert (measured["k"], measured["num_users"]) == (20, 40)
     assert 0.9 < measured["recall"] <= 1
@@ -57,7 +62,7 @@ def hidden_lists() -> ItemLists:
 
 def test_hidden_items_never_appear_and_rows_are_full(path: Path) -> None:
     hidden = hidden_lists()
-    index = open_index(path, 16)
+    index = open_index(path)
     items, _ = IndexSearch(index).top_k(USERS[:4], Candidates(ITEMS), 20, hidden)
     assert (items >= 0).sum(axis=1).tolist() == [20, 20, 10, 0]
     for row in range(4):
@@ -70,7 +75,7 @@ def test_hidden_items_never_appear_and_rows_are_full(path: Path) -> None:
 def test_a_filter_is_searched_in_the_index_while_it_leaves_enough(path: Path, keeps: int) -> None:
     allowed = np.arange(1500) % keeps == 0
     hidden = ItemLists.of([np.arange(0, row) for row in range(40)])
-    search = IndexSearch(open_index(path, 16))
+    search = IndexSearch(open_index(path))
     items, scores = search.top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
     want, _ = top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
     assert np.array_equal(items >= 0, want >= 0)
@@ -84,7 +89,7 @@ def test_what_the_index_would_fetch_too_much_for_is_searched_exactly(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(approximate, "FETCHED", 8)
-    search = IndexSearch(open_index(path, 16))
+    search = IndexSearch(open_index(path))
     for possible in (Candidates(ITEMS, np.arange(1500) % 50 == 0), Candidates(ITEMS)):
         got = search.top_k(USERS, possible, 9, ItemLists.empty(40))
         want = top_k(USERS, possible, 9, ItemLists.empty(40))
@@ -97,20 +102,20 @@ def test_smaller_vectors_find_nearly_as_much(tmp_path: Path, dtype: str, size: i
     items = ITEMS * RNG.lognormal(0, 0.3, (1500, 1)).astype(np.float32)  # as of popular items
     (tmp_path / "index").write_bytes(built := build_index(items[:1400], dtype))
     assert len(build_index(items[:1400])) - len(built) == 1400 * 16 * (4 - size)
-    longer = with_vectors(open_index(tmp_path / "index", 16), items, 1400)
+    longer = with_vectors(open_index(tmp_path / "index", 1400), items, 1400)
     assert len(longer) == 1500
     assert longer.dtype.name.lower() == dtype
     assert index_recall(longer, USERS, items, 20)["recall"] > 0.95
     zeros = np.zeros_like(items)
     (tmp_path / "index").write_bytes(build_index(zeros, dtype))
-    found, _ = IndexSearch(open_index(tmp_path / "index", 16)).top_k(
+    found, _ = IndexSearch(open_index(tmp_path / "index")).top_k(
         USERS, Candidates(zeros), 20, ItemLists.empty(40)
     )
     assert (found >= 0).all()
 
 
 def test_threads_share_an_index(path: Path) -> None:
-    search = IndexSearch(open_index(path, 16))
+    search = IndexSearch(open_index(path))
     want, _ = search.top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(search.top_k, USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
@@ -118,11 +123,16 @@ def test_threads_share_an_index(path: Path) -> None:
     assert all(np.array_equal(answer.result()[0], want) for answer in answers)
 
 
-def test_damaged_and_foreign_files_are_refused(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is missing"):
-        open_index(tmp_path / "index.usearch", 16)
-    (tmp_path / "index.usearch").write_bytes(b"nonsense" * 10)
-    with pytest.raises(ValueError, match="is not an index"):
-        open_index(tmp_path / "index.usearch", 16)
+def test_damaged_and_foreign_files_are_refused(path: Path) -> None:
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for content, message in (
+        (np.frombuffer(b"nonsense" * 10, np.uint8), "is not an index"),
+        (whole[:-1], "cut short"),
+        (whole[:0], "cut short"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            approximate.open_index(content, 16, 1500)
     with pytest.raises(ValueError, match="length 16, expected 8"):
-        open_index(path, 8)
+        approximate.open_index(whole, 8, 1500)
+    with pytest.raises(ValueError, match="number"):
+        approximate.open_index(whole, 16, 1501)

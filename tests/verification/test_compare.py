@@ -131,7 +131,7 @@ def test_what_matters_is_equal_although_bytes_differ(new: Path, ran: Ran) -> Non
         "metrics/test.json         differs  by 4.0e-08 of its value at most (mrr)",
         "metrics/per_user.parquet  same",
         ".artifacts_best           differs  in 2 of 10 files",
-        "  model_meta.json         differs  other files.user_vecs.npy",
+        "  model_meta.json         differs  other digest, files.user_vecs.npy",
     ]
     assert lines[5] == "  user_vecs.npy           differs  by 9.5e-07 at most"
     assert lines[-2:] == [

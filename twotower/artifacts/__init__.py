@@ -1,14 +1,14 @@
 """The only writer and loader of `.artifacts_best/`."""
 
+from twotower.artifacts.copy import copy_model
 from twotower.artifacts.folder import (
-    FORMAT_VERSION,
-    META,
     Artifacts,
     load_artifacts,
     measure_index,
     verify_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
+from twotower.artifacts.meta import FORMAT_VERSION, META
 from twotower.artifacts.write import write_artifacts
 from twotower.common.paths import ARTIFACTS
 
@@ -19,6 +19,7 @@ __all__ = [
     "Artifacts",
     "Id",
     "IdColumn",
+    "copy_model",
     "load_artifacts",
     "measure_index",
     "verify_artifacts",

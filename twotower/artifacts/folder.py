@@ -15,28 +15,33 @@ vocabulary/                    ids in the order of the vectors, and side feature
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it. A sequence
                                tower's are used to answer for histories of new users
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
-                               section `history` with these two, and `files`: SHA-256 of all
-                               other files
+                               section `history` with these two, `files`: SHA-256 of all other
+                               files, and `digest`: of its own other keys
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twotower.artifacts.checks import check_counts, check_shapes
+from twotower.artifacts.content import Bytes, check_digest, open_regular, read_content
+from twotower.artifacts.damage import DAMAGE, damage_named, damaged
 from twotower.artifacts.ids import IdColumn
+from twotower.artifacts.meta import META, read_meta
+from twotower.artifacts.npy import as_array
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError
-from twotower.common.files import sha256_file
 from twotower.common.paths import ARTIFACTS
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import index_recall, open_index
+from twotower.retrieval.index_file import stored_dtype
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -44,15 +49,23 @@ if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
 
 
-META = "model_meta.json"
 INDEX = "index.usearch"
-RENEW = "dvc repro -f -s refit writes it anew"
+HISTORY = "history_item_vecs.npy"
 ELSEWHERE = (
     "no such folder; run this in the repository, after dvc repro or dvc pull, or give the model's "
     "folder: Recommender.load(PATH), --artifacts PATH"
 )
-FORMAT_VERSION = 2
-"""Raise it when the layout of the folder or the meaning of a file changes."""
+KINDS = {
+    "user_vecs.npy": ("<f4", 2),
+    "item_vecs.npy": ("<f4", 2),
+    HISTORY: ("<f4", 2),
+    "seen_offsets.npy": ("<i8", 1),
+    "seen_items.npy": ("<i8", 1),
+    "item_counts.npy": ("<i8", 1),
+}
+"""Type and number of axes of each array."""
+VOCABULARIES = {"vocabulary/users.parquet": "user", "vocabulary/items.parquet": "item"}
+"""Whose ids each file holds."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class Artifacts:
         user_ids: in the order of the vectors.
         item_ids: in the order of the vectors.
         meta: the content of model_meta.json.
+        verify: whether what is read later is compared with its digest as well.
     """
 
     folder: Path
@@ -81,6 +95,7 @@ class Artifacts:
     user_ids: IdColumn
     item_ids: IdColumn
     meta: Mapping[str, Any]
+    verify: bool = True
 
     @cached_property
     def num_items_cold(self) -> int:
@@ -92,10 +107,10 @@ class Artifacts:
         """Ids and side features, read from the folder on first use.
 
         Raises:
-            ArtifactError: if the folder has been replaced since it was opened.
+            ArtifactError: if the folder has been replaced since it was opened, or is damaged.
         """
-        self._check_unchanged(name for name in self.meta["files"] if "/" in name)
-        return read_catalogue(self.folder / "vocabulary")
+        with self._unchanged(name for name in self.meta["files"] if "/" in name):
+            return read_catalogue(self.folder / "vocabulary")
 
     def index(self, *, mmap: bool = True) -> "Index":
         """The approximate index of the item vectors, read from the folder.
@@ -104,80 +119,147 @@ class Artifacts:
             ArtifactError: if the model has none, or its file is damaged.
             ConfigError: if usearch is not installed.
         """
+        with damage_named(self.folder):
+            content = self._index_content(mmap=mmap)
+            return open_index(content, *reversed(self.item_vecs.shape))
+
+    def index_dtype(self) -> str:
+        """Type of the vectors in the index, as `build_index` takes it.
+
+        Raises:
+            ArtifactError: see `index`.
+        """
+        with damage_named(self.folder):
+            return stored_dtype(self._index_content())
+
+    def _index_content(self, *, mmap: bool = True) -> Bytes:
         if INDEX not in self.meta["files"]:
             msg = f"{self.folder}: the model has no index; set refit.index, then dvc repro refit"
             raise ArtifactError(msg)
-        try:
-            return open_index(self.folder / INDEX, self.item_vecs.shape[1], mmap=mmap)
-        except ValueError as error:
-            msg = f"{self.folder}: {error}; {RENEW}"
-            raise ArtifactError(msg) from None
+        digest = self.meta["files"][INDEX] if self.verify else None
+        return read_content(self.folder / INDEX, digest, mmap=mmap)
 
     @cached_property
     def towers(self) -> "TwoTower":
         """The towers with their weights, read from the folder on first use, on the CPU.
 
         Raises:
-            ArtifactError: if the folder has been replaced since it was opened.
+            ArtifactError: if the folder has been replaced since it was opened, or is damaged.
         """
-        import torch
-
+        from twotower.artifacts.weights import load_checked, read_weights
         from twotower.config.training import ModelConfig
-        from twotower.training.towers import load_towers
 
-        self._check_unchanged(["best_model.pth"])
-        weights = torch.load(self.folder / "best_model.pth", map_location="cpu", weights_only=True)
-        return load_towers(self.catalogue, ModelConfig.model_validate(self.meta["model"]), weights)
+        name = "best_model.pth"
+        with damage_named(self.folder), open_regular(self.folder / name) as handle:
+            self._check_open(handle, name)
+            weights = read_weights(handle)
+            config = ModelConfig.model_validate(self.meta["model"])
+            return load_checked(self.catalogue, config, weights)
 
-    def _check_unchanged(self, names: Iterable[str]) -> None:
+    def check_rest(self) -> None:
+        """Compare the files that opening the folder does not read with their digests.
+
+        Raises:
+            ArtifactError: if one of them is damaged, or the folder has been replaced.
+        """
+        self._check(name for name in self.meta["files"] if name not in {*KINDS, *VOCABULARIES})
+
+    @contextmanager
+    def _unchanged(self, names: Iterable[str]) -> Iterator[None]:
+        """Files that are read here by their names are those of the model, before and after."""
+        listed = list(names)
+        self._check(listed)
         try:
-            same = all(
-                sha256_file(self.folder / name) == self.meta["files"][name] for name in names
-            )
-        except OSError:
-            same = False
-        if not same:
-            msg = f"{self.folder}: holds another model than when it was opened; open it again"
-            raise ArtifactError(msg)
+            yield
+        except DAMAGE as error:
+            self._check(listed)
+            raise damaged(self.folder, error) from None
+        self._check(listed)
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                with open_regular(self.folder / name) as handle:
+                    self._check_open(handle, name)
+            except (OSError, ValueError) as error:
+                raise self._changed(error) from None
+
+    def _check_open(self, handle: FileIO, name: str) -> None:
+        """Require the file of the model that was opened."""
+        try:
+            if self.verify:
+                check_digest(handle, self.folder / name, self.meta["files"][name])
+            elif read_meta(self.folder) != self.meta:
+                raise ValueError(META)
+        except (OSError, ValueError) as error:
+            raise self._changed(error) from None
+
+    def _changed(self, error: Exception) -> ArtifactError:
+        """The error of a file that is another one: its folder was replaced, or it is damaged."""
+        try:
+            if read_meta(self.folder) == self.meta:
+                return damaged(self.folder, error)
+        except (OSError, ValueError, ArtifactError):
+            pass
+        msg = f"{self.folder}: holds another model than when it was opened; open it again"
+        return ArtifactError(msg)
 
 
-def load_artifacts(folder: Path = ARTIFACTS, *, mmap: bool = True) -> Artifacts:
+def load_artifacts(
+    folder: Path = ARTIFACTS, *, mmap: bool = True, verify: bool = True
+) -> Artifacts:
     """Load what `write_artifacts` wrote.
 
     Args:
         folder: of the model.
-        mmap: memory-map the arrays instead of reading them: instant at any size, and processes
-            share them. On Windows, a folder that is mapped cannot be replaced.
+        mmap: memory-map the arrays instead of keeping what is read; processes share them. On
+            Windows, a folder that is mapped cannot be replaced.
+        verify: compare each file with its digest, and look at all values, before anything is
+            believed: it reads the folder once in each process. Otherwise opening takes no longer
+            for larger models, and what the files hold is taken as it is.
 
     Raises:
-        ArtifactError: if the folder is missing, incomplete, inconsistent, or of another format
-            version.
+        ArtifactError: if the folder is missing, incomplete, damaged, inconsistent, or of another
+            format version.
     """
     folder = _found(folder)
-    try:
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
-        _check_version(folder, meta["format_version"])
-        names = ["user_vecs", "item_vecs", "seen_offsets", "seen_items", "item_counts"]
-        if "history_item_vecs.npy" in meta["files"]:
-            names.append("history_item_vecs")
-        mode: Literal["r"] | None = "r" if mmap else None
-        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mode)) for name in names}
+    with damage_named(folder):
+        meta = read_meta(folder)
+        digests = meta["files"] if verify else {}
+        arrays = _arrays(folder, meta, digests, mmap=mmap)
+        users, items = (
+            IdColumn(folder / name, whose, mmap=mmap, digest=digests.get(name))
+            for name, whose in VOCABULARIES.items()
+        )
         artifacts = Artifacts(
             folder=folder,
-            user_vecs=arrays["user_vecs"],
-            item_vecs=arrays["item_vecs"],
-            history_item_vecs=arrays.get("history_item_vecs"),
-            seen=ItemLists(arrays["seen_offsets"], arrays["seen_items"]),
-            item_counts=arrays["item_counts"],
-            user_ids=IdColumn(folder / "vocabulary" / "users.parquet", "user", mmap=mmap),
-            item_ids=IdColumn(folder / "vocabulary" / "items.parquet", "item", mmap=mmap),
+            user_vecs=arrays["user_vecs.npy"],
+            item_vecs=arrays["item_vecs.npy"],
+            history_item_vecs=arrays.get(HISTORY),
+            seen=ItemLists(arrays["seen_offsets.npy"], arrays["seen_items.npy"]),
+            item_counts=arrays["item_counts.npy"],
+            user_ids=users,
+            item_ids=items,
             meta=meta,
+            verify=verify,
         )
-        _check_shapes(artifacts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{folder}: not a complete model folder ({error}); {RENEW}"
-        raise ArtifactError(msg) from None
+        check_shapes(artifacts)
+        if verify:
+            check_counts(artifacts)
     return artifacts
+
+
+def _arrays(
+    folder: Path, meta: Mapping[str, Any], digests: Mapping[str, str], *, mmap: bool
+) -> dict[str, Any]:
+    """The arrays of a folder, by the names of their files."""
+    arrays = {}
+    for name, (dtype, num_axes) in KINDS.items():
+        if name in meta["files"]:
+            finite = dtype == "<f4"
+            content = read_content(folder / name, digests.get(name), mmap=mmap, finite=finite)
+            arrays[name] = as_array(content, name, dtype, num_axes)
+    return arrays
 
 
 def _found(folder: Path) -> Path:
@@ -189,51 +271,13 @@ def _found(folder: Path) -> Path:
     return folder
 
 
-def _check_version(folder: Path, version: int) -> None:
-    if version == FORMAT_VERSION:
-        return
-    remedy = "update this package" if version > FORMAT_VERSION else RENEW
-    msg = f"{folder}: format version {version}, this package reads {FORMAT_VERSION}; {remedy}"
-    raise ArtifactError(msg)
-
-
-def _check_shapes(artifacts: Artifacts) -> None:
-    users, items = len(artifacts.user_ids), len(artifacts.item_ids)
-    dim = artifacts.item_vecs.shape[-1]
-    history = artifacts.history_item_vecs
-    expected: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
-        ("user_vecs", artifacts.user_vecs, (users, dim)),
-        ("item_vecs", artifacts.item_vecs, (items, dim)),
-        ("seen_offsets", artifacts.seen.offsets, (users + 1,)),
-        ("item_counts", artifacts.item_counts, (items,)),
-    ]
-    if history is not None:
-        expected.append(("history_item_vecs", history, (items, dim)))
-    for name, array, shape in expected:
-        if array.shape != shape:
-            msg = f"{name}.npy has shape {array.shape}, but the vocabulary needs {shape}"
-            raise ValueError(msg)
-    if artifacts.seen.offsets[-1] != len(artifacts.seen.items):
-        msg = "seen_offsets.npy and seen_items.npy do not match"
-        raise ValueError(msg)
-
-
 def verify_artifacts(folder: Path = ARTIFACTS) -> None:
-    """Compare every file with its digest in model_meta.json.
+    """Load a folder, and compare the files that are not read then with their digests as well.
 
     Raises:
-        ArtifactError: if a file is missing or was changed.
+        ArtifactError: if a file is missing, damaged or was changed.
     """
-    folder = _found(folder)
-    try:
-        expected = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
-        wrong = [name for name in expected if sha256_file(folder / name) != expected[name]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{folder}: not a complete model folder ({error})"
-        raise ArtifactError(msg) from None
-    if wrong:
-        msg = f"{folder}: {wrong[0]} does not match its digest in model_meta.json"
-        raise ArtifactError(msg)
+    load_artifacts(folder).check_rest()
 
 
 def measure_index(folder: Path, k: int) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from twotower.artifacts.content import read_content
+from twotower.artifacts.damage import one_line
+from twotower.artifacts.parquet import open_parquet, read_distinct
 from twotower.common.arrays import Int64Array
-from twotower.common.errors import RequestError
+from twotower.common.errors import ArtifactError, RequestError
 from twotower.data.id_text import IdText
 from twotower.data.vocabulary import Vocabulary
 
@@ -35,20 +37,25 @@ class IdColumn:
         text: how strings are written; None: as they are.
     """
 
-    def __init__(self, path: Path, name: str, *, mmap: bool = True) -> None:
+    def __init__(
+        self, path: Path, name: str, *, mmap: bool = True, digest: str | None = None
+    ) -> None:
         """Open the file.
+
+        Args:
+            path: of the file.
+            name: "user" or "item".
+            mmap: map the file instead of reading it at once.
+            digest: that it must have; None: any.
 
         Raises:
             OSError: if it cannot be read.
-            ValueError: if it is not a vocabulary.
+            ValueError: if it is not a vocabulary, or has another digest.
         """
-        self.name = name
-        source = pa.memory_map(str(path)) if mmap else pa.BufferReader(path.read_bytes())
-        self._file = pq.ParquetFile(source)
+        self.name, self._path = name, path
+        content = read_content(path, digest, mmap=mmap)
         self._key = f"{name}_id"
-        if self._key not in self._file.schema_arrow.names:
-            msg = f"{path.name} has no column {self._key}"
-            raise ValueError(msg)
+        self._file = open_parquet(content, path, self._key)
         schema = self._file.schema_arrow
         self.integers = pa.types.is_integer(schema.field(self._key).type)
         self.text = IdText.read(schema.metadata)
@@ -73,8 +80,12 @@ class IdColumn:
         # One thread reads the file and builds the hash table; others would see half of it.
         with self._reading:
             if self._read is None:
-                column = self._file.read(columns=[self._key])[self._key]
-                vocabulary = Vocabulary(pd.Index(column.to_pandas()))
+                try:
+                    column = read_distinct(self._file, self._key)
+                    vocabulary = Vocabulary(pd.Index(column.to_pandas()))
+                except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+                    msg = f"{self._path}: holds no distinct ids ({one_line(error)})"
+                    raise ArtifactError(msg) from None
                 vocabulary.encode(vocabulary.ids[:1])
                 self._read = vocabulary
         return self._read

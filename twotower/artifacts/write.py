@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.artifacts.folder import FORMAT_VERSION, INDEX, META
+from twotower.artifacts.folder import INDEX
+from twotower.artifacts.meta import DIGEST, FORMAT_VERSION, META, digest_of
 from twotower.common.errors import TrainingError
 from twotower.common.files import atomic_write, sha256_file, write_json
 from twotower.common.folders import atomic_folder
@@ -85,7 +86,7 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
     Args:
         folder: replaced if it exists.
         files: what goes into it.
-        meta: plain values; `num_items_cold`, format version and digests of the files are added.
+        meta: plain values; `num_items_cold`, format version and digests are added.
 
     Raises:
         TrainingError: if a vector is not finite.
@@ -110,7 +111,8 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
             "files": file_digests(target),
             "format_version": FORMAT_VERSION,
         }
-        write_json(target / META, {**meta, **counted})
+        whole = {**meta, **counted}
+        write_json(target / META, {**whole, DIGEST: digest_of(whole)})
 
 
 def _training_rows(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotower.cli.app import app, examples, loading
+from twotower.cli.app import NO_VERIFY, app, examples, loading
 from twotower.common.errors import ConfigError
 from twotower.common.paths import ARTIFACTS, check_place
 from twotower.common.progress import step
@@ -37,6 +37,7 @@ def add_items(
         Path, typer.Option(help="Model folder to write; replaced as a whole if it is one already.")
     ],
     artifacts: Annotated[Path, typer.Option(help="Model folder to add to.")] = ARTIFACTS,
+    no_verify: Annotated[bool, NO_VERIFY] = False,
 ) -> None:
     """Write a copy of a model that has further items, by their side features.
 
@@ -45,14 +46,13 @@ def add_items(
     """
     _check_output(output)
     with loading():
-        from twotower.artifacts import load_artifacts, verify_artifacts
+        from twotower.artifacts import load_artifacts
         from twotower.new_items.encode import check_reads_features
         from twotower.new_items.grow import with_items, write_with_items
 
     with step("reading the model"):
-        verify_artifacts(artifacts)
         # Not mapped, as the output may be the same folder, which Windows could not replace.
-        model = load_artifacts(artifacts, mmap=False)
+        model = load_artifacts(artifacts, mmap=False, verify=not no_verify)
         check_reads_features(model.towers)
     with step(f"reading {items}"):
         new = _read(items, model)

@@ -33,6 +33,14 @@ app = typer.Typer(
 )
 
 
+NO_VERIFY = typer.Option(
+    "--no-verify",
+    help="Do not compare the model's files with their hashes: it opens faster, and what a damaged "
+    "folder answers is anybody's guess. Only for a folder of your own.",
+)
+"""Of the commands that read a model folder."""
+
+
 def loading() -> AbstractContextManager[object]:
     """Shows that what a command runs is imported."""
     return step(LOADING)

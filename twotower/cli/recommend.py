@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twotower.cli.app import app, examples, loading
+from twotower.cli.app import NO_VERIFY, app, examples, loading
 from twotower.common.paths import ARTIFACTS
 from twotower.common.progress import step
 
@@ -64,6 +64,7 @@ def recommend(
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Search the index that refit.index made.")
     ] = False,
+    no_verify: Annotated[bool, NO_VERIFY] = False,
 ) -> None:
     """Write recommendations for many users to one file.
 
@@ -81,7 +82,7 @@ def recommend(
 
     caps = parse_caps(max_per or [])
     with step("reading the model"):
-        model = Recommender.load(artifacts, approximate=approximate)
+        model = Recommender.load(artifacts, approximate=approximate, verify=not no_verify)
     batch = replace(
         _batch(model, users, history, k, exclude_seen=not include_seen),
         diversity=diversity,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from twotower.cli.app import app, examples, loading
+from twotower.cli.app import NO_VERIFY, app, examples, loading
 from twotower.common.errors import ConfigError
 from twotower.common.paths import ARTIFACTS
 from twotower.common.progress import step
@@ -51,6 +51,7 @@ def serve(
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Search the index that refit.index made.")
     ] = False,
+    no_verify: Annotated[bool, NO_VERIFY] = False,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log a line for each request.")
     ] = False,
@@ -76,11 +77,12 @@ def serve(
         poll=poll,
         max_k=max_k,
         max_batch=max_batch,
+        verify=not no_verify,
     )
     os.environ[OPTIONS] = options.model_dump_json()
     alone = workers == 1
     with step("reading the model"):
-        _check_model(artifacts, approximate=approximate, digests=not alone)
+        _check_model(artifacts, approximate=approximate, verify=not (alone or no_verify))
         service = from_environment() if alone else None
     uvicorn.run(
         service or "twotower.serving.http_app:from_environment",
@@ -93,12 +95,12 @@ def serve(
     )
 
 
-def _check_model(folder: Path, *, approximate: bool, digests: bool) -> None:
+def _check_model(folder: Path, *, approximate: bool, verify: bool) -> None:
     """Refuse a bad model in one line; workers would print tracebacks, and be started again."""
-    from twotower.artifacts import load_artifacts, verify_artifacts
+    from twotower.artifacts import load_artifacts
 
-    artifacts = load_artifacts(folder)
-    if digests:
-        verify_artifacts(folder)
+    artifacts = load_artifacts(folder, verify=verify)
+    if verify:
+        artifacts.check_rest()
     if approximate:
         artifacts.index()

@@ -74,7 +74,8 @@ class Categorical(Feature):
         arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
     ) -> Self:
         """See `Feature.from_arrow`."""
-        return cls(column.to_numpy().astype(np.int64), tuple(schema["categories"]))
+        categories = tuple(schema["categories"])
+        return cls(_checked(column.to_numpy().astype(np.int64), 0, categories), categories)
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,12 @@ class MultiValued(Feature):
         arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003
     ) -> Self:
         """See `Feature.from_arrow`."""
-        lists = column.combine_chunks()
+        lists, categories = column.combine_chunks(), tuple(schema["categories"])
+        codes = lists.values.to_numpy(zero_copy_only=False).astype(np.int64)
         return cls(
-            codes=lists.values.to_numpy(zero_copy_only=False).astype(np.int64),
+            codes=_checked(codes, 1, categories),
             offsets=lists.offsets.to_numpy().astype(np.int64),
-            categories=tuple(schema["categories"]),
+            categories=categories,
             separator=schema.get("separator", SEPARATOR),
         )
 
@@ -163,6 +165,14 @@ def _codes(values: Any, categories: tuple[str, ...]) -> Int64Array:
     """[len(values)] int64: 0 for null, else 1 + the position in `categories`."""
     positions = pc.index_in(values, value_set=pa.array(categories, pa.string()), skip_nulls=True)
     return np.asarray(pc.fill_null(positions, -1).to_numpy(), dtype=np.int64) + 1
+
+
+def _checked(codes: Int64Array, lowest: int, categories: tuple[str, ...]) -> Int64Array:
+    """The codes, if they are those of categories."""
+    if len(codes) and not lowest <= codes.min() <= codes.max() <= len(categories):
+        msg = f"codes must be from {lowest} to {len(categories)}, the number of categories"
+        raise ValueError(msg)
+    return codes
 
 
 def _count_unknown(values: Any, codes: Int64Array) -> int:

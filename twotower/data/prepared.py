@@ -250,6 +250,9 @@ def _read_arrays(
 
 
 def _array_name(name: str, position: int, array: str) -> str:
+    if not array.isidentifier():
+        msg = f"{array[:80]!r} is no name of an array"
+        raise ValueError(msg)
     return f"{name}.{position}.{array}.npy"  # not by the feature's name, which may be anything
 
 

@@ -78,6 +78,6 @@ def write_with_items(folder: Path, larger: Artifacts) -> None:
         arrays["history_item_vecs"] = larger.history_item_vecs
     index = None
     if INDEX in larger.meta["files"]:
-        index = build_index(larger.item_vecs, larger.index().dtype.name.lower())
+        index = build_index(larger.item_vecs, larger.index_dtype())
     weights = larger.towers.state_dict()
     write_model(folder, ModelFiles(arrays, weights, index, larger.catalogue), larger.meta)

@@ -4,10 +4,10 @@ import errno
 import tempfile
 from pathlib import Path
 
-from twotower.artifacts import META, verify_artifacts
+from twotower.artifacts import META, copy_model, verify_artifacts
 from twotower.common.errors import RegistryError, TwoTowerError
 from twotower.common.files import sha256_file
-from twotower.common.folders import atomic_folder, copy_files, is_replaceable
+from twotower.common.folders import atomic_folder, is_replaceable
 from twotower.common.paths import check_place
 from twotower.registry.versions import CHAMPION, MODEL_TAG, Registry
 
@@ -45,7 +45,7 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
         artifacts, _ = registry.download(champion, Path(temporary))
         try:
             with atomic_folder(out, META) as target:
-                copy_files(artifacts.folder, target)
+                copy_model(artifacts, target)
         except OSError as error:
             if error.errno not in CONCURRENT:
                 raise

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 import twotower
-from twotower.artifacts import Artifacts
+from twotower.artifacts import Artifacts, copy_model, verify_artifacts
 from twotower.common.sources import SHIPPED
 from twotower.registry import training_rows
 
@@ -38,7 +38,8 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
     users = artifacts.user_ids.decode(np.arange(min(EXAMPLE_USERS, len(artifacts.user_ids))))
     with tempfile.TemporaryDirectory(prefix="twotower-") as name:
         folder = Path(name)
-        shutil.copytree(artifacts.folder, folder / FOLDER)
+        copy_model(artifacts, folder / FOLDER)
+        verify_artifacts(folder / FOLDER)  # what is uploaded is what was opened
         training_rows.write_training_rows(folder / training_rows.FILE, trained_on)
         ignored = shutil.ignore_patterns("__pycache__", SHIPPED.name)
         code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)

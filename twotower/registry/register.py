@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from twotower.artifacts import load_artifacts, verify_artifacts
+from twotower.artifacts import load_artifacts
 from twotower.common.errors import RegistryError
 from twotower.common.progress import step
 from twotower.data.prepared import read_parts
@@ -30,8 +30,8 @@ def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) ->
         RegistryError: if the model was trained on other data, or the metrics cannot be read.
     """
     with step("checking model and data"):
-        verify_artifacts(folder)
         artifacts = load_artifacts(folder)
+        artifacts.check_rest()
         trained_on = training_frame(artifacts, read_parts(prepared))
     tags = version_tags(artifacts, prepared)
     for version in registry.versions():

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from twotower.artifacts import Artifacts
+from twotower.artifacts.content import read_content
+from twotower.artifacts.npy import as_array
 from twotower.common.arrays import Int64Array, UInt64Array
 from twotower.common.errors import RegistryError
 from twotower.common.hashing import id_hashes, splitmix64
@@ -35,14 +37,21 @@ def write_training_rows(path: Path, frame: pd.DataFrame) -> None:
     np.save(path, np.sort(row_hashes(frame)), allow_pickle=False)
 
 
-def read_training_rows(path: Path) -> UInt64Array:
+def read_training_rows(path: Path, count: int) -> UInt64Array:
     """Read a file that `write_training_rows` wrote.
+
+    Args:
+        path: of the file.
+        count: number of rows that the model was trained on.
 
     Raises:
         RegistryError: if the file is missing or damaged.
     """
     try:
-        hashes: UInt64Array = np.load(path, allow_pickle=False)
+        hashes: UInt64Array = as_array(read_content(path, None), FILE, "<u8", 1)
+        if len(hashes) != count or (hashes[1:] < hashes[:-1]).any():
+            msg = f"{FILE} does not hold {count:,} hashes, ascending"
+            raise ValueError(msg)
     except (OSError, ValueError) as error:
         msg = f"the hashes of its training rows cannot be read ({error})"
         raise RegistryError(msg) from None

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twotower.artifacts import Artifacts, load_artifacts
+from twotower.artifacts import META, Artifacts, load_artifacts
 from twotower.common.arrays import UInt64Array
 from twotower.common.errors import RegistryError, TrackingError, TwoTowerError
 from twotower.common.files import json_text, sha256_file, sha256_text
@@ -139,16 +139,27 @@ class Registry:
         try:
             # Not memory-mapped: Windows cannot delete mapped files.
             artifacts = load_artifacts(local / FOLDER, mmap=False)
-            return artifacts, training_rows.read_training_rows(local / training_rows.FILE)
+            artifacts.check_rest()
+            _check_registered(version, artifacts)
+            count = int(artifacts.item_counts.sum())
+            return artifacts, training_rows.read_training_rows(local / training_rows.FILE, count)
         except TwoTowerError as error:
             msg = f"version {version.version} of {self.name}: {error}"
             raise RegistryError(msg) from None
 
 
+def _check_registered(version: "ModelVersion", artifacts: Artifacts) -> None:
+    """A folder that is whole may still be another than the one that was registered."""
+    expected = version.tags.get(MODEL_TAG)
+    if expected is not None and expected != sha256_file(artifacts.folder / META):
+        msg = f"its files are not those that were registered ({META} has another digest)"
+        raise RegistryError(msg)
+
+
 def version_tags(artifacts: Artifacts, prepared: Path) -> dict[str, str]:
     """Tags that identify a model, its data and its code."""
     return {
-        MODEL_TAG: sha256_file(artifacts.folder / "model_meta.json"),
+        MODEL_TAG: sha256_file(artifacts.folder / META),
         DATA_TAG: data_digest(prepared),
         "twotower.trained_on": ", ".join(artifacts.meta["trained_on"]),
         **git_tags(),

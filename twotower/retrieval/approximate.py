@@ -5,7 +5,6 @@ hierarchical navigable small world graphs", TPAMI 2020.
 """
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from twotower.common.arrays import Float32Array, Int8Array, Int64Array
 from twotower.common.errors import ConfigError
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.exact import Candidates, top_k
+from twotower.retrieval.index_file import check_index
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -60,26 +60,28 @@ def build_index(item_vecs: Float32Array, dtype: str = "f32") -> bytes:
     return bytes(index.save() or b"")
 
 
-def open_index(path: Path, dim: int, *, mmap: bool = True) -> "Index":
-    """The index in a file that holds what `build_index` returned.
+def open_index(content: NDArray[np.uint8], dim: int, num_items: int) -> "Index":
+    """The index that `build_index` returned, in place: it reads `content` when it is searched.
+
+    Args:
+        content: of its file, mapped or not.
+        dim: length of the vectors.
+        num_items: number of vectors.
 
     Raises:
         ConfigError: if usearch is not installed.
-        ValueError: if the file is damaged or holds vectors of another length.
+        ValueError: if it is damaged, or holds other vectors.
     """
     index = _empty(dim)
-    if not path.is_file():
-        msg = f"{path.name} is missing"
-        raise ValueError(msg)
     try:
-        (index.view if mmap else index.load)(str(path))
-    except RuntimeError as error:
-        msg = f"{path.name} is not an index: {error}"
+        check_index(content, dim, num_items, NEIGHBOURS)
+        if num_items:
+            index.view(content)
+    except (ValueError, RuntimeError) as error:
+        msg = f"the index file {error}"
         raise ValueError(msg) from None
+    vars(index)["content"] = content  # usearch does not keep it
     index.expansion_search = SEARCH_EFFORT
-    if index.ndim != dim:
-        msg = f"{path.name} holds vectors of length {index.ndim}, expected {dim}"
-        raise ValueError(msg)
     return index
 
 

@@ -51,6 +51,8 @@ class ServeOptions(BaseModel):
     artifacts: Path
     approximate: bool = False
     mmap: bool = False
+    verify: bool = True
+    """Whether the model's files are compared with their hashes."""
     poll: float = 2.0
     """How often to check the folder for a new model, in seconds; 0: never."""
     max_k: int = 1000
@@ -94,7 +96,8 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
         ArtifactError: if the folder does not hold a complete model.
         ConfigError: if the index is to be used and usearch is not installed.
     """
-    live = model or LiveModel(options.artifacts, mmap=options.mmap, approximate=options.approximate)
+    loading = options.model_dump(include={"mmap", "approximate", "verify"})
+    live = model or LiveModel(options.artifacts, **loading)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

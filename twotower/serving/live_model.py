@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from twotower.artifacts import META, verify_artifacts
+from twotower.artifacts import META
 from twotower.common.errors import ArtifactError, TwoTowerError
 from twotower.common.files import sha256_file
 from twotower.serving.recommender import Recommender
@@ -39,7 +39,9 @@ class LiveModel:
         problem: why the folder's current content is not served; None if it is.
     """
 
-    def __init__(self, folder: Path, *, mmap: bool = False, approximate: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, mmap: bool = False, approximate: bool = False, verify: bool = True
+    ) -> None:
         """Load the model.
 
         Args:
@@ -47,13 +49,14 @@ class LiveModel:
             mmap: memory-map its files instead of reading them; then they may be replaced, but
                 never written to.
             approximate: use its index.
+            verify: compare its files with their digests.
 
         Raises:
             ArtifactError: if the folder does not hold a complete model.
             ConfigError: if the index is to be used and usearch is not installed.
         """
         self._folder = folder
-        self._options = {"mmap": mmap, "approximate": approximate}
+        self._options = {"mmap": mmap, "approximate": approximate, "verify": verify}
         self._refreshing = threading.Lock()
         self._stamp = self._file_stamp()
         self._served = self._load()
@@ -93,8 +96,9 @@ class LiveModel:
     def _load(self) -> Served:
         for _ in range(ATTEMPTS):
             version = self._version()
-            verify_artifacts(self._folder)
             recommender = Recommender.load(self._folder, **self._options)
+            if self._options["verify"]:
+                recommender.artifacts.check_rest()
             recommender.warm_up()
             if self._version() == version:
                 return Served(recommender, version)

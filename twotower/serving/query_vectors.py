@@ -72,6 +72,7 @@ def inverse_lengths(vectors: Float32Array) -> Float32Array:
     lengths = np.empty(len(vectors), dtype=np.float32)
     for low in range(0, len(vectors), BLOCK):
         block = slice(low, low + BLOCK)
-        lengths[block] = np.linalg.norm(vectors[block], axis=1)
+        with np.errstate(over="ignore"):  # 1 / infinity is 0 as well
+            lengths[block] = np.linalg.norm(vectors[block], axis=1)
     inverse: Float32Array = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     return inverse

@@ -57,23 +57,32 @@ class Recommender:
 
     @classmethod
     def load(
-        cls, path: Path | str = ARTIFACTS, *, mmap: bool = True, approximate: bool = False
+        cls,
+        path: Path | str = ARTIFACTS,
+        *,
+        mmap: bool = True,
+        approximate: bool = False,
+        verify: bool = True,
     ) -> "Recommender":
         """Open the folder of a model.
 
         Args:
             path: what the refit stage wrote.
-            mmap: memory-map vectors and ids, which makes loading instant at any size.
+            mmap: memory-map vectors and ids, which processes then share, instead of keeping what is
+                read.
             approximate: search the index that `refit.index` makes. Requests with a filter that
                 leaves few items or with a long history, and similar items, are still answered
                 exactly.
+            verify: compare all files with their hashes before anything is believed, which reads
+                them once in each process. False opens a model of any size at once, if it is mapped;
+                for folders of your own that something else vouches for.
 
         Raises:
-            ArtifactError: if the folder is missing, incomplete, of another format version, or has
-                no index although `approximate` is set.
+            ArtifactError: if the folder is missing, incomplete, damaged, of another format version,
+                or has no index although `approximate` is set.
             ConfigError: if `approximate` is set and usearch is not installed.
         """
-        artifacts = load_artifacts(Path(path), mmap=mmap)
+        artifacts = load_artifacts(Path(path), mmap=mmap, verify=verify)
         return cls(artifacts, artifacts.index(mmap=mmap) if approximate else None)
 
     def __repr__(self) -> str:

@@ -275,6 +275,15 @@ def load_towers(
     catalogue: Catalogue, config: ModelConfig, weights: Mapping[str, Tensor]
 ) -> TwoTower:
     """The model whose `state_dict` is `weights`, on the CPU."""
+    model = towers_for(catalogue, config, weights)
+    model.load_state_dict(dict(weights))
+    return model.eval()
+
+
+def towers_for(
+    catalogue: Catalogue, config: ModelConfig, weights: Mapping[str, Tensor]
+) -> TwoTower:
+    """A model that has the histories in `weights`, but none of its parameters yet."""
     history, sequences = None, None
     if "history_items" in weights:
         stored = {
@@ -292,9 +301,7 @@ def load_towers(
     if "sequence_items" in weights:
         offsets, items = (weights[f"sequence_{name}"].numpy() for name in ("offsets", "items"))
         sequences = Sequences(ItemLists(offsets, items), np.ones(len(items), np.float32))
-    model = TwoTower(catalogue, config, history, sequences=sequences)
-    model.load_state_dict(dict(weights))
-    return model.eval()
+    return TwoTower(catalogue, config, history, sequences=sequences)
 
 
 def pool(vectors: Tensor, idx: Tensor, pooling: Tensor, starts: Tensor) -> Tensor:
