@@ -171,7 +171,7 @@ def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> di
     storage = _storage(folder, config, root)
     if storage is not None:
         with open_database(storage, live_name) as database:
-            trials = {trial.number: trial for trial in database.own_trials()}
+            trials = {trial.number: trial for trial in database.read_own().trials}
     pending = TrialFiles(folder / "trials")
     for number in pending.numbers():
         trials.setdefault(number, pending.read(number))

@@ -15,7 +15,7 @@ from tests.conftest import ODD_NAME, REPOSITORY
 from tests.search.store.test_database import SPACE, finished, varied
 from twotower.common.errors import SearchError
 from twotower.search.store import snapshot as snapshot_module
-from twotower.search.store.snapshot import read_snapshot, write_snapshot
+from twotower.search.store.snapshot import read_snapshot, read_stored, write_snapshot
 
 
 def dump(path: Path) -> list[str]:
@@ -29,9 +29,9 @@ def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
     write_snapshot(odd, "s", varied(), SPACE, {"a": {"c": 2}, "b": 1})
     assert (tmp_path / "a.db").read_bytes() == odd.read_bytes()
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted([ODD_NAME, "a.db", "b.db"])
-    attributes, back = read_snapshot(tmp_path / "a.db")
+    attributes, back = read_stored(tmp_path / "a.db")
     assert attributes == {"a": {"c": 2}, "b": 1}
-    assert back == [item.without_times() for item in varied()]
+    assert back.trials == [item.without_times() for item in varied()]
 
 
 def test_rows_are_those_that_optuna_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None
 
 def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
     write_snapshot(tmp_path / "a.db", "s", [finished(0)], SPACE, {})
-    [back] = read_snapshot(tmp_path / "a.db")[1]
+    [back] = read_stored(tmp_path / "a.db")[1].trials
     assert (back.started, back.finished) == (0, 0)
 
 
@@ -88,7 +88,7 @@ def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:
     write_snapshot(path, "s", [finished(0)], SPACE, {})
     before = path.read_bytes()
     path.chmod(0o444)
-    read_snapshot(path)
+    read_stored(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -139,7 +139,7 @@ def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> No
     write_snapshot(path, "s", [finished(0)], SPACE, {})
     spoil(path)
     with pytest.raises(SearchError) as caught:
-        read_snapshot(path)
+        read_stored(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: not a study of this search: ")
     assert message.endswith("; delete the file to start afresh")

@@ -7,7 +7,14 @@ from twotower.common.errors import SearchError
 from twotower.common.files import write_json
 from twotower.config.hpo import HpoConfig
 from twotower.search.store.dashboard import StudyCard
-from twotower.search.store.database import TrialDatabase, explained, open_database
+from twotower.search.store.database import (
+    DamagedDatabaseError,
+    TrialDatabase,
+    explained,
+    open_database,
+    set_aside,
+)
+from twotower.search.store.digests import not_used
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
@@ -25,18 +32,31 @@ class LiveStudy:
     """
 
     def __init__(
-        self, files: TrialFiles, database: TrialDatabase, distributions: Distributions
+        self,
+        files: TrialFiles,
+        database: TrialDatabase,
+        distributions: Distributions,
+        say: Say = lambda _line: None,
     ) -> None:
+        """Read the trials.
+
+        Optuna's databases cannot replace a trial: one that has a changed trial, or lacks one
+        before its last, begins anew, once files hold all others.
+        """
         self._files = files
         self._database = database
         self._distributions = distributions
-        self.trials = {trial.number: trial for trial in database.trials()}
+        stored = database.read()
+        self.trials = {trial.number: trial for trial in stored.trials}
         self.committed = len(self.trials)
-        for number in files.numbers():
-            if number < self.committed:
-                files.delete(number)  # killed between the two steps
-            else:
-                self.trials[number] = files.read(number)
+        self.trials |= files.intact(say, but=self.trials)
+        if not stored.is_whole:
+            for trial in self.trials.values():
+                files.write(trial)
+            database.start_anew()
+            self.committed = 0
+        if lost := [number for number in stored.changed if number not in self.trials]:
+            say(not_used(lost, database))
         self._commit()
 
     def add(self, trial: Trial) -> None:
@@ -94,7 +114,32 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
     write_json(location.home / "identity.json", location.identity.values)
     write_json(location.folder / "provenance.json", location.provenance.values)
     guard = stack.enter_context(_storage_lock(storage, name, location, say))
-    database = stack.enter_context(open_database(storage, name, guard=guard))
+
+    def open_live() -> LiveStudy:
+        with ExitStack() as opened:
+            database = opened.enter_context(open_database(storage, name, guard=guard))
+            study = _read(database, location, config, say)
+            stack.push(opened.pop_all())
+        return study
+
+    try:
+        study = open_live()
+    except DamagedDatabaseError as error:
+        if storage != location.own_storage:
+            raise
+        kept = set_aside(storage.file)
+        say(f"{error}; it is kept as {kept.name}, and trials that have no other copy run again")
+        study = open_live()
+    study.take_over(stored_elsewhere(location, config, say, study.trials))
+    return study
+
+
+def _read(
+    database: TrialDatabase, location: StudyLocation, config: HpoConfig, say: Say
+) -> LiveStudy:
+    """The live study as far as it is in its own database and files."""
+    space = distributions(config.search_space)
+    study = LiveStudy(TrialFiles(location.trials), database, space, say)
     database.describe(
         {
             "identity": location.identity.digest,
@@ -104,8 +149,6 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
         }
     )
     database.show(StudyCard.live(config.objective))
-    study = LiveStudy(TrialFiles(location.trials), database, distributions(config.search_space))
-    study.take_over(stored_elsewhere(location, config, say, study.trials))
     return study
 
 
