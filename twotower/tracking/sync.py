@@ -192,6 +192,6 @@ def _read_results(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         msg = f"{path}: not a results file of the hpo stage; run dvc repro -f -s hpo"
         raise SearchError(msg) from None

@@ -75,7 +75,9 @@ class TrialDatabase:
         self._name = study_name
         self._rdb = rdb
         self._guard = guard
-        self._study = self._open()
+        self._study = optuna.create_study(
+            storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
+        )
         if self._study.directions != [StudyDirection.MAXIMIZE]:
             raise SearchError(self._unusable("does not maximise a single value"))
         self._next: int | None = None
@@ -95,13 +97,6 @@ class TrialDatabase:
     def read_own(self) -> Stored:
         """The trials that no other program has added."""
         return self._read()[0]
-
-    def start_anew(self) -> None:
-        """Delete the study and create it without trials; what `describe` stored is lost."""
-        with explained(self._storage):
-            self._guard()
-            optuna.delete_study(study_name=self._name, storage=self._rdb)
-            self._study = self._open()
 
     def append(self, trial: Trial, distributions: Distributions) -> None:
         """Store the trial that comes next, in one transaction.
@@ -151,11 +146,6 @@ class TrialDatabase:
     def schema(self) -> str:
         """Version of Optuna's tables."""
         return self._rdb.get_current_version()
-
-    def _open(self) -> optuna.Study:
-        return optuna.create_study(
-            storage=self._rdb, study_name=self._name, direction="maximize", load_if_exists=True
-        )
 
     def _read(self) -> tuple[Stored, int | None]:
         """Our trials, and the number of the first that another program has added."""
@@ -259,6 +249,12 @@ def study_names(storage: Storage) -> list[str]:
     """All studies in the storage, in alphabetical order."""
     with open_storage(storage) as rdb, explained(storage):
         return sorted(optuna.get_all_study_names(rdb))
+
+
+def delete_study(storage: Storage, study_name: str) -> None:
+    """Delete a study with all its trials."""
+    with open_storage(storage) as rdb, explained(storage):
+        optuna.delete_study(study_name=study_name, storage=rdb)
 
 
 @contextmanager

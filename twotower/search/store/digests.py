@@ -80,6 +80,8 @@ def unsealed(frozen: FrozenTrial, *, is_sealed: bool = True) -> Trial:
 
 def not_used(numbers: Collection[int], where: object) -> str:
     """One line on trials that were changed since they were stored."""
+    if not numbers:
+        return f"{where}: trials were changed since they were stored; all others are kept"
     listed = ", ".join(str(number) for number in sorted(numbers)[:SHOWN])
     more = f" and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else ""
     if len(numbers) == 1:

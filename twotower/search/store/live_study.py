@@ -10,6 +10,7 @@ from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.database import (
     DamagedDatabaseError,
     TrialDatabase,
+    delete_study,
     explained,
     open_database,
     set_aside,
@@ -21,6 +22,10 @@ from twotower.search.store.origins import stored_elsewhere
 from twotower.search.store.storage_url import Storage
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
+
+
+class ChangedStudyError(SearchError):
+    """A database lacks a trial, or has one that was changed since it was stored."""
 
 
 class LiveStudy:
@@ -40,8 +45,9 @@ class LiveStudy:
     ) -> None:
         """Read the trials.
 
-        Optuna's databases cannot replace a trial: one that has a changed trial, or lacks one
-        before its last, begins anew, once files hold all others.
+        Raises:
+            ChangedStudyError: if one of them was changed; files then hold all others.
+            SearchError: if the database or the files cannot be used.
         """
         self._files = files
         self._database = database
@@ -53,10 +59,8 @@ class LiveStudy:
         if not stored.is_whole:
             for trial in self.trials.values():
                 files.write(trial)
-            database.start_anew()
-            self.committed = 0
-        if lost := [number for number in stored.changed if number not in self.trials]:
-            say(not_used(lost, database))
+            missing = {*stored.changed, *range(max(self.trials, default=0))} - self.trials.keys()
+            raise ChangedStudyError(not_used(missing, database))
         self._commit()
 
     def add(self, trial: Trial) -> None:
@@ -123,6 +127,14 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
         return study
 
     try:
+        study = open_live()
+    except ChangedStudyError as error:
+        # Optuna's databases cannot replace a trial, so the study begins anew.
+        say(str(error))
+        if storage == location.own_storage:
+            set_aside(storage.file)
+        else:
+            delete_study(storage, name)
         study = open_live()
     except DamagedDatabaseError as error:
         if storage != location.own_storage:
