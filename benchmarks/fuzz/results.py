@@ -27,6 +27,7 @@ from twotower.config import Config
 from twotower.config.hpo import HpoConfig
 from twotower.config.splitting import GuardConfig
 from twotower.ingest.guard import DataProfile, check_data, write_last_run
+from twotower.plots.drawn_search import read_search
 from twotower.search.store.live_study import open_study
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
 from twotower.search.store.trial_files import TrialFiles
@@ -81,8 +82,12 @@ class Case:
 def trials() -> list[Trial]:
     """Of a study, the last one failed."""
     whole = [made_by(WHERE, number) for number in range(COUNT)]
-    last = {"state": "FAIL", "value": None, "metrics": {}, "failure": "it diverged"}
-    pruned = {"state": "PRUNED", "intermediate": {1: 0.25, 2: 0.5}, "system_attrs": {"a": [1]}}
+    last: dict[str, Any] = {"state": "FAIL", "value": None, "metrics": {}, "failure": "it diverged"}
+    pruned: dict[str, Any] = {
+        "state": "PRUNED",
+        "intermediate": {1: 0.25, 2: 0.5},
+        "system_attrs": {"a": [1]},
+    }
     return [*whole[:-2], replace(whole[-2], **pruned), replace(whole[-1], **last)]
 
 
@@ -114,8 +119,6 @@ def originals() -> Mapping[str, bytes]:
 
 
 def _results(path: Path) -> None:
-    from twotower.plots.drawn_search import read_search
-
     drawn, content = read_search(path), json.loads(path.read_text(encoding="utf-8-sig"))
     used = [(trial.number, trial.value) for trial in drawn.study.get_trials(deepcopy=False)]
     insist(

@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +215,24 @@ def test_a_second_search_waits_and_says_for_whom(tmp_path: Path) -> None:
     thread.join(timeout=30)
     assert opened.is_set()
     assert said[0].startswith(f"waiting for process {os.getpid()} on ")
+
+
+def test_a_damaged_note_of_the_holder_is_no_reason_to_stop(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    note = where.home / "lock.holder"
+    note.mkdir()
+    assert numbers(where) == [0]
+    note.rmdir()
+    said: list[str] = []
+    with open_study(where, HpoConfig(), print):
+        note.write_bytes(b"\xff" * 1000)
+        thread = threading.Thread(target=lambda: numbers(where, say=said.append))
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+    thread.join(30)
+    assert len(said[0]) < 150
 
 
 def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
