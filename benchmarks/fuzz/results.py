@@ -264,16 +264,16 @@ def _edits(draw: st.DrawFn) -> str:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Files of every kind, damaged, edited or in the place of others; databases take longest."""
-    sort = draw(st.integers(0, 19))
-    if sort < 16:
+    sort = draw(st.integers(0, 39))
+    if sort < 37:
         name = draw(st.sampled_from(JSON))
         whole, odd = originals()[name], st.sampled_from(ODD_JSON).map(str.encode)
         return Case(name, draw(damaged(whole) | _swapped(whole) | odd))
-    if sort == 16:
+    if sort == 37:
         others = st.sampled_from([None, b"", *originals()]) | st.binary(max_size=60)
         return Case(draw(st.sampled_from(sorted(READERS))), draw(others))
     name = draw(st.sampled_from(DATABASES))
-    if sort == 17:
+    if sort == 38:
         return Case(name, name, edit=draw(_edits()))
     flips = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=6).map(tuple)
     cut = draw(st.just(1.0) | st.floats(0, 1))

@@ -23,7 +23,7 @@ KEEPALIVES = text(
     " set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
-"""Has the server notice within a minute that a machine with a lock is gone; its default is hours."""
+"""The server then notices within a minute that a machine with a lock is gone; by default, hours."""
 HOLDER = text(
     "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
     " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
