@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ODD_NAME, REPOSITORY
 from tests.search.store.test_database import SPACE, finished, varied
 from twotower.common.errors import SearchError
+from twotower.search.identity import Fingerprint
 from twotower.search.store import snapshot as snapshot_module
 from twotower.search.store.snapshot import read_snapshot, read_stored, write_snapshot
 
@@ -145,6 +146,27 @@ def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> No
     assert message.endswith("; delete the file to start afresh")
     assert problem in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("update trial_values set value = 0.99 where trial_id = 2", "trial 1 was changed since"),
+        ("update study_user_attributes set value_json = '{}'", "its identity was changed since"),
+    ],
+)
+def test_a_changed_snapshot_is_refused(tmp_path: Path, statement: str, problem: str) -> None:
+    path, values = tmp_path / "x.db", {"seed": 1}
+    facts = {"identity": Fingerprint(values).digest, "identity_values": values}
+    trials = [finished(number) for number in range(3)]
+    write_snapshot(path, "s", trials, SPACE, facts)
+    assert len(read_snapshot(path)[1]) == 3
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    with pytest.raises(SearchError, match=rf"{problem}.*dvc checkout --force x\.db restores it"):
+        read_snapshot(path)
+    kept = read_stored(path)[1].trials
+    assert [trial.number for trial in kept] == [0, 2] or "identity" in problem
 
 
 def full_disk(*_arguments: Any) -> None:
