@@ -38,7 +38,7 @@ def _in_database(path: Path) -> list[Trial]:
         copy = Path(folder, path.name)
         try:
             with open_only_study(sqlite_storage(copy)) as study:
-                return study.trials()
+                return study.read().trials
         except SearchError:
             if _is_without_trials(copy):  # killed while it was made
                 return []

@@ -15,7 +15,7 @@ from benchmarks.fuzz.limits import TooSlowError, limited
 from benchmarks.fuzz.promises import insist, insist_bounded
 from benchmarks.fuzz.runner import Tally, run
 
-SLOW = {"artifacts", "indexes"}
+SLOW = {"artifacts", "indexes", "results"}
 """Kinds whose two hundred cases take more than two seconds."""
 
 

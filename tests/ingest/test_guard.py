@@ -131,7 +131,15 @@ def test_data_that_lost_its_times(last_run: Path) -> None:
         check(untimed, last_run, GuardConfig())
 
 
-@pytest.mark.parametrize("damage", [{"rows": "many"}, {"rows": 0}])
+@pytest.mark.parametrize("text", ["", "[]", "0", "[" * 3000])
+def test_only_an_empty_object_is_an_empty_profile(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "last.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="not a profile of the last run's data; empty it with"):
+        check(data(), path, GuardConfig())
+
+
+@pytest.mark.parametrize("damage", [{"rows": "many"}, {"rows": 0}, {"first": 10**20}])
 def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any) -> None:
     path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
     path.write_text(json.dumps(whole | damage), encoding="utf-8")

@@ -58,6 +58,8 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path):
     [
         (b"", "not valid JSON"),
         (b"{", "not valid JSON"),
+        (b"9" * 5000, "not valid JSON"),
+        (b"[" * 3000, "not valid JSON"),
         (b"\xff\xfe", "cannot be read"),
         (b"[]", "the whole file"),
         (b'{"format_version": 2}', "best_trial: Field required"),

@@ -99,7 +99,9 @@ def test_a_repetition_in_effect_is_skipped(tmp_path: Path) -> None:
     assert len(found.skipped) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"trials": [1]}', '{"trials": [{"dim": 8}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"trials": [1]}', '{"trials": [{"dim": 8}]}', "[" * 3000]
+)
 def test_a_damaged_file_is_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "warm.json"
     path.write_text(text, encoding="utf-8")

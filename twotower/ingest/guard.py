@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, PositiveInt, TypeAdapter
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
@@ -26,6 +27,10 @@ LAST_RUN = Path("data/last_run.json")
 SKETCH = 1000
 """Number of users, and of items, that are compared: those with the smallest hashes."""
 RESET = "twotower retrain reset"
+
+
+Seconds = Annotated[int, Field(ge=-62_135_596_800, le=253_402_300_799)]
+"""Since 1970, UTC, in the years 1 to 9999, which dates have."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class DataProfile:
     rows: PositiveInt
     users: int
     items: int
-    first: int | None
-    last: int | None
+    first: Seconds | None
+    last: Seconds | None
     user_hashes: list[str]
     item_hashes: list[str]
     user_ids: str | None = None
@@ -106,10 +111,10 @@ def read_last_run(path: Path) -> DataProfile | None:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(DataProfile).validate_python(content) if content else None
+        return None if content == {} else TypeAdapter(DataProfile).validate_python(content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, RecursionError):
         msg = f"{path}: not a profile of the last run's data; empty it with: {RESET}"
         raise DataError(msg) from None
 

@@ -196,14 +196,14 @@ def _read_results(path: Path) -> _Results:
         return _Results.model_validate(content)
     except FileNotFoundError:
         msg = f"{path}: no such file; run dvc repro hpo or dvc pull first"
-    except json.JSONDecodeError as error:
-        msg = f"{path}: not valid JSON: {error}"
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
         msg = f"{path}: {where}: {problem['msg']}; {RENEW}"
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read: {error}"
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: not valid JSON: {error}"
     raise DataError(msg)
 
 

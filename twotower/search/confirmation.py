@@ -55,7 +55,7 @@ class Confirmation:
             share: of the users that they train on; None: that of the search.
 
         Raises:
-            SearchError: if a file is damaged.
+            SearchError: if a file cannot be read.
         """
         self._objective = config.hpo.objective
         self._confirm = confirm
@@ -63,7 +63,7 @@ class Confirmation:
         seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
         self._changes = [Change(seed, share) for seed in seeds]
         folders = {change: folder / str(change.seed) for change in self._changes}
-        self._runs = Reruns(folders, provenance)
+        self._runs = Reruns(folders, provenance, say)
 
     def num_missing(self, trials: list[Trial]) -> int:
         """How many runs of the best of these trials are known to be missing."""

@@ -38,7 +38,7 @@ class Finals:
             say: shows a line to the user.
 
         Raises:
-            SearchError: if a file is damaged.
+            SearchError: if a file cannot be read.
         """
         confirm, digest, sampled = config.hpo.confirm, location.provenance.digest, len(shares) > 1
         return cls(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twotower.search.dispatcher import Dispatcher, Job
+from twotower.search.store.locks import Say
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Key, Trial
 
@@ -27,22 +28,23 @@ class Change(NamedTuple):
 class Reruns:
     """The runs that have finished, and how the others are run."""
 
-    def __init__(self, folders: Mapping[Change, Path], provenance: str) -> None:
+    def __init__(self, folders: Mapping[Change, Path], provenance: str, say: Say) -> None:
         """Read the runs that have finished.
 
         Args:
             folders: where the runs of each change are kept.
             provenance: digest that new runs carry.
+            say: shows a line to the user, of a file that is damaged.
 
         Raises:
-            SearchError: if a file is damaged.
+            SearchError: if a file cannot be read.
         """
         self._provenance = provenance
         self._files = {change: TrialFiles(folder) for change, folder in folders.items()}
         self._runs: dict[Key, Trial] = {
-            (number, *change): files.read(number)
+            (number, *change): run
             for change, files in self._files.items()
-            for number in files.numbers()
+            for number, run in files.intact(say).items()
         }
 
     def of(self, trial: Trial, change: Change) -> Trial:

@@ -40,13 +40,13 @@ class Rungs:
             say: shows a line to the user.
 
         Raises:
-            SearchError: if a file is damaged.
+            SearchError: if a file cannot be read.
         """
         self._objective = objective
         self._shares = shares
         self._say = say
         folders = {Change(share=share): folder / f"{share:g}" for share in shares[1:]}
-        self._runs = Reruns(folders, provenance)
+        self._runs = Reruns(folders, provenance, say)
 
     def state(self, trials: Sequence[Trial]) -> tuple[list[Rung], list[Trial]]:
         """The finished rungs of a search with these trials, and the runs that the next one lacks.

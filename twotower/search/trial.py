@@ -23,6 +23,8 @@ Key = tuple[int, int | None, float | None]
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Distributions = Mapping[str, BaseDistribution]
 
+ATTRIBUTES = ("metrics", "losses", "best_epoch", "failure", "provenance")
+"""What Optuna has no place of its own for, and keeps as user attributes of a trial."""
 CONSTANT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Start and end of every trial in a snapshot, so that its bytes depend on no clock."""
 
@@ -123,14 +125,7 @@ class Trial:
 
     @classmethod
     def from_optuna(cls, trial: FrozenTrial) -> "Trial":
-        """The finished trial that `to_optuna` was called on.
-
-        Raises:
-            TypeError: if another program has written the trial.
-        """
-        if "provenance" not in trial.user_attrs:
-            msg = f"trial {trial.number} has no provenance"
-            raise TypeError(msg)
+        """The finished trial that `to_optuna` was called on."""
         return cls(
             number=trial.number,
             state=cast(State, trial.state.name),
@@ -140,7 +135,7 @@ class Trial:
             system_attrs=trial.system_attrs,
             started=_milliseconds(trial.datetime_start),
             finished=_milliseconds(trial.datetime_complete),
-            **trial.user_attrs,
+            **{name: trial.user_attrs[name] for name in ATTRIBUTES if name in trial.user_attrs},
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from twotower.common.errors import SearchError
 from twotower.common.files import canonical, write_json
@@ -83,7 +83,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         return [TypeAdapter(dict[str, Any]).validate_python(trial["params"]) for trial in trials]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, ValidationError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         msg = (
             f'{path}: not a warm start; it is {{"trials": [{{"params": {{…}}}}, …]}}, and '
             "twotower retrain reset empties it"

@@ -171,7 +171,7 @@ def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> di
     storage = _storage(folder, config, root)
     if storage is not None:
         with open_database(storage, live_name) as database:
-            trials = {trial.number: trial for trial in database.own_trials()}
+            trials = {trial.number: trial for trial in database.read_own().trials}
     pending = TrialFiles(folder / "trials")
     for number in pending.numbers():
         trials.setdefault(number, pending.read(number))
@@ -192,6 +192,6 @@ def _read_results(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         msg = f"{path}: not a results file of the hpo stage; run dvc repro -f -s hpo"
         raise SearchError(msg) from None

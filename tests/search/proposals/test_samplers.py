@@ -13,7 +13,7 @@ import torch
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import EACH_SAMPLER, config, extend, params_of, run
-from twotower.search.store.snapshot import read_snapshot, write_snapshot
+from twotower.search.store.snapshot import read_stored, write_snapshot
 from twotower.search.trial import Trial, distributions
 
 COUNT = 18
@@ -69,7 +69,7 @@ def test_resumed_from_a_snapshot_equals_straight(
     for cut in (1, 9, 13):
         path = tmp_path / f"{cut}.db"
         write_snapshot(path, "s", [straight[n] for n in range(cut)], space, {})
-        known = {r.number: r for r in read_snapshot(path)[1]}
+        known = {r.number: r for r in read_stored(path)[1].trials}
         assert extend(known, COUNT, settings) == straight
 
 

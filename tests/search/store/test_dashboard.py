@@ -9,7 +9,7 @@ import pytest
 from tests.search.store.test_database import SPACE, varied
 from twotower.search.store.dashboard import NOTE_VERSION, PART_LENGTH, StudyCard
 from twotower.search.store.database import open_database
-from twotower.search.store.snapshot import read_snapshot, write_snapshot
+from twotower.search.store.snapshot import read_stored, write_snapshot
 from twotower.search.store.storage_url import sqlite_storage
 
 WINNER = {"number": 3, "value": 0.25, "params": {"dim": 8, "lr": 0.01}}
@@ -31,7 +31,7 @@ def test_a_snapshot_names_its_values_and_its_best_trial(tmp_path: Path) -> None:
     for name in ("a.db", "b.db"):
         write_snapshot(tmp_path / name, "s", varied(), SPACE, {"c": 1}, card=card)
     assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
-    assert read_snapshot(tmp_path / "a.db")[0] == {"c": 1}
+    assert read_stored(tmp_path / "a.db")[0] == {"c": 1}
     names, attributes = shown(tmp_path / "a.db")
     assert names == ["mrr"]
     note = attributes["dashboard:note_str:0"]

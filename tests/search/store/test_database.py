@@ -54,9 +54,9 @@ def test_records_survive_a_database(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     for _ in range(2):
         with open_database(sqlite_storage(tmp_path / folder / "x.db"), "s") as database:
-            for item in varied()[len(database.trials()) :]:
+            for item in varied()[len(database.read().trials) :]:
                 database.append(item, SPACE)
-            assert database.trials() == varied()
+            assert database.read().trials == varied()
     assert [path.name for path in tmp_path.rglob("*")] == [folder, "x.db"]
 
 
@@ -72,7 +72,7 @@ def test_times_survive_in_any_time_zone(
         with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
             database.append(item, SPACE)
         with open_database(sqlite_storage(tmp_path / "x.db"), "s") as database:
-            assert database.trials() == [item]
+            assert database.read().trials == [item]
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -121,8 +121,8 @@ def test_trials_of_a_watcher_are_refused_and_number_nothing(
                 database.append(finished(1), SPACE)
     with open_database(storage, "s") as database:
         with pytest.raises(SearchError, match="has a trial 1 that this search did not run"):
-            database.trials()
-        assert database.own_trials() == [finished(0)]
+            database.read()
+        assert database.read_own().trials == [finished(0)]
     assert len(optuna.load_study(storage=str(storage), study_name="s").trials) == 2
 
 
@@ -132,7 +132,7 @@ def test_a_commit_whose_answer_was_lost_counts(tmp_path: Path) -> None:
     with open_database(storage, "s") as one, open_database(storage, "s") as other:
         one.append(finished(0), SPACE)
         other.append(finished(0), SPACE)
-        assert one.trials() == [finished(0)]
+        assert one.read().trials == [finished(0)]
 
 
 def test_readers_fail_no_commit(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_readers_fail_no_commit(tmp_path: Path) -> None:
             done.set()
             for thread in threads:
                 thread.join()
-        assert [item.number for item in database.trials()] == list(range(6))
+        assert [item.number for item in database.read().trials] == list(range(6))
     assert all(seen == sorted(seen) for seen in views)
 
 

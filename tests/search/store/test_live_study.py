@@ -1,8 +1,12 @@
 import errno
 import json
 import os
+import re
 import shutil
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,6 +217,24 @@ def test_a_second_search_waits_and_says_for_whom(tmp_path: Path) -> None:
     assert said[0].startswith(f"waiting for process {os.getpid()} on ")
 
 
+def test_a_damaged_note_of_the_holder_is_no_reason_to_stop(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 1)
+    note = where.home / "lock.holder"
+    note.mkdir()
+    assert numbers(where) == [0]
+    note.rmdir()
+    said: list[str] = []
+    with open_study(where, HpoConfig(), print):
+        note.write_bytes(b"\xff" * 1000)
+        thread = threading.Thread(target=lambda: numbers(where, say=said.append))
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+    thread.join(30)
+    assert len(said[0]) < 150
+
+
 def test_who_it_is_is_written_beside_it(tmp_path: Path) -> None:
     where = location(tmp_path)
     fill(where, 1)
@@ -300,12 +322,28 @@ def test_an_emptied_or_deleted_database_begins_from_the_snapshot(tmp_path: Path)
     assert numbers(where) == [0, 1]
 
 
-def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"no database" * 1000, None])
+def test_a_damaged_database_is_named_and_set_aside(tmp_path: Path, content: bytes | None) -> None:
     where = location(tmp_path)
-    fill(where, 1)
-    where.own_storage.file.write_bytes(b"no database" * 1000)
-    with pytest.raises(SearchError, match=r"study\.db: file is not a database; .*delete it"):
-        numbers(where)
+    fill(where, 3)
+    snapshot(where, 2)
+    path = where.own_storage.file
+    content = content or path.read_bytes()[:20_000]
+    path.write_bytes(content)
+    path.with_name("study.db-journal").write_bytes(b"of the same day")
+    said: list[str] = []
+    assert numbers(where, say=said.append) == [0, 1]
+    assert "it is kept as study.db.damaged, and trials that have no other copy" in said[0]
+    assert path.with_name("study.db.damaged").read_bytes() == content
+    fill(where, 3)
+    assert numbers(where, say=pytest.fail) == [0, 1, 2]
+
+
+def test_a_damaged_database_that_others_may_use_is_left_alone(tmp_path: Path) -> None:
+    config = HpoConfig(storage=f"sqlite:///{tmp_path.as_posix()}/shared.db")
+    (tmp_path / "shared.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(SearchError, match=r"shared\.db: file is not a database; .*move it away"):
+        numbers(location(tmp_path), config)
 
 
 def test_a_damaged_sibling_is_passed_over_aloud(tmp_path: Path) -> None:
@@ -334,10 +372,75 @@ def test_a_damaged_trial_is_named(tmp_path: Path, change, reason: str) -> None:
     TrialFiles(where.trials).write(made_by(where, 2))
     path = where.trials / "0002.json"
     path.write_text(change(path.read_text()))
-    with pytest.raises(SearchError, match=rf"0002\.json: damaged: .*{reason}.*delete the file"):
-        numbers(where)
-    path.unlink()
-    assert numbers(where) == [0]
+    said: list[str] = []
+    assert numbers(where, say=said.append) == [0]
+    assert re.search(rf"0002\.json: damaged: .*{reason}.*not used, and the search runs", said[0])
+    assert numbers(where, say=pytest.fail) == [0]
+
+
+NAMED = "study.db was changed since it was stored; it is not used, and runs again unless"
+CHANGES = {
+    "update trial_values set value = 0.99 where trial_id = 3": NAMED,
+    "update trial_params set param_value = 16 where trial_id = 3 and param_name = 'dim'": NAMED,
+    "update trial_params set param_value = 7 where trial_id = 3": NAMED,
+    "update trial_user_attributes set value_json = '1' where trial_id = 3": NAMED,
+    "update trial_user_attributes set value_json = '{' where trial_id = 3": NAMED,
+    "update trials set state = 'RUNNING' where trial_id = 3": NAMED,
+    "update trials set state = 'DONE' where trial_id = 3": NAMED,
+    "update trials set number = 1 where trial_id = 3": NAMED,
+    "update trials set datetime_start = '0001-01-01 00:00:00' where trial_id = 3": NAMED,
+    "delete from trial_user_attributes where trial_id = 3 and key = 'digest'": NAMED,
+    "delete from trial_values where trial_id = 3": NAMED,
+    "delete from trials where trial_id = 3": NAMED,
+}
+"""How trial 2 is changed, and what is said of it."""
+CHANGED_VALUE = next(iter(CHANGES))
+
+
+def execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(("statement", "says"), CHANGES.items())
+def test_a_changed_trial_is_not_used_and_the_others_are(
+    tmp_path: Path, statement: str, says: str
+) -> None:
+    where = location(tmp_path)
+    fill(where, 5)
+    execute(where.own_storage.file, statement)
+    said: list[str] = []
+    with open_study(where, HpoConfig(), said.append) as study:
+        assert sorted(study.trials) == [0, 1, 3, 4]
+        assert study.committed == 2
+        study.add(made_by(where, 2))
+        assert study.committed == 5
+        assert study.trials == {number: made_by(where, number) for number in range(5)}
+    [line] = said
+    assert says in line
+    assert numbers(where, say=pytest.fail) == [0, 1, 2, 3, 4]
+
+
+def test_a_changed_trial_comes_from_the_snapshot(tmp_path: Path) -> None:
+    where = location(tmp_path)
+    fill(where, 3)
+    snapshot(where, 4)
+    execute(where.own_storage.file, CHANGED_VALUE)
+    execute(where.snapshot, "update trial_values set value = 0.99 where trial_id = 1")
+    said: list[str] = []
+    assert numbers(where, say=said.append) == [0, 1, 2, 3]
+    assert [line.split(" of ")[0] for line in said] == ["trial 2", "trial 0"]
+    assert numbers(where, HpoConfig(n_trials=4), say=said.append) == [0, 1, 2, 3]
+
+
+def test_a_kill_while_a_study_is_begun_anew_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = location(tmp_path)
+    fill(where, 5)
+    execute(where.own_storage.file, CHANGED_VALUE)
+    cut_import(where, HpoConfig(), 1, monkeypatch)
+    assert numbers(where, say=pytest.fail) == [0, 1, 3, 4]
 
 
 def test_a_trial_of_an_older_version_is_read(tmp_path: Path) -> None:
@@ -356,8 +459,9 @@ def test_a_trial_under_another_number_is_refused(tmp_path: Path) -> None:
     fill(where, 1)
     TrialFiles(where.trials).write(made_by(where, 2))
     (where.trials / "0002.json").rename(where.trials / "0003.json")
-    with pytest.raises(SearchError, match="it holds trial 2"):
-        numbers(where)
+    said: list[str] = []
+    assert numbers(where, say=said.append) == [0]
+    assert "it holds trial 2" in said[0]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from sqlalchemy import text
 
 from tests.conftest import REPOSITORY
 from tests.search.filling import fill, made
@@ -23,6 +24,7 @@ from twotower.config.hpo import HpoConfig
 from twotower.search.store.database import study_names
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
+from twotower.search.store.locks import ServerLock
 from twotower.search.store.storage_url import parse_storage
 
 pytest.importorskip("psycopg")
@@ -155,6 +157,17 @@ def test_a_second_machine_waits_and_reads_what_was_added(tmp_path: Path, url: st
     assert "postgresql+psycopg://me:***@127.0.0.1" in line
 
 
+def test_a_machine_that_dies_with_the_lock_is_noticed_within_a_minute(
+    tmp_path: Path, url: str
+) -> None:
+    lock = ServerLock(parse_storage(url, tmp_path), "study")
+    lock.acquire(pytest.fail)
+    shown = [f"SHOW tcp_keepalives_{name}" for name in ("idle", "interval", "count")]
+    times = [int(lock._connection.execute(text(line)).scalar()) for line in shown]
+    lock.release()
+    assert times == [30, 10, 3]
+
+
 def test_the_lock_ends_with_its_process(tmp_path: Path, url: str) -> None:
     command = [sys.executable, "-m", "tests.search.filling", str(tmp_path / "a"), url, "9", "9"]
     process = subprocess.Popen(command, cwd=REPOSITORY)
@@ -166,6 +179,20 @@ def test_the_lock_ends_with_its_process(tmp_path: Path, url: str) -> None:
     process.kill()
     process.wait()
     assert numbers(location(tmp_path / "b"), HpoConfig(storage=url)) == []
+
+
+def test_a_changed_trial_is_not_used_and_the_others_are(
+    tmp_path: Path, server: Server, url: str
+) -> None:
+    where, settings, said = location(tmp_path), HpoConfig(storage=url), []
+    add(where, settings, 4)
+    server.sql("UPDATE trial_values SET value = 0.99 WHERE trial_id = 2", "db")
+    with open_study(where, settings, said.append) as study:
+        assert sorted(study.trials) == [0, 2, 3]
+        assert said[0].startswith("trial 1 of postgresql+psycopg://me:***@127.0.0.1")
+        study.add(made(1, where.provenance.digest))
+    assert stored(server) == [0, 1, 2, 3]
+    assert numbers(where, settings, pytest.fail) == [0, 1, 2, 3]
 
 
 def test_a_server_that_stops_ends_the_search_and_loses_nothing(

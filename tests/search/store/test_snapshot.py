@@ -14,8 +14,9 @@ import pytest
 from tests.conftest import ODD_NAME, REPOSITORY
 from tests.search.store.test_database import SPACE, finished, varied
 from twotower.common.errors import SearchError
+from twotower.search.identity import Fingerprint
 from twotower.search.store import snapshot as snapshot_module
-from twotower.search.store.snapshot import read_snapshot, write_snapshot
+from twotower.search.store.snapshot import read_snapshot, read_stored, write_snapshot
 
 
 def dump(path: Path) -> list[str]:
@@ -29,9 +30,9 @@ def test_snapshot_is_a_function_of_its_content(tmp_path: Path) -> None:
     write_snapshot(odd, "s", varied(), SPACE, {"a": {"c": 2}, "b": 1})
     assert (tmp_path / "a.db").read_bytes() == odd.read_bytes()
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted([ODD_NAME, "a.db", "b.db"])
-    attributes, back = read_snapshot(tmp_path / "a.db")
+    attributes, back = read_stored(tmp_path / "a.db")
     assert attributes == {"a": {"c": 2}, "b": 1}
-    assert back == [item.without_times() for item in varied()]
+    assert back.trials == [item.without_times() for item in varied()]
 
 
 def test_rows_are_those_that_optuna_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +80,7 @@ def test_order_of_metrics_and_params_is_not_in_the_bytes(tmp_path: Path) -> None
 
 def test_snapshot_holds_no_clock(tmp_path: Path) -> None:
     write_snapshot(tmp_path / "a.db", "s", [finished(0)], SPACE, {})
-    [back] = read_snapshot(tmp_path / "a.db")[1]
+    [back] = read_stored(tmp_path / "a.db")[1].trials
     assert (back.started, back.finished) == (0, 0)
 
 
@@ -88,7 +89,7 @@ def test_reading_a_snapshot_leaves_it_alone(tmp_path: Path) -> None:
     write_snapshot(path, "s", [finished(0)], SPACE, {})
     before = path.read_bytes()
     path.chmod(0o444)
-    read_snapshot(path)
+    read_stored(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -139,12 +140,33 @@ def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> No
     write_snapshot(path, "s", [finished(0)], SPACE, {})
     spoil(path)
     with pytest.raises(SearchError) as caught:
-        read_snapshot(path)
+        read_stored(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: not a study of this search: ")
     assert message.endswith("; delete the file to start afresh")
     assert problem in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("update trial_values set value = 0.99 where trial_id = 2", "trial 1 was changed since"),
+        ("update study_user_attributes set value_json = '{}'", "its identity was changed since"),
+    ],
+)
+def test_a_changed_snapshot_is_refused(tmp_path: Path, statement: str, problem: str) -> None:
+    path, values = tmp_path / "x.db", {"seed": 1}
+    facts = {"identity": Fingerprint(values).digest, "identity_values": values}
+    trials = [finished(number) for number in range(3)]
+    write_snapshot(path, "s", trials, SPACE, facts)
+    assert len(read_snapshot(path)[1]) == 3
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    with pytest.raises(SearchError, match=rf"{problem}.*dvc checkout --force x\.db restores it"):
+        read_snapshot(path)
+    kept = read_stored(path)[1].trials
+    assert [trial.number for trial in kept] == [0, 2] or "identity" in problem
 
 
 def full_disk(*_arguments: Any) -> None:

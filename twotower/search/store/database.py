@@ -1,19 +1,24 @@
 """Trials in a database, in the form that Optuna and its dashboard read."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
 from twotower.search.store.dashboard import StudyCard
+from twotower.search.store.digests import DIGEST, UNREADABLE, ChangedTrialError, sealed, unsealed
 from twotower.search.store.locks import schema_lock
 from twotower.search.store.storage_url import Storage
 from twotower.search.trial import Distributions, Trial
@@ -22,12 +27,34 @@ NUMBERS_FROM = text(
     "SELECT number FROM trials JOIN studies ON studies.study_id = trials.study_id"
     " WHERE study_name = :study AND number >= :number"
 )
-
+TRIAL_IDS = text(
+    "SELECT trial_id, number FROM trials JOIN studies ON studies.study_id = trials.study_id"
+    " WHERE study_name = :study ORDER BY trial_id"
+)
 KEPT = "; finished trials are kept, and the next run resumes the search"
 
 
 class NumberTakenError(Exception):
     """Another program has added a trial to the study."""
+
+
+class DamagedDatabaseError(SearchError):
+    """A database holds what no search has written."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a database has of a study.
+
+    Attributes:
+        trials: as they were stored, by number.
+        changed: numbers of those that are not.
+        is_whole: whether the trials are 0..n-1, and all that there is.
+    """
+
+    trials: list[Trial]
+    changed: list[int]
+    is_whole: bool
 
 
 class TrialDatabase:
@@ -56,19 +83,19 @@ class TrialDatabase:
         self._next: int | None = None
         event.listen(rdb.scoped_session, "before_commit", self._check_number)
 
-    def trials(self) -> list[Trial]:
-        """All trials, by number.
+    def read(self) -> Stored:
+        """All trials.
 
         Raises:
             SearchError: if another program has added a trial.
         """
-        trials, total = self._read()
-        if total > len(trials):
-            raise SearchError(self._foreign(len(trials)))
-        return trials
+        stored, foreign = self._read()
+        if foreign is not None:
+            raise SearchError(self._foreign(foreign))
+        return stored
 
-    def own_trials(self) -> list[Trial]:
-        """Trials by number, up to the first that another program has added."""
+    def read_own(self) -> Stored:
+        """The trials that no other program has added."""
         return self._read()[0]
 
     def append(self, trial: Trial, distributions: Distributions) -> None:
@@ -81,11 +108,11 @@ class TrialDatabase:
             self._guard()
             self._next = trial.number
             try:
-                self._study.add_trial(trial.to_optuna(distributions))
+                self._study.add_trial(sealed(trial, distributions))
             except NumberTakenError:
                 # Optuna retries after an error, even if only the reply got lost.
-                stored = self.own_trials()
-                if len(stored) != trial.number + 1 or stored[trial.number] != trial:
+                stored = self.read_own()
+                if not stored.is_whole or stored.trials[trial.number :] != [trial]:
                     raise SearchError(self._foreign(trial.number)) from None
             finally:
                 self._next = None
@@ -106,6 +133,9 @@ class TrialDatabase:
             for name, value in card.attributes(stored):
                 self._rdb.set_study_system_attr(study, name, value)
 
+    def __str__(self) -> str:
+        return str(self._storage)
+
     @property
     def attributes(self) -> dict[str, Any]:
         """The facts that `describe` stored."""
@@ -117,19 +147,42 @@ class TrialDatabase:
         """Version of Optuna's tables."""
         return self._rdb.get_current_version()
 
-    def _read(self) -> tuple[list[Trial], int]:
-        """Our trials up to the first foreign one, and the number of all trials."""
+    def _read(self) -> tuple[Stored, int | None]:
+        """Our trials, and the number of the first that another program has added."""
         with explained(self._storage):
-            stored = self._study.get_trials(deepcopy=False)
-        trials: list[Trial] = []
-        for number, frozen in enumerate(stored):
-            if frozen.number != number or not frozen.state.is_finished():
-                break
+            stored = self._frozen()
+        is_sealed = any(frozen and DIGEST in frozen.user_attrs for _, frozen in stored)
+        trials: dict[int, Trial] = {}
+        changed: list[int] = []
+        foreign = None
+        for number, frozen in stored:
             try:
-                trials.append(Trial.from_optuna(frozen))
-            except TypeError:  # its attributes are not those of our trials
-                break
-        return trials, len(stored)
+                if frozen is None:
+                    raise ChangedTrialError
+                trials[number] = unsealed(frozen, is_sealed=is_sealed)
+            except ChangedTrialError:
+                changed.append(number)
+            except TypeError:
+                foreign = number if foreign is None else foreign
+        is_whole = list(trials) == list(range(len(stored)))
+        return Stored([trials[number] for number in sorted(trials)], changed, is_whole), foreign
+
+    def _frozen(self) -> list[tuple[int, FrozenTrial | None]]:
+        """Number and content of each trial; None where Optuna cannot read what was changed."""
+        study = self._rdb.get_study_id_from_name(self._name)
+        try:
+            return [(trial.number, trial) for trial in self._rdb.get_all_trials(study)]
+        except UNREADABLE:
+            pass  # it reads all or none
+        with self._rdb.engine.connect() as connection:
+            ids = connection.execute(TRIAL_IDS, {"study": self._name}).all()
+        return [(number, self._readable(trial_id)) for trial_id, number in ids]
+
+    def _readable(self, trial_id: int) -> FrozenTrial | None:
+        try:
+            return self._rdb.get_trial(trial_id)
+        except UNREADABLE:
+            return None
 
     def _check_number(self, session: Session) -> None:
         """Let a trial be committed only under its own number."""
@@ -198,6 +251,12 @@ def study_names(storage: Storage) -> list[str]:
         return sorted(optuna.get_all_study_names(rdb))
 
 
+def delete_study(storage: Storage, study_name: str) -> None:
+    """Delete a study with all its trials."""
+    with open_storage(storage) as rdb, explained(storage):
+        optuna.delete_study(study_name=study_name, storage=rdb)
+
+
 @contextmanager
 def open_storage(
     storage: Storage, options: Mapping[str, Any] | None = None
@@ -215,8 +274,25 @@ def open_storage(
 
 @contextmanager
 def explained(storage: Storage, outlook: str = "") -> Iterator[None]:
-    """Turn the errors of a database into one line, which ends with `outlook`."""
+    """Turn the errors of a database into one line, which ends with `outlook`.
+
+    Raises:
+        DamagedDatabaseError: if it holds what no search has written.
+        SearchError: if it cannot be used.
+    """
     try:
         yield
-    except (OptunaError, SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
-        raise SearchError(f"{storage}: {storage.explain(error)}{outlook}") from None
+    except (OptunaError, SQLAlchemyError, ImportError, RuntimeError, *UNREADABLE) as error:
+        line = f"{storage}: {storage.explain(error)}{outlook}"
+        is_damaged = isinstance(error, UNREADABLE) or storage.is_damaged(error)
+        raise (DamagedDatabaseError if is_damaged else SearchError)(line) from None
+
+
+def set_aside(file: Path) -> Path:
+    """Rename a damaged SQLite file, with its journals, and return its new name."""
+    kept = file.with_name(f"{file.name}.damaged")
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        part = file.with_name(file.name + suffix)
+        if os.path.lexists(part):
+            part.replace(kept.with_name(kept.name + suffix))
+    return kept

@@ -7,13 +7,25 @@ from twotower.common.errors import SearchError
 from twotower.common.files import write_json
 from twotower.config.hpo import HpoConfig
 from twotower.search.store.dashboard import StudyCard
-from twotower.search.store.database import TrialDatabase, explained, open_database
+from twotower.search.store.database import (
+    DamagedDatabaseError,
+    TrialDatabase,
+    delete_study,
+    explained,
+    open_database,
+    set_aside,
+)
+from twotower.search.store.digests import not_used
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say, ServerLock, file_lock
 from twotower.search.store.origins import stored_elsewhere
 from twotower.search.store.storage_url import Storage
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Distributions, Trial, distributions
+
+
+class ChangedStudyError(SearchError):
+    """A database lacks a trial, or has one that was changed since it was stored."""
 
 
 class LiveStudy:
@@ -25,18 +37,30 @@ class LiveStudy:
     """
 
     def __init__(
-        self, files: TrialFiles, database: TrialDatabase, distributions: Distributions
+        self,
+        files: TrialFiles,
+        database: TrialDatabase,
+        distributions: Distributions,
+        say: Say = lambda _line: None,
     ) -> None:
+        """Read the trials.
+
+        Raises:
+            ChangedStudyError: if one of them was changed; files then hold all others.
+            SearchError: if the database or the files cannot be used.
+        """
         self._files = files
         self._database = database
         self._distributions = distributions
-        self.trials = {trial.number: trial for trial in database.trials()}
+        stored = database.read()
+        self.trials = {trial.number: trial for trial in stored.trials}
         self.committed = len(self.trials)
-        for number in files.numbers():
-            if number < self.committed:
-                files.delete(number)  # killed between the two steps
-            else:
-                self.trials[number] = files.read(number)
+        self.trials |= files.intact(say, but=self.trials)
+        if not stored.is_whole:
+            for trial in self.trials.values():
+                files.write(trial)
+            missing = {*stored.changed, *range(max(self.trials, default=0))} - self.trials.keys()
+            raise ChangedStudyError(not_used(missing, database))
         self._commit()
 
     def add(self, trial: Trial) -> None:
@@ -94,7 +118,40 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
     write_json(location.home / "identity.json", location.identity.values)
     write_json(location.folder / "provenance.json", location.provenance.values)
     guard = stack.enter_context(_storage_lock(storage, name, location, say))
-    database = stack.enter_context(open_database(storage, name, guard=guard))
+
+    def open_live() -> LiveStudy:
+        with ExitStack() as opened:
+            database = opened.enter_context(open_database(storage, name, guard=guard))
+            study = _read(database, location, config, say)
+            stack.push(opened.pop_all())
+        return study
+
+    try:
+        study = open_live()
+    except ChangedStudyError as error:
+        # Optuna's databases cannot replace a trial, so the study begins anew.
+        say(str(error))
+        if storage == location.own_storage:
+            set_aside(storage.file)
+        else:
+            delete_study(storage, name)
+        study = open_live()
+    except DamagedDatabaseError as error:
+        if storage != location.own_storage:
+            raise
+        kept = set_aside(storage.file)
+        say(f"{error}; it is kept as {kept.name}, and trials that have no other copy run again")
+        study = open_live()
+    study.take_over(stored_elsewhere(location, config, say, study.trials))
+    return study
+
+
+def _read(
+    database: TrialDatabase, location: StudyLocation, config: HpoConfig, say: Say
+) -> LiveStudy:
+    """The live study as far as it is in its own database and files."""
+    space = distributions(config.search_space)
+    study = LiveStudy(TrialFiles(location.trials), database, space, say)
     database.describe(
         {
             "identity": location.identity.digest,
@@ -104,8 +161,6 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
         }
     )
     database.show(StudyCard.live(config.objective))
-    study = LiveStudy(TrialFiles(location.trials), database, distributions(config.search_space))
-    study.take_over(stored_elsewhere(location, config, say, study.trials))
     return study
 
 

@@ -18,6 +18,12 @@ from twotower.search.store.storage_url import Storage, holder
 Say = Callable[[str], None]
 POLL_SECONDS = 0.5
 
+KEEPALIVES = text(
+    "SELECT set_config('tcp_keepalives_idle', '30', false),"
+    " set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
+)
+"""The server then notices within a minute that a machine with a lock is gone; by default, hours."""
 HOLDER = text(
     "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
     " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
@@ -43,14 +49,16 @@ def file_lock(path: Path, say: Say) -> Iterator[None]:
     except Timeout:
         who = "another process"
         with contextlib.suppress(OSError):
-            who = note.read_text(encoding="utf-8") or who
+            who = note.read_text(encoding="utf-8", errors="replace")[:80] or who
         say(f"waiting for {who}, which is running this study")
         lock.acquire()
     try:
-        note.write_text(holder(), encoding="utf-8")
+        with contextlib.suppress(OSError):  # it is only for people
+            note.write_text(holder(), encoding="utf-8")
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
         lock.release()
 
 
@@ -114,6 +122,7 @@ class ServerLock:
     def _try(self) -> bool:
         if self._connection is None:
             self._connection = self._engine.connect()
+            self._connection.execute(KEEPALIVES)
         query = text("SELECT pg_try_advisory_lock(:key)")
         return bool(self._connection.execute(query, {"key": self._key}).scalar())
 

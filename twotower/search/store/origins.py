@@ -4,10 +4,16 @@ from collections.abc import Iterator, Mapping
 
 from twotower.common.errors import SearchError
 from twotower.config.hpo import HpoConfig
-from twotower.search.store.database import open_database, study_names
+from twotower.search.store.database import (
+    DamagedDatabaseError,
+    Stored,
+    open_database,
+    study_names,
+)
+from twotower.search.store.digests import not_used
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
-from twotower.search.store.snapshot import read_snapshot
+from twotower.search.store.snapshot import read_stored
 from twotower.search.store.storage_url import Storage, sqlite_storage
 from twotower.search.trial import Trial
 
@@ -68,19 +74,25 @@ def _has_provenance(trials: Trials, location: StudyLocation) -> bool:
 
 def _snapshot(location: StudyLocation, say: Say, *, needed: bool) -> Trials:
     try:
-        attributes, trials = read_snapshot(location.snapshot)
+        attributes, stored = read_stored(location.snapshot)
     except SearchError as error:
         if needed:
             raise
         say(f"{error}: ignored, the live study is intact")
         return []
-    if trials and attributes.get("identity") != location.identity.digest:
+    if stored.trials and attributes.get("identity") != location.identity.digest:
         say(
             f"{location.snapshot.name}: ignored, it is of another study (other data, space or "
             "settings)"
         )
         return []
-    return trials
+    return _unchanged(stored, location.snapshot, say)
+
+
+def _unchanged(stored: Stored, where: object, say: Say) -> Trials:
+    if stored.changed:
+        say(not_used(stored.changed, where))
+    return stored.trials
 
 
 def _siblings(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator[Trials]:
@@ -91,9 +103,9 @@ def _siblings(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator[
             for name in study_names(storage):
                 itself = storage == target and name == location.study_name(config)
                 if location.mark in name and not itself:
-                    yield _trials(storage, name, location)
+                    yield _trials(storage, name, location, say)
         except SearchError as error:
-            if storage == target:
+            if storage == target and not isinstance(error, DamagedDatabaseError):
                 raise
             say(f"{error}: ignored")
 
@@ -103,10 +115,10 @@ def _storages(location: StudyLocation, target: Storage) -> list[Storage]:
     return [target, *(storage for storage in local if storage != target)]
 
 
-def _trials(storage: Storage, name: str, location: StudyLocation) -> Trials:
+def _trials(storage: Storage, name: str, location: StudyLocation, say: Say) -> Trials:
     with open_database(storage, name) as database:
         if database.attributes.get("identity", location.identity.digest) != (
             location.identity.digest
         ):
             return []  # names have only a part of the digest
-        return database.own_trials()
+        return _unchanged(database.read_own(), storage, say)

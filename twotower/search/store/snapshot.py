@@ -16,8 +16,10 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
 from twotower.common.errors import SearchError
+from twotower.common.files import json_text, sha256_text
 from twotower.search.store.dashboard import StudyCard
-from twotower.search.store.database import open_database, open_only_study, open_storage
+from twotower.search.store.database import Stored, open_database, open_only_study, open_storage
+from twotower.search.store.digests import sealed
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Distributions, Trial
 
@@ -66,7 +68,7 @@ def write_snapshot(
     Raises:
         SearchError: if the file cannot be written; the previous file is kept.
     """
-    frozen = [trial.without_times().to_optuna(distributions) for trial in trials]
+    frozen = [sealed(trial.without_times(), distributions) for trial in trials]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
@@ -84,10 +86,28 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     """Attributes of the study in a snapshot, and its trials by number; empty without a file.
 
     Raises:
+        SearchError: if the file is not a snapshot, or was changed since it was written.
+    """
+    attributes, stored = read_stored(path)
+    values, identity = attributes.get("identity_values"), attributes.get("identity")
+    if stored.changed:
+        problem = f"trial {stored.changed[0]} was changed since it was stored"
+    elif stored.trials and sha256_text(json_text(values, indent=None)) != identity:
+        problem = "its identity was changed since it was stored"
+    else:
+        return attributes, stored.trials
+    msg = f"{path}: {problem}; dvc checkout --force {path.name} restores it, dvc repro renews it"
+    raise SearchError(msg)
+
+
+def read_stored(path: Path) -> tuple[dict[str, Any], Stored]:
+    """Attributes of the study in a snapshot, and what it has of its trials; empty without a file.
+
+    Raises:
         SearchError: if the file is not a snapshot.
     """
     if not path.exists():
-        return {}, []
+        return {}, Stored([], [], is_whole=True)
     # Optuna opens a database for writing; the declared output must stay as it is.
     with tempfile.TemporaryDirectory(prefix="twotower-") as folder:
         copy = Path(folder) / "snapshot.db"
@@ -95,7 +115,7 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
         try:
             copy.write_bytes(path.read_bytes())
             with open_only_study(storage) as database:
-                return database.attributes, database.trials()
+                return database.attributes, database.read()
         except (OSError, SearchError) as error:
             reason = str(error).removeprefix(f"{storage}: ").partition(";")[0]
             msg = f"{path}: not a study of this search: {reason}; delete the file to start afresh"

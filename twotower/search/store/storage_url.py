@@ -15,6 +15,8 @@ CONNECT_SECONDS = 10
 BUSY_SECONDS = 60
 """How long a commit waits while another process reads the SQLite file."""
 SECRETS = ("password", "passfile", "sslpassword", "passwd")
+DAMAGE = ("not a database", "malformed")
+"""What SQLite says of a file that no longer is what it wrote."""
 HINTS = (
     ("password authentication failed", "check user and password (PGPASSWORD and ~/.pgpass work)"),
     ("no password supplied", "give the password in PGPASSWORD or ~/.pgpass"),
@@ -26,8 +28,7 @@ HINTS = (
     ("failed to resolve host", "check the host name"),
     ("disk is full", "free some space, then run the search again"),
     ("is locked", "another program has locked the file: close it"),
-    ("not a database", "the file is damaged: delete it to start from the snapshot"),
-    ("malformed", "the file is damaged: delete it to start from the snapshot"),
+    *((part, "the file is damaged: move it away to start from the snapshot") for part in DAMAGE),
     ("no longer compatible with the table schema", "it was written by another version of Optuna"),
 )
 
@@ -98,6 +99,10 @@ class Storage:
         line = self._without_secrets(text.splitlines()[0])
         hint = next((hint for part, hint in HINTS if part in text), None)
         return f"{line}; {hint}" if hint else line
+
+    def is_damaged(self, error: BaseException) -> bool:
+        """Whether the error says that the SQLite file is no longer what was written."""
+        return not self.is_server and any(part in self.explain(error) for part in DAMAGE)
 
     def _without_secrets(self, text: str) -> str:
         given = [self.url.password, *(self.url.query.get(name) for name in SECRETS)]

@@ -1,11 +1,18 @@
 """Finished trials as files, each complete or absent: a live study's, and confirmation runs."""
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text, write_text
+from twotower.search.store.digests import UNREADABLE
+from twotower.search.store.locks import Say
 from twotower.search.trial import Trial
+
+
+class DamagedTrialError(SearchError):
+    """The file of a trial is not what was written."""
 
 
 class TrialFiles:
@@ -42,11 +49,35 @@ class TrialFiles:
             msg = f"{path}: cannot store trial {trial.number}: {error.strerror or error}"
             raise SearchError(msg) from None
 
+    def intact(self, say: Say, but: Container[int] = ()) -> dict[int, Trial]:
+        """All trials by number; damaged files are named and set aside.
+
+        Args:
+            say: shows a line to the user.
+            but: numbers of trials that are stored elsewhere, whose files are deleted.
+
+        Raises:
+            SearchError: if a file cannot be read, or is not named after a trial.
+        """
+        trials: dict[int, Trial] = {}
+        for number in self.numbers():
+            if number in but:
+                self.delete(number)  # killed between the two steps
+                continue
+            try:
+                trials[number] = self.read(number)
+            except DamagedTrialError as error:
+                path = self._path(number)
+                path.replace(path.with_name(f"{path.name}.damaged"))
+                say(str(error))
+        return trials
+
     def read(self, number: int) -> Trial:
         """The trial of that number.
 
         Raises:
-            SearchError: if the file is missing or damaged.
+            DamagedTrialError: if the file is not what was written.
+            SearchError: if it cannot be read.
         """
         path = self._path(number)
         try:
@@ -58,12 +89,13 @@ class TrialFiles:
             if trial.number != number:
                 msg = f"it holds trial {trial.number}"
                 raise ValueError(msg)
+        except (IsADirectoryError, *UNREADABLE) as error:
+            reason = str(error).splitlines()[0][:80]
+            again = f"it is not used, and the search runs trial {number} again"
+            msg = f"{path}: damaged: {reason}; {again}"
+            raise DamagedTrialError(msg) from None
         except OSError as error:
             msg = f"{path}: cannot be read: {error.strerror or error}"
-            raise SearchError(msg) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0]
-            msg = f"{path}: damaged: {reason}; delete the file, and trial {number} will run again"
             raise SearchError(msg) from None
         return trial
 

@@ -66,6 +66,8 @@ def open_workers(
 def _shared(objective: Objective, folder: Path) -> Iterator[Path]:
     """The objective as a file; the next search deletes what a killed one has left."""
     shutil.rmtree(folder, ignore_errors=True)
+    if not folder.is_dir():
+        folder.unlink(missing_ok=True)
     folder.mkdir(parents=True)
     try:
         path = folder / "objective"
