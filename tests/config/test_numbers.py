@@ -30,6 +30,9 @@ from twotower.config.numbers import as_number, read_number, without_exponent
         ("0o10", 8),
         ("010", 10),
         ("inf", float("inf")),
+        ("9" * 400, float("inf")),  # which no float can hold
+        ("-" + "9" * 400, -float("inf")),
+        ("0x" + "f" * 4_300, float("inf")),
         ("0,5", None),
         ("1 000", None),
         ("on", None),

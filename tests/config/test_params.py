@@ -283,3 +283,23 @@ def test_hyperparameters_have_one_home_each() -> None:
     model, train = Config().search_space.sections({"dim": 8, "lr": 0.5})
     assert (model.dim, train.lr) == (8, 0.5)
     assert hyperparameters(model, train)["dim"] == 8
+
+
+def test_a_long_value_is_not_shown_whole() -> None:
+    url = f"postgresql://user:{'x' * 200}@host/db"
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"seed": ["x" * 99_999], "hpo": {"storage": [url, "y" * 200]}})
+    seed, storage = str(caught.value).splitlines()
+    assert seed == f"params.yaml: seed: must be a whole number, such as 10, got ['{'x' * 77}…"
+    assert (
+        storage
+        == f"params.yaml: hpo.storage: must be text, got ['postgresql***host/db', '{'y' * 53}…"
+    )
+
+
+def test_of_many_problems_the_first_are_listed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({f"x{number}": 1 for number in range(1_040)})
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 41
+    assert lines[-1] == "params.yaml: and 1,000 more problems"

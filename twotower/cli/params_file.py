@@ -20,7 +20,10 @@ def read_commented(path: Path) -> Any:
     """
     from ruamel.yaml.error import YAMLError
 
+    from twotower.common.yaml_file import read_yaml
+
     try:
+        read_yaml(path)  # refuses what the round trip would fall over
         content = _yaml().load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         msg = f"{path}: no such file"

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
+from twotower.common.bounded import shortened, shown
+
 
 class Row(Protocol):
     """A row is any immutable object with a name."""
@@ -96,14 +98,14 @@ def choices_of(validator: Any) -> Collection[str] | None:
 
 def choice_rule(given: Any, choices: Collection[str]) -> str:
     """What to write in place of a name that is none of the choices."""
-    rule = f"must be one of {', '.join(choices)}, got {given!r}"
+    rule = f"must be one of {', '.join(choices)}, got {shown(given)}"
     meant = did_you_mean(nearest(given, choices))
     return f"{rule}; {meant}" if meant else rule
 
 
 def nearest(given: Any, choices: Collection[str]) -> list[str]:
     """The choice that is nearest to what was given, if it may be a slip of the pen."""
-    return get_close_matches(str(given), choices, n=1)
+    return get_close_matches(shortened(str(given)), choices, n=1)
 
 
 def did_you_mean(names: Collection[str]) -> str:

@@ -21,12 +21,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotower.common.bounded import bounded
+
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
 
 
 class TwoTowerError(Exception):
-    """Root of all errors whose message alone tells the user what to do."""
+    """Root of all errors whose message alone tells the user what to do, in a screen at most."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(bounded(str(message)))
 
 
 class ConfigError(TwoTowerError):

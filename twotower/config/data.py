@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.bounded import shown
 from twotower.common.choices import OneOf
 from twotower.config.declared_features import Features
 from twotower.config.raw_files import FORMATS, TIME_UNITS
@@ -30,7 +31,7 @@ def _unescape_tab(value: Any) -> Any:
 
 def _check_separator(value: str) -> str:
     if not value or not value.isascii() or set(value) & set('"\r\n'):
-        msg = f'must be ASCII characters other than " and line breaks, got {value!r}'
+        msg = f'must be ASCII characters other than " and line breaks, got {shown(value)}'
         raise ValueError(msg)
     return value
 
@@ -49,7 +50,7 @@ def _check_time_format(form: str) -> str:
         msg = f"must be a strptime format such as '%d/%m/%Y %H:%M' ({error})"
         raise ValueError(msg) from None
     if not re.search("%[YyGcx]", form):
-        msg = f"must have the year (%Y, or %y for two digits), got {form!r}"
+        msg = f"must have the year (%Y, or %y for two digits), got {shown(form)}"
         raise ValueError(msg)
     return form
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.bounded import shown
 from twotower.common.choices import choice_rule
 from twotower.config.numbers import as_number
 from twotower.config.ranges import (
@@ -210,7 +211,7 @@ def _share(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read(as_number(value))
     except ValidationError:
-        msg = f"must be auto, null or a number above 0, at most 1, got {value!r}"
+        msg = f"must be auto, null or a number above 0, at most 1, got {shown(value)}"
         raise ValueError(msg) from None
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from twotower.common.bounded import shortened
 from twotower.common.choices import choice_rule, did_you_mean, nearest
 from twotower.config.numbers import read_number
 from twotower.config.places import Place
@@ -31,8 +32,8 @@ def explain(problem: Any, place: Place) -> str:
             return f"type {choice_rule(context['tag'], _quoted(context['expected_tags']))}"
     rule = RULES.get(kind, problem["msg"])
     message = rule.format(**context) if isinstance(rule, str) else rule(given, place.key)
-    shown = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(given))
-    return f"{message}, got {shown}"
+    hidden = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(given))
+    return f"{message}, got {shortened(hidden)}"
 
 
 def _unknown(place: Place) -> str:
@@ -59,14 +60,14 @@ def _text(given: Any, _key: str) -> str:
     if given is None or isinstance(given, list | dict):
         return "must be text"
     shown = json.dumps(given) if isinstance(given, bool | int | float) else str(given)
-    return f"must be text: write '{shown}', in quotes"
+    return f"must be text: write '{shortened(shown)}', in quotes"
 
 
 def _list(given: Any, key: str) -> str:
     if not isinstance(given, bool | int | float | str):
         return "must be a list, such as [a, b]"
     parts = [part for part in re.split(r"[\s,;()\[\]]+", str(given)) if part]
-    example = f"[{','.join(parts)}]"
+    example = shortened(f"[{','.join(parts)}]")
     return f"must be a list: {example}, or -S '{key}={example}'"
 
 

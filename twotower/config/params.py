@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from twotower.common.bounded import shown
 from twotower.common.choices import choice_rule
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
@@ -28,6 +29,9 @@ from twotower.evaluation.metrics import objectives
 
 FORMAT_VERSION = 1
 """Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
+
+SHOWN = 40
+"""Number of problems that are listed."""
 
 NAMED = (["hpo", "sampler"], ["hpo", "pruner"])
 """Where a name alone is short for a mapping with this type."""
@@ -137,7 +141,7 @@ def config_with(changes: Mapping[str, Any], source: str) -> Config:
         ConfigError: naming every key that breaks a rule, one per line.
     """
     if not isinstance(changes, Mapping):
-        msg = f"{source}: must be keys and their values, got {changes!r}"
+        msg = f"{source}: must be keys and their values, got {shown(changes)}"
         raise ConfigError(msg)
     raw = read_yaml(source_root() / PARAMS)
     for key, value in sorted(changes.items(), key=_is_no_section):
@@ -172,7 +176,10 @@ def parse_config(raw: Any, source: str = "params.yaml") -> Config:
         msg = f"{source}: {error}"
         raise ConfigError(msg) from None
     except ValidationError as error:
-        lines = [_line(problem) for problem in error.errors()]
+        problems = error.errors()
+        lines = [_line(problem) for problem in problems[:SHOWN]]
+        more = len(problems) - SHOWN
+        lines += [f"and {more:,} more problems"] if more > 0 else []
         raise ConfigError("\n".join(f"{source}: {line}" for line in lines)) from None
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from twotower.common.bounded import shown
 from twotower.common.files import DIGITS, round_float
 from twotower.config.numbers import as_number
 from twotower.config.section import Section
@@ -23,7 +24,7 @@ from twotower.config.section import Section
 
 def _not_a_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
-        msg = f"must be a number, got {value!r}"
+        msg = f"must be a number, got {shown(value)}"
         raise ValueError(msg)
     return value
 
@@ -47,7 +48,7 @@ def plain(value: Any) -> Any:
         return int(read)
     if isinstance(read, bool | int | str) or (isinstance(read, float) and math.isfinite(read)):
         return read
-    msg = f"must be a finite number, text, true or false, got {value!r}"
+    msg = f"must be a finite number, text, true or false, got {shown(value)}"
     raise ValueError(msg)
 
 

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
 
+from twotower.common.bounded import shown
 from twotower.common.choices import did_you_mean, nearest
 from twotower.common.errors import ConfigError
 from twotower.config.hyperparameters import check_alone, hyperparameters, replace_both
@@ -71,7 +72,7 @@ def check_value(where: str, name: str, value: Any, model: ModelConfig, train: Tr
     used = hyperparameters(*replace_both(model, train, {name: value}, where))[name]
     same = used == (list(value) if isinstance(value, tuple) else value)
     if not same or isinstance(used, bool) != isinstance(value, bool):
-        msg = f"{where}: {value!r} would be used as {used!r}; write that instead"
+        msg = f"{where}: {shown(value)} would be used as {shown(used)}; write that instead"
         raise ValueError(msg)
 
 
@@ -186,7 +187,7 @@ def _check_reachable(where: str, parent: str, values: Iterable[Any], space: Para
     """Insist that a trial can have each of these values of a condition."""
     for value in values:
         if not contains(space, value):
-            msg = f"{where}: the search space of {parent} does not contain {value!r}"
+            msg = f"{where}: the search space of {parent} does not contain {shown(value)}"
             raise ValueError(msg)
         if isinstance(space, FloatSpace) and not space.step and space.low < space.high:
             msg = f"{where}: {parent} is searched over a continuous range, and never {value!r}"
