@@ -9,6 +9,7 @@ for the items of one user, again and again. Memory is read from /proc, which is 
 import argparse
 import http.client
 import json
+import select
 import socket
 import statistics
 import tempfile
@@ -50,7 +51,7 @@ class Attack:
         then: sent again and again.
         pause: seconds before each; 0: as fast as the service reads.
         clients: how many, where that is not what the command line says.
-        takes: bytes of the answers read before each; 0: none is ever read.
+        takes: bytes of the answers that are read at a time; 0: none is ever read.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Attack:
     then: bytes
     pause: float = 1.0
     clients: int | None = None
-    takes: int = 0
+    takes: int = 2**16
 
 
 CHUNKED = b"POST /recommend HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n"
@@ -79,7 +80,7 @@ ATTACKS = (
            CHUNKED + b"0\r\n", b"a: " + b"x" * 8000 + b"\r\n", 0, 4),
     Attack("chunks", "a body without end", CHUNKED, CHUNK, 0, 4),
     Attack("ahead", "requests without end, reading no answer",
-           b"", b"GET /health HTTP/1.1\r\n\r\n" * 1000, 0, 4),
+           b"", b"GET /health HTTP/1.1\r\n\r\n" * 1000, 0, 4, takes=0),
     Attack("errors", "bodies of a million mistakes each",
            post(b'{"user_ids":[' + b"{}," * (MOST // 4) + b"0]}"), b"", clients=2),
 )  # fmt: skip
@@ -93,7 +94,8 @@ class Crowd:
         self._end = threading.Event()
         self.refused = 0
         self._threads = [
-            threading.Thread(target=self._run, daemon=True) for _ in range(attack.clients or clients)
+            threading.Thread(target=self._run, daemon=True)
+            for _ in range(attack.clients or clients)
         ]
         for thread in self._threads:
             thread.start()
@@ -120,16 +122,16 @@ class Crowd:
             while not self._end.wait(self._attack.pause):
                 with suppress(TimeoutError):
                     one.sendall(self._attack.then)
-                self._look(one)
+                if self._attack.takes:
+                    self._look(one)
 
     def _look(self, one: socket.socket) -> None:
-        """Read as little as may be; an OSError says that the service has closed the connection."""
-        flags = 0 if self._attack.takes else socket.MSG_PEEK | socket.MSG_DONTWAIT
-        with suppress(BlockingIOError, TimeoutError):
-            if not one.recv(self._attack.takes or 2**20, flags):
+        """Read as little as may be; no bytes, or an OSError, say that the service has hung up."""
+        while select.select([one], [], [], 0)[0]:
+            if not one.recv(self._attack.takes):
                 raise ConnectionResetError
-            if not self._attack.takes and not self._attack.then:
-                one.recv(2**20)
+            if self._attack.pause:
+                return
 
 
 def memory(pid: int) -> float:
@@ -185,5 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 seen = watch(server, crowd, asked.seconds)
                 crowd.stop()
             print(attack.name, seen, flush=True)
+
+
 if __name__ == "__main__":
     main()

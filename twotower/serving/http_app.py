@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 from threadpoolctl import threadpool_limits
 
+from twotower.common.bounded import bounded
 from twotower.common.errors import RequestError
 from twotower.retrieval.rerank import POOL_PER_ITEM
 from twotower.serving.filters import ItemFilter
@@ -65,8 +66,6 @@ SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 """How a key may be sent, as OpenAPI says it."""
-LONGEST = 500
-"""Letters of a reason."""
 
 
 class ServeOptions(BaseModel):
@@ -267,11 +266,11 @@ async def _give_up(_request: Request, error: Exception) -> Response:
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": shortened(str(error), LONGEST)}, 422)
+    return JSONResponse({"detail": str(error)}, 422)
 
 
 async def _refuse_malformed(request: Request, error: Exception) -> JSONResponse:
     detail = explain(error.errors()) if isinstance(error, RequestValidationError) else str(error)
     if "json" not in request.headers.get("content-type", ""):
         detail = f"send JSON with the header content-type: application/json ({detail})"
-    return JSONResponse({"detail": shortened(detail, LONGEST)}, 422)
+    return JSONResponse({"detail": bounded(detail)}, 422)

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
-    FailFast,
     Field,
     StrictBool,
     StrictInt,
@@ -17,7 +16,7 @@ from twotower.serving.recommendations import Source
 
 AnyId = StrictInt | StrictStr
 """An integer or a string, whichever the ids of the data are; never converted."""
-Ids = Annotated[list[AnyId], FailFast(), Field(examples=[[17, 42]])]
+Ids = Annotated[list[AnyId], Field(fail_fast=True, examples=[[17, 42]])]
 """What is wrong with the first is told; a million mistakes would take 2 GB."""
 
 
@@ -43,7 +42,7 @@ class RecommendRequest(_Request):
 
     user_ids: Ids | None = None
     """One row per user; users unknown to the model get popular items."""
-    histories: Annotated[list[Ids], FailFast()] | None = Field(None, examples=[None])
+    histories: Annotated[list[Ids], Field(fail_fast=True)] | None = Field(None, examples=[None])
     """One row per new user, from the items of their history; unknown items are ignored."""
     exclude_seen: StrictBool = True
     """Leave out the items of the user's history."""
