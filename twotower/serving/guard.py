@@ -15,8 +15,9 @@ KEYS = "TWOTOWER_API_KEY"
 OPEN = "/health"
 """What may be asked without a key."""
 BEARER = b"bearer "
-LARGE_BODY = 2**16
-"""Bytes; a request with a larger body, or one of unknown length, waits for its turn."""
+LARGE_BODY = 6
+"""Digits of its number of bytes; a request with such a body, or one of unknown length, waits for
+its turn."""
 LARGE_ANSWER = 2**13
 """Ids; likewise."""
 TURNS = 4
@@ -124,7 +125,7 @@ def busy(error: Exception) -> Response:
 def _has_large_body(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     for name, value in headers:
         if name == b"content-length":
-            return not value.isdigit() or int(value) > LARGE_BODY
+            return len(value) >= LARGE_BODY
         if name == b"transfer-encoding":
             return True
     return False
