@@ -257,7 +257,22 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {
 """Whose options are read."""
 
 UNREAD = {
-    *("cat", "cd", "cp", "curl", "echo", "head", "jq", "ls", "mkdir", "rm", "tail", "unzip", "wc"),
+    *(
+        "cat",
+        "cd",
+        "cp",
+        "curl",
+        "echo",
+        "head",
+        "jq",
+        "ls",
+        "mkdir",
+        "rm",
+        "schemathesis",
+        "tail",
+        "unzip",
+        "wc",
+    ),
     *("createdb", "docker", "git", "helm", "kubectl", "psql", "sbatch", "squeue", "ssh"),
     *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff"),
     *(".ci/run", ".ci/retrain", "export", "source"),

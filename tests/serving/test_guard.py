@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.serving.conftest import LINE, write_model
 from twotower.common.errors import ConfigError
 
@@ -15,7 +17,8 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 
 from fastapi.testclient import TestClient
 
-from twotower.serving import guard
+from twotower.retrieval.rerank import POOL_PER_ITEM
+from twotower.serving import connection, guard, request_body
 from twotower.serving.guard import KEYS, TURNS, Guard, keys_of
 from twotower.serving.http_app import ServeOptions, create_app
 
@@ -141,6 +144,27 @@ def test_large_requests_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> 
         assert statuses[-1] == 200
 
     asyncio.run(ask_all())
+
+
+def test_the_limits_are_documented() -> None:
+    page = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    [limits] = re.findall(r"\| limit \|.*?\n\n", page, re.DOTALL)
+    seconds = connection.SECONDS
+    for row in (
+        f"{ServeOptions.model_fields['max_body'].default >> 20} MiB, {request_body.VALUES:,} values",
+        f"{request_body.KEYS} keys",
+        f"{connection.BESIDE >> 10} KiB",
+        *(f"{name} | {seconds[slow]} s" for name, slow in (
+            ("to send those", "head"), ("send the body", "body"), ("read the answer", "answer"))),
+        f"ahead of answers | {connection.AHEAD}",
+        f"connections | {connection.CONNECTIONS}, or half",
+        f"at a time | {TURNS} | they wait for {guard.WAIT:g} s",
+        f"{ServeOptions.model_fields['max_seconds'].default:g} s (`--max-seconds`)",
+    ):  # fmt: skip
+        assert row in limits
+    ids = f"{guard.LARGE_ANSWER:,} ids ({guard.LARGE_ANSWER // POOL_PER_ITEM} with"
+    assert ids in page
+    assert f"{10 ** (guard.LARGE_BODY - 1):,} bytes or more" in page
 
 
 def test_a_turn_ends_when_the_answer_is_taken(client: TestClient) -> None:
