@@ -274,7 +274,7 @@ UNREAD = {
         "wc",
     ),
     *("createdb", "docker", "git", "helm", "kubectl", "psql", "sbatch", "squeue", "ssh"),
-    *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff"),
+    *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff", "schemathesis"),
     *(".ci/run", ".ci/retrain", "export", "source"),
 }
 """Programs of others, and ours without options."""
