@@ -224,6 +224,14 @@ def test_one_request_never_becomes_two(serving: Serving, data: bytes) -> None:
     assert b" 200 " not in answer
 
 
+def test_another_protocol_is_not_offered_and_fills_no_log(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    assert serving.answer_to(ASK[:-2] + upgrade).startswith(b"HTTP/1.1 200 ")
+    assert not caplog.records
+
+
 def reset(one: socket.socket) -> None:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 

@@ -95,6 +95,9 @@ class Connection(HttpToolsProtocol):
         self._beside = 0
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: two lines for each such request would fill the log."""
+
     @property
     def slow(self) -> Slow | None:
         """What the client is to do next; None: nothing, it is the service's turn."""
