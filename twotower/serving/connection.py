@@ -49,7 +49,7 @@ class Connection(HttpToolsProtocol):
         """See uvicorn."""
         super().__init__(*arguments, **options)
         self._beside = 0
-        self._doing: tuple[Slow | None, object] = (None, None)
+        self._doing: tuple[Slow | None, object] = ("head", None)
         self.since = 0.0
         self._next: asyncio.TimerHandle | None = None
 
