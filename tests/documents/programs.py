@@ -257,9 +257,24 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {
 """Whose options are read."""
 
 UNREAD = {
-    *("cat", "cd", "cp", "curl", "echo", "head", "jq", "ls", "mkdir", "rm", "tail", "unzip", "wc"),
+    *(
+        "cat",
+        "cd",
+        "cp",
+        "curl",
+        "echo",
+        "head",
+        "jq",
+        "ls",
+        "mkdir",
+        "rm",
+        "schemathesis",
+        "tail",
+        "unzip",
+        "wc",
+    ),
     *("createdb", "docker", "git", "helm", "kubectl", "psql", "sbatch", "squeue", "ssh"),
-    *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff"),
+    *("dask", "jupyter", "optuna-dashboard", "mypy", "pytest", "ruff", "schemathesis"),
     *(".ci/run", ".ci/retrain", "export", "source"),
 }
 """Programs of others, and ours without options."""

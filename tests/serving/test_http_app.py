@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 from fastapi.testclient import TestClient
 
 from twotower.new_items.grow import write_with_items
-from twotower.serving import http_app
+from twotower.serving import guard, http_app
 from twotower.serving.http_app import ServeOptions, create_app
 from twotower.serving.live_model import LiveModel, Served
 
@@ -204,6 +204,47 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
     assert words in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"user_ids": [100], "x" * 5000: 1},
+        {"user_ids": [100], "max_per": {"x" * 5000: 0}},
+        {"user_ids": [10**1000]},
+        {"user_ids": [100], "k": 10**1000},
+    ],
+)
+def test_a_reason_is_short_whatever_it_quotes(tmp_path: Path, body: Any) -> None:
+    client = client_of(write_model(tmp_path / "m", [[1.0]], LINE, []))
+    answer = client.post("/recommend", json=body)
+    assert answer.status_code == 422
+    assert 10 < len(answer.json()["detail"]) <= 1000
+
+
+def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    client = client_of(write_model(tmp_path / "m", [[1.0]], LINE, []), max_seconds=-1)
+    for path, body in (
+        ("/recommend", {"user_ids": [100]}),
+        ("/recommend", {"user_ids": [100], "diversity": 0.5}),
+        ("/similar", {"item_ids": [1000]}),
+    ):
+        answer = client.post(path, json=body)
+        assert answer.status_code == 503
+        assert "takes too long: ask for fewer rows" in answer.json()["detail"]
+        assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_large_answer_comes_in_pieces_and_whole(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"user_ids": [100] * 4, "k": 50}
+    whole = client.post("/recommend", json=asked)
+    for size in (1, 7, len(whole.content) - 1):
+        monkeypatch.setattr(http_app, "PIECE", size)
+        monkeypatch.setattr(guard, "PIECE", size)
+        pieces = client.post("/recommend", json=asked)
+        assert (pieces.content, pieces.headers) == (whole.content, whole.headers)
+
+
 HOSTILE = [
     b"[" * 1900,
     b"9" * 1900,
@@ -247,6 +288,7 @@ def test_monitors_may_ask_for_the_head_alone(client: TestClient, path: str) -> N
 
 def test_other_addresses_and_methods(client: TestClient) -> None:
     assert client.get("/nothing").status_code == 404
+    assert client.post("/recommend/").status_code == 404  # no way to where the client's host says
     assert client.get("/recommend").status_code == 405
 
 
@@ -283,7 +325,7 @@ def test_text_is_written_as_in_the_data(tmp_path: Path, path: str, body: Any, wa
 def test_documentation_names_every_answer(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {"/health", "/recommend", "/similar"}
-    assert set(paths["/recommend"]["post"]["responses"]) == {"200", "400", "413", "422"}
+    assert set(paths["/recommend"]["post"]["responses"]) == {"200", "400", "413", "422", "503"}
     assert client.get("/docs").status_code == 200
 
 

@@ -1,5 +1,6 @@
 """`twotower serve`: recommendations over HTTP from a model folder."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,9 @@ from twotower.cli.app import NO_VERIFY, app, examples, loading
 from twotower.common.errors import ConfigError
 from twotower.common.paths import ARTIFACTS
 from twotower.common.progress import step
+
+SHUTDOWN = 30
+"""Seconds that requests have to end once the service is asked to."""
 
 
 @app.command(
@@ -40,6 +44,9 @@ def serve(
     max_batch: Annotated[
         int, typer.Option(min=1, help="Most users, histories or items per request.")
     ] = 1000,
+    max_seconds: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Longest time to rank the items of a request.")
+    ] = 30.0,
     mmap: Annotated[
         bool,
         typer.Option(
@@ -59,13 +66,15 @@ def serve(
     """Serve recommendations over HTTP until interrupted.
 
     When another model is put into the folder, requests go to that one, without a restart.
-    /docs describes the requests. There is no TLS and no authentication: put a proxy in front.
+    /docs describes the requests. With a key in TWOTOWER_API_KEY, or several between commas, every
+    request needs one, but for /health. There is no TLS: put a proxy in front.
     """
     try:
         with loading():
             import uvicorn
 
             from twotower.serving.connection import Connection
+            from twotower.serving.guard import keys_of
             from twotower.serving.http_app import OPTIONS, ServeOptions, from_environment
     except ModuleNotFoundError as error:
         msg = f'the service needs {error.name}: pip install "twotower[serve]"'
@@ -78,7 +87,11 @@ def serve(
         max_k=max_k,
         max_batch=max_batch,
         verify=not no_verify,
+        max_seconds=max_seconds,
     )
+    if not keys_of(os.environ) and not _is_loopback(host):
+        note = f"note: whoever reaches {host} may ask; to require a key, set TWOTOWER_API_KEY"
+        typer.echo(note, err=True)
     os.environ[OPTIONS] = options.model_dump_json()
     alone = workers == 1
     with step("reading the model"):
@@ -92,7 +105,19 @@ def serve(
         port=port,
         workers=workers,
         access_log=access_log,
+        ws="none",
+        server_header=False,
+        headers=[("x-content-type-options", "nosniff")],
+        timeout_graceful_shutdown=SHUTDOWN,
     )
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_model(folder: Path, *, approximate: bool, verify: bool) -> None:

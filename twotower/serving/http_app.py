@@ -1,7 +1,8 @@
 """The HTTP service; it and its front page alone import FastAPI."""
 
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +17,24 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 from threadpoolctl import threadpool_limits
 
+from twotower.common.bounded import bounded
 from twotower.common.errors import RequestError
+from twotower.retrieval.rerank import POOL_PER_ITEM
 from twotower.serving.filters import ItemFilter
 from twotower.serving.front_page import about, page
+from twotower.serving.guard import (
+    LARGE_ANSWER,
+    OPEN,
+    PIECE,
+    Guard,
+    LargeAnswer,
+    busy,
+    keys_of,
+)
 from twotower.serving.live_model import FolderWatcher, LiveModel, Served
+from twotower.serving.query_search import DEADLINE, BusyError, check_time
 from twotower.serving.recommendations import Recommendations
+from twotower.serving.request_body import Route
 from twotower.serving.schemas import (
     Health,
     Problem,
@@ -40,9 +54,18 @@ ID = 2**12
 """Multiplications in the time that one id of a filter or of an answer takes."""
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be parsed."},
-    413: {"description": "The body is too large."},
+    413: {"model": Problem, "description": "The body is too large."},
     422: {"model": Problem, "description": "The request is not valid; `detail` says why."},
+    503: {"model": Problem, "description": "The answer would take too long, now or always."},
 }
+NO_KEY: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "The key is missing or wrong."},
+}
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+"""How a key may be sent, as OpenAPI says it."""
 
 
 class ServeOptions(BaseModel):
@@ -60,6 +83,8 @@ class ServeOptions(BaseModel):
     """Most users, histories or items per request."""
     max_body: int = 2**23
     """Largest body of a request, in bytes."""
+    max_seconds: float = 30.0
+    """What is not answered by then is given up, as far as it is ranked row by row."""
 
     def check(self, k: int, batch: int) -> None:
         """Refuse requests above the limits; each service sets its own, so the schema has none.
@@ -82,15 +107,19 @@ def from_environment() -> FastAPI:
     if "OMP_NUM_THREADS" not in os.environ:
         threadpool_limits(1)
         os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where a tower needs it, is loaded later
-    return create_app(ServeOptions.model_validate_json(os.environ[OPTIONS]))
+    options = ServeOptions.model_validate_json(os.environ[OPTIONS])
+    return create_app(options, keys=keys_of(os.environ))
 
 
-def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI:
+def create_app(
+    options: ServeOptions, model: LiveModel | None = None, *, keys: Sequence[bytes] = ()
+) -> FastAPI:
     """The service, with its model loaded.
 
     Args:
         options: what is served.
         model: the model; None: that of the options' folder.
+        keys: one of which each request must have, but for /health; none: everyone may ask.
 
     Raises:
         ArtifactError: if the folder does not hold a complete model.
@@ -118,17 +147,36 @@ def create_app(options: ServeOptions, model: LiveModel | None = None) -> FastAPI
         ),
         lifespan=lifespan,
         max_body_size=options.max_body,
+        redirect_slashes=False,  # to what the client says is the host
     )
+    app.add_exception_handler(BusyError, _give_up)
     app.add_exception_handler(RequestError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
-    _add_routes(app, options, live)
+    app.router.route_class = Route
+    _add_routes(app, options, live, NO_KEY if keys else {})
+    app.add_middleware(Guard, keys=keys)
+    if keys:
+        _describe_keys(app)
     return app
 
 
-def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
+def _describe_keys(app: FastAPI) -> None:
+    """Say in OpenAPI that requests need a key; FastAPI's own way would check it twice."""
+    described = app.openapi()  # which later calls return as it is
+    described["components"]["securitySchemes"] = SCHEMES
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            operation["security"] = [] if path == OPEN else [{name: []} for name in SCHEMES]
+
+
+def _add_routes(
+    app: FastAPI, options: ServeOptions, live: LiveModel, no_key: dict[int | str, dict[str, Any]]
+) -> None:
+    refused = REFUSED | no_key
+
     @app.head("/", include_in_schema=False)  # monitors ask so
     @app.get("/", include_in_schema=False)
-    def front(request: Request) -> Response:
+    async def front(request: Request) -> Response:
         served = live.served
         model = served.recommender
         facts = about(app, served.version, model.num_users, model.num_items)
@@ -138,7 +186,7 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
 
     @app.head("/health", include_in_schema=False)
     @app.get("/health")
-    def health() -> Health:
+    async def health() -> Health:
         """Report whether the service answers, and with which model."""
         served, problem = live.served, live.problem
         return Health(
@@ -150,23 +198,28 @@ def _add_routes(app: FastAPI, options: ServeOptions, live: LiveModel) -> None:
             problem=problem,
         )
 
-    @app.post("/recommend", response_model=RecommendResponse, responses=REFUSED)
-    async def recommend(request: RecommendRequest) -> Response:
+    @app.post("/recommend", response_model=RecommendResponse, responses=refused)
+    async def recommend(request: RecommendRequest, asked: Request) -> Response:
         """Recommend items to users by id, or to new users by their histories."""
-        options.check(request.k, len(request.user_ids or request.histories or ()))
+        DEADLINE.set(time.monotonic() + options.max_seconds)
+        rows = len(request.user_ids or request.histories or ())
+        options.check(request.k, rows)
         served = live.served
         if _is_quick(request, served.recommender.artifacts.item_vecs.size):
             return _recommend(served, request)
+        pools = POOL_PER_ITEM if request.diversity or request.max_per else 1
+        if rows * request.k * pools > LARGE_ANSWER:
+            await asked.scope["turn"].take()
         return await run_in_threadpool(_recommend, served, request)
 
-    @app.post("/similar", response_model=SimilarResponse, responses=REFUSED)
-    def similar(request: SimilarRequest) -> Response:
+    @app.post("/similar", response_model=SimilarResponse, responses=refused)
+    async def similar(request: SimilarRequest, asked: Request) -> Response:
         """Find the items most similar to each given item."""
-        served = live.served
+        DEADLINE.set(time.monotonic() + options.max_seconds)
         options.check(request.k, len(request.item_ids))
-        allowed = ItemFilter(request.allowed, request.blocked)
-        similar_items = served.recommender.similar_items(request.item_ids, request.k, allowed)
-        return _answer(served, similar_items)
+        if len(request.item_ids) * request.k > LARGE_ANSWER:
+            await asked.scope["turn"].take()
+        return await run_in_threadpool(_similar, live.served, request)
 
 
 def _is_quick(request: RecommendRequest, size: int) -> bool:
@@ -184,6 +237,7 @@ def _is_quick(request: RecommendRequest, size: int) -> bool:
 
 
 def _recommend(served: Served, request: RecommendRequest) -> Response:
+    check_time()
     model = served.recommender
     how: dict[str, Any] = {
         "k": request.k,
@@ -197,10 +251,23 @@ def _recommend(served: Served, request: RecommendRequest) -> Response:
     return _answer(served, model.recommend_from_histories(request.histories or [], **how))
 
 
+def _similar(served: Served, request: SimilarRequest) -> Response:
+    check_time()
+    allowed = ItemFilter(request.allowed, request.blocked)
+    return _answer(served, served.recommender.similar_items(request.item_ids, request.k, allowed))
+
+
 def _answer(served: Served, recommendations: Recommendations) -> Response:
-    # Straight to JSON: validating the answer would take longer than computing it.
-    answer = {"model": served.version, "results": list(recommendations.rows())}
-    return Response(to_json(answer), media_type="application/json")
+    # Straight to JSON: validating the answer would take longer than computing it. Row by row, as
+    # all at once would keep other threads waiting, for a million ids half a second.
+    rows = b",".join(map(to_json, recommendations.rows()))
+    answer = b'{"model":%b,"results":[%b]}' % (to_json(served.version), rows)
+    kind = Response if len(answer) <= PIECE else LargeAnswer
+    return kind(answer, media_type="application/json")
+
+
+async def _give_up(_request: Request, error: Exception) -> Response:
+    return busy(error)
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:
@@ -211,4 +278,4 @@ async def _refuse_malformed(request: Request, error: Exception) -> JSONResponse:
     detail = explain(error.errors()) if isinstance(error, RequestValidationError) else str(error)
     if "json" not in request.headers.get("content-type", ""):
         detail = f"send JSON with the header content-type: application/json ({detail})"
-    return JSONResponse({"detail": detail}, 422)
+    return JSONResponse({"detail": bounded(detail)}, 422)

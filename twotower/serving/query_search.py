@@ -1,6 +1,9 @@
 """The rows of a request, and the search for their best items."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from twotower.artifacts import Id
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.errors import RequestError
 from twotower.data.interactions import ItemLists
 from twotower.retrieval.exact import Candidates
 from twotower.retrieval.popular import Popular
@@ -17,6 +21,23 @@ Found = tuple[Int64Array, Float32Array]
 """[rows, width] items, -1 past the end, and scores, NaN past the end."""
 TopK = Callable[[Float32Array, Candidates, int, ItemLists], Found]
 """`exact.top_k`, or one that answers as it does."""
+DEADLINE: ContextVar[float] = ContextVar("DEADLINE", default=math.inf)
+"""Of `time.monotonic()`: what is not ranked by then is not wanted any more."""
+
+
+class BusyError(RequestError):
+    """A request that cannot be answered in time: it asks too much, or there are too many."""
+
+
+def check_time() -> None:
+    """Whether there is time left for more.
+
+    Raises:
+        BusyError: if the deadline has passed.
+    """
+    if time.monotonic() > DEADLINE.get():
+        msg = "takes too long: ask for fewer rows at a time, a smaller k, or without diversity"
+        raise BusyError(msg)
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,7 @@ class QuerySearch:
 
     def __call__(self, rows: Int64Array, width: int, hidden: ItemLists) -> Found:
         """The best items of some rows, without those that are hidden for each."""
+        check_time()
         has_vector = self._has_vector[rows]
         if has_vector.all():
             return self._top_k(self._vectors[rows], self._candidates, width, hidden)

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from twotower.serving.recommendations import Source
 
 AnyId = StrictInt | StrictStr
 """An integer or a string, whichever the ids of the data are; never converted."""
-Ids = Annotated[list[AnyId], Field(examples=[[17, 42]])]
+Ids = Annotated[list[AnyId], Field(fail_fast=True, examples=[[17, 42]])]
+"""What is wrong with the first is told; a million mistakes would take 2 GB."""
 
 
 class _Schema(BaseModel):
@@ -33,7 +42,7 @@ class RecommendRequest(_Request):
 
     user_ids: Ids | None = None
     """One row per user; users unknown to the model get popular items."""
-    histories: list[Ids] | None = Field(None, examples=[None])
+    histories: Annotated[list[Ids], Field(fail_fast=True)] | None = Field(None, examples=[None])
     """One row per new user, from the items of their history; unknown items are ignored."""
     exclude_seen: StrictBool = True
     """Leave out the items of the user's history."""
