@@ -1,6 +1,9 @@
 """`--help` of a stage prints help and runs nothing."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +38,14 @@ def test_without_arguments_it_runs(
     with pytest.raises(SystemExit):
         run_stage(fail, "")
     assert capsys.readouterr().err == "error: the stage ran\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a stream as shells do")
+def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    code = (
+        "import os; from twotower.common.stage import begun\n"
+        "with begun(): print(os.open(os.devnull, os.O_RDONLY))"
+    )
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, code]
+    ran = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True, text=True)
+    assert int(ran.stdout) > 2

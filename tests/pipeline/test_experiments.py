@@ -66,12 +66,26 @@ def _is_seen_in_a_narrow_table_and_in_plots(project: Project, name: str) -> None
 def test_a_clone_resumes_from_what_was_pushed(project: Project, tmp_path: Path) -> None:
     project.dvc("push")
     clone = project.clone(tmp_path / "clone")
-    shutil.copytree(project.path(".dvc-remote"), clone.path(".dvc-remote"))
+    remote = shutil.copytree(project.path(".dvc-remote"), clone.path(".dvc-remote"))
+    damaged = max(remote.rglob("*"), key=lambda file: file.stat().st_size)
+    whole = damaged.read_bytes()
+    _overwrite(damaged, whole[:-100])
+    pull = clone.start("dvc", "pull")
+    assert "Checkout failed for following targets:" in pull.communicate()[0]
+    assert pull.returncode != 0
+    _overwrite(damaged, whole)
     clone.dvc("pull")
     assert clone.dvc("status").strip() == "Data and pipelines are up to date."
     assert not clone.path(".hpo").exists()
     output = clone.stage("hpo", "--n-trials", "6")
     assert "4 of 6 trials are done, 2 to run" in output
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Also a file that DVC protects, which is protected again."""
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(0o444)
 
 
 def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project: Project) -> None:

@@ -1,6 +1,7 @@
 """How a stage is run."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,10 +34,23 @@ def begun() -> Iterator[None]:
 
     A user's mistake ends it with one line, a bug with its traceback.
     """
+    _open_standard_streams()
     with one_line_errors(), shown():
         if _asks_for_portable():
             pin()
         yield
+
+
+def _open_standard_streams() -> None:
+    """Lead those that were closed (by `<&-`, or a supervisor) nowhere.
+
+    The next file to be opened would have their number: a pipe to a worker, which closes its input.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _asks_for_portable() -> bool:

@@ -29,7 +29,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Flags; each one that is given overrides a key of params.yaml."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--n-trials", type=int, help="total number of trials")
     number.add_argument("--add-trials", type=int, metavar="N", help="run N more trials")

@@ -485,6 +485,19 @@ def test_a_full_or_read_only_disk_is_one_line_and_nothing_half_done(
     assert numbers(where) == [0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(SearchError, match=r"lock: this file system has no locks.*a local disk$"):
+        numbers(location(tmp_path))
+
+
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ".hpo").write_text("")
     with pytest.raises(SearchError, match=r"\.hpo.*cannot store the study"):

@@ -1,6 +1,7 @@
 """One search at a time on a study, on this machine and across machines."""
 
 import contextlib
+import errno
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from twotower.search.store.storage_url import Storage, holder
 
 Say = Callable[[str], None]
 POLL_SECONDS = 0.5
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""Errors of a network file system that was mounted without locks."""
 
 KEEPALIVES = text(
     "SELECT set_config('tcp_keepalives_idle', '30', false),"
@@ -36,11 +39,14 @@ HOLDER = text(
 def file_lock(path: Path, say: Say) -> Iterator[None]:
     """Hold a lock file; wait while another process of this machine does. Ends with the process.
 
-    The holder is named in a file beside it. Network file systems may not support such locks.
+    The holder is named in a file beside it.
 
     Args:
         path: of the lock file.
         say: shows a line if it has to wait.
+
+    Raises:
+        SearchError: if the file system, one of a network perhaps, has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock, note = FileLock(path), path.with_name(f"{path.name}.holder")
@@ -52,6 +58,14 @@ def file_lock(path: Path, say: Say) -> Iterator[None]:
             who = note.read_text(encoding="utf-8", errors="replace")[:80] or who
         say(f"waiting for {who}, which is running this study")
         lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        msg = (
+            f"{path}: this file system has no locks ({error.strerror}), and without them two "
+            "searches could run one study at a time; move the repository to a local disk"
+        )
+        raise SearchError(msg) from None
     try:
         with contextlib.suppress(OSError):  # it is only for people
             note.write_text(holder(), encoding="utf-8")
