@@ -7,12 +7,15 @@ import io
 import json
 import math
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 DIGITS = 8
 """Significant digits of every float in a tracked file, so that all readers see one value."""
@@ -29,24 +32,62 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     The content is on disk (fsync) before it gets its name, and it never sees that name:
     formats that store their own file name (torch.save does) stay reproducible. A link is replaced:
     DVC's lead into its cache. A file that is mounted cannot be replaced, and is written to.
+
+    Raises:
+        OSError: of the disk, with the name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
-    temporary = Path(name)
+    temporary = temporary_in(path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        try:
-            temporary.replace(path)
-        except OSError as error:
-            if error.errno not in IMMOVABLE:
-                raise
-            shutil.copyfile(temporary, path)
+        with named(path, temporary):
+            with temporary.open("xb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.chmod(0o644)
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                if error.errno not in IMMOVABLE:
+                    raise
+                shutil.copyfile(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_in(folder: Path) -> Path:
+    """A name in the folder that nothing has, for what is not complete yet."""
+    return folder / f"{TEMPORARY}{secrets.token_hex(4)}"
+
+
+@contextmanager
+def named(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the disk name `path`, not the temporary file or folder that will be it.
+
+    Writing to a handle names nothing, though what is full may be any of several disks.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = Path(os.fsdecode(error.filename2 or error.filename or temporary))
+        if where.is_relative_to(temporary):
+            error.filename, error.filename2 = str(path / where.relative_to(temporary)), None
+        raise
+
+
+def save_array(handle: IO[bytes], array: NDArray[Any]) -> None:
+    """Write what `numpy.save` writes to a file, row by row.
+
+    To a file itself it writes by a C function, whose error does not say that the disk is full.
+    """
+    np.lib.format.write_array(_Unnumbered(handle), np.ascontiguousarray(array), allow_pickle=False)
+
+
+class _Unnumbered:
+    """A handle of which nobody asks the number of its file."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self.write = handle.write
 
 
 def followed(path: Path) -> Path:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.common.files import atomic_write, json_text, sha256_file
+from twotower.common.files import atomic_write, json_text, save_array, sha256_file
 from twotower.common.folders import atomic_folder
 from twotower.data.features import KINDS, Features
 from twotower.data.id_text import IdText
@@ -235,7 +235,7 @@ def _write_arrays(folder: Path, name: str, features: Features) -> None:
     for position, (_, column) in enumerate(sorted(features.columns.items())):
         for array, values in column.arrays().items():
             with atomic_write(folder / _array_name(name, position, array)) as handle:
-                np.save(handle, np.ascontiguousarray(values), allow_pickle=False)
+                save_array(handle, values)
 
 
 def _read_arrays(

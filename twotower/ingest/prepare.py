@@ -1,6 +1,5 @@
 """The whole prepare stage: read, check, sample, split, merge, report, write."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from twotower.assessment.clusters import CLUSTERS, write_clusters
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.folders import staged
 from twotower.common.progress import step, track
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
@@ -183,9 +183,7 @@ def _check_enough(events: Events, log: EventLog) -> None:
 
 def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
-        staging = Path(temporary)
+    with staged(output, output) as staging:
         names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
         for name in PARTS:
             _write_part(staging / f"{name}.parquet", prepared.events, name)

@@ -1,6 +1,5 @@
 """A model folder as an MLflow pyfunc: code, signature, input example, pinned requirements."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pandas as pd
 
 import twotower
 from twotower.artifacts import Artifacts
+from twotower.common.folders import copy_files
 from twotower.common.sources import SHIPPED
 from twotower.registry import training_rows
 
@@ -38,10 +38,10 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
     users = artifacts.user_ids.decode(np.arange(min(EXAMPLE_USERS, len(artifacts.user_ids))))
     with tempfile.TemporaryDirectory(prefix="twotower-") as name:
         folder = Path(name)
-        shutil.copytree(artifacts.folder, folder / FOLDER)
+        copy_files(artifacts.folder, folder / FOLDER)
         training_rows.write_training_rows(folder / training_rows.FILE, trained_on)
-        ignored = shutil.ignore_patterns("__pycache__", SHIPPED.name)
-        code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
+        code = folder / "twotower"
+        copy_files(Path(twotower.__file__).parent, code, "__pycache__", SHIPPED.name)
         yield {
             "python_model": str(MODEL_CODE),
             "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / training_rows.FILE)},
