@@ -167,10 +167,15 @@ class Project:
         return clone
 
 
-def create(root: Path) -> Project:
-    """A repository with one commit: code, parameters and the shop, without any result."""
+def create(root: Path, **shop: int) -> Project:
+    """A repository with one commit: code, parameters and the shop, without any result.
+
+    Args:
+        root: its folder, which is made.
+        shop: arguments of `write_shop` other than its folder.
+    """
     project = _copied(root, *NOT_COPIED, SAMPLE)
-    write_shop(root / SHOP)
+    write_shop(root / SHOP, **shop)
     params = yaml.safe_load(project.read("params.yaml"))
     merged = {
         name: section | FAST.get(name, {}) for name, section in params.items() if name in FAST
