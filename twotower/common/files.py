@@ -21,6 +21,7 @@ DIGITS = 8
 """Significant digits of every float in a tracked file, so that all readers see one value."""
 TEMPORARY = ".tmp-"
 """Start of the name of what is not complete yet."""
+SEAL = "sha256"
 IMMOVABLE = {errno.EBUSY, errno.EXDEV}
 """Errors of renaming a mount (a volume of a container), or a folder of a container's image."""
 
@@ -100,6 +101,13 @@ def followed(path: Path) -> Path:
     return path if is_protected else target
 
 
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file and its permissions; on failure `target` stays as it was."""
+    with atomic_write(target) as handle:
+        handle.write(source.read_bytes())
+    shutil.copymode(source, target)
+
+
 def write_text(path: Path, text: str) -> None:
     """UTF-8 with line feeds, on every operating system."""
     with atomic_write(path) as handle:
@@ -127,6 +135,23 @@ def json_text(value: Any, indent: int | None = 2) -> str:
     return json.dumps(
         canonical(value), sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False
     )
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The value with a key `sha256`, of all its other keys as canonical JSON."""
+    content = {key: item for key, item in value.items() if key != SEAL}
+    return {**content, SEAL: sha256_text(json_text(content, indent=None))}
+
+
+def check_seal(value: Mapping[str, Any]) -> None:
+    """Compare what was read with the checksum in it; a file of an older version has none.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    if SEAL in value and sealed(value)[SEAL] != value[SEAL]:
+        msg = "its checksum is wrong"
+        raise ValueError(msg)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -21,6 +21,7 @@ from twotower.data.id_text import IdText
 from twotower.data.prepared import (
     PARTS,
     ROW_GROUP,
+    SEARCHED,
     Catalogue,
     write_catalogue,
     write_row_groups,
@@ -192,7 +193,8 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
         write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
         ids = users.column if users else no_ids
         write_clusters(staging / CLUSTERS, ids, users and users.clusters)
-        write_catalogue(output / "vocabulary", prepared.catalogue)
+        searched = [staging / f"{name}.parquet" for name in SEARCHED]
+        write_catalogue(output / "vocabulary", prepared.catalogue, searched)
         for name in names:
             (staging / name).replace(output / name)
     write_json(metrics, prepared.report)
