@@ -1,6 +1,10 @@
 """The command `twotower`; a module for each of its commands or groups of commands."""
 
-from twotower.cli import (  # noqa: F401 - each adds its commands to the app
+from twotower.common.interrupts import quiet_start
+
+quiet_start()
+
+from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the app
     add_items,
     check,
     compare,
@@ -16,7 +20,7 @@ from twotower.cli import (  # noqa: F401 - each adds its commands to the app
     tracking,
     verify,
 )
-from twotower.cli.app import app
+from twotower.cli.app import app  # noqa: E402
 
 
 def main() -> None:

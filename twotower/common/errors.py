@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotower.common.interrupts import INTERRUPTED
+
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
 
@@ -73,6 +75,8 @@ class RequestError(TwoTowerError):
 def one_line_errors() -> Iterator[None]:
     """Turn a user's mistake or a full disk into a message and status 1, Ctrl-C into one and 130.
 
+    SIGTERM, where it is listened to, is as Ctrl-C, with status 143.
+
     What reads the output may end first (`| head`): then the command ends too, without a word.
     It is one line, but for several problems of raw files, which have a line each.
 
@@ -97,9 +101,9 @@ def one_line_errors() -> Iterator[None]:
         where = f"{path}: " if path else ""
         print(f"error: {where}{error.strerror}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted; what is finished is kept", file=sys.stderr)  # noqa: T201
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as error:
+        print(INTERRUPTED, file=sys.stderr)  # noqa: T201
+        raise SystemExit(getattr(error, "status", 130)) from None
 
 
 def _has_lost_stdout() -> bool:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from twotower.common.display import shown
 from twotower.common.errors import ConfigError, one_line_errors
+from twotower.common.interrupts import listening
 from twotower.common.paths import PARAMS
 from twotower.common.portable import pin
 
@@ -22,7 +23,7 @@ def run_stage(main: Callable[[], None], description: str) -> None:
     """
     style = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=description, formatter_class=style).parse_args()
-    with begun():
+    with listening(), begun():
         main()
 
 

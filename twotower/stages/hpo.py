@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twotower.common.interrupts import listening
 from twotower.common.paths import repository_root
 from twotower.common.progress import say, step
 from twotower.common.stage import LOADING, begun
@@ -22,7 +23,7 @@ SNAPSHOT_URL = "sqlite:///hpo_study.db"
 def main() -> None:
     """Run the stage in the current directory, as its script does."""
     arguments = parse_arguments()
-    with begun():
+    with listening(), begun():
         _search(arguments)
 
 

@@ -1,5 +1,6 @@
 """Real worker processes that are killed, run out of memory, and lose their driver."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -47,6 +48,8 @@ def act(folder: Path, trial: Trial, _report: Report | None = None) -> Trial:
         case "wait":
             with step("epoch", total=9, done=int(params["number"])):
                 time.sleep(60)
+        case "hold":
+            ctypes.PyDLL(None).sleep(60)  # keeps the GIL
     return replace(trial, state="COMPLETE", value=float(params["number"]))
 
 
@@ -189,21 +192,48 @@ def test_a_forked_worker_has_the_objective_and_one_that_replaces_it_loads_it(
     ],
 )
 def test_workers_end_with_their_driver(tmp_path: Path, forked: str) -> None:
-    script = tmp_path / "driver.py"
+    driver = start_driver(tmp_path, forked, "wait")
+    pids = begun(tmp_path, 2)
+    driver.kill()
+    driver.wait()
+    assert gone(pids)
+
+
+@linux_only
+@pytest.mark.parametrize("forked", ["None", "partial(act, Path(sys.argv[1]))"])
+def test_workers_that_hold_the_gil_end_with_their_driver(tmp_path: Path, forked: str) -> None:
+    driver = start_driver(tmp_path, forked, "hold")
+    pids = begun(tmp_path, 2)
+    driver.kill()
+    driver.wait()
+    assert gone(pids)
+
+
+@posix_only
+def test_a_worker_that_is_told_to_end_dies(workers: LocalWorkers, tmp_path: Path) -> None:
+    usual = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("the driver is told"))
+    try:
+        running = workers.submit(trial(0, "wait"))
+        os.kill(begun(tmp_path, 1)[0], signal.SIGTERM)
+        with pytest.raises(WorkerDiedError, match="its worker died"):
+            running.result(timeout=60)
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def start_driver(folder: Path, forked: str, action: str) -> "subprocess.Popen[bytes]":
+    """A process with two workers, each of which does something for long."""
+    script = folder / "driver.py"
     script.write_text(
         "import sys, time; from functools import partial; from pathlib import Path\n"
         "from tests.search.workers.test_local import LocalWorkers, act, load, trial\n"
         "if __name__ == '__main__':\n"
         f"    workers = LocalWorkers(partial(load, Path(sys.argv[1])), 2, forked={forked})\n"
-        "    workers.submit(trial(0, 'wait')); workers.submit(trial(1, 'wait'))\n"
+        f"    for number in 0, 1: workers.submit(trial(number, {action!r}))\n"
         "    time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    driver = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
-    pids = begun(tmp_path, 2)
-    driver.kill()
-    driver.wait()
-    assert gone(pids)
+    return subprocess.Popen([sys.executable, str(script), str(folder)], env=environment)
 
 
 def begun(folder: Path, count: int) -> list[int]:

@@ -20,6 +20,9 @@ from twotower.search.trial import Trial
 from twotower.search.workers.epochs import Epochs, WorkersEpochs
 from twotower.search.workers.workers import WorkerDiedError
 
+if sys.platform == "linux":
+    import fcntl
+
 _objective: Evaluate | None = None
 """The objective of this worker process; loaded once, when the process starts."""
 _load_failure = ""
@@ -154,8 +157,9 @@ def _begin(load: Callable[[], Evaluate], epochs: Epochs | None) -> None:
     global _objective, _load_failure, _epochs  # noqa: PLW0603 - what a process keeps between tasks
     _epochs = epochs or Steps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a driver that is forked listens to it
     sys.stderr = sys.__stderr__  # not the driver's, which writes above its bar
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    _end_with_driver()
     try:
         _objective = load()
     except MemoryError:
@@ -165,10 +169,24 @@ def _begin(load: Callable[[], Evaluate], epochs: Epochs | None) -> None:
 
 
 def _end_with_driver() -> None:
+    """Watch the driver; on Linux the kernel does too, and ends us even in code that holds the GIL.
+
+    Not by PR_SET_PDEATHSIG, which tells of the end of the thread that has started us.
+    """
     driver = multiprocessing.parent_process()
-    if driver is not None:
-        multiprocessing.connection.wait([driver.sentinel])
-        os._exit(1)
+    if driver is None:
+        return
+    if sys.platform == "linux":
+        sentinel = driver.sentinel
+        fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO ends a process
+    threading.Thread(target=_await_end, args=(driver.sentinel,), daemon=True).start()
+
+
+def _await_end(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 def _run(trial: Trial, pruning: Pruning | None) -> Trial:
