@@ -98,7 +98,7 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
             with atomic_write(target / f"{name}.npy") as handle:
                 save_array(handle, array)
         with atomic_write(target / "best_model.pth") as handle:
-            _save_weights(handle, files.weights)
+            save_weights(handle, files.weights)
         if files.index is not None:
             with atomic_write(target / INDEX) as handle:
                 handle.write(files.index)
@@ -111,7 +111,7 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
         write_json(target / META, {**meta, **counted})
 
 
-def _save_weights(handle: IO[bytes], weights: Mapping[str, "Tensor"]) -> None:
+def save_weights(handle: IO[bytes], weights: Mapping[str, "Tensor"]) -> None:
     """Write weights; torch, which goes on after an error of the disk, ends with another one."""
     import torch
 
