@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
 from tests.pipeline.project import write_shop
+from twotower.common.files import copy_whole
 from twotower.config import load_config
 from twotower.project import repositories, upgrade
 from twotower.project.record import Record, read_record
@@ -134,13 +135,13 @@ def test_a_readme_and_lists_of_ignored_files_are_kept() -> None:
 def test_what_cannot_be_written_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     from twotower.project import create
 
-    copy, copied = create.copy_whole, []
+    copied = []
 
     def full(source: Path, target: Path) -> None:
         copied.append(target)
         if len(copied) == 5:
             raise OSError(28, "No space left on device", str(target))
-        copy(source, target)
+        copy_whole(source, target)
 
     Path("data").mkdir()
     monkeypatch.setattr(create, "copy_whole", full)
