@@ -388,7 +388,12 @@ def test_defaults_that_diverge_do_not_cost_the_model(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "no such file"), ("{", "not a results file"), ("[]", "not a results file")],
+    [
+        (None, "no such file"),
+        ("{", "not a results file"),
+        ("[]", "not a results file"),
+        ('{"best_params": {"dim": 9}, "sha256": "of dim 8"}', "its checksum is wrong"),
+    ],
 )
 def test_unusable_results_are_a_clear_error(tmp_path: Path, text: str | None, words: str) -> None:
     path = tmp_path / "hpo_results.json"

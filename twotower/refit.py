@@ -16,7 +16,7 @@ from twotower.baselines.baseline import BASELINES, wanted_baselines
 from twotower.baselines.plan import TrainingData
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import SearchError, TrainingError
-from twotower.common.files import canonical
+from twotower.common.files import canonical, check_seal
 from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
@@ -54,12 +54,15 @@ def read_search(path: Path) -> dict[str, Any]:
     """
     try:
         results = dict(json.loads(path.read_text(encoding="utf-8")))
+        check_seal(results)
         dict(results["best_params"])
     except FileNotFoundError:
         msg = f"{path}: no such file; run the hpo stage first (dvc repro hpo)"
         raise SearchError(msg) from None
-    except (ValueError, KeyError, TypeError):
-        msg = f"{path}: not a results file of the hpo stage; run it again (dvc repro -f -s hpo)"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        msg = f"{path}: not a results file of the hpo stage ({reason}); run it again "
+        msg += "(dvc repro -f -s hpo)"
         raise SearchError(msg) from None
     return results
 

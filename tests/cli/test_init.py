@@ -5,13 +5,13 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
 from tests.pipeline.project import write_shop
+from twotower.common.files import copy_whole
 from twotower.config import load_config
 from twotower.project import repositories, upgrade
 from twotower.project.record import Record, read_record
@@ -135,16 +135,16 @@ def test_a_readme_and_lists_of_ignored_files_are_kept() -> None:
 def test_what_cannot_be_written_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     from twotower.project import create
 
-    copy, copied = create.shutil.copy, []
+    copied = []
 
-    def full(source: Path, target: Path) -> Any:
+    def full(source: Path, target: Path) -> None:
         copied.append(target)
         if len(copied) == 5:
             raise OSError(28, "No space left on device", str(target))
-        return copy(source, target)
+        copy_whole(source, target)
 
     Path("data").mkdir()
-    monkeypatch.setattr(create.shutil, "copy", full)
+    monkeypatch.setattr(create, "copy_whole", full)
     assert "No space left" in error_of("init")
     assert [name for name in files(".") if not name.startswith(".dvc/config")] == []
 

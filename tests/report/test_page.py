@@ -183,6 +183,9 @@ def test_a_missing_file_is_named_with_what_to_run(copy: Path, name: str) -> None
 
 
 def test_a_damaged_file_and_a_missing_model(copy: Path) -> None:
+    (copy / "metrics" / "verdict.json").write_text('{"scored": true}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"verdict\.json: .*refit stage \(it has no '\w+'\); run"):
+        write_report(copy / "report.html", copy)
     (copy / ".artifacts_best" / "item_vecs.npy").unlink()
     with pytest.raises(ArtifactError, match="not a complete model folder"):
         read_sources(copy)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twotower.artifacts.folder import INDEX
 from twotower.artifacts.meta import DIGEST, FORMAT_VERSION, META, digest_of
 from twotower.common.errors import TrainingError
-from twotower.common.files import atomic_write, sha256_file, write_json
+from twotower.common.files import atomic_write, save_array, sha256_file, write_json
 from twotower.common.folders import atomic_folder
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, write_catalogue
@@ -91,17 +91,15 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
     Raises:
         TrainingError: if a vector is not finite.
     """
-    import torch
-
     if not all(np.isfinite(array).all() for array in files.arrays.values()):
         msg = "the final model's vectors are not finite, so it is not written"
         raise TrainingError(msg)
     with atomic_folder(folder, META) as target:
         for name, array in files.arrays.items():
             with atomic_write(target / f"{name}.npy") as handle:
-                np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
+                save_array(handle, array)
         with atomic_write(target / "best_model.pth") as handle:
-            torch.save(dict(files.weights), handle)
+            save_weights(handle, files.weights)
         if files.index is not None:
             with atomic_write(target / INDEX) as handle:
                 handle.write(files.index)
@@ -113,6 +111,18 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
         }
         whole = {**meta, **counted}
         write_json(target / META, {**whole, DIGEST: digest_of(whole)})
+
+
+def save_weights(handle: IO[bytes], weights: Mapping[str, "Tensor"]) -> None:
+    """Write weights; torch, which goes on after an error of the disk, ends with another one."""
+    import torch
+
+    try:
+        torch.save(dict(weights), handle)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _training_rows(rows: Interactions, num_users: int, num_items: int) -> dict[str, NDArray[Any]]:

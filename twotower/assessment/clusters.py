@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.files import atomic_write
 from twotower.common.sorted_keys import distinct
-from twotower.data.prepared import data_errors
+from twotower.data.checksums import data_errors, read_checked, write_checked
 
 CLUSTERS = "clusters.parquet"
 
@@ -36,7 +35,7 @@ def write_clusters(path: Path, ids: pa.Array, names: pa.ChunkedArray | None) -> 
     codes, _ = pd.factorize(names.to_pandas(), sort=True)
     table = pa.table({"user_id": ids, "cluster": pa.array(codes, pa.int64())})
     with atomic_write(path) as handle:
-        pq.write_table(table.filter(names.is_valid()), handle, compression="zstd")
+        write_checked(handle, table.filter(names.is_valid()))
 
 
 def read_clusters(prepared: Path, users: pd.Index, column: str | None) -> Int64Array | None:
@@ -56,8 +55,8 @@ def read_clusters(prepared: Path, users: pd.Index, column: str | None) -> Int64A
         return None
     path = prepared / CLUSTERS
     with data_errors(path):
-        table = pq.read_table(path, columns=["user_id", "cluster"])
-    named = dict(zip(table["user_id"].to_pylist(), table["cluster"].to_pylist(), strict=True))
+        table = read_checked(path, ["user_id", "cluster"])
+        named = dict(zip(table["user_id"].to_pylist(), table["cluster"].to_pylist(), strict=True))
     codes = [named.get(user, len(named) + number) for number, user in enumerate(users.tolist())]
     return np.array(codes, dtype=np.int64)
 

@@ -18,11 +18,11 @@ from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from twotower.common.arrays import Float64Array, Int64Array
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write, sha256_text
+from twotower.data.checksums import read_checked, write_checked
 from twotower.data.prepared import Catalogue, relevant_rows
 from twotower.evaluation.holdout import EvaluationSet
 
@@ -121,7 +121,7 @@ def write_per_user(path: Path, content: PerUser) -> None:
     metadata = {name: content.digests.get(name, "") for name in DIGESTS}
     with atomic_write(path) as handle:
         table = pa.table(columns).replace_schema_metadata(metadata)
-        pq.write_table(table, handle, compression="zstd")
+        write_checked(handle, table)
 
 
 def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
@@ -136,7 +136,7 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
     """
     name = name or str(source)
     try:
-        table = pq.read_table(source)
+        table = read_checked(source)
         metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
         digests = {key: metadata[key] for key in DIGESTS if metadata[key]}
         users = table["user_id"].to_pandas()
@@ -144,7 +144,7 @@ def read_per_user(source: "Path | IO[bytes]", name: str = "") -> PerUser:
     except FileNotFoundError:
         msg = f"{name}: no such file; run the refit stage first (dvc repro refit, or dvc pull)"
         raise DataError(msg) from None
-    except (pa.ArrowException, KeyError, AttributeError, OSError) as error:
+    except (pa.ArrowException, KeyError, ValueError, AttributeError, OSError) as error:
         msg = f"{name}: damaged, or not an output of the refit stage ({error}); "
         msg += "run dvc repro -f -s refit"
         raise DataError(msg) from None

@@ -7,17 +7,21 @@ import io
 import json
 import math
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 DIGITS = 8
 """Significant digits of every float in a tracked file, so that all readers see one value."""
 TEMPORARY = ".tmp-"
 """Start of the name of what is not complete yet."""
+SEAL = "sha256"
 IMMOVABLE = {errno.EBUSY, errno.EXDEV}
 """Errors of renaming a mount (a volume of a container), or a folder of a container's image."""
 
@@ -29,24 +33,62 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     The content is on disk (fsync) before it gets its name, and it never sees that name:
     formats that store their own file name (torch.save does) stay reproducible. A link is replaced:
     DVC's lead into its cache. A file that is mounted cannot be replaced, and is written to.
+
+    Raises:
+        OSError: of the disk, with the name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
-    temporary = Path(name)
+    temporary = temporary_in(path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        try:
-            temporary.replace(path)
-        except OSError as error:
-            if error.errno not in IMMOVABLE:
-                raise
-            shutil.copyfile(temporary, path)
+        with named(path, temporary):
+            with temporary.open("xb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.chmod(0o644)
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                if error.errno not in IMMOVABLE:
+                    raise
+                shutil.copyfile(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_in(folder: Path) -> Path:
+    """A name in the folder that nothing has, for what is not complete yet."""
+    return folder / f"{TEMPORARY}{secrets.token_hex(4)}"
+
+
+@contextmanager
+def named(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the disk name `path`, not the temporary file or folder that will be it.
+
+    Writing to a handle names nothing, though what is full may be any of several disks.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = Path(os.fsdecode(error.filename2 or error.filename or temporary))
+        if where.is_relative_to(temporary):
+            error.filename, error.filename2 = str(path / where.relative_to(temporary)), None
+        raise
+
+
+def save_array(handle: IO[bytes], array: NDArray[Any]) -> None:
+    """Write what `numpy.save` writes to a file, row by row.
+
+    To a file itself it writes by a C function, whose error does not say that the disk is full.
+    """
+    np.lib.format.write_array(_Unnumbered(handle), np.ascontiguousarray(array), allow_pickle=False)
+
+
+class _Unnumbered:
+    """A handle of which nobody asks the number of its file."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self.write = handle.write
 
 
 def followed(path: Path) -> Path:
@@ -57,6 +99,13 @@ def followed(path: Path) -> Path:
     target = Path(os.path.realpath(path))
     is_protected = target.is_file() and not target.stat().st_mode & 0o200
     return path if is_protected else target
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file and its permissions; on failure `target` stays as it was."""
+    with atomic_write(target) as handle:
+        handle.write(source.read_bytes())
+    shutil.copymode(source, target)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -86,6 +135,23 @@ def json_text(value: Any, indent: int | None = 2) -> str:
     return json.dumps(
         canonical(value), sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False
     )
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The value with a key `sha256`, of all its other keys as canonical JSON."""
+    content = {key: item for key, item in value.items() if key != SEAL}
+    return {**content, SEAL: sha256_text(json_text(content, indent=None))}
+
+
+def check_seal(value: Mapping[str, Any]) -> None:
+    """Compare what was read with the checksum in it; a file of an older version has none.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    if SEAL in value and sealed(value)[SEAL] != value[SEAL]:
+        msg = "its checksum is wrong"
+        raise ValueError(msg)
 
 
 def write_json(path: Path, value: Any) -> None:

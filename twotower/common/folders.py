@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
-from twotower.common.files import IMMOVABLE, TEMPORARY
+from twotower.common.files import IMMOVABLE, TEMPORARY, named, temporary_in
 
 NOT_OURS = "lost+found"
 """What ext file systems have at their root."""
@@ -24,18 +24,34 @@ def atomic_folder(path: Path, last: str = "") -> Iterator[Path]:
         path: the folder.
         last: file without which the folder is not complete; where files are replaced one by one it
             goes first and comes last, so that nobody takes a mixture for a complete folder.
+
+    Raises:
+        OSError: of the disk, with names below `path`.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    path.parent.mkdir(parents=True, exist_ok=True)
     is_fixed = path.is_dir() and (os.path.ismount(path) or not os.access(path.parent, os.W_OK))
-    temporary = Path(tempfile.mkdtemp(dir=path if is_fixed else path.parent, prefix=TEMPORARY))
-    try:
+    with staged(path if is_fixed else path.parent, path) as temporary:
         yield temporary
-        temporary.chmod(0o755)
         if is_fixed:
             _replace_files(path, temporary, last)
         else:
             _replace_folder(path, temporary, last)
+
+
+@contextmanager
+def staged(folder: Path, path: Path) -> Iterator[Path]:
+    """Folder inside another, for what is not complete yet; it is gone at the end.
+
+    Args:
+        folder: the other.
+        path: what errors of the disk name in place of the new folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_in(folder)
+    try:
+        with named(path, temporary):
+            temporary.mkdir(0o755)
+            yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -58,12 +74,21 @@ def is_replaceable(path: Path, last: str) -> bool:
     return len(unfinished) == len(content)
 
 
-def copy_files(source: Path, target: Path) -> None:
+def copy_files(source: Path, target: Path, *ignored: str) -> None:
     """Copy the files below a folder to another; the first error ends it, and is that of the disk.
 
     `shutil.copytree` goes on, and raises a list of messages.
+
+    Args:
+        source: the folder.
+        target: the other, which is made where it is missing.
+        ignored: patterns of names of files and folders that are left out.
     """
+    target.mkdir(parents=True, exist_ok=True)
     for file in _files(source):
+        parts = file.relative_to(source).parts
+        if any(fnmatch(part, pattern) for part in parts for pattern in ignored):
+            continue
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
@@ -79,12 +104,9 @@ def _replace_folder(path: Path, new: Path, last: str) -> None:
     except OSError as error:
         if error.errno not in IMMOVABLE or not path.exists():
             raise
-        inside = Path(tempfile.mkdtemp(dir=path, prefix=TEMPORARY))
-        try:
+        with staged(path, path) as inside:
             copy_files(new, inside)
             _replace_files(path, inside, last)
-        finally:
-            shutil.rmtree(inside, ignore_errors=True)
     finally:
         if old.exists() and not path.exists():
             old.replace(path)

@@ -12,6 +12,8 @@
         the schema of ids that are text says how they are written, see `IdText`
     titles.parquet
         what items are called, see twotower.ingest.titles; no model reads it
+    vocabulary/digests.json
+        SHA-256 of what a search reads, see twotower.data.checksums
     vocabulary/features.json
         {"users": {name: schema}, "items": {name: schema}}, see `Features.schema`
     vocabulary/users.POSITION.ARRAY.npy, vocabulary/items.POSITION.ARRAY.npy
@@ -22,8 +24,7 @@ The files hold ids instead of indices because refit's vocabulary is larger than 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Int64Array
-from twotower.common.errors import DataError
-from twotower.common.files import atomic_write, json_text, sha256_file
+from twotower.common.files import atomic_write, json_text, save_array, sha256_file
 from twotower.common.folders import atomic_folder
+from twotower.data.checksums import check_digests, data_errors, read_checked, write_digests
 from twotower.data.features import KINDS, Features
 from twotower.data.id_text import IdText
 from twotower.data.interactions import Interactions
@@ -49,6 +50,8 @@ PARTS = (*SPLITS, "validation_history", "test_history")
 """The splits, and what is known of the users of two of them if these are held out whole."""
 RELEVANT = "relevant"
 """Column of the rows that count when a ranking is scored; without it, all do."""
+SEARCHED = ("train", "validation", "validation_history")
+"""Those of PARTS that a search reads."""
 ROW_GROUP = 1 << 20
 """Rows that a file holds together, and that its writer needs at once."""
 
@@ -118,7 +121,9 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
     """
     with (
         atomic_write(path) as handle,
-        pq.ParquetWriter(handle, schema, compression="zstd") as writer,
+        pq.ParquetWriter(
+            handle, schema, compression="zstd", write_page_checksum=path.stem not in SEARCHED
+        ) as writer,
     ):
         for group in groups:
             writer.write_table(group, ROW_GROUP)
@@ -151,6 +156,7 @@ def read_parts(folder: Path) -> dict[str, pd.DataFrame]:
     Raises:
         DataError: if a file is missing or damaged.
     """
+    check_digests(folder)
     return {name: read_split(folder / f"{name}.parquet") for name in PARTS}
 
 
@@ -159,8 +165,14 @@ def relevant_rows(held_out: pd.DataFrame) -> pd.DataFrame:
     return held_out[held_out[RELEVANT]] if RELEVANT in held_out else held_out
 
 
-def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
-    """Write a vocabulary folder, completely or not at all."""
+def write_catalogue(folder: Path, catalogue: Catalogue, beside: Sequence[Path] = ()) -> None:
+    """Write a vocabulary folder, completely or not at all.
+
+    Args:
+        folder: of the vocabulary.
+        catalogue: what goes into it.
+        beside: the files of SEARCHED, whose digests it gets, and those of its own files, if any.
+    """
     with atomic_folder(folder) as target:
         for name, key in (("users", "user_id"), ("items", "item_id")):
             entities: Entities = getattr(catalogue, name)
@@ -177,6 +189,8 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
             "items": catalogue.items.features.schema(),
         }
         (target / "features.json").write_bytes((json_text(schema) + "\n").encode())
+        if beside:
+            write_digests(target, beside)
 
 
 def read_catalogue(folder: Path) -> Catalogue:
@@ -190,15 +204,16 @@ def read_catalogue(folder: Path) -> Catalogue:
     for name, key in (("users", "user_id"), ("items", "item_id")):
         features = [f"feature:{feature}" for feature in schema[name]]
         table = _read_parquet(folder / f"{name}.parquet", (key, *features))
-        columns = {
-            feature: KINDS[spec["kind"]].from_arrow(
-                table[f"feature:{feature}"], spec, _read_arrays(folder, name, position, spec)
-            )
-            for position, (feature, spec) in enumerate(sorted(schema[name].items()))
-        }
-        ids = pd.Index(table[key].to_pandas())
-        text = IdText.read(table.schema.metadata)
-        entities.append(Entities(Vocabulary(ids, text), Features(columns)))
+        with data_errors(folder / f"{name}.parquet"):
+            columns = {
+                feature: KINDS[spec["kind"]].from_arrow(
+                    table[f"feature:{feature}"], spec, _read_arrays(folder, name, position, spec)
+                )
+                for position, (feature, spec) in enumerate(sorted(schema[name].items()))
+            }
+            ids = pd.Index(table[key].to_pandas())
+            text = IdText.read(table.schema.metadata)
+            entities.append(Entities(Vocabulary(ids, text), Features(columns)))
     return Catalogue(*entities)
 
 
@@ -226,7 +241,7 @@ def _write_parquet(path: Path, table: Any, metadata: dict[bytes, bytes] | None =
 
 def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Any:
     with data_errors(path):
-        table = pq.read_table(path)
+        table = read_checked(path)
         return table.select([*columns, *(name for name in optional if name in table.column_names)])
 
 
@@ -235,7 +250,7 @@ def _write_arrays(folder: Path, name: str, features: Features) -> None:
     for position, (_, column) in enumerate(sorted(features.columns.items())):
         for array, values in column.arrays().items():
             with atomic_write(folder / _array_name(name, position, array)) as handle:
-                np.save(handle, np.ascontiguousarray(values), allow_pickle=False)
+                save_array(handle, values)
 
 
 def _read_arrays(
@@ -263,16 +278,3 @@ def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
         for feature in (*schema["users"].values(), *schema["items"].values()):
             KINDS.check(feature["kind"])
         return schema
-
-
-@contextmanager
-def data_errors(path: Path) -> Iterator[None]:
-    """Turn a missing or damaged file of prepared data into a DataError."""
-    try:
-        yield
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run the prepare stage first (dvc repro prepare)"
-        raise DataError(msg) from None
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: damaged, or not written by the prepare stage ({error}); "
-        raise DataError(msg + "run dvc repro -f -s prepare") from error

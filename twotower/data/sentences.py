@@ -11,7 +11,7 @@ import numpy as np
 
 from twotower.common.arrays import Float32Array
 from twotower.common.errors import ConfigError
-from twotower.common.files import atomic_write, json_text
+from twotower.common.files import atomic_write, json_text, save_array
 from twotower.common.portable import capability
 from twotower.data.text_encoders import Terms, model_digest
 
@@ -42,7 +42,7 @@ def sentence_rows(texts: Sequence[str], terms: Terms, model: str, kept: Path | N
         vectors = _encode(texts, model)
         kept.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as handle:
-            np.save(handle, vectors, allow_pickle=False)
+            save_array(handle, vectors)
     return np.load(path, allow_pickle=False)
 
 

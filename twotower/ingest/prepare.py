@@ -1,6 +1,5 @@
 """The whole prepare stage: read, check, sample, split, merge, report, write."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from twotower.assessment.clusters import CLUSTERS, write_clusters
 from twotower.common.errors import DataError
 from twotower.common.files import write_json
+from twotower.common.folders import staged
 from twotower.common.progress import step, track
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
@@ -21,6 +21,7 @@ from twotower.data.id_text import IdText
 from twotower.data.prepared import (
     PARTS,
     ROW_GROUP,
+    SEARCHED,
     Catalogue,
     write_catalogue,
     write_row_groups,
@@ -183,9 +184,7 @@ def _check_enough(events: Events, log: EventLog) -> None:
 
 def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".tmp-") as temporary:
-        staging = Path(temporary)
+    with staged(output, output) as staging:
         names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
         for name in PARTS:
             _write_part(staging / f"{name}.parquet", prepared.events, name)
@@ -194,7 +193,8 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
         write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
         ids = users.column if users else no_ids
         write_clusters(staging / CLUSTERS, ids, users and users.clusters)
-        write_catalogue(output / "vocabulary", prepared.catalogue)
+        searched = [staging / f"{name}.parquet" for name in SEARCHED]
+        write_catalogue(output / "vocabulary", prepared.catalogue, searched)
         for name in names:
             (staging / name).replace(output / name)
     write_json(metrics, prepared.report)

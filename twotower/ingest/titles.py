@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from twotower.common.files import atomic_write
-from twotower.data.prepared import data_errors
+from twotower.data.checksums import data_errors, read_checked, write_checked
 
 TITLES = "titles.parquet"
 """In the folder of prepared data: item_id, as there, and title."""
@@ -18,7 +17,7 @@ def write_titles(path: Path, ids: pa.Array, titles: pa.ChunkedArray | None) -> N
         titles = pa.chunked_array([pa.nulls(len(ids), pa.string())])
     table = pa.table({"item_id": ids, "title": titles}).drop_null()
     with atomic_write(path) as handle:
-        pq.write_table(table, handle, compression="zstd")
+        write_checked(handle, table)
 
 
 def item_titles(path: Path) -> dict[int | str, str]:
@@ -28,5 +27,5 @@ def item_titles(path: Path) -> dict[int | str, str]:
         DataError: if the file is missing or damaged.
     """
     with data_errors(path):
-        table = pq.read_table(path, columns=["item_id", "title"])
-    return dict(zip(table["item_id"].to_pylist(), table["title"].to_pylist(), strict=True))
+        table = read_checked(path, ["item_id", "title"])
+        return dict(zip(table["item_id"].to_pylist(), table["title"].to_pylist(), strict=True))

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, ValidationInfo, field_validator
 
 from twotower.common.errors import DataError
+from twotower.common.files import check_seal
 from twotower.config.ranges import ParameterSpace
 from twotower.plots.importance import Importance, weigh
 from twotower.search.trial import RESULTS_VERSION, Trial, distributions
@@ -193,6 +194,7 @@ def _read_results(path: Path) -> _Results:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         _check_version(path, content)
+        _check_seal(path, content)
         return _Results.model_validate(content)
     except FileNotFoundError:
         msg = f"{path}: no such file; run dvc repro hpo or dvc pull first"
@@ -205,6 +207,14 @@ def _read_results(path: Path) -> _Results:
     except (ValueError, RecursionError) as error:
         msg = f"{path}: not valid JSON: {error}"
     raise DataError(msg)
+
+
+def _check_seal(path: Path, content: Any) -> None:
+    try:
+        check_seal(content)
+    except (TypeError, ValueError) as error:
+        msg = f"{path}: {error}; {RENEW}"
+        raise DataError(msg) from None
 
 
 def _check_version(path: Path, content: Any) -> None:

@@ -1,11 +1,10 @@
 """A new project: written whole, beside what a folder holds, or not at all."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
-from twotower.common.files import followed, write_json, write_text
+from twotower.common.files import copy_whole, followed, write_json, write_text
 from twotower.common.paths import PARAMS, check_place
 from twotower.common.sources import source_text
 from twotower.project.parts import write_parts
@@ -125,7 +124,7 @@ def _place(staged: Path, folder: Path, names: Sequence[str], there: set[str]) ->
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             placed.append(name)
-            shutil.copy(staged / name, followed(target))
+            copy_whole(staged / name, followed(target))
     except BaseException:
         for name in placed:
             if name not in there:

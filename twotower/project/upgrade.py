@@ -1,12 +1,12 @@
 """An older project, brought to the installed version; what its user has changed stays."""
 
 import difflib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
+from twotower.common.files import copy_whole
 from twotower.common.paths import PARAMS
 from twotower.config import load_config
 from twotower.project.create import JOINED, KEPT
@@ -70,7 +70,7 @@ def upgrade_project(staged: Path, folder: Path, parts: Sequence[str]) -> list[st
     for name, fate in fates.items():
         if fate in (_Fate.NEW, _Fate.RENEWED):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(staged / name, folder / name)
+            copy_whole(staged / name, folder / name)
         if fate in (_Fate.SAME, _Fate.NEW, _Fate.RENEWED):
             written[name] = digest(staged / name)
         elif name in old.files:

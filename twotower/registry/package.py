@@ -1,6 +1,5 @@
 """A model folder as an MLflow pyfunc: code, signature, input example, pinned requirements."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pandas as pd
 
 import twotower
 from twotower.artifacts import Artifacts, copy_model, verify_artifacts
+from twotower.common.folders import copy_files
 from twotower.common.sources import SHIPPED
 from twotower.registry import training_rows
 
@@ -41,8 +41,8 @@ def package(artifacts: Artifacts, trained_on: pd.DataFrame) -> Iterator[dict[str
         copy_model(artifacts, folder / FOLDER)
         verify_artifacts(folder / FOLDER)  # what is uploaded is what was opened
         training_rows.write_training_rows(folder / training_rows.FILE, trained_on)
-        ignored = shutil.ignore_patterns("__pycache__", SHIPPED.name)
-        code = shutil.copytree(Path(twotower.__file__).parent, folder / "twotower", ignore=ignored)
+        code = folder / "twotower"
+        copy_files(Path(twotower.__file__).parent, code, "__pycache__", SHIPPED.name)
         yield {
             "python_model": str(MODEL_CODE),
             "artifacts": {FOLDER: str(folder / FOLDER), "rows": str(folder / training_rows.FILE)},

@@ -11,6 +11,7 @@ from twotower.artifacts.content import read_content
 from twotower.artifacts.npy import as_array
 from twotower.common.arrays import Int64Array, UInt64Array
 from twotower.common.errors import RegistryError
+from twotower.common.files import atomic_write, save_array
 from twotower.common.hashing import id_hashes, splitmix64
 from twotower.data.interactions import Interactions
 
@@ -34,7 +35,8 @@ def row_hashes(frame: pd.DataFrame) -> UInt64Array:
 
 def write_training_rows(path: Path, frame: pd.DataFrame) -> None:
     """Write the hashes of the rows that a model was trained on."""
-    np.save(path, np.sort(row_hashes(frame)), allow_pickle=False)
+    with atomic_write(path) as handle:
+        save_array(handle, np.sort(row_hashes(frame)))
 
 
 def read_training_rows(path: Path, count: int) -> UInt64Array:

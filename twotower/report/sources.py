@@ -120,11 +120,30 @@ def read_sources(root: Path = Path(), search: DrawnSearch | None = None) -> Sour
     )
 
 
+class _Keys(dict[str, Any]):
+    """An object of a JSON file, which says what is wrong with the file if it lacks a key."""
+
+    def __init__(self, content: Mapping[str, Any], problem: str) -> None:
+        super().__init__(content)
+        self._problem = problem
+
+    def __missing__(self, key: str) -> Any:
+        raise DataError(self._problem.format(f"it has no {key!r}"))
+
+
 def _read_json(path: Path, stage: str) -> dict[str, Any]:
+    where = str(path).replace("{", "{{").replace("}", "}}")
+    problem = f"{where}: not a file of the {stage} stage ({{}}); run dvc repro -f -s {stage}"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, object_hook=lambda found: _Keys(found, problem))
+        if not isinstance(content, dict):
+            msg = "it holds no object"
+            raise TypeError(msg)
     except FileNotFoundError:
         msg = f"{path}: no such file; run dvc repro, or dvc pull, first"
     except (OSError, ValueError, TypeError) as error:
-        msg = f"{path}: not a file of the {stage} stage ({error}); run dvc repro -f -s {stage}"
+        msg = problem.format(error)
+    else:
+        return content
     raise DataError(msg)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twotower.common.files import write_csv, write_json
+from twotower.common.files import sealed, write_csv, write_json
 from twotower.common.headline import headline, headline_file
 from twotower.common.scorers import DEFAULT, MODEL, RANDOM
 from twotower.config import Config, SearchSpace
@@ -66,10 +66,13 @@ def write_outputs(
         The content of the results file.
     """
     mixed = any(t.provenance != location.provenance.digest for t in result.trials)
-    results = summarise(config, objective, result) | {
-        "identity": location.identity.digest,
-        "provenance": {"mixed": mixed, **location.provenance.values},
-    }
+    results = sealed(
+        summarise(config, objective, result)
+        | {
+            "identity": location.identity.digest,
+            "provenance": {"mixed": mixed, **location.provenance.values},
+        }
+    )
     write_snapshot(
         outputs.snapshot,
         config.hpo.study_name,

@@ -9,6 +9,7 @@ import pandas as pd
 from twotower.common.arrays import BoolArray
 from twotower.common.seeds import derive_seed
 from twotower.config import Config
+from twotower.data.checksums import check_digests
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, read_catalogue, read_split
 from twotower.evaluation.held_out import HeldOut
@@ -39,6 +40,7 @@ class SearchRows:
             DataError: if a file is missing or damaged.
         """
         names = ("train", "validation_history", "validation")
+        check_digests(folder)
         catalogue = read_catalogue(folder / "vocabulary")
         return cls(catalogue, *(read_split(folder / f"{name}.parquet") for name in names))
 

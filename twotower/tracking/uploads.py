@@ -1,11 +1,12 @@
 """Files as MLflow's pages can show them."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from twotower.common.folders import copy_files
 
 SCRIPT = re.compile(r'<script[^>]*\ssrc="(?P<file>[^":/]+)"[^>]*></script>')
 """A script that lies beside its page."""
@@ -22,7 +23,7 @@ def self_contained(folder: Path) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="twotower-") as name:
         copy = Path(name) / folder.name
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*"))
+        copy_files(folder, copy, ".*")
         scripts = {script for page in sorted(copy.rglob("*.html")) for script in _inline(page)}
         for script in scripts:
             script.unlink()

@@ -15,8 +15,9 @@ from optuna import load_study
 from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
-from twotower.common.errors import SearchError
-from twotower.common.files import json_text, sha256_text
+from twotower.common.errors import NO_PLACE, SearchError
+from twotower.common.files import json_text, named, sha256_text
+from twotower.common.folders import staged
 from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.database import Stored, open_database, open_only_study, open_storage
 from twotower.search.store.digests import sealed
@@ -25,6 +26,9 @@ from twotower.search.trial import Distributions, Trial
 
 INSERT_SCHEMA = "v3.2.0.a"
 """Version of Optuna's tables that `_insert` can fill; others are filled by Optuna, slowly."""
+
+FULL = "database or disk is full"
+"""What SQLite says."""
 
 TRIALS = (
     "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete)"
@@ -70,15 +74,15 @@ def write_snapshot(
     """
     frozen = [sealed(trial.without_times(), distributions) for trial in trials]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-            temporary = Path(folder) / "snapshot.db"
+        with staged(path.parent, path) as folder:
+            temporary = folder / "snapshot.db"
             _write(temporary, study_name, frozen, attributes, card)
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
             temporary.replace(path)
     except (OSError, sqlite3.Error) as error:
-        msg = f"{path}: cannot be written: {error}; finished trials are kept, run the search again"
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{path}: cannot be written: {reason}; finished trials are kept, run the search again"
         raise SearchError(msg) from None
 
 
@@ -113,10 +117,13 @@ def read_stored(path: Path) -> tuple[dict[str, Any], Stored]:
         copy = Path(folder) / "snapshot.db"
         storage = sqlite_storage(copy)
         try:
-            copy.write_bytes(path.read_bytes())
+            with named(copy, copy):
+                copy.write_bytes(path.read_bytes())
             with open_only_study(storage) as database:
                 return database.attributes, database.read()
         except (OSError, SearchError) as error:
+            if getattr(error, "errno", None) in NO_PLACE or FULL in str(error):
+                raise  # the copy has no place; the snapshot may be as it should
             reason = str(error).removeprefix(f"{storage}: ").partition(";")[0]
             msg = f"{path}: not a study of this search: {reason}; delete the file to start afresh"
             raise SearchError(msg) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import joblib
 
 from twotower.common.errors import ConfigError
+from twotower.common.files import named
 from twotower.config import Config
 from twotower.search.objective import Objective, load_objective
 from twotower.search.store.locks import Say
@@ -71,7 +72,8 @@ def _shared(objective: Objective, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     try:
         path = folder / "objective"
-        joblib.dump(objective, path)
+        with named(path, path):
+            joblib.dump(objective, path)
         yield path
     finally:
         shutil.rmtree(folder, ignore_errors=True)
