@@ -10,7 +10,7 @@ from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config, parse_config, places
 from twotower.config.hyperparameters import hyperparameters
-from twotower.config.params import Config
+from twotower.config.params import Config, stated_secrets
 from twotower.config.training import ModelConfig, TrainConfig
 
 INT = {"type": "int", "low": 8, "high": 64, "step": 8}
@@ -263,6 +263,10 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
         "hpo:\n  storage: postgresql://me:s3cret@host/db: x",
         'hpo:\n  storage: "postgresql://me:s3cret@host/db',
         'hpo:\n  storage: ["postgresql://me:it\'s s3cret@host/db"]',
+        "hpo:\n  executor: postgresql://me:s3cret@host/db",
+        "hpo:\n  storage: {user: me, password: s3cret}",
+        "evaluate:\n  ks: http://host?token=s3cret",
+        "postgresql://me:s3cret@host/db: 1",
     ],
 )
 def test_no_message_shows_a_password(tmp_path: Path, text: str) -> None:
@@ -283,3 +287,20 @@ def test_hyperparameters_have_one_home_each() -> None:
     model, train = Config().search_space.sections({"dim": 8, "lr": 0.5})
     assert (model.dim, train.lr) == (8, 0.5)
     assert hyperparameters(model, train)["dim"] == 8
+
+
+def test_passwords_are_named_with_their_place_and_not_shown() -> None:
+    keys = {
+        "hpo": {"storage": "postgresql://me:s3cret@host/db"},
+        "mlflow": {"tracking_uri": "http://me:s3cret@host:5000"},
+    }
+    storage, tracking = stated_secrets(parse_config(keys))
+    assert storage.startswith("hpo.storage holds a password")
+    assert storage.endswith("put it into PGPASSWORD or ~/.pgpass")
+    assert tracking.startswith("mlflow.tracking_uri holds a password")
+    assert "s3cret" not in storage + tracking
+
+
+def test_what_has_none_is_not_named() -> None:
+    keys = {"hpo": {"storage": "postgresql://me@host/db"}, "mlflow": {"tracking_uri": None}}
+    assert list(stated_secrets(parse_config(keys))) == []

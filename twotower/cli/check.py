@@ -24,6 +24,7 @@ def check(
     """
     with loading():
         from twotower.config import load_config
+        from twotower.config.params import stated_secrets
         from twotower.data.prepared import PREPARED
         from twotower.evaluation.item_groups import check_objective, names_group
         from twotower.ingest.guard import LAST_RUN
@@ -48,4 +49,6 @@ def check(
     typer.echo(summary(prepared.report))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")
+    for line in stated_secrets(config):
+        typer.echo(f"warning: {line}")
     typer.echo(f"{params} and the data are valid; nothing was written")

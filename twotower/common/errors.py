@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotower.common.secrets import mask_credentials
+
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 """Errors of a disk that is full or may not be written to."""
 
@@ -84,7 +86,8 @@ def one_line_errors() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except TwoTowerError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
+        text = mask_credentials(str(error))
+        print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a command's own output
         raise SystemExit(1) from None
     except BrokenPipeError:
         if not _has_lost_stdout():

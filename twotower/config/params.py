@@ -1,6 +1,6 @@
 """params.yaml, read and validated as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from twotower.common.choices import choice_rule
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
+from twotower.common.secrets import has_password, mask_credentials
 from twotower.common.sources import source_root
 from twotower.common.yaml_file import read_yaml
 from twotower.config.assessing import AssessConfig
@@ -31,6 +32,13 @@ FORMAT_VERSION = 1
 
 NAMED = (["hpo", "sampler"], ["hpo", "pruner"])
 """Where a name alone is short for a mapping with this type."""
+
+ELSEWHERE = {
+    "hpo.storage": "PGPASSWORD or ~/.pgpass",
+    "mlflow.tracking_uri": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a database "
+    "the whole URI into MLFLOW_TRACKING_URI",
+}
+"""Where the password of a key belongs."""
 
 
 def _check_version(version: int) -> int:
@@ -125,6 +133,17 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     return parse_config(raw, source=str(path))
 
 
+def stated_secrets(config: Config) -> Iterator[str]:
+    """A line for each key whose URI has a password, with the place for it."""
+    given = {"hpo.storage": config.hpo.storage, "mlflow.tracking_uri": config.mlflow.tracking_uri}
+    for key, uri in given.items():
+        if uri and has_password(uri):
+            yield (
+                f"{key} holds a password, which git keeps with params.yaml, and ps shows on a "
+                f"command line: put it into {ELSEWHERE[key]}"
+            )
+
+
 def config_with(changes: Mapping[str, Any], source: str) -> Config:
     """The default parameters with other values.
 
@@ -173,7 +192,8 @@ def parse_config(raw: Any, source: str = "params.yaml") -> Config:
         raise ConfigError(msg) from None
     except ValidationError as error:
         lines = [_line(problem) for problem in error.errors()]
-        raise ConfigError("\n".join(f"{source}: {line}" for line in lines)) from None
+        text = "\n".join(f"{source}: {line}" for line in lines)
+        raise ConfigError(mask_credentials(text)) from None
 
 
 def _override(raw: Any, key: str, value: Any) -> None:
