@@ -10,6 +10,7 @@ from twotower.common.secrets import has_password, mask_credentials, without, wit
         ("at http://user:pa/ss@host:5000 now", "at http://***@host:5000 now"),
         ("at http://user:p@ss@host:5000/a@b", "at http://***@host:5000/a@b"),
         ("'http://token@host'", "'http://***@host'"),
+        ("postgresql://me:***@host/db", "postgresql://me:***@host/db"),
         ("postgresql+psycopg2://u:p@h/db?passWord=x&y=z", "postgresql+psycopg2://***@h/db?passWord=***&y=z"),
         ("https://b.s3.net/k?X-Amz-Signature=ab&partNumber=1", "https://b.s3.net/k?X-Amz-Signature=***&partNumber=1"),
         ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),

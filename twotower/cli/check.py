@@ -7,6 +7,7 @@ import typer
 
 from twotower.cli.app import app, examples, loading
 from twotower.common.paths import PARAMS, repository_root
+from twotower.common.printable import printable_lines
 from twotower.common.progress import step
 
 
@@ -46,7 +47,7 @@ def check(
             exclude_seen = config.evaluate.exclude_seen
             held_out = HeldOut.of(prepared.catalogue, *rows, exclude_seen=exclude_seen)
             check_objective(config.hpo.objective, held_out.groups(config))
-    typer.echo(summary(prepared.report))
+    typer.echo(printable_lines(summary(prepared.report)))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")
     for line in stated_secrets(config):

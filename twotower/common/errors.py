@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twotower.common.printable import printable_lines
 from twotower.common.secrets import mask_credentials
 
 NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
@@ -86,7 +87,7 @@ def one_line_errors() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except TwoTowerError as error:
-        text = mask_credentials(str(error))
+        text = printable_lines(mask_credentials(str(error)))
         print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a command's own output
         raise SystemExit(1) from None
     except BrokenPipeError:

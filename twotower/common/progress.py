@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from twotower.common.printable import printable_lines
+
 T = TypeVar("T")
 
 
@@ -153,5 +155,5 @@ def track(
 
 
 def say(line: str) -> None:
-    """Print a line; above the bar, if there is one."""
-    (_watching.get() or Steps()).say(line)
+    """Print a line; above the bar, if there is one. What a terminal would obey is escaped."""
+    (_watching.get() or Steps()).say(printable_lines(line))

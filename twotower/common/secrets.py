@@ -11,9 +11,9 @@ SECRET = re.compile(
 """In the name of an option of a URL whose value is not shown."""
 VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|SECRET|TOKEN|(?:API|ACCESS)_KEY)$")
 """End of the name of an environment variable whose value is not shown."""
-USER = re.compile(r"(?<=://)(?!/)[^\s:/?#@]*(?::[^\s@]*)?@(?:[^\s@/?#]*@)*")
+USER = re.compile(r"(?<=://)(?!/|[^\s:@]*:\*\*\*@)[^\s:/?#@]*(?::[^\s@]*)?@(?:[^\s@/?#]*@)*")
 """What stands before the host: a password may have a slash, and a careless one an @. Where there is
-no host, as in sqlite:////home/me@work, there is no user either."""
+no host, as in sqlite:////home/me@work, there is no user either; one that is masked stays."""
 OPTION = re.compile(r"(?<=[?&])([^\s=&#'\"]+)=[^\s&#'\"]*")
 GIVEN = re.compile(
     r"(\w*(?:password|passwd|secret)\w*(?:=|['\"]: ?)['\"]?)[^\s'\"&,;})*]+", re.IGNORECASE
