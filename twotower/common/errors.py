@@ -24,8 +24,9 @@ from pathlib import Path
 from twotower.common.printable import printable_lines
 from twotower.common.secrets import mask_credentials
 
-NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
-"""Errors of a disk that is full or may not be written to."""
+NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS,
+            errno.ELOOP, errno.ENAMETOOLONG}  # fmt: skip
+"""Errors of a disk that is full or may not be written to, and of names that it does not take."""
 
 
 class TwoTowerError(Exception):
