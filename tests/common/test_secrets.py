@@ -18,6 +18,8 @@ from twotower.common.secrets import has_password, mask_credentials, without, wit
         ("{'password': 'x', 'user': 'me'}", "{'password': '***', 'user': 'me'}"),
         ("hpo.password: there is no such key", "hpo.password: there is no such key"),
         ("is it? no=t", "is it? no=t"),
+        ("got 'postgresql://me:s3cr…", "got 'postgresql://***…"),
+        ("http://host:5000/api/…", "http://host:5000/api/…"),
     ],
 )  # fmt: skip
 def test_credentials_are_masked(text: str, masked: str) -> None:
@@ -26,11 +28,12 @@ def test_credentials_are_masked(text: str, masked: str) -> None:
 
 def test_what_the_environment_keeps_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0k.en\n")
+    monkeypatch.setenv("TWOTOWER_API_KEY", "first, second")
     monkeypatch.setenv("PGPASSWORD", "me")  # too short to be told from other words
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
-    text = mask_credentials(r"false: Invalid header value b'Bearer t0k.en\n', tell me")
-    assert text == r"false: Invalid header value b'Bearer ***\n', tell me"
+    text = mask_credentials(r"false: Invalid header value b'Bearer t0k.en\n', tell me second")
+    assert text == r"false: Invalid header value b'Bearer ***\n', tell me ***"
 
 
 def test_only_whole_words_are_secrets() -> None:

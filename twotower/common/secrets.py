@@ -11,12 +11,17 @@ SECRET = re.compile(
 """In the name of an option of a URL whose value is not shown."""
 VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|SECRET|TOKEN|(?:API|ACCESS)_KEY)$")
 """End of the name of an environment variable whose value is not shown."""
-USER = re.compile(r"(?<=://)(?!/|[^\s:@]*:\*\*\*@)[^\s:/?#@]*(?::[^\s@]*)?@(?:[^\s@/?#]*@)*")
+USER = re.compile(
+    r"(?<=://)(?!/|[^\s:@]{0,99}+:\*\*\*@)[^\s:/?#@]*+(?::[^\s@]{0,999}+)?+@(?:[^\s@/?#]*+@)*"
+)
 """What stands before the host: a password may have a slash, and a careless one an @. Where there is
-no host, as in sqlite:////home/me@work, there is no user either; one that is masked stays."""
-OPTION = re.compile(r"(?<=[?&])([^\s=&#'\"]+)=[^\s&#'\"]*")
+no host, as in sqlite:////home/me@work, there is no user either; one that is masked stays. Limits
+keep a hostile text from taking minutes."""
+CUT = re.compile(r"(?<=://)[^\s:/?#@]*+:(?!\d{1,5}[/…])[^\s@…]{0,999}+…")
+"""A URI that was shortened, perhaps within its password."""
+OPTION = re.compile(r"(?<=[?&])([^\s=?&#'\"]+)=[^\s&#'\"]*")
 GIVEN = re.compile(
-    r"(\w*(?:password|passwd|secret)\w*(?:=|['\"]: ?)['\"]?)[^\s'\"&,;})*]+", re.IGNORECASE
+    r"((?:password|passwd|secret)(?:=|['\"]: ?)['\"]?)[^\s'\"&,;})*]+", re.IGNORECASE
 )
 """A password by its name, as in a connection string or a mapping."""
 LEAST = 4
@@ -34,7 +39,8 @@ def mask_credentials(text: str) -> str:
     They are users and passwords of URIs, options such as password, and what the environment holds
     in variables such as PGPASSWORD, MLFLOW_TRACKING_TOKEN and AWS_SECRET_ACCESS_KEY.
     """
-    text = OPTION.sub(_masked, USER.sub(f"{MASK}@", text))
+    text = CUT.sub(f"{MASK}…", USER.sub(f"{MASK}@", text))
+    text = OPTION.sub(_masked, text)
     return without(GIVEN.sub(rf"\1{MASK}", text), _of_environment())
 
 
@@ -55,8 +61,10 @@ def _masked(option: re.Match[str]) -> str:
 
 
 def _of_environment() -> Iterator[str]:
-    """Without the line feed that a file of a secret may end with: it is shown escaped."""
-    return (value.strip() for name, value in os.environ.items() if VARIABLE.search(name))
+    """Values, and parts of those that are lists, without the line feed that a file may end with."""
+    for name, value in os.environ.items():
+        if VARIABLE.search(name):
+            yield from {value.strip(), *map(str.strip, value.split(","))}
 
 
 def has_password(uri: str) -> bool:
