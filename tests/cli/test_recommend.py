@@ -1,5 +1,6 @@
 """`twotower recommend`."""
 
+import csv
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,22 @@ def test_csv(run: Run, folder: Path) -> None:
         '"user_id","rank","item_id","score","source"\n'
         '100,1,1003,4,"model"\n101,1,1001,-2,"model"\n102,1,1000,2,"popularity"\n'
     )
+
+
+def test_ids_that_a_spreadsheet_would_run_are_exact_and_pointed_out(tmp_path: Path) -> None:
+    users = ["-5", "=cmd|' /C calc'!A0", "\t+1+1", 'a\r\n=b,"', "1=1"]
+    items = ["@SUM(1)", "x", "y", "z", "1e3"]
+    folder = write_model(tmp_path / "m", [[1.0]] * 5, LINE, [], users=users, items=items)
+    ran = twotower(*line(folder, "--users", "all", "--k", 5, out="recs.csv"))
+    path = tmp_path / "recs.csv"
+    note = f"note: {path}: 15 ids begin with =, +, -, @ or a control character"
+    assert note in ran.stderr
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(dict.fromkeys(row["user_id"] for row in rows)) == users
+    assert {row["item_id"] for row in rows} == set(items)
+    ran = twotower(*line(folder, "--users", "all", "--k", 5))
+    assert "note" not in ran.stderr
 
 
 def test_histories_of_new_users(run: Run, folder: Path) -> None:

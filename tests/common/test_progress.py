@@ -3,7 +3,7 @@
 import pytest
 
 from twotower.common import progress
-from twotower.common.progress import Step, Steps, part, step, track, watched
+from twotower.common.progress import Step, Steps, part, say, step, track, watched
 
 
 class Seen(Steps):
@@ -83,3 +83,10 @@ def test_without_a_display_nothing_is_shown(capsys: pytest.CaptureFixture[str]) 
     with step("refit", 1), part("model"):
         assert list(track([1], "epoch")) == [1]
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_said_has_no_secret_and_nothing_that_a_terminal_obeys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say("column \x1b]0;x\x07 at\n  postgresql://me:s3cret@host/db")
+    assert capsys.readouterr().out == "column \\x1b]0;x\\x07 at\n  postgresql://***@host/db\n"

@@ -10,7 +10,7 @@ from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
 from twotower.config import load_config, parse_config, places
 from twotower.config.hyperparameters import hyperparameters
-from twotower.config.params import Config
+from twotower.config.params import Config, stated_secrets
 from twotower.config.training import ModelConfig, TrainConfig
 
 INT = {"type": "int", "low": 8, "high": 64, "step": 8}
@@ -132,6 +132,9 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"hpo": {"objective": "recal_at_10"}}, ["did you mean recall_at_10?"]),
         ({"hpo": {"sampler": "cma-es"}}, ["hpo.sampler: must be one of", "did you mean cmaes?"]),
         ({"hpo": {"study_name": "a b"}}, ["hpo.study_name: may have letters, digits", "got 'a b'"]),
+        ({"hpo": {"study_name": "x" * 101}}, ["hpo.study_name: must have at most 100 characters"]),
+        ({"hpo": {"study_name": "x'; DROP TABLE studies;--"}}, ["may have letters, digits"]),
+        ({"mlflow": {"model": "bob's"}}, ["mlflow.model: is a name in MLflow's registry"]),
         (space(), ["hpo.search_space: must have at least 1 entry, got {}"]),
         ({"train": {1: 2}}, ["train.1: keys must be text"]),
         ({"train": {"epochs": 0}}, ["train.epochs: 0", "needs model.init: spectral or ridge"]),
@@ -267,6 +270,10 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
         "hpo:\n  storage: postgresql://me:s3cret@host/db: x",
         'hpo:\n  storage: "postgresql://me:s3cret@host/db',
         'hpo:\n  storage: ["postgresql://me:it\'s s3cret@host/db"]',
+        "hpo:\n  executor: postgresql://me:s3cret@host/db",
+        "hpo:\n  storage: {user: me, password: s3cret}",
+        "evaluate:\n  ks: http://host?token=s3cret",
+        "postgresql://me:s3cret@host/db: 1",
     ],
 )
 def test_no_message_shows_a_password(tmp_path: Path, text: str) -> None:
@@ -307,3 +314,20 @@ def test_of_many_problems_the_first_are_listed() -> None:
     lines = str(caught.value).splitlines()
     assert len(lines) == 41
     assert lines[-1] == "params.yaml: and 1,000 more problems"
+
+
+def test_passwords_are_named_with_their_place_and_not_shown() -> None:
+    keys = {
+        "hpo": {"storage": "postgresql://me:s3cret@host/db"},
+        "mlflow": {"tracking_uri": "http://me:s3cret@host:5000"},
+    }
+    storage, tracking = stated_secrets(parse_config(keys))
+    assert storage.startswith("hpo.storage holds a password")
+    assert storage.endswith("put it into PGPASSWORD or ~/.pgpass")
+    assert tracking.startswith("mlflow.tracking_uri holds a password")
+    assert "s3cret" not in storage + tracking
+
+
+def test_what_has_none_is_not_named() -> None:
+    keys = {"hpo": {"storage": "postgresql://me@host/db"}, "mlflow": {"tracking_uri": None}}
+    assert list(stated_secrets(parse_config(keys))) == []

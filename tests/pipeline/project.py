@@ -40,6 +40,22 @@ FAST: dict[str, dict[str, Any]] = {
 }
 
 
+CANARY = "cAnArY"
+"""In every value of the shop's columns that are not declared, and in every secret."""
+SECRETS = {
+    name: f"{CANARY}-{name.lower()}"
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_TRACKING_USERNAME",
+        "PGPASSWORD",
+        "TWOTOWER_API_KEY",
+    )
+}
+"""Variables that the project's programs are given."""
+
+
 class Project:
     """A checkout in which git, dvc and the stages are run as a user runs them."""
 
@@ -54,7 +70,9 @@ class Project:
         settings = self.root.parent / "dvc"
         who = {"NAME": "A User", "EMAIL": "user@example.org"}
         outer.pop("PYTHONDONTWRITEBYTECODE", None)  # copies take the bytecode with them
-        return outer | {
+        return {
+            **SECRETS,
+            **outer,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
             "PYTHONPATH": str(self.root),
             "DVC_NO_ANALYTICS": "1",
@@ -212,7 +230,8 @@ def _copied(root: Path, *but: str) -> Project:
 def write_shop(folder: Path, num_users: int = 40, num_items: int = 30, per_user: int = 15) -> None:
     """CSV tables of a shop whose users mostly choose from one of three groups of items.
 
-    Ids are strings that look like numbers: 007. Three more items were never chosen.
+    Ids are strings that look like numbers: 007. Three more items were never chosen. Each table has
+    columns that nobody declares, of personal and of other data.
     """
     rng = np.random.default_rng(0)
     users = np.repeat(np.arange(num_users), per_user)
@@ -223,6 +242,7 @@ def write_shop(folder: Path, num_users: int = 40, num_items: int = 30, per_user:
             "user_id": pd.Series(users).map(id_of),
             "item_id": pd.Series(items).map(id_of),
             "timestamp": 1_700_000_000 + rng.permutation(len(users)),
+            "ip_address": canaries(len(users)),
         }
     )
     folder.mkdir(parents=True)
@@ -234,12 +254,14 @@ def write_shop(folder: Path, num_users: int = 40, num_items: int = 30, per_user:
             "item_id": [id_of(item) for item in range(num_items)],
             "category": [groups[item % 3] for item in range(num_items)],
             "price": np.round(rng.uniform(1, 50, num_items), 2),
+            "supplier": canaries(num_items),
         }
     ).to_csv(folder / "items.csv", index=False)
     pd.DataFrame(
         {
             "user_id": [id_of(user) for user in range(num_users)],
             "city": [cities[user % 2] for user in range(num_users)],
+            **dict.fromkeys(("email", "phone", "full_name"), canaries(num_users)),
         }
     ).to_csv(folder / "users.csv", index=False)
 
@@ -247,3 +269,8 @@ def write_shop(folder: Path, num_users: int = 40, num_items: int = 30, per_user:
 def id_of(number: int) -> str:
     """007 for 7."""
     return f"{number:03d}"
+
+
+def canaries(count: int) -> list[str]:
+    """Different values that are found wherever they go."""
+    return [f"{CANARY} {number}" for number in range(count)]

@@ -46,14 +46,14 @@ def test_titles_name_objective_split_and_users(twenty):
 
 
 def test_the_best_trial_is_spelled_out(search):
-    drawn = draw_history(search([trial(0.12345, lr=0.01, loss="<mse>")], {
-        "lr": {"type": "float", "low": 0.001, "high": 0.1},
+    drawn = draw_history(search([trial(0.12345, **{"<lr>": 0.01}, loss="<mse>")], {
+        "<lr>": {"type": "float", "low": 0.001, "high": 0.1},
         "loss": {"type": "categorical", "choices": ["<mse>", "softmax"]},
     }))  # fmt: skip
 
     (box,) = drawn.figure.layout.annotations
     assert box.text == (
-        "<b>Best: trial 0</b><br>Recall@10 0.1235<br>loss = &lt;mse&gt;<br>lr = 0.01"
+        "<b>Best: trial 0</b><br>Recall@10 0.1235<br>&lt;lr&gt; = 0.01<br>loss = &lt;mse&gt;"
     )
 
 

@@ -18,11 +18,21 @@ from twotower.search.console import SearchConsole
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run_search import run_search
 
+RUN = "document.body.dataset.pwned=1"
+"""What a script would do if it ran."""
 TITLES = [
     "<script>alert('pwned')</script>",
     "</script><b>bold</b>",
     "\"Quoted\" & 'all'",
     "Ñandú 🦙",
+    f'<img src=x onerror="{RUN}">',
+    f"</script><script>{RUN}</script>",
+    f'<a href="javascript:{RUN}">click</a>',
+    f"<svg/onload={RUN}>",
+    f"';{RUN};//",
+    f"<!--<script>{RUN}",
+    "a\u2028b\x1b[31m",
+    "\u202eright to left",
 ]
 """Of the first items."""
 PARAMS: dict[str, Any] = {
@@ -54,7 +64,7 @@ def write_shop(root: Path) -> None:
     rows[["user_id", "item_id", "timestamp"]].to_csv(folder / "interactions.csv", index=False)
     names = [*TITLES, *(f"Item no. {item}" for item in items[len(TITLES) : -1]), ""]
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
-    groups = ["a<b", "c&d", "e"]
+    groups = ["a<b", "c&d", f"<img src=x onerror={RUN}>"]
     lines = [f"{item},{name},{groups[item % 3]}" for item, name in zip(items, quoted, strict=True)]
     text = "\n".join(["item_id,name,group", *lines]) + "\n"
     (folder / "items.csv").write_text(text, encoding="utf-8")

@@ -34,6 +34,24 @@ new Promise((resolve) => {
 """
 """Plots of grids that are wider than their cells; plotly takes its time to fit them."""
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+HOVERED = """
+(async () => {
+  const plot = document.getElementById("chart-item_map");
+  for (let curve = 0; curve < plot.data.length; curve++)
+    for (let point = 0; point < plot.data[curve].x.length; point++) {
+      Plotly.Fx.hover(plot, [{curveNumber: curve, pointNumber: point}]);
+      await new Promise(requestAnimationFrame);
+    }
+})()
+"""
+"""Every item is pointed at, so that plotly shows its title."""
+FOREIGN = """
+[document.body.dataset.pwned ?? null, ...[...document.querySelectorAll("*")]
+  .filter((each) => each.matches("img, iframe, object, embed, svg a") ||
+    [...each.attributes].some(({name, value}) => name.startsWith("on") || /script:/i.test(value)))
+  .map((each) => each.outerHTML)]
+"""
+"""What titles, ids and categories have made of the page beside text; null: no script ran."""
 PHONE = 390
 
 
@@ -89,3 +107,10 @@ def test_the_pictures_of_the_readme(page: Path, tmp_path: Path) -> None:
         assert size_of(light) == size_of(dark)
         assert min(size_of(light)) > 300
         assert light.read_bytes() != dark.read_bytes()
+
+
+def test_titles_ids_and_categories_are_text_and_nothing_else(page: Path) -> None:
+    seen = look(page, HOVERED, FOREIGN)
+    assert seen.problems == []
+    assert seen.requests == [page.as_uri()]
+    assert seen.values[1] == [None]

@@ -19,6 +19,11 @@ def test_a_console_shows_a_row_per_item_and_each_query_once(small: Recommender) 
     ]
 
 
+def test_a_console_is_not_told_to_do_anything(small: Recommender) -> None:
+    small.titles = {1003: "\x1b[31mCup\u202e"}
+    assert "  \\x1b[31mCup\\u202e  " in repr(small.recommend([100], k=1))
+
+
 def test_without_titles_there_is_no_such_column(small: Recommender) -> None:
     found = small.recommend([100], k=1)
     assert repr(found).splitlines()[0].split() == ["user_id", "source", "rank", "item_id", "score"]

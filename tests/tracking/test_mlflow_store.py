@@ -13,7 +13,6 @@ from twotower.common.paths import repository_root
 from twotower.config.reporting import MlflowConfig
 from twotower.tracking.mlflow_store import (
     explain,
-    mask_credentials,
     open_experiment,
     run_address,
     store_uri,
@@ -87,20 +86,6 @@ def test_the_address_opens_on_model_training(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = run_address(MlflowConfig(tracking_uri=uri), "1", "abc")
     assert found == address.format("workflowType=machine_learning")
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("http://host:5000/api", "http://host:5000/api"),
-        ("at http://user:pa/ss@host:5000 now", "at http://***@host:5000 now"),
-        ("postgresql+psycopg2://u:p@h/db?password=x&y=z", "postgresql+psycopg2://***@h/db?***"),
-        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
-        ("is it? no", "is it? no"),
-    ],
-)
-def test_credentials_are_masked(text: str, masked: str) -> None:
-    assert mask_credentials(text) == masked
 
 
 def test_an_error_is_one_short_line_with_its_beginning_and_its_end() -> None:

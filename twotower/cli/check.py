@@ -7,6 +7,7 @@ import typer
 
 from twotower.cli.app import app, examples, loading
 from twotower.common.paths import PARAMS, repository_root
+from twotower.common.printable import printable_lines
 from twotower.common.progress import step
 
 
@@ -24,6 +25,7 @@ def check(
     """
     with loading():
         from twotower.config import load_config
+        from twotower.config.params import stated_secrets
         from twotower.data.prepared import PREPARED
         from twotower.evaluation.item_groups import check_objective, names_group
         from twotower.ingest.guard import LAST_RUN
@@ -47,7 +49,9 @@ def check(
             exclude_seen = config.evaluate.exclude_seen
             held_out = HeldOut.of(prepared.catalogue, *rows, exclude_seen=exclude_seen)
             check_objective(config.hpo.objective, held_out.groups(config))
-    typer.echo(summary(prepared.report))
+    typer.echo(printable_lines(summary(prepared.report)))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")
+    for line in stated_secrets(config):
+        typer.echo(f"warning: {line}")
     typer.echo(f"{params} and the data are valid; nothing was written")

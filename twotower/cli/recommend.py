@@ -88,7 +88,7 @@ def recommend(
         diversity=diversity,
         max_per=caps,
     )
-    sources = write_batch(model, batch, out)
+    sources = write_batch(model, batch, out, say=lambda line: typer.echo(f"note: {line}", err=True))
     counts = ", ".join(f"{count} by {source}" for source, count in sources.items()) or "none"
     typer.echo(f"{out}: users: {counts}", err=True)
 

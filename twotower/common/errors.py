@@ -22,10 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from twotower.common.bounded import bounded
+from twotower.common.printable import printable_lines
 from twotower.common.quiet_start import INTERRUPTED
+from twotower.common.secrets import mask_credentials
 
-NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
-"""Errors of a disk that is full or may not be written to."""
+NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS,
+            errno.ELOOP, errno.ENAMETOOLONG}  # fmt: skip
+"""Errors of a disk that is full or may not be written to, and of names that it does not take."""
 
 
 class TwoTowerError(Exception):
@@ -92,7 +95,8 @@ def one_line_errors() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except TwoTowerError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
+        text = printable_lines(mask_credentials(str(error)))
+        print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a command's own output
         raise SystemExit(1) from None
     except BrokenPipeError:
         if not _has_lost_stdout():

@@ -16,6 +16,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from twotower.common.printable import printable_lines
+from twotower.common.secrets import mask_credentials
+
 T = TypeVar("T")
 
 
@@ -153,5 +156,5 @@ def track(
 
 
 def say(line: str) -> None:
-    """Print a line; above the bar, if there is one."""
-    (_watching.get() or Steps()).say(line)
+    """Print a line, above the bar, if there is one: without secrets, nor what a terminal obeys."""
+    (_watching.get() or Steps()).say(printable_lines(mask_credentials(line)))

@@ -269,7 +269,9 @@ class HpoConfig(Section):
     on_drift: Literal["new", "resume", "error"] = "new"
     """Where stored trials were made by other code, libraries or CPU capability: start a new study
     and keep the old one, continue it and mark the results as mixed, or stop with an error."""
-    study_name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "two-tower"
+    study_name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$", max_length=100)] = (
+        "two-tower"
+    )
     """Name of the study in the database, and so in optuna-dashboard."""
     storage: str | None = None
     """Database URL of the live study; null: SQLite below .hpo/ in the repository."""

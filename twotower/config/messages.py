@@ -100,6 +100,7 @@ RULES: dict[str, str | Rule] = {
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be less than or equal to {le:g}",
     "finite_number": "must be a finite number",
+    "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} character",
     "too_short": "must have at least {min_length} entry",
     "string_pattern_mismatch": "may have letters, digits, dots, hyphens and underscores only",

@@ -1,6 +1,6 @@
 """params.yaml, read and validated as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,6 +11,7 @@ from twotower.common.bounded import shown
 from twotower.common.choices import choice_rule
 from twotower.common.errors import ConfigError
 from twotower.common.paths import PARAMS
+from twotower.common.secrets import has_password, mask_credentials
 from twotower.common.sources import source_root
 from twotower.common.yaml_file import read_yaml
 from twotower.config.assessing import AssessConfig
@@ -35,6 +36,13 @@ SHOWN = 40
 
 NAMED = (["hpo", "sampler"], ["hpo", "pruner"])
 """Where a name alone is short for a mapping with this type."""
+
+ELSEWHERE = {
+    "hpo.storage": "PGPASSWORD or ~/.pgpass",
+    "mlflow.tracking_uri": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a database "
+    "the whole URI into MLFLOW_TRACKING_URI",
+}
+"""Where the password of a key belongs."""
 
 
 def _check_version(version: int) -> int:
@@ -129,6 +137,17 @@ def load_config(path: Path = PARAMS, overrides: Mapping[str, Any] | None = None)
     return parse_config(raw, source=str(path))
 
 
+def stated_secrets(config: Config) -> Iterator[str]:
+    """A line for each key whose URI has a password, with the place for it."""
+    given = {"hpo.storage": config.hpo.storage, "mlflow.tracking_uri": config.mlflow.tracking_uri}
+    for key, uri in given.items():
+        if uri and has_password(uri):
+            yield (
+                f"{key} holds a password, which git keeps with params.yaml, and ps shows on a "
+                f"command line: put it into {ELSEWHERE[key]}"
+            )
+
+
 def config_with(changes: Mapping[str, Any], source: str) -> Config:
     """The default parameters with other values.
 
@@ -180,7 +199,8 @@ def parse_config(raw: Any, source: str = "params.yaml") -> Config:
         lines = [_line(problem) for problem in problems[:SHOWN]]
         more = len(problems) - SHOWN
         lines += [f"and {more:,} more problems"] if more > 0 else []
-        raise ConfigError("\n".join(f"{source}: {line}" for line in lines)) from None
+        text = "\n".join(f"{source}: {line}" for line in lines)
+        raise ConfigError(mask_credentials(text)) from None
 
 
 def _override(raw: Any, key: str, value: Any) -> None:

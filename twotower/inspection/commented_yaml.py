@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twotower.inspection.printable import printable
+from twotower.common.printable import printable
 from twotower.inspection.settings import Setting
 
 COLUMN = 29

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from twotower.common.printable import printable
 from twotower.inspection.feature_kind import PERSONAL_DATA, FeatureKind
-from twotower.inspection.printable import printable
 from twotower.inspection.proposal import Proposal
 from twotower.inspection.sample import TableSample
 from twotower.inspection.settings import describe, rows_of

@@ -1,6 +1,7 @@
 """The objective from trial to trial."""
 
 import math
+from html import escape
 from itertools import accumulate
 from typing import Any
 
@@ -76,8 +77,13 @@ def _describe(trial: FrozenTrial) -> str:
     lines = [f"<b>Trial {trial.number}</b>"]
     if trial.state == TrialState.COMPLETE:
         lines[0] += f": {chart.value_text(trial.value)}"
-    lines += [f"{key} = {chart.value_text(value)}" for key, value in sorted(trial.params.items())]
-    return "<br>".join(lines)
+    return "<br>".join([*lines, *_params(trial)])
+
+
+def _params(trial: FrozenTrial) -> list[str]:
+    """A line for each hyperparameter."""
+    given = sorted(trial.params.items())
+    return [f"{escape(name)} = {chart.value_text(value)}" for name, value in given]
 
 
 def _num_trials(search: DrawnSearch) -> int:
@@ -191,8 +197,7 @@ def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
         mean = search.confirmed.mean
         fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"
         values.append(f"{search.confirmed.seeds} fresh seeds: {fresh}")
-    params = [f"{key} = {chart.value_text(val)}" for key, val in sorted(best.params.items())]
-    return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *params])
+    return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *_params(best)])
 
 
 def _set_axes(figure: Any, search: DrawnSearch) -> None:

@@ -1,7 +1,7 @@
 """Recommendations for many users, written to one file in bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -23,6 +24,9 @@ from twotower.serving.recommender import Recommender
 CHUNK = 2**18
 """Recommendations, or floats of user vectors, held at a time; a row group of Parquet."""
 FORMATS = (".csv", ".parquet")
+FORMULA, NUMBER = r"^[=+\-@\t\r\n]", r"^[+\-]?[\d.,]+$"
+"""What a spreadsheet runs when it opens a CSV file, unless it is a number."""
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,9 @@ class BatchJob:
             yield replace(recommendations, queries=users, query_name="user_id")
 
 
-def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int]:
+def write_batch(
+    model: Recommender, batch: BatchJob, out: Path, say: Say | None = None
+) -> dict[str, int]:
     """Write user_id, rank (from 1), item_id, score and source, one row per recommendation.
 
     Users are in the order of the batch; a user without any item left has no row.
@@ -70,7 +76,9 @@ def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int
     Args:
         model: that recommends.
         batch: users to recommend for.
-        out: .parquet or .csv; appears when it is complete, or not at all.
+        out: .parquet or .csv; appears when it is complete, or not at all. Ids are written as they
+            are, for programs to find again.
+        say: is told of ids in a .csv that a spreadsheet takes for formulas.
 
     Returns:
         The number of users by source.
@@ -87,14 +95,22 @@ def write_batch(model: Recommender, batch: BatchJob, out: Path) -> dict[str, int
         raise ConfigError(msg)
     check_place(out)
     sources: Counter[str] = Counter()
+    num_formulas = 0
     schema = _schema(model, batch)
     with (
         atomic_write(followed(out)) as handle,
         _writer(handle, schema, out.suffix.lower()) as writer,
     ):
         for chunk in track(batch.chunks(model), "users", len(batch.users), size=len):
-            writer.write_table(_table(chunk, schema))
+            table = _table(chunk, schema)
+            writer.write_table(table)
             sources.update(chunk.source)
+            num_formulas += _count_formulas(table) if say and out.suffix.lower() == ".csv" else 0
+    if say and num_formulas:
+        say(
+            f"{out}: {num_formulas:,} ids begin with =, +, -, @ or a control character: a "
+            "spreadsheet runs such text as a formula, so import the columns as text"
+        )
     return dict(sorted(sources.items()))
 
 
@@ -135,3 +151,14 @@ def _table(chunk: Recommendations, schema: Any) -> Any:
         pa.array(chunk.source, pa.string()).take(row_of),
     ]
     return pa.table(columns, schema=schema)
+
+
+def _count_formulas(table: pa.Table) -> int:
+    """Ids that a spreadsheet takes for formulas."""
+    count = 0
+    for column in (table["user_id"], table["item_id"]):
+        if column.type == pa.string():
+            begins = pc.match_substring_regex(column, FORMULA)
+            is_number = pc.match_substring_regex(column, NUMBER)
+            count += pc.sum(pc.and_not(begins, is_number)).as_py() or 0
+    return count

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from twotower.common.printable import printable
+
 WIDEST = 40
 """Characters of a cell in a console."""
 RIGHT = {"rank", "score"}
@@ -68,6 +70,6 @@ class Printed:
 
 
 def _short(cell: str) -> str:
-    """One line of WIDEST characters at most."""
-    line = " ".join(cell.split())
+    """One line of WIDEST characters at most, none of which a terminal obeys."""
+    line = printable(" ".join(cell.split()))
     return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"

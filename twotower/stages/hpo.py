@@ -67,11 +67,14 @@ def _search(arguments: argparse.Namespace) -> None:
     say_version("hpo")
     with step(LOADING):
         from twotower.config import load_config
+        from twotower.config.params import stated_secrets
         from twotower.search.outputs import SearchOutputs
         from twotower.search.run_search import run_search
         from twotower.stages.search_reporter import SearchReporter
         from twotower.training.device import resolve_device
     config = load_config(overrides=overrides(arguments))
+    for line in stated_secrets(config):
+        say(f"warning: {line}")
     device = resolve_device(config.train.device)
     say_made_elsewhere("hpo", device=device, portable=config.portable)
     if arguments.data_root is not None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from twotower.common.secrets import mask_credentials
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -41,5 +43,5 @@ class Ending:
     def without_results(cls, error: BaseException) -> "Ending":
         """That of a search which an error, or Ctrl-C, has stopped."""
         is_interrupt = isinstance(error, KeyboardInterrupt)
-        reason = str(error) or type(error).__name__
+        reason = mask_credentials(str(error)) or type(error).__name__
         return cls("KILLED" if is_interrupt else "FAILED", reason=reason)

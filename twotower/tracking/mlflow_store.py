@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import make_url
 
 from twotower.common.errors import TwoTowerError
+from twotower.common.secrets import mask_credentials, without_credentials
 from twotower.config.reporting import MlflowConfig
 from twotower.tracking.relocate import MLRUNS, check_locations
 
@@ -140,14 +141,3 @@ def explain(error: Exception) -> str:
     if len(reason) <= MAX_REASON:
         return reason
     return f"{reason[: MAX_REASON // 2]} … {reason[-MAX_REASON // 2 :]}"
-
-
-def mask_credentials(text: str) -> str:
-    """The text without user names, passwords and query strings in its URIs."""
-    without_user = re.sub(r"(?<=://)\S+@", "***@", text)
-    return re.sub(r"(://[^\s?]+)\?\S+", r"\1?***", without_user)
-
-
-def without_credentials(uri: str | None) -> str | None:
-    """The URI without user name and password."""
-    return uri and re.sub(r"://[^/]*@", "://", uri)

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from twotower.common.errors import ConfigError, SearchError, TrackingError
 from twotower.common.progress import step
+from twotower.common.secrets import without_credentials
 from twotower.common.yaml_file import read_yaml
 from twotower.config import Config
 from twotower.config.reporting import MlflowConfig
@@ -25,7 +26,7 @@ from twotower.search.trial import Trial
 from twotower.tracking.ending import Ending
 from twotower.tracking.held_out_scores import HeldOutScores, read_held_out_scores
 from twotower.tracking.mlflow_runs import StudyRun
-from twotower.tracking.mlflow_store import explain, store_uri, without_credentials
+from twotower.tracking.mlflow_store import explain, store_uri
 from twotower.tracking.tracked_study import (
     LOCK,
     MIXED,

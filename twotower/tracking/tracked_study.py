@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from twotower.common.errors import TrackingError
 from twotower.common.files import json_text, sha256_text, write_text
 from twotower.common.paths import live_folder
+from twotower.common.secrets import without_credentials
 from twotower.config.reporting import MlflowConfig
-from twotower.tracking.mlflow_store import TRACKING_URI, without_credentials
+from twotower.tracking.mlflow_store import TRACKING_URI
 
 if TYPE_CHECKING:
     from twotower.search.identity import Fingerprint

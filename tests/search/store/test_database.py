@@ -14,7 +14,7 @@ from tests.search.studies import config as plain
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
-from twotower.search.store.database import open_database
+from twotower.search.store.database import open_database, study_names
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Trial, best, distributions
 
@@ -176,3 +176,11 @@ def test_best_is_the_first_of_the_highest() -> None:
     assert winner is not None
     assert winner.number == 2
     assert best([finished(0, None)]) is None
+
+
+@pytest.mark.parametrize("name", ["x'; DROP TABLE studies;--", 'a"b', "%s %(x)s {y}", "../日本 🦙"])
+def test_a_name_is_never_sql(tmp_path: Path, name: str) -> None:
+    storage = sqlite_storage(tmp_path / "study.db")
+    with open_database(storage, name) as database:
+        database.describe({"name": name})
+    assert study_names(storage) == [name]

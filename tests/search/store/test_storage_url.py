@@ -23,7 +23,9 @@ def test_postgresql_gets_its_driver() -> None:
         assert storage.is_server
 
 
-@pytest.mark.parametrize("url", [URL, "postgresql://me@host/db?password=s%40cr{e}t"])
+@pytest.mark.parametrize(
+    "url", [URL, *(f"postgresql://me@host/db?{n}=s%40cr{{e}}t" for n in ("password", "PASSWORD"))]
+)
 def test_secrets_are_never_shown(url: str) -> None:
     storage = parse_storage(url, Path())
     shown = [str(storage), repr(storage), storage.explain(ValueError("no s@cr{e}t, no luck"))]
@@ -62,6 +64,7 @@ def test_files_are_relative_to_the_repository(tmp_path: Path) -> None:
         ("postgresql://me:secret@host:port/db", "not a database URL"),
         ("mysql+pymysql://me:secret@host/db", r"sqlite and postgresql .* got mysql\+pymysql"),
         ("postgresql+asyncpg://me:secret@host/db", r"got postgresql\+asyncpg"),
+        ("postgresql://me:part@secret@host/db", "an @ in .* must be written %40"),
         ("sqlite://", "in memory would lose the study"),
         ("sqlite:///:memory:", "in memory would lose the study"),
         ("sqlite:///file:x.db?uri=true", "by its path"),

@@ -10,11 +10,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from twotower.common.errors import SearchError
+from twotower.common.secrets import MASK, is_secret, mask_credentials, without
 
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 60
 """How long a commit waits while another process reads the SQLite file."""
-SECRETS = ("password", "passfile", "sslpassword", "passwd")
 DAMAGE = ("not a database", "malformed")
 """What SQLite says of a file that no longer is what it wrote."""
 HINTS = (
@@ -55,9 +55,9 @@ class Storage:
 
     def __str__(self) -> str:
         """The URL as it may be shown: passwords are ***."""
-        hidden = {name: "***" for name in self.url.query if name in SECRETS}
+        hidden = {name: MASK for name in self.url.query if is_secret(name)}
         text = self.url.update_query_dict(hidden).render_as_string(hide_password=True)
-        return text.replace("%2A%2A%2A", "***")
+        return text.replace("%2A%2A%2A", MASK)
 
     def __repr__(self) -> str:
         return f"Storage({self})"
@@ -105,11 +105,9 @@ class Storage:
         return not self.is_server and any(part in self.explain(error) for part in DAMAGE)
 
     def _without_secrets(self, text: str) -> str:
-        given = [self.url.password, *(self.url.query.get(name) for name in SECRETS)]
-        for secret in given:
-            if isinstance(secret, str) and secret:
-                text = text.replace(secret, "***")
-        return text
+        query = self.url.normalized_query.items()
+        given = [self.url.password, *(v for name, vs in query if is_secret(name) for v in vs)]
+        return mask_credentials(without(text, map(str, filter(None, given))))
 
 
 def parse_storage(text: str, root: Path) -> Storage:
@@ -130,6 +128,9 @@ def parse_storage(text: str, root: Path) -> Storage:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername in ("postgresql+psycopg", "postgresql+psycopg2"):
+        if "@" in (url.host or ""):
+            msg = "hpo.storage: an @ in a user name or password must be written %40"
+            raise SearchError(msg)
         return Storage(url)
     if url.drivername not in ("sqlite", "sqlite+pysqlite"):
         msg = f"hpo.storage: sqlite and postgresql (psycopg) are supported, got {url.drivername}"

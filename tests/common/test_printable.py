@@ -1,6 +1,6 @@
 import pytest
 
-from twotower.inspection.printable import printable
+from twotower.common.printable import printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -9,3 +9,7 @@ from twotower.inspection.printable import printable
 )
 def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_lines_stay_lines() -> None:
+    assert printable_lines("a\n\u202eb\r\n") == "a\n\\u202eb\\r\n"
