@@ -17,7 +17,7 @@ TITLE = "search spaces"
 TRIALS = 3
 DEFAULTS = Config().search_space.defaults
 NAMES = sorted(DEFAULTS)
-ODD = (
+ODD: tuple[Any, ...] = (
     None, True, False, "", "x", "5", "1e-3", "nan", -1, 0, 0.1, 1e-320, 1e308, -1e308, 10**300,
     2**63, float("inf"), float("nan"), [], [1, 2], {}, {"a": 1}, "9" * 5_000, "é", [[1]], "id",
 )  # fmt: skip

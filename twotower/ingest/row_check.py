@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from twotower.common.arrays import BoolArray, Int64Array
+from twotower.common.bounded import shortened
 from twotower.common.errors import DataError
 from twotower.common.progress import step
 from twotower.config.data import DataConfig
@@ -175,5 +176,4 @@ def describe(dropped: Mapping[str, int]) -> str:
 
 
 def _shorten(cell: object) -> str:
-    text = "null" if cell is None else repr(cell)
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+    return shortened("null" if cell is None else repr(cell), SHOWN_CHARACTERS)
