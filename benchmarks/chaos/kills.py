@@ -21,7 +21,7 @@ from benchmarks.chaos.workshop import Ended, Project, Workshop
 from twotower.common.paths import LOCK
 from twotower.common.quiet_start import INTERRUPTED
 
-KILLS = 10
+KILLS = 16
 """Of a chain, at most."""
 GONE = 20.0
 """Seconds within which all processes end with a run; three do, on a machine with nothing else."""
@@ -52,8 +52,8 @@ class Start:
 
 STARTS = (
     Start("kills-by-hand", "python stages/….py", ("python", "stages/STAGE.py"),
-          ("group", "stage", "worker"), weight=3),
-    Start("kills-repro", "dvc repro", ("dvc", "repro"), weight=4),
+          ("group", "stage", "worker"), weight=4),
+    Start("kills-repro", "dvc repro", ("dvc", "repro"), weight=3),
     Start("kills-exp", "dvc exp run", ("dvc", "exp", "run")),
     Start("kills-temp", "dvc exp run --temp", ("dvc", "exp", "run", "--temp")),
 )  # fmt: skip
