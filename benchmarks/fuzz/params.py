@@ -155,6 +155,8 @@ def _is_spelled(text: str, used: Any) -> bool:
 def _number(text: str) -> float | None:
     spelled = text.replace("_", "")
     try:
+        if re.fullmatch("[+-]?[0-9]+", spelled):
+            return int(spelled)
         return int(spelled, 0) if re.match("0[xob]", spelled) else float(spelled)
     except ValueError:
         return None

@@ -21,6 +21,7 @@ from twotower.ingest.prepare import Prepared
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16",
          b"\xfe\xff": "utf-16"}  # fmt: skip
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
+JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 WHOLE = re.compile(r"-?[0-9]+(\.0+)?")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d)?([+-]\d\d:\d\d|Z)?", re.ASCII)
 Row = Mapping[str, Any]
@@ -92,7 +93,7 @@ def _rows(path: Path, config: Config) -> list[Row]:
     encoding = next((e for mark, e in MARKS.items() if data.startswith(mark)), config.data.encoding)
     text = data.decode(encoding).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if extension == ".jsonl":
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
+        return [JSON.decode(line) for line in text.split("\n") if line.strip()]
     if extension == ".txt":
         return list(_pairs(text, config.data.separator))
     separator = config.data.separator or SEPARATORS[extension]

@@ -73,6 +73,10 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
         (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
         (
+            space(epochs={"type": "int", "low": "9" * 400, "high": 5}),
+            ["hpo.search_space.epochs.low", "must be a finite number"],
+        ),
+        (
             space(lr={"type": "float", "low": 0.1, "high": 1e308, "step": 0.1}),  # inf steps
             ["hpo.search_space.lr", "step 0.1 makes inf values"],
         ),

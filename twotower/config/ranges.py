@@ -26,7 +26,7 @@ def _not_a_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
         msg = f"must be a number, got {shown(value)}"
         raise ValueError(msg)
-    return value
+    return as_number(value)  # of a text of 400 digits, inf: pydantic would make an integer of it
 
 
 Number = Annotated[float, AfterValidator(round_float)]
