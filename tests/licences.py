@@ -44,10 +44,12 @@ def licence(package: str) -> str | None:
         stated = metadata(package)
     except PackageNotFoundError:
         return None
-    classes = (stated.get_all("Classifier") or []) if not stated["License-Expression"] else []
+    expression, text = (
+        "".join(stated.get_all(key) or []) for key in ("License-Expression", "License")
+    )
+    classes = stated.get_all("Classifier") or []
     names = [name.rpartition(" :: ")[2] for name in classes if name.startswith("License :: ")]
-    names = [name for name in names if name != "OSI Approved"]
-    text = stated["License-Expression"] or "; ".join(names) or stated["License"] or ""
+    text = expression or "; ".join(name for name in names if name != "OSI Approved") or text
     first = text.strip().partition("\n")[0]
     return USUAL.get(first, first) or None
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twotower.common.arrays import save_array
 from twotower.common.files import (
     atomic_write,
     canonical,
@@ -18,7 +19,6 @@ from twotower.common.files import (
     followed,
     json_text,
     round_float,
-    save_array,
     sealed,
     write_csv,
     write_json,

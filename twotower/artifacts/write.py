@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from twotower.artifacts.folder import INDEX
 from twotower.artifacts.meta import DIGEST, FORMAT_VERSION, META, digest_of
+from twotower.common.arrays import save_array
 from twotower.common.errors import TrainingError
-from twotower.common.files import atomic_write, save_array, sha256_file, write_json
+from twotower.common.files import atomic_write, sha256_file, write_json
 from twotower.common.folders import atomic_folder
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, write_catalogue

@@ -14,9 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 DIGITS = 8
 """Significant digits of every float in a tracked file, so that all readers see one value."""
 TEMPORARY = ".tmp-"
@@ -74,21 +71,6 @@ def named(path: Path, temporary: Path) -> Iterator[None]:
         if where.is_relative_to(temporary):
             error.filename, error.filename2 = str(path / where.relative_to(temporary)), None
         raise
-
-
-def save_array(handle: IO[bytes], array: NDArray[Any]) -> None:
-    """Write what `numpy.save` writes to a file, row by row.
-
-    To a file itself it writes by a C function, whose error does not say that the disk is full.
-    """
-    np.lib.format.write_array(_Unnumbered(handle), np.ascontiguousarray(array), allow_pickle=False)
-
-
-class _Unnumbered:
-    """A handle of which nobody asks the number of its file."""
-
-    def __init__(self, handle: IO[bytes]) -> None:
-        self.write = handle.write
 
 
 def followed(path: Path) -> Path:

@@ -35,8 +35,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from twotower.common.arrays import Int64Array
-from twotower.common.files import atomic_write, json_text, save_array, sha256_file
+from twotower.common.arrays import Int64Array, save_array
+from twotower.common.files import atomic_write, json_text, sha256_file
 from twotower.common.folders import atomic_folder
 from twotower.data.checksums import check_digests, data_errors, read_checked, write_digests
 from twotower.data.features import KINDS, Features

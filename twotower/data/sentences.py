@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twotower.common.arrays import Float32Array
+from twotower.common.arrays import Float32Array, save_array
 from twotower.common.errors import ConfigError
-from twotower.common.files import atomic_write, json_text, save_array
+from twotower.common.files import atomic_write, json_text
 from twotower.common.portable import capability
 from twotower.data.text_encoders import Terms, model_digest
 

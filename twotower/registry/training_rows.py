@@ -9,9 +9,9 @@ import pandas as pd
 from twotower.artifacts import Artifacts
 from twotower.artifacts.content import read_content
 from twotower.artifacts.npy import as_array
-from twotower.common.arrays import Int64Array, UInt64Array
+from twotower.common.arrays import Int64Array, UInt64Array, save_array
 from twotower.common.errors import RegistryError
-from twotower.common.files import atomic_write, save_array
+from twotower.common.files import atomic_write
 from twotower.common.hashing import id_hashes, splitmix64
 from twotower.data.interactions import Interactions
 

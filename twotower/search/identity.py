@@ -29,12 +29,13 @@ SAMPLER_LIBRARIES = {"cmaes": ("cmaes",), "gp": ("greenlet",)}
 """More libraries of some samplers; without greenlet, Optuna computes in another order."""
 OBJECTIVE_CODE = (
     *("common/arrays.py", "common/files.py", "common/seeds.py", "common/choices.py"),
-    "common/sorted_keys.py",
+    *("common/bounded.py", "common/sorted_keys.py"),
     *("common/folders.py", "common/paths.py", "common/portable.py", "common/units.py"),
     *("config/ranges.py", "config/search_space.py", "config/training.py"),
     "config/training_choices.py",
     *("config/effects.py", "config/hyperparameters.py", "config/space_checks.py"),
-    *("data/categories.py", "data/dense.py", "data/feature.py", "data/features.py"),
+    *("data/categories.py", "data/checksums.py", "data/dense.py"),
+    *("data/feature.py", "data/features.py"),
     *("data/id_text.py", "data/interactions.py", "data/prepared.py", "data/sentences.py"),
     *("data/text.py", "data/text_encoders.py", "data/time_order.py", "data/vocabulary.py"),
     *("evaluation", "training"),
