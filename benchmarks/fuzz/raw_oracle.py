@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -50,6 +51,8 @@ def compare(root: Path, config: Config, prepared: Prepared) -> None:
     for side in ("user", "item"):
         column = source["columns"][side]
         there = {_id(row.get(column)) for row in rows}
+        if config.data.unicode == "nfc":
+            there = {unicodedata.normalize("NFC", one) for one in there}
         ours = {_id(one) for one in prepared.events.id_list(side)}
         insist(ours <= there, f"{side} ids that no row has: {sorted(ours - there)[:3]}")
         insist(dropped or ours == there, f"{side} ids are lost: {sorted(there - ours)[:3]}")

@@ -63,3 +63,10 @@ def test_aliases_are_welcome_otherwise(tmp_path: Path) -> None:
         content = read_yaml(path)
     assert content["c"] == {"b": [1, "x"]}
     assert content["d"]["b"] == [1, "x"]
+
+
+def test_half_a_byte_order_mark_is_no_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"\xef")
+    with pytest.raises(ConfigError, match="not valid YAML: 'utf-8' codec"):
+        read_yaml(path)

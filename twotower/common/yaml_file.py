@@ -27,7 +27,8 @@ def read_yaml(path: Path) -> Any:
         FileNotFoundError: if there is no such file.
     """
     try:
-        return parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+        # Not read_text, which takes the first byte of a byte-order mark alone for an empty file.
+        return parse_yaml(path.read_bytes().decode("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         msg = f"{path}: not valid YAML: {error}"
         raise ConfigError(msg) from None
