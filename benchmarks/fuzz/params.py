@@ -145,7 +145,10 @@ def _is_spelled(text: str, used: Any) -> bool:
     """Whether a text of the file may stand for a value."""
     if isinstance(used, bool):
         return text.lower() in WORDS[used] or _number(text) == used
-    if isinstance(used, int | float):
+    if isinstance(used, float):
+        number = _number(text)
+        return number is not None and float(number) == used
+    if isinstance(used, int):
         return _number(text) == used
     if not isinstance(used, str) or text in (used, "", "false"):
         return True
