@@ -148,8 +148,10 @@ def healed(workshop: Workshop, project: Project, path: Path) -> str:
 
 
 def refused(ended: Ended, path: Path) -> None:
-    """Insist on one line that names the file."""
-    lines = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    """Insist on one line that names the file: of ours, or of DVC where it stops before us."""
+    said = ended.output.splitlines()
+    lines = [line for line in said if line.startswith("error: ")]
+    lines = lines or [line for line in said if line.startswith("ERROR: ")]
     promise(len(lines) == 1 and "Traceback" not in ended.output, ended.output)
     promise(path.name in lines[0], f"{path.name} is not named: {lines[0]}")
 

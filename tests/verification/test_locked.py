@@ -80,6 +80,16 @@ def test_a_lock_that_was_cut_short_is_recognised(end: str, tmp_path: Path) -> No
         check_lock(tmp_path)
 
 
+def test_a_list_of_runs_that_was_cut_short_is_recognised(tmp_path: Path) -> None:
+    running = tmp_path / ".dvc" / "tmp" / "rwlock"
+    running.parent.mkdir(parents=True)
+    running.write_text("{}", "utf-8")
+    check_lock(tmp_path)
+    running.write_text("", "utf-8")
+    with pytest.raises(VerificationError, match=r"^\.dvc/tmp/rwlock: damaged, .*: delete it, "):
+        check_lock(tmp_path)
+
+
 def test_every_cut_that_dvc_refuses_is_recognised(tmp_path: Path) -> None:
     digest = WHOLE.index(" b3356") + 2  # DVC refuses one of a byte or two; we do not
     for end in set(range(len(WHOLE))) - {digest, digest + 1}:

@@ -36,6 +36,7 @@ class Display(Steps):
             terminal: whether it can be written over; else whole lines are written, and few.
         """
         super().__init__()
+        tqdm.set_lock(threading.RLock())  # its own is half made if Ctrl-C comes in between
         self._stream = stream
         self._terminal = terminal
         self._bar: _Bar | None = None

@@ -1,5 +1,6 @@
 """What dvc.lock says: the outputs with their digests, and from what they were made."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 from twotower.common.errors import ConfigError, VerificationError, one_line_errors
 from twotower.common.paths import LOCK
 from twotower.common.yaml_file import read_yaml
+
+RUNNING = ".dvc/tmp/rwlock"
+CUT = "damaged, as by a kill while DVC was writing it"
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,17 @@ class Lock:
 
 
 def check_lock(folder: Path = Path()) -> None:
-    """Refuse a dvc.lock whose writing was cut short, which DVC calls invalid and no more.
+    """Refuse a file of DVC whose writing was cut short, and of which DVC says no more than that.
+
+    They are dvc.lock, and the list of what runs of DVC read and write at the moment.
 
     Args:
         folder: of a project; it need not have a lock.
 
     Raises:
-        VerificationError: saying how to mend it.
+        VerificationError: naming the file, and saying how to mend it.
     """
+    _check_running(folder)
     try:
         content = read_yaml(folder / LOCK)
     except FileNotFoundError:
@@ -93,10 +100,20 @@ def check_lock(folder: Path = Path()) -> None:
         content = None
     if not _is_whole(content):
         msg = (
-            f"{LOCK}: damaged, as by a kill while DVC was writing it: git restore {LOCK} (delete "
-            "it if no commit has it), then run the same command again; no result is lost"
+            f"{LOCK}: {CUT}: git restore {LOCK} (delete it if no commit has it), then run the "
+            "same command again; no result is lost"
         )
         raise VerificationError(msg)
+
+
+def _check_running(folder: Path) -> None:
+    try:
+        json.loads((folder / RUNNING).read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        msg = f"{RUNNING}: {CUT}: delete it, then run the same command again; no result is lost"
+        raise VerificationError(msg) from None
 
 
 def _is_whole(content: Any) -> bool:

@@ -104,7 +104,7 @@ def open_study(location: StudyLocation, config: HpoConfig, say: Say) -> Iterator
         try:
             study = _open(stack, location, config, say)
         except OSError as error:
-            where = error.filename or location.root
+            where = error.filename2 or error.filename or location.root
             msg = f"{where}: cannot store the study: {error.strerror or error}"
             raise SearchError(msg) from None
         yield study
