@@ -117,6 +117,16 @@ def test_what_it_is_unsure_of_is_marked(root: Path, params: Path) -> None:
     assert "    file: false              # unsure: u.item was left out: its separator is" in shown
 
 
+def test_names_of_any_length_fit_a_screen(root: Path, params: Path) -> None:
+    name = "t" * 5_000
+    rows = (f"{n % 9},{n % 7},{1_700_000_000 + n}" for n in range(60))
+    write(root / "orders.csv", lines(f"user_id,item_id,{name}", *rows))
+    for command in (["inspect", root], ["check"]):
+        said = twotower(*command, "--params", params).stdout
+        assert max(map(len, said.splitlines())) < 1_100
+    assert load_config(params).data.interactions.columns.timestamp == name
+
+
 def test_a_folder_without_interactions(root: Path, params: Path) -> None:
     before = params.read_bytes()
     write(root / "orders.csv", lines("order_id,customer_id", *(f"{n},{n % 7}" for n in range(40))))

@@ -256,3 +256,14 @@ def test_wide_vectors_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     error = error_of("recommend", "--users", "all", "--out", "r.csv", "--artifacts", tmp_path)
     assert error.startswith(f"{tmp_path}: not a complete model folder")
+
+
+def test_a_file_that_is_read_is_not_replaced(folder: Path) -> None:
+    users = folder.parent / "users.csv"
+    users.write_text("user_id\n100\n")
+    said = error_of(*line(folder, "--users", users, out="users.csv"))
+    assert said.startswith(f"{users}: holds the users to recommend for, and would be replaced")
+    assert "would be replaced" in error_of(
+        *line(folder, "--history", folder.parent / "*.csv", out="users.csv")
+    )
+    assert users.read_text() == "user_id\n100\n"

@@ -1,4 +1,5 @@
 import math
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
@@ -142,3 +143,12 @@ def test_types_of_times() -> None:
     assert column([0], kind=pa.timestamp("s")).is_time
     assert column([0], kind=pa.date32()).is_time
     assert not column(["2024-01-01"]).is_time
+
+
+def test_bytes_that_are_no_text() -> None:
+    assert column([b"caf\xe9"]).is_nested
+    assert not column([b"caf\xc3\xa9"]).is_nested
+
+
+def test_a_span_of_time_is_no_time() -> None:
+    assert not len(column([timedelta(seconds=1)]).filled)

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -97,3 +97,13 @@ def test_times_by_type_and_days() -> None:
     assert form.only_days
     assert form.seconds.tolist() == [NOON - 43_200]
     assert time_form(column([["2025-01-01"]]), named=True) is None
+
+
+def test_cells_without_a_time_do_not_count() -> None:
+    form = time_form(column([datetime(2025, 1, 1), None, None]), named=True)
+    assert form is not None
+    assert (form.name, form.doubts, len(form.seconds)) == ("ISO dates", (), 1)
+
+
+def test_times_that_cannot_be_read() -> None:
+    assert time_form(column([date(2500, 1, 1)]), named=True) is None

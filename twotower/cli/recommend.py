@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twotower.cli.app import NO_VERIFY, app, examples, loading
+from twotower.common.errors import ConfigError
 from twotower.common.paths import ARTIFACTS
 from twotower.common.progress import step
 
@@ -72,7 +73,7 @@ def recommend(
     users are read as section `data` of params.yaml says, where there is one: separator, encoding,
     names of columns and so on.
     """
-    if (users is None) == (history is None):
+    if (not users) == (history is None):
         msg = "give exactly one of them"
         raise typer.BadParameter(msg, param_hint="--users / --history")
     with loading():
@@ -81,6 +82,8 @@ def recommend(
         from twotower.serving.batch import write_batch
 
     caps = parse_caps(max_per or [])
+    if users != "all":
+        _check_apart(out, history or Path(str(users)))
     with step("reading the model"):
         model = Recommender.load(artifacts, approximate=approximate, verify=not no_verify)
     batch = replace(
@@ -115,3 +118,12 @@ def _batch(
     if any(read.dropped.values()):
         typer.echo(f"{path}: rows dropped: {describe(read.dropped)}", err=True)
     return BatchJob(read.ids, read.histories, k, exclude_seen)
+
+
+def _check_apart(out: Path, read: Path) -> None:
+    """Refuse to replace a file that is read."""
+    from twotower.ingest.open_file import part_files
+
+    if out.exists() and any(out.samefile(part) for part in part_files(read)):
+        msg = f"{out}: holds the users to recommend for, and would be replaced; change --out"
+        raise ConfigError(msg)

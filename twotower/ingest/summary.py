@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from twotower.common.bounded import shortened
 from twotower.config.raw_files import TIME_UNITS
 from twotower.data.prepared import SPLITS
 from twotower.ingest.dates import ISO_FORM
@@ -87,7 +88,7 @@ def _of_source(source: Mapping[str, Any]) -> Iterator[str]:
     yield f"columns: {', '.join(columns)}"
     yield from _of_ids(source)
     if source["grouped_numbers"]:
-        names = ", ".join(source["grouped_numbers"])
+        names = _names(source["grouped_numbers"])
         yield f"{names}: a point is a decimal mark; if it groups thousands, set data.decimal: ','"
     if source["unused_columns"]:
         yield f"columns not used: {_names(source['unused_columns'])}; data.interactions.columns"
@@ -148,9 +149,8 @@ def _of_programs(source: Mapping[str, Any]) -> Iterator[str]:
 
 def _names(columns: Sequence[str]) -> str:
     """The first names, each on one line."""
-    shown = ", ".join(
-        repr(name) if name != name.strip() or not name else name for name in columns[:10]
-    )
+    short = map(shortened, columns[:10])
+    shown = ", ".join(repr(name) if name != name.strip() or not name else name for name in short)
     return " ".join(shown.split()) + (", …" if len(columns) > 10 else "")
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twotower.common.arrays import Float64Array
+from twotower.common.errors import DataError
 from twotower.ingest.convert import OTHER_GROUPS, as_numbers, as_text
 from twotower.ingest.ids import INTEGER as INTEGER_ID
 
@@ -101,9 +102,25 @@ class Column:
 
     @cached_property
     def is_nested(self) -> bool:
-        """Whether a cell is a table of its own, or bytes."""
-        kinds = (pa.types.is_struct, pa.types.is_map, pa.types.is_fixed_size_binary)
-        return any(is_kind(self.values.type) for is_kind in kinds)
+        """Whether a cell is a table of its own, bytes that are no text, or a span of time."""
+        kinds = (
+            pa.types.is_struct,
+            pa.types.is_map,
+            pa.types.is_fixed_size_binary,
+            pa.types.is_duration,
+        )
+        return any(is_kind(self.values.type) for is_kind in kinds) or self._is_no_text
+
+    @property
+    def _is_no_text(self) -> bool:
+        """Whether these are bytes, and some of them no UTF-8."""
+        if not (pa.types.is_binary(self.values.type) or pa.types.is_large_binary(self.values.type)):
+            return False
+        try:
+            as_text(self.values, self.name)
+        except DataError:
+            return True
+        return False
 
     @cached_property
     def filled(self) -> pa.ChunkedArray:

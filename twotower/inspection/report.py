@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from twotower.common.bounded import bounded, shortened
 from twotower.common.printable import printable
 from twotower.inspection.feature_kind import PERSONAL_DATA, FeatureKind
 from twotower.inspection.proposal import Proposal
@@ -15,7 +16,7 @@ MOST_EVENTS = 8
 
 def report(proposal: Proposal) -> str:
     """Lines about each file and each of its columns, then what is not sure."""
-    return "\n".join(map(printable, _lines(proposal)))
+    return "\n".join(bounded(printable(line)) for line in _lines(proposal))
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:
@@ -67,8 +68,9 @@ def _use(kind: FeatureKind) -> str:
 
 
 def _columns(sample: TableSample, uses: Mapping[str, str]) -> Iterator[str]:
-    width = max(len(column.name) for column in sample.columns)
-    for column in sample.columns:
+    names = [shortened(column.name) for column in sample.columns]
+    width = max(map(len, names))
+    for column, name in zip(sample.columns, names, strict=True):
         use = uses.get(column.name, "not used")
         values = "" if use == PERSONAL_DATA else f"; {describe(column)}"
-        yield f"{INDENT}{column.name:<{width}}  {use}{values}"
+        yield f"{INDENT}{name:<{width}}  {use}{values}"

@@ -121,7 +121,7 @@ def _of_numbers(column: Column, *, named: bool) -> TimeForm | None:
     if form is not None and not named and not column.is_time:
         middle = float(np.median(form.seconds))
         form = form if LIKELY[0] <= middle <= LIKELY[1] else None
-    if form is None and named:
+    if form is None and named and not column.is_time:
         numbers = column.own_numbers
         if SPREADSHEET[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= SPREADSHEET[1]:
             return _read(column, time_unit="excel")
@@ -144,7 +144,7 @@ def _read(
     """
     config = InteractionsConfig(time_format=time_format, time_unit=time_unit)
     times = Times(config, column.decimal)
-    values = column.values if column.is_time else column.filled
+    values = column.values.drop_null() if column.is_time else column.filled
     for chunk in values.chunks:
         times.add(chunk, column.name)
     read = times.finish(column.name)

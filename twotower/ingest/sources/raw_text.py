@@ -15,6 +15,7 @@ CHUNK = 1 << 22
 MAGIC = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "a spreadsheet or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet or document of Office",
     b"PAR1": "a Parquet file",
     b"SQLite format 3": "a SQLite database",
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
