@@ -93,6 +93,7 @@ def load_checked(
 
 
 def _check_archive(handle: FileIO) -> None:
+    handle.seek(0)
     if handle.read(4) != b"PK\3\4":  # torch would read what lies before the archive
         msg = "best_model.pth is not what torch.save writes"
         raise ValueError(msg)
