@@ -1,5 +1,6 @@
 """Opening a model folder."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -100,6 +101,13 @@ def test_without_verification_a_changed_file_is_believed(small: Path) -> None:
     write_model(small, [[1.0], [2.0]], LINE[:3], SEEN)
     with pytest.raises(ArtifactError, match="another model than when it was opened"):
         later.catalogue  # noqa: B018 - as above
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pipes with names")
+def test_an_array_of_a_feature_that_no_hash_covers_is_not_opened(small: Path) -> None:
+    os.mkfifo(small / "vocabulary" / "items.0.axes.npy")
+    with pytest.raises(ArtifactError, match=r"files lacks vocabulary/items\.0\.axes\.npy"):
+        load_artifacts(small).catalogue  # noqa: B018 - read when first asked for
 
 
 @pytest.mark.parametrize(

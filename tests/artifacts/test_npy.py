@@ -41,8 +41,9 @@ class Payload:
         return pytest.fail, ("it was unpickled",)
 
 
-def header(shape: str, descr: str = "<f4") -> bytes:
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+def header(shape: str, descr: str = "<f4", length: int = 128) -> bytes:
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text = text.ljust(length - 11) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
@@ -60,8 +61,9 @@ ONES = np.ones((2, 3), np.float32)
         (saved(ONES[0]), "of shape (3,), expected <f4 of 2 axes"),
         (saved(ONES)[:-1], "has 151 bytes, its header needs 152"),
         (saved(ONES) + b"0", "has 153 bytes, its header needs 152"),
-        (header("(1000000000000, 64)"), "its header needs 256,000,000,000,0"),
-        (header("(4611686018427387904, 4)"), "its header needs 73,786,976,294,838,206,5"),
+        (header("(1000000000000, 64)"), "its header needs 256,000,000,000,128"),
+        (header("(4611686018427387904, 4)"), "its header needs 73,786,976,294,838,206,592"),
+        (header("(2, 3)", length=130) + bytes(24), "no array"),  # numbers between the numbers
         (header("(-1, 4)"), "no array"),
         (header("(__import__('os').abort(), 4)"), "no array"),
         (header("(" * 900), "no array"),

@@ -35,6 +35,11 @@ def test_what_says_that_it_is_far_larger_than_ids_is_refused(tmp_path: Path) -> 
     lists = pa.ListArray.from_arrays([0, len(zeros), len(zeros)], zeros)
     with pytest.raises(ValueError, match="are no vocabulary"):
         column(tmp_path, [1, 2], tags=lists)
+    some = pa.ListArray.from_arrays([0, 10**6, 10**6], zeros[: 10**6])
+    with pytest.raises(ValueError, match="are no vocabulary"):  # each might be one
+        column(tmp_path, [1, 2], **{f"t{n}": some for n in range(9)})
+    with pytest.raises(ValueError, match="has text besides the ids"):
+        column(tmp_path, [1, 2], title=["x" * (1 << 22)] * 2)
 
 
 @pytest.mark.parametrize("ids", [[1, 1], [1, None], ["a", "a"], ["a", None]])

@@ -34,6 +34,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.parametrize(("given", "logged"), [("1.1.1.1", "1.1.1.1"), ("1\x9b31m", None)])
+def test_the_log_names_no_address_that_a_terminal_would_obey(given: str, logged: Any) -> None:
+    async def nothing(*_: Any) -> None:
+        pass
+
+    scope: dict[str, Any] = {"type": "http", "path": "/", "headers": [], "client": (given, 0)}
+
+    asyncio.run(Guard(nothing, ())(scope, nothing, nothing))  # type: ignore[arg-type]
+    assert scope["client"] == (logged and (logged, 0))
+
+
 def test_keys_are_read_from_the_environment() -> None:
     assert keys_of({}) == ()
     assert keys_of({KEYS: "a"}) == (b"a",)

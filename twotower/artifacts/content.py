@@ -16,6 +16,10 @@ Bytes = NDArray[np.uint8]
 
 BLOCK = 1 << 20
 """Bytes that are read at a time; whole float32."""
+HEADER = 128
+"""Bytes before the numbers of an array."""
+LARGEST = 1e17
+"""Of a vector's numbers: the products of larger ones are infinite."""
 SETTLED = 2_000_000_000
 """Nanoseconds after which another change of a file is sure to change its time as well."""
 
@@ -49,8 +53,8 @@ def read_content(
         path: of the file.
         digest: hexadecimal SHA-256 that it must have; None: any.
         mmap: map the file instead of keeping what is read.
-        finite: whether it holds float32, none of which may be infinite or NaN; not looked at
-            without `digest`.
+        finite: whether it is an array of float32, none of which may be infinite, NaN, or as large
+            that products are; not looked at without `digest`.
 
     Raises:
         OSError: if it cannot be read.
@@ -80,14 +84,16 @@ def check_digest(
         content: what was read of it; None: it is read now.
         finite: see `read_content`.
     """
-    stamp = _stamp(handle, path)
+    stamp = *_stamp(handle, path), finite
     found = _known.get(stamp)
     if found is None:
         found = _digest(handle, path, content, finite=finite)
-        if _stamp(handle, path) != stamp:
+        if (*_stamp(handle, path), finite) != stamp:
             msg = f"{path.name} is written to at the same time"
             raise ValueError(msg)
-        if time.time_ns() - os.fstat(handle.fileno()).st_mtime_ns > SETTLED:
+        status = os.fstat(handle.fileno())
+        # Whoever copies a file may set the one; nobody sets the other.
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED:
             _known[stamp] = found
     if found != digest:
         msg = f"{path.name} does not match its digest in model_meta.json"
@@ -96,14 +102,15 @@ def check_digest(
 
 def _digest(handle: FileIO, path: Path, content: Bytes | None, *, finite: bool) -> str:
     sha = hashlib.sha256()
-    is_finite = True
+    is_finite, start = True, HEADER
     for block in _blocks(handle, path) if content is None else _slices(content):
         sha.update(block.data)
-        if finite:  # the header of the array is text, which as numbers is finite
-            whole = block[: len(block) // 4 * 4].view(np.float32)
-            is_finite = is_finite and bool(np.isfinite(whole).all())
+        if finite:
+            numbers = block[start : len(block) // 4 * 4].view(np.float32)
+            is_finite = is_finite and bool((np.abs(numbers) <= LARGEST).all())
+            start = 0
     if not is_finite:
-        msg = f"{path.name} has values that are not finite"
+        msg = f"{path.name} has values that are not finite, or above {LARGEST:g}"
         raise ValueError(msg)
     return sha.hexdigest()
 

@@ -109,6 +109,10 @@ class Artifacts:
         Raises:
             ArtifactError: if the folder has been replaced since it was opened, or is damaged.
         """
+        for path in (self.folder / "vocabulary").glob("*.npy"):
+            if f"vocabulary/{path.name}" not in self.meta["files"]:
+                problem = ValueError(f"{META}: files lacks vocabulary/{path.name}")
+                raise damaged(self.folder, problem)
         with self._unchanged(name for name in self.meta["files"] if "/" in name):
             return read_catalogue(self.folder / "vocabulary")
 

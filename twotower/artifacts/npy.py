@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twotower.artifacts.content import HEADER as LENGTH
 from twotower.artifacts.content import Bytes
 
 HEADER = re.compile(
@@ -14,8 +15,6 @@ HEADER = re.compile(
     rb"'shape': \(([\d, ]{0,80})\), \} *\n",
     re.DOTALL,
 )
-LONGEST = 1024
-"""Bytes of a header, at most; numpy's have 128."""
 
 
 def as_array(content: Bytes, name: str, dtype: str, num_axes: int) -> NDArray[Any]:
@@ -30,10 +29,10 @@ def as_array(content: Bytes, name: str, dtype: str, num_axes: int) -> NDArray[An
     Raises:
         ValueError: if it is no such array.
     """
-    start = content[:LONGEST].tobytes()
+    start = content[:LENGTH].tobytes()
     header = HEADER.match(start)
     length = int.from_bytes(start[8:10], "little") + 10
-    if header is None or header.end() != length:
+    if header is None or not header.end() == length == LENGTH:
         msg = f"{name} is no array as numpy.save writes it"
         raise ValueError(msg)
     kind, fortran, axes = (group.decode() for group in header.groups())

@@ -10,8 +10,8 @@ from twotower.artifacts.content import Bytes
 
 PER_ID = 4096
 """Bytes of an id, at most, on average."""
-PER_CELL = 1 << 17
-"""Bytes of any other cell, likewise: a vector of 32,768 numbers."""
+PER_ROW = 1 << 17
+"""Bytes of all other cells of a row, likewise: vectors of 32,768 numbers together."""
 FREE = 1 << 24
 """Bytes that any file may take besides."""
 
@@ -44,10 +44,16 @@ def check_size(metadata: pq.FileMetaData, path: Path, key: str) -> None:
         ValueError: if it does by its own account.
     """
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    sizes = {PER_ID: 0, PER_ROW: 0}
     for column in (group.column(number) for group in groups for number in range(group.num_columns)):
+        is_id = column.path_in_schema == key
+        if column.physical_type == "BYTE_ARRAY" and not is_id:  # stored once, read many times
+            msg = f"{path.name}: has text besides the ids"
+            raise ValueError(msg)
         size = max(column.total_uncompressed_size, 4 * column.num_values)
-        most = FREE + metadata.num_rows * (PER_ID if column.path_in_schema == key else PER_CELL)
-        if metadata.num_rows < 0 or not 0 <= size <= most:
+        sizes[PER_ID if is_id else PER_ROW] += size if size >= 0 else 1 << 63
+    for per_row, size in sizes.items():
+        if not 0 <= size <= FREE + metadata.num_rows * per_row:
             msg = f"{path.name}: {metadata.num_rows:,} rows of {size:,} bytes are no vocabulary"
             raise ValueError(msg)
 

@@ -93,6 +93,10 @@ def load_checked(
 
 
 def _check_archive(handle: FileIO) -> None:
+    handle.seek(0)
+    if handle.read(4) != b"PK\3\4":  # torch would read what lies before the archive
+        msg = "best_model.pth is not what torch.save writes"
+        raise ValueError(msg)
     try:
         with zipfile.ZipFile(handle) as archive:
             records = archive.infolist()
@@ -100,7 +104,7 @@ def _check_archive(handle: FileIO) -> None:
             if not kept or any(each.file_size != each.compress_size for each in records):
                 msg = "best_model.pth is a compressed archive, which torch.save does not write"
                 raise ValueError(msg)
-            pickles = [each for each in records if each.filename.endswith("/data.pkl")]
+            pickles = [each for each in records if each.filename.lower().endswith("/data.pkl")]
             if len(pickles) != 1 or pickles[0].file_size > LONGEST_PICKLE:
                 msg = "best_model.pth is not what torch.save writes"
                 raise ValueError(msg)

@@ -90,6 +90,10 @@ class Guard:
         """See ASGI."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        if (client := scope.get("client")) and not client[0].isprintable():
+            scope["client"] = (
+                None  # a header of proxies, with what a terminal would obey in the log
+            )
         if self._keys and scope["path"] != OPEN and not self._has_key(scope["headers"]):
             refused = JSONResponse({"detail": NO_KEY}, 401, {"www-authenticate": "Bearer"})
             return await refused(scope, receive, send)

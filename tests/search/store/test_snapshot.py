@@ -124,9 +124,19 @@ def with_a_foreign_trial(path: Path) -> None:
     optuna.load_study(storage=f"sqlite:///{path}", study_name="s").ask()
 
 
+def endless(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        columns = [row[1] for row in connection.execute("pragma table_info(trials)")]
+        connection.execute("drop table trials")
+        rows = "with recursive n(x) as (select 1 union all select x + 1 from n)"
+        chosen = ", ".join(f"x as {name}" for name in columns)
+        connection.execute(f"create view trials as {rows} select {chosen} from n")  # noqa: S608
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
+        (endless, "it has a view, and Optuna makes none"),
         (garbage, "file is not a database"),
         (cut, "malformed"),
         (empty, "has 0 studies"),

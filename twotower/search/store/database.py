@@ -1,8 +1,9 @@
 """Trials in a database, in the form that Optuna and its dashboard read."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from twotower.common.errors import SearchError
 from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.digests import DIGEST, UNREADABLE, ChangedTrialError, sealed, unsealed
 from twotower.search.store.locks import schema_lock
-from twotower.search.store.storage_url import Storage
+from twotower.search.store.storage_url import BUSY_SECONDS, Storage
 from twotower.search.trial import Distributions, Trial
 
 NUMBERS_FROM = text(
@@ -31,6 +32,7 @@ TRIAL_IDS = text(
     "SELECT trial_id, number FROM trials JOIN studies ON studies.study_id = trials.study_id"
     " WHERE study_name = :study ORDER BY trial_id"
 )
+PROGRAMS = "SELECT type FROM sqlite_master WHERE type NOT IN ('table', 'index')"
 KEPT = "; finished trials are kept, and the next run resumes the search"
 
 
@@ -263,6 +265,8 @@ def open_storage(
 ) -> Iterator[RDBStorage]:
     """Optuna's storage, with its tables; closed at the end."""
     engine = dict(storage.engine_options() if options is None else options)
+    if not storage.is_server and storage.file.is_file():
+        _refuse_programs(storage)
     with explained(storage), schema_lock(storage):
         rdb = RDBStorage(storage.optuna_url, engine_kwargs=engine)
     try:
@@ -270,6 +274,17 @@ def open_storage(
     finally:
         rdb.remove_session()
         rdb.engine.dispose()
+
+
+def _refuse_programs(storage: Storage) -> None:
+    """Of a file that somebody else made, a view may stand for rows without end."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(storage.file, BUSY_SECONDS)) as connection,
+    ):
+        if found := connection.execute(PROGRAMS).fetchone():
+            msg = f"{storage}: it has a {found[0]}, and Optuna makes none"
+            raise DamagedDatabaseError(msg)
 
 
 @contextmanager
