@@ -1,3 +1,4 @@
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_what_is_no_whole_model_changes_nothing(tmp_path: Path, damage: str) -> 
     shutil.copytree(other, folder, dirs_exist_ok=True)
     assert live.refresh()
     assert (answer(live), live.problem) == ("b", None)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in folders")
+def test_a_pipe_in_the_place_of_the_model_is_not_waited_for(tmp_path: Path) -> None:
+    meta = write(tmp_path / "m", "a") / "model_meta.json"
+    live = LiveModel(tmp_path / "m")
+    meta.unlink()
+    os.mkfifo(meta)
+    assert not live.refresh()
+    assert "model_meta.json is no regular file" in str(live.problem)
 
 
 def test_files_that_were_changed_are_not_served(tmp_path: Path) -> None:

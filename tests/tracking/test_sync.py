@@ -12,7 +12,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import Repository, all_runs, only_study, tracking_config
-from twotower.common.errors import TrackingError
+from twotower.common.errors import SearchError, TrackingError
 from twotower.search.identity import Fingerprint, provenance
 from twotower.tracking import describe_search
 from twotower.tracking.mlflow_runs import COMMIT_TAG
@@ -83,6 +83,27 @@ def test_trials_of_a_database_that_nobody_names_come_from_the_snapshot(
     (repository.location.folder / "study.db").unlink()
     assert repository.sync() == 4
     assert sorted(only_study(root)[1]) == repository.numbers
+
+
+def test_a_study_that_cannot_be_read_keeps_no_other_trials_out_of_mlflow(
+    root: Path, repository: Repository
+) -> None:
+    repository.snapshot(3)
+    repository.track()
+    (repository.location.folder / "study.db").write_bytes(b"no database" * 100)
+    with pytest.raises(SearchError, match=r"study\.db"):
+        repository.sync()
+    assert sorted(only_study(root)[1]) == [0, 1, 2]
+
+
+def test_a_damaged_file_of_a_trial_is_named_and_the_others_are_logged(
+    repository: Repository,
+) -> None:
+    repository.track()
+    [waiting] = (repository.location.folder / "trials").glob("*.json")
+    waiting.write_text("{")
+    assert repository.sync() == len(repository.numbers) - 1
+    assert f"{waiting}: damaged: " in repository.lines[0]
 
 
 def test_results_belong_to_the_code_that_made_them(root: Path) -> None:

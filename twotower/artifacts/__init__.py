@@ -8,7 +8,7 @@ from twotower.artifacts.folder import (
     verify_artifacts,
 )
 from twotower.artifacts.ids import Id, IdColumn
-from twotower.artifacts.meta import FORMAT_VERSION, META
+from twotower.artifacts.meta import FORMAT_VERSION, META, version_of
 from twotower.artifacts.write import write_artifacts
 from twotower.common.paths import ARTIFACTS
 
@@ -23,5 +23,6 @@ __all__ = [
     "load_artifacts",
     "measure_index",
     "verify_artifacts",
+    "version_of",
     "write_artifacts",
 ]

@@ -1,5 +1,6 @@
 """model_meta.json: read, and checked before anything of it is believed."""
 
+import hashlib
 import json
 import math
 import re
@@ -47,11 +48,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         OSError: if it cannot be read.
         ValueError: if it is damaged, or a value is not what it may be.
     """
-    with open_regular(folder / META) as handle:
-        text = handle.read(LARGEST + 1)
-    if len(text) > LARGEST:
-        msg = f"{META} has more than {LARGEST:,} bytes"
-        raise ValueError(msg)
+    text = _read(folder)
     try:
         meta = json.loads(text.decode(), parse_constant=_no_constant, parse_float=_float)
     except RecursionError:
@@ -68,6 +65,25 @@ def read_meta(folder: Path) -> dict[str, Any]:
     for path, (is_valid, rule) in RULES.items():
         _check(meta, path, is_valid, rule)
     return meta
+
+
+def version_of(folder: Path) -> str:
+    """SHA-256 of model_meta.json, which holds those of all other files.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no regular file, or too large.
+    """
+    return hashlib.sha256(_read(folder)).hexdigest()
+
+
+def _read(folder: Path) -> bytes:
+    with open_regular(folder / META) as handle:
+        text = handle.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        msg = f"{META} has more than {LARGEST:,} bytes"
+        raise ValueError(msg)
+    return text
 
 
 def _check_version(folder: Path, version: Any) -> None:

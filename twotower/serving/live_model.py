@@ -5,9 +5,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from twotower.artifacts import META
+from twotower.artifacts import META, version_of
 from twotower.common.errors import ArtifactError, TwoTowerError
-from twotower.common.files import sha256_file
 from twotower.serving.recommender import Recommender
 
 LOG = logging.getLogger("uvicorn.error")
@@ -106,10 +105,9 @@ class LiveModel:
         raise ArtifactError(msg)
 
     def _version(self) -> str:
-        # model_meta.json holds the digests of all other files.
         try:
-            return sha256_file(self._folder / META)[:VERSION_DIGITS]
-        except OSError as error:
+            return version_of(self._folder)[:VERSION_DIGITS]
+        except (OSError, ValueError) as error:
             msg = f"{self._folder}: not a complete model folder ({error})"
             raise ArtifactError(msg) from None
 

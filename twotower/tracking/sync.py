@@ -21,7 +21,7 @@ from twotower.search.outputs import SearchOutputs
 from twotower.search.store.database import open_database
 from twotower.search.store.snapshot import read_snapshot
 from twotower.search.store.storage_url import Storage, parse_storage, sqlite_storage
-from twotower.search.store.trial_files import TrialFiles
+from twotower.search.store.trial_files import DamagedTrialError, TrialFiles
 from twotower.search.trial import Trial
 from twotower.tracking.ending import Ending
 from twotower.tracking.held_out_scores import HeldOutScores, read_held_out_scores
@@ -77,7 +77,7 @@ def sync(
 
     Raises:
         TrackingError: if MLflow cannot be written to.
-        SearchError: if a study cannot be read.
+        SearchError: if a study cannot be read; the others have been logged.
     """
     outputs = outputs or SearchOutputs()
     results = _read_results(outputs.results)
@@ -85,8 +85,8 @@ def sync(
     has_scores = _is_made_from(outputs.results, "refit", root)
     scores = read_held_out_scores(METRICS) if has_scores else None
     files = [path for path in (outputs.results, outputs.trials, *plots) if path.exists()]
-    total = 0
-    for local in _studies(config, root, outputs.snapshot):
+    total, unread = 0, list[SearchError]()
+    for local in _studies(config, root, outputs.snapshot, say, unread):
         store = where or local.study.store_with_credentials(config.mlflow)
         there = local._replace(study=replace(local.study, store=store))
         with step(local.study.name):
@@ -94,6 +94,10 @@ def sync(
                 total += _publish(there, root, say, Ending.with_results(results, files), scores)
             else:
                 total += _publish(there, root, say, Ending("KILLED", reason=NO_RESULTS))
+    for error in unread[1:]:
+        say(str(error))
+    if unread:
+        raise unread[0]
     return total
 
 
@@ -137,12 +141,26 @@ def _is_made_from(results: Path, stage: str, root: Path) -> bool:
     return deps.get(results.name) == digest
 
 
-def _studies(config: Config, root: Path, snapshot: Path) -> Iterator[_LocalStudy]:
-    """Tracked live studies, and the snapshot's unless it is one of them."""
-    copy = _snapshot(config, snapshot)
+def _studies(
+    config: Config, root: Path, snapshot: Path, say: Say, unread: list[SearchError]
+) -> Iterator[_LocalStudy]:
+    """Tracked live studies, and the snapshot's unless it is one of them.
+
+    An old study that is damaged must not keep the others out of MLflow for ever: why it cannot be
+    read is appended to `unread`.
+    """
+    copy = None
+    try:
+        copy = _snapshot(config, snapshot)
+    except SearchError as error:
+        unread.append(error)
     for folder in tracked_folders(root):
         study = read_note(folder)
-        trials = _live_trials(folder, study.live_name, config, root)
+        try:
+            trials = _live_trials(folder, study.live_name, config, root, say)
+        except SearchError as error:
+            unread.append(error)
+            continue
         if copy is not None and study.key in (copy.study.key, copy.study.key + MIXED):
             # The search may have kept its trials in a database that params.yaml does not name.
             trials = {trial.number: trial for trial in copy.trials} | trials
@@ -166,7 +184,9 @@ def _snapshot(config: Config, path: Path) -> _LocalStudy | None:
     return _LocalStudy(study, trials)
 
 
-def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> dict[int, Trial]:
+def _live_trials(
+    folder: Path, live_name: str, config: Config, root: Path, say: Say
+) -> dict[int, Trial]:
     """Finished trials of a live study by number, also those that are not in its database yet."""
     trials: dict[int, Trial] = {}
     storage = _storage(folder, config, root)
@@ -175,7 +195,12 @@ def _live_trials(folder: Path, live_name: str, config: Config, root: Path) -> di
             trials = {trial.number: trial for trial in database.read_own().trials}
     pending = TrialFiles(folder / "trials")
     for number in pending.numbers():
-        trials.setdefault(number, pending.read(number))
+        if number in trials:
+            continue
+        try:
+            trials[number] = pending.read(number)
+        except DamagedTrialError as error:
+            say(str(error))
     return trials
 
 
