@@ -33,7 +33,9 @@ def explain(problem: Any, place: Place) -> str:
             return f"type {choice_rule(context['tag'], _quoted(context['expected_tags']))}"
     rule = RULES.get(kind, problem["msg"])
     message = rule.format(**context) if isinstance(rule, str) else rule(given, place.key)
-    return f"{message}, got {shortened(mask_credentials(repr(given)))}"
+    # In a value, other than in a text, a password may have blanks: it ends with the last @.
+    hidden = mask_credentials(re.sub("://.*@", "://***@", repr(given)))
+    return f"{message}, got {shortened(hidden)}"
 
 
 def _unknown(place: Place) -> str:
