@@ -1,6 +1,5 @@
 """Final training on all but the test split, and the one place where the test split is scored."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from twotower.assessment.scoreboard import Scoreboard, score_baselines
 from twotower.baselines.baseline import BASELINES, wanted_baselines
 from twotower.baselines.plan import TrainingData
 from twotower.common.arrays import Int64Array
+from twotower.common.bounded import one_line
 from twotower.common.errors import SearchError, TrainingError
-from twotower.common.files import canonical, check_seal
+from twotower.common.files import canonical, check_seal, read_json
 from twotower.common.progress import part
 from twotower.common.scorers import DEFAULT, MODEL
 from twotower.common.seeds import derive_seed
@@ -53,16 +53,17 @@ def read_search(path: Path) -> dict[str, Any]:
         SearchError: if it is missing or not a results file.
     """
     try:
-        results = dict(json.loads(path.read_text(encoding="utf-8")))
+        results = dict(read_json(path))
         check_seal(results)
         dict(results["best_params"])
     except FileNotFoundError:
         msg = f"{path}: no such file; run the hpo stage first (dvc repro hpo)"
         raise SearchError(msg) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        msg = f"{path}: not a results file of the hpo stage ({reason}); run it again "
-        msg += "(dvc repro -f -s hpo)"
+        msg = (
+            f"{path}: not a results file of the hpo stage ({one_line(error)}); run it again "
+            "(dvc repro -f -s hpo)"
+        )
         raise SearchError(msg) from None
     return results
 

@@ -2,11 +2,12 @@
 
 import random
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.chaos.attack import Attack, Outcome, promise
-from benchmarks.chaos.disk import finished_well, remove
+from benchmarks.chaos.damage import WAYS, remove
+from benchmarks.chaos.disk import finished_well
 from benchmarks.chaos.workshop import Project, Workshop
 
 READERS: Mapping[str, tuple[str, ...]] = {
@@ -40,56 +41,13 @@ READERS: Mapping[str, tuple[str, ...]] = {
 """By command, what it may read."""
 
 
-def flipped(path: Path, rng: random.Random) -> None:
-    """Change one bit."""
-    content = bytearray(path.read_bytes())
-    content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-    path.write_bytes(content)
-
-
-def truncated(path: Path, rng: random.Random) -> None:
-    """Keep the beginning."""
-    content = path.read_bytes()
-    path.write_bytes(content[: rng.randrange(1, len(content))])
-
-
-def emptied(path: Path, _: random.Random) -> None:
-    """Leave a file without content."""
-    path.write_bytes(b"")
-
-
-def missing(path: Path, _: random.Random) -> None:
-    """Delete it."""
-    path.unlink()
-
-
-def folder(path: Path, _: random.Random) -> None:
-    """Put a folder in its place."""
-    path.unlink()
-    path.mkdir()
-
-
-def zeroed(path: Path, rng: random.Random) -> None:
-    """Write zeros over a part, as a file system may after a crash."""
-    content = bytearray(path.read_bytes())
-    start = rng.randrange(len(content))
-    size = min(512, len(content) - start)
-    content[start : start + size] = bytes(size)
-    path.write_bytes(content)
-
-
-DAMAGES: tuple[Callable[[Path, random.Random], None], ...] = (
-    *(flipped, flipped, flipped, truncated, emptied, missing, folder, zeroed),
-)
-
-
 def damaged_file(shop: Workshop, rng: random.Random) -> Outcome:
     """Damage a file that a command reads, and run that by hand: it says so, or nothing differs."""
     project = shop.copy("damaged", ran=True)
     command = rng.choice(list(READERS))
     files = [path for pattern in READERS[command] for path in sorted(project.root.glob(pattern))]
     path = rng.choice([path for path in files if path.is_file()])
-    damage = rng.choice(DAMAGES)
+    damage = rng.choice(WAYS)
     name = path.relative_to(project.root).as_posix()
     where = f"{name} {damage.__name__}, then {command}"
     shutil.copy(path, project.root.parent / "whole")  # not a link into DVC's cache
@@ -110,7 +68,7 @@ def _judged(shop: Workshop, project: Project, command: str, name: str, where: st
     ended = project.run("python", *command.split())
     said = f"{where}: status {ended.status}: {ended.output[-2000:]}"
     promise("Traceback" not in ended.output, f"a traceback; {said}")
-    lines = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    lines = ended.errors
     if ended.status:
         folders = {Path(name).parts[0], Path(name).name}
         promise(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
@@ -119,10 +77,8 @@ def _judged(shop: Workshop, project: Project, command: str, name: str, where: st
         return "named"
     if "note: no report.html: " in ended.output:
         return "named, no report"
-    now = project.digests()
-    differ = [
-        file for file in shop.reference if file != name and now.get(file) != shop.reference[file]
-    ]
+    itself = (name, f"{name}/")  # it may be a folder by now
+    differ = [path for path in shop.differing(project) if not path.startswith(itself)]
     promise(not differ, f"believed, other results: {differ}; {said}")
     return "no result differs"
 

@@ -5,13 +5,12 @@ instead, it must do so with one line, and go on once the file that the line name
 """
 
 import random
-import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.damage import WAYS, remove
 from benchmarks.chaos.workshop import Ended, Project, Workshop
 
 SEARCH = ("dvc", "repro", "--force", "--single-item", "hpo")
@@ -58,37 +57,6 @@ def study(project: Project) -> Path:
     return path
 
 
-def cut(path: Path, chance: random.Random) -> None:
-    """Leave a part of a file."""
-    path.write_bytes(path.read_bytes()[: int(chance.random() * path.stat().st_size)])
-
-
-def flip(path: Path, chance: random.Random) -> None:
-    """Change a few bits."""
-    data = bytearray(path.read_bytes())
-    for _ in range(chance.randint(1, 20)):
-        if data:
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-    path.write_bytes(data)
-
-
-def empty(path: Path, _chance: random.Random) -> None:
-    """Leave a file without content."""
-    path.write_bytes(b"")
-
-
-def delete(path: Path, _chance: random.Random) -> None:
-    """Delete a file."""
-    path.unlink()
-
-
-def folder(path: Path, _chance: random.Random) -> None:
-    """Put a folder with a file in its place."""
-    path.unlink()
-    path.mkdir()
-    (path / "file").write_text("text", encoding="utf-8")
-
-
 def dangle(path: Path, _chance: random.Random) -> None:
     """Put a link to nothing in its place."""
     path.unlink()
@@ -102,9 +70,6 @@ def other(path: Path, _chance: random.Random) -> None:
         connection.execute("create table trials (a)")
 
 
-WAYS: tuple[Callable[[Path, random.Random], None], ...] = (
-    cut, flip, flip, empty, delete, folder, dangle, other,
-)  # fmt: skip
 HERE = ("hpo_study.db", "hpo_results.json", "metrics/hpo_trials.csv")
 STUDY = ("study.db", "study.db", "study.db-journal", "study.db-wal", "provenance.json")
 HOME = ("identity.json", "lock", "lock.holder")
@@ -121,7 +86,7 @@ def damage(workshop: Workshop, chance: random.Random) -> Outcome:
     )
     if not path.exists():  # as a search that was killed leaves it
         path.write_bytes(study(project).read_bytes()[: chance.choice((0, 50, 5000))])
-    way = chance.choice(WAYS)
+    way = chance.choice((*WAYS, dangle, other))
     way(path, chance)
     done = f"{way.__name__} {path.relative_to(project.root)}"
     try:
@@ -138,7 +103,7 @@ def healed(workshop: Workshop, project: Project, path: Path) -> str:
     note = "healed, and the same bytes"
     if ended.status:
         refused(ended, path)
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove(path)
         ended = project.run(*SEARCH)
         note = "one line; without the file the same bytes"
     promise(ended.status == 0, f"status {ended.status}: {ended.output}")
@@ -150,16 +115,14 @@ def healed(workshop: Workshop, project: Project, path: Path) -> str:
 def refused(ended: Ended, path: Path) -> None:
     """Insist on one line that names the file: of ours, or of DVC where it stops before us."""
     said = ended.output.splitlines()
-    lines = [line for line in said if line.startswith("error: ")]
-    lines = lines or [line for line in said if line.startswith("ERROR: ")]
+    lines = ended.errors or [line for line in said if line.startswith("ERROR: ")]
     promise(len(lines) == 1 and "Traceback" not in ended.output, ended.output)
     promise(path.name in lines[0], f"{path.name} is not named: {lines[0]}")
 
 
 def same_bytes(workshop: Workshop, project: Project) -> None:
     """Insist that every declared output is that of an undisturbed run."""
-    digests, reference = project.digests(), workshop.reference
-    differ = [name for name in reference if digests.get(name) != reference[name]]
+    differ = [name for name in workshop.differing(project) if name in workshop.reference]
     promise(not differ, f"other bytes: {differ}")
 
 

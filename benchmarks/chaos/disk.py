@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
+from benchmarks.chaos.damage import remove
 from benchmarks.chaos.workshop import Ended, Project, Workshop
 from twotower.common.files import TEMPORARY
 
@@ -43,14 +44,6 @@ def undone(shop: Workshop, stage: str, rng: random.Random, root: str) -> Project
     return project
 
 
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def judged(shop: Workshop, project: Project, ended: Ended, where: str) -> str:
     """How a stage ended; what it left, and what the next run makes of that.
 
@@ -58,7 +51,7 @@ def judged(shop: Workshop, project: Project, ended: Ended, where: str) -> str:
         AssertionError: if a promise was broken.
     """
     said = f"{where}: status {ended.status}: {ended.output[-2000:]}"
-    lines = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    lines = ended.errors
     promise("Traceback" not in ended.output, f"a traceback; {said}")
     if ended.status:
         promise(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
@@ -81,13 +74,9 @@ def finished_well(shop: Workshop, project: Project, stored: dict[int, str], wher
     """
     ended = project.run("dvc", "repro")
     promise(not ended.status, f"{where}: the next run fails: {ended.output[-2000:]}")
-    now = project.digests()
-    differ = sorted(
-        name for name in {*now, *shop.reference} if now.get(name) != shop.reference.get(name)
-    )
+    differ = shop.differing(project)
     promise(not differ, f"{where}: the next run ends with other bytes: {differ}")
-    kept = project.finished_trials()
-    lost = [number for number, trial in stored.items() if kept.get(number) != trial]
+    lost = project.lost(stored)
     promise(not lost, f"{where}: trials lost: {lost}")
     left = [str(p) for p in project.root.rglob(f"{TEMPORARY}*") if ".git" not in p.parts]
     promise(not left, f"{where}: left behind: {left}")
@@ -122,7 +111,11 @@ def filled(folder: Path, kilobytes: int) -> Path:
 
 
 def check_linux() -> None:
-    """Raises NotPossible elsewhere."""
+    """Insist on root and Linux.
+
+    Raises:
+        NotPossible: elsewhere.
+    """
     if sys.platform != "linux" or os.geteuid():
         msg = "it needs root, on Linux"
         raise NotPossible(msg)

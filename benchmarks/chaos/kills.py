@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.damage import remove
 from benchmarks.chaos.signals import EVENTS, SIGNALS, STAGES, VICTIMS, Event, await_moment, hit
 from benchmarks.chaos.workshop import Project, Workshop
 from twotower.common.paths import LOCK
@@ -28,8 +29,6 @@ GONE = 20.0
 """Seconds within which all processes end with a run; three do, on a machine with nothing else."""
 OURS = re.compile(r'File "\S*/twotower/(?!__init__|stages/__init__|common/quiet_start)\S+\.py"')
 """In a traceback: it is of our code, after its first line."""
-STATUS = {signal.SIGINT: {130, -2}, signal.SIGTERM: {143, -15}, signal.SIGKILL: {-9}}
-"""Of a stage that is hit; the negative ones before its first line."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,9 @@ def chain(start: Start, workshop: Workshop, chance: random.Random, kills: int = 
     try:
         for _ in range(kills):
             killed(Run(project, command, start, first, wall, workshop.reference), chance, done)
-            if len(done) >= kills or project.digests() == workshop.reference:
+            if len(done) >= kills or not workshop.differing(project):
                 break  # often enough, or nothing is left to run
-        return Outcome(len(done), finished(project, workshop.reference))
+        return Outcome(len(done), finished(project, workshop))
     except AssertionError as error:
         return Outcome(len(done), "broken", f"from {first}: {'; '.join(done)}: {error}")
     finally:
@@ -84,8 +83,7 @@ def begun(workshop: Workshop, name: str, first: str) -> Project:
     project = workshop.copy(name, ran=True)
     for stage in STAGES[STAGES.index(first) :]:
         for output in project.repository.outputs(stage):
-            path = project.root / output
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove(project.root / output)
     if first in ("prepare", "hpo"):
         shutil.rmtree(project.root / ".hpo")
     shutil.rmtree(project.root / ".dvc" / "cache" / "runs")  # else nothing would run
@@ -179,8 +177,7 @@ def check(
     """Whether the promises hold after a run."""
     project, output = this.project, this.project.output(run)
     said = f"after {done[-1:]}, status {run.returncode}:\n{output[-3000:]}"
-    now = project.finished_trials()
-    lost = [number for number in trials if trials[number] != now.get(number)]
+    lost = project.lost(trials)
     promise(not lost, f"trials {lost} are lost or changed {said}")
     for path, digest in project.digests().items():
         if path != LOCK.name:
@@ -198,7 +195,7 @@ def check_output(output: str, said: str) -> None:
     promise(len(messages) <= 1, f"{len(messages)} messages {said}")
 
 
-def finished(project: Project, reference: Mapping[str, str]) -> str:
+def finished(project: Project, workshop: Workshop) -> str:
     """Let a run end, after what the messages say must be done first; how it went."""
     trials, note = project.finished_trials(), "same bytes"
     ended = project.run("dvc", "repro")
@@ -212,12 +209,10 @@ def finished(project: Project, reference: Mapping[str, str]) -> str:
         ended, note = project.run("dvc", "repro"), "same bytes, after git restore dvc.lock"
     promise(ended.status == 0, f"the next run fails:\n{ended.output[-3000:]}")
     check_output(ended.output, f"in the next run:\n{ended.output[-3000:]}")
-    now = project.finished_trials()
-    lost = [number for number in trials if trials[number] != now.get(number)]
+    lost = project.lost(trials)
     promise(not lost, f"trials {lost} are lost by the next run")
-    found = project.digests()
-    differing = [path for path in {*found, *reference} if found.get(path) != reference.get(path)]
-    promise(not differing, f"{sorted(differing)} differ after the next run")
+    differing = workshop.differing(project)
+    promise(not differing, f"{differing} differ after the next run")
     return note
 
 

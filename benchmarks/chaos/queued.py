@@ -27,10 +27,9 @@ def killed_queue(workshop: Workshop, chance: random.Random) -> Outcome:
         for number in range(ROUNDS):
             trials = project.finished_trials()
             kills += killed_round(project, chance, number)
-            now = project.finished_trials()
-            lost = [number for number in trials if trials[number] != now.get(number)]
+            lost = project.lost(trials)
             promise(not lost, f"trials {lost} are lost or changed in round {number}")
-        return Outcome(kills, finished(project, workshop.reference))
+        return Outcome(kills, finished(project, workshop))
     finally:
         project.remove()
 

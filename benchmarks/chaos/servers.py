@@ -39,8 +39,7 @@ def postgresql(workshop: Workshop, chance: random.Random) -> Outcome:
         server.start()
         ended, note = project.ended(run, PATIENCE), "went on"
         if ended.status:
-            errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
-            promise(len(errors) == 1 and "Traceback" not in ended.output, ended.output)
+            promise(len(ended.errors) == 1 and "Traceback" not in ended.output, ended.output)
             ended, note = project.run("dvc", "repro", timeout=PATIENCE), "one line; resumed"
         promise(ended.status == 0, ended.output)
         promise(before <= stored(server), f"of {before} only {stored(server)} are left")

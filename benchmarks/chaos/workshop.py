@@ -37,6 +37,11 @@ class Ended:
     status: int
     output: str
 
+    @property
+    def errors(self) -> list[str]:
+        """The lines in which our programs say why they ended."""
+        return [line for line in self.output.splitlines() if line.startswith("error: ")]
+
 
 class Project:
     """A repository whose commands may be disturbed.
@@ -108,6 +113,11 @@ class Project:
         """Number of each finished trial of the live study, and what is stored of it, with times."""
         return stored_trials(self.root / ".hpo")
 
+    def lost(self, trials: Mapping[int, str]) -> list[int]:
+        """Which of these finished trials are no longer stored as they were."""
+        now = self.finished_trials()
+        return [number for number in trials if trials[number] != now.get(number)]
+
     def processes(self) -> list[psutil.Process]:
         """Those that work in this project; Linux."""
         found = []
@@ -172,6 +182,12 @@ class Workshop:
     def reference(self) -> Mapping[str, str]:
         """SHA-256 by path of what an undisturbed `dvc repro` writes, dvc.lock included."""
         return self.finished.digests()
+
+    def differing(self, project: Project) -> list[str]:
+        """Paths that are not what an undisturbed `dvc repro` leaves there."""
+        now = project.digests()
+        paths = sorted({*now, *self.reference})
+        return [path for path in paths if now.get(path) != self.reference.get(path)]
 
     def copy(self, name: str, *, ran: bool = False) -> Project:
         """A copy that may be changed.

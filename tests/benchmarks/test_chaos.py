@@ -1,11 +1,14 @@
 """The frame of `python -m benchmarks.chaos`, and a chain of kills as its long form has them."""
 
-import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("sends POSIX signals", allow_module_level=True)
 
 from benchmarks.chaos import __main__ as frame
 from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
@@ -95,7 +98,6 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_a_run_that_is_killed_loses_nothing_and_ends_with_the_same_bytes(
     workshop: Workshop,
 ) -> None:

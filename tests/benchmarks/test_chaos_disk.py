@@ -1,9 +1,13 @@
 """The short form of the attacks on disks and files."""
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("sends POSIX signals", allow_module_level=True)
 
 from benchmarks.chaos.attack import NotPossible
 from benchmarks.chaos.damaged_files import damaged_file

@@ -16,7 +16,8 @@ from benchmarks.fuzz.promises import insist, insist_bounded
 from benchmarks.fuzz.runner import Tally, run
 
 SLOW = {"artifacts", "indexes", "results"}
-"""Kinds whose two hundred cases take more than two seconds."""
+"""Kinds whose cases take more than two seconds."""
+CASES = 100
 
 
 @pytest.mark.parametrize(
@@ -24,9 +25,9 @@ SLOW = {"artifacts", "indexes", "results"}
     [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in kinds()],
 )
 def test_no_input_breaks_a_promise(name: str) -> None:
-    tally = run(kinds()[name], cases=200, seed_number=1)
+    tally = run(kinds()[name], cases=CASES, seed_number=1)
     assert not tally.broken, tally.broken[0]
-    assert tally.cases == 200
+    assert tally.cases == CASES
     assert len(tally.ended) > 1  # neither is all of it read nor all refused
 
 

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from twotower.common.bounded import bounded, shortened, shown
+from twotower.common.bounded import bounded, one_line, shortened, shown
 from twotower.common.errors import DataError
 
 
@@ -17,6 +17,11 @@ def test_a_short_value_is_shown_whole(value: object, text: str) -> None:
 def test_a_long_value_is_cut_off() -> None:
     assert shown("x" * 79) == f"'{'x' * 78}…"
     assert shortened("abcdef", 4) == "abc…"
+
+
+def test_a_reason_is_one_line_and_never_empty() -> None:
+    assert one_line(ValueError("a\n  b")) == "a b"
+    assert one_line(ValueError()) == "ValueError"
 
 
 def test_a_long_line_keeps_its_beginning_and_what_to_do() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from twotower.artifacts.meta import RENEW
+from twotower.common.bounded import one_line
 from twotower.common.errors import ArtifactError, DataError
 
 DAMAGE = (
@@ -14,8 +15,6 @@ DAMAGE = (
     *(IndexError, OverflowError, MemoryError, RecursionError),
 )
 """What reading files raises that hold something else than they should."""
-LONGEST = 300
-"""Characters of a message that are shown."""
 
 
 @contextmanager
@@ -30,9 +29,3 @@ def damage_named(folder: Path) -> Iterator[None]:
 def damaged(folder: Path, error: Exception) -> ArtifactError:
     """The error of a folder that holds no model."""
     return ArtifactError(f"{folder}: not a complete model folder ({one_line(error)}); {RENEW}")
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, in a line that is not too long."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

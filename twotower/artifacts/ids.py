@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from twotower.artifacts.content import read_content
-from twotower.artifacts.damage import one_line
 from twotower.artifacts.parquet import open_parquet, read_distinct
 from twotower.common.arrays import Int64Array
+from twotower.common.bounded import one_line, shown
 from twotower.common.errors import ArtifactError, RequestError
 from twotower.data.id_text import IdText
 from twotower.data.vocabulary import Vocabulary
@@ -157,5 +157,5 @@ class IdColumn:
         expected = "integers" if self.integers else "strings"
         return RequestError(
             f"{self.name} ids of this model are {expected}, "
-            f"got {repr(value)[:80]} ({type(value).__name__})"
+            f"got {shown(value)} ({type(value).__name__})"
         )

@@ -1,7 +1,6 @@
 """model_meta.json: read, and checked before anything of it is believed."""
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from twotower.artifacts.content import open_regular
+from twotower.common.bounded import shortened, shown
 from twotower.common.errors import ArtifactError
-from twotower.common.files import json_text, sha256_text
+from twotower.common.files import json_text, parse_json, sha256_text
 
 META = "model_meta.json"
 FORMAT_VERSION = 2
@@ -48,12 +48,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         OSError: if it cannot be read.
         ValueError: if it is damaged, or a value is not what it may be.
     """
-    text = _read(folder)
-    try:
-        meta = json.loads(text.decode(), parse_constant=_no_constant, parse_float=_float)
-    except RecursionError:
-        msg = f"{META} is nested too deeply"
-        raise ValueError(msg) from None
+    meta = parse_json(_read(folder).decode(), parse_constant=_no_constant, parse_float=_float)
     if not isinstance(meta, dict):
         msg = f"{META} holds no object"
         raise ValueError(msg)
@@ -90,7 +85,7 @@ def _check_version(folder: Path, version: Any) -> None:
     if version == FORMAT_VERSION:
         return
     if not _is_count(version):
-        msg = f"{META}: format_version must be {FORMAT_VERSION}, got {_shown(version)}"
+        msg = f"{META}: format_version must be {FORMAT_VERSION}, got {shown(version)}"
         raise ValueError(msg)
     remedy = "update this package" if version > FORMAT_VERSION else RENEW
     msg = f"{folder}: format version {version}, this package reads {FORMAT_VERSION}; {remedy}"
@@ -99,14 +94,14 @@ def _check_version(folder: Path, version: Any) -> None:
 
 def _check_files(files: Any) -> None:
     if not isinstance(files, dict):
-        msg = f"{META}: files must be an object, got {_shown(files)}"
+        msg = f"{META}: files must be an object, got {shown(files)}"
         raise ValueError(msg)
     for name, digest in files.items():
         if not NAME.fullmatch(name):
-            msg = f"{META}: files names {_shown(name)}, which is not in a model folder"
+            msg = f"{META}: files names {shown(name)}, which is not in a model folder"
             raise ValueError(msg)
         if not (isinstance(digest, str) and SHA256.fullmatch(digest)):
-            msg = f"{META}: files.{name} must be a SHA-256, got {_shown(digest)}"
+            msg = f"{META}: files.{name} must be a SHA-256, got {shown(digest)}"
             raise ValueError(msg)
     for name in REQUIRED:
         if name not in files:
@@ -121,7 +116,7 @@ def _check(meta: Any, path: str, is_valid: Callable[[Any], bool], rule: str) -> 
             return  # older folders have fewer keys
         value = value.get(key)
     if not is_valid(value):
-        msg = f"{META}: {path} must be {rule}, got {_shown(value)}"
+        msg = f"{META}: {path} must be {rule}, got {shown(value)}"
         raise ValueError(msg)
 
 
@@ -177,7 +172,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        msg = f"{META}: {text[:80]} is too large"
+        msg = f"{META}: {shortened(text)} is too large"
         raise ValueError(msg)
     return value
 
@@ -185,8 +180,3 @@ def _float(text: str) -> float:
 def _no_constant(name: str) -> NoReturn:
     msg = f"{META}: {name} is no value"
     raise ValueError(msg)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"

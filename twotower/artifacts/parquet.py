@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from twotower.artifacts.content import Bytes
+from twotower.common.bounded import shortened
 
 PER_ID = 4096
 """Bytes of an id, at most, on average."""
@@ -30,7 +31,7 @@ def open_parquet(content: Bytes, path: Path, key: str) -> pq.ParquetFile:
         raise ValueError(msg)
     kind = schema.field(key).type
     if not (pa.types.is_int64(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        msg = f"{path.name}: {key} must be int64 or text, got {str(kind)[:80]}"
+        msg = f"{path.name}: {key} must be int64 or text, got {shortened(str(kind))}"
         raise ValueError(msg)
     check_size(metadata, path, key)
     text = [] if pa.types.is_int64(kind) else [key]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
+from twotower.common.bounded import shown
 from twotower.config.training import ModelConfig
 from twotower.data.prepared import Catalogue
 
@@ -119,7 +120,7 @@ def _check_pickle(content: bytes) -> None:
     for code, argument, _ in pickletools.genops(content):
         named = code.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "OBJ", "NEWOBJ"}
         if named or (code.name == "GLOBAL" and argument not in NAMES):
-            msg = f"best_model.pth names {str(argument)[:80]!r}, which is no weight"
+            msg = f"best_model.pth names {shown(argument)}, which is no weight"
             raise ValueError(msg)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import ConfigError
 from twotower.common.files import followed, write_text
 
@@ -29,7 +30,7 @@ def read_commented(path: Path) -> Any:
         msg = f"{path}: no such file"
         raise ConfigError(msg) from None
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
+        msg = f"{path}: not valid YAML: {one_line(error)}"
         raise ConfigError(msg) from None
     if not isinstance(content, Mapping):
         msg = f"{path}: has no sections"

@@ -136,6 +136,28 @@ def check_seal(value: Mapping[str, Any]) -> None:
         raise ValueError(msg)
 
 
+def parse_json(text: str, **options: Any) -> Any:
+    """What JSON says.
+
+    Args:
+        text: the JSON.
+        options: of `json.loads`.
+
+    Raises:
+        ValueError: if it is not JSON, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text, **options)
+    except RecursionError:
+        msg = "brackets are nested too deeply"
+        raise ValueError(msg) from None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; see `parse_json`."""
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as canonical JSON, with a final line feed."""
     write_text(path, json_text(value) + "\n")

@@ -13,6 +13,7 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import ConfigError
 
 REPEATED = 1 << 20
@@ -54,7 +55,7 @@ def parse_yaml(text: str, source: str) -> Any:
     except RecursionError:
         problem = "brackets or blocks are nested too deeply"
     except (YAMLError, ValueError) as error:  # the latter of "\U00110000", which is no letter
-        problem = " ".join(str(error).split())
+        problem = one_line(error)
     msg = f"{source}: not valid YAML: {problem}"
     raise ConfigError(msg)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from twotower.common.bounded import shortened
 from twotower.common.choices import choice_rule, did_you_mean, nearest
+from twotower.common.secrets import mask_credentials
 from twotower.config.numbers import read_number
 from twotower.config.places import Place
 
@@ -32,7 +33,8 @@ def explain(problem: Any, place: Place) -> str:
             return f"type {choice_rule(context['tag'], _quoted(context['expected_tags']))}"
     rule = RULES.get(kind, problem["msg"])
     message = rule.format(**context) if isinstance(rule, str) else rule(given, place.key)
-    hidden = re.sub(r"://.*@|password=[^\s'\"&]*", "***", repr(given))
+    # In a value, other than in a text, a password may have blanks: it ends with the last @.
+    hidden = mask_credentials(re.sub("://.*@", "://***@", repr(given)))
     return f"{message}, got {shortened(hidden)}"
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from twotower.common.bounded import shown
 from twotower.config.section import Section
 
 
@@ -17,7 +18,7 @@ class VisualizeConfig(Section):
 def _registered(name: str) -> str:
     """A name that MLflow's registry takes, and finds again: it quotes names in its queries."""
     if set(name) & set("'/:"):
-        msg = f"is a name in MLflow's registry, without ', / and :, got {name[:80]!r}"
+        msg = f"is a name in MLflow's registry, without ', / and :, got {shown(name)}"
         raise ValueError(msg)
     return name
 

@@ -7,7 +7,6 @@ DVC compares files by size and time before it computes a hash, and a stage that 
 nobody; of single bits that change, two in five give other numbers without an error.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import DataError
-from twotower.common.files import json_text, sha256_file
+from twotower.common.files import json_text, read_json, sha256_file
 
 VOCABULARY = "vocabulary"
 DIGESTS = "digests.json"
@@ -49,7 +49,7 @@ def check_digests(prepared: Path) -> None:
     if not path.exists():  # as older versions left it
         return
     with data_errors(path):
-        expected: Mapping[str, str] = dict(json.loads(path.read_text(encoding="utf-8")))
+        expected: Mapping[str, str] = dict(read_json(path))
     for name, digest in expected.items():
         with data_errors(prepared / name):
             if sha256_file(prepared / name) != digest:
@@ -84,6 +84,5 @@ def data_errors(path: Path) -> Iterator[None]:
         *(pa.ArrowException, OSError, ValueError, KeyError, TypeError),
         *(AttributeError, TokenError),  # of pyarrow, for a column of another type, and numpy.load
     ) as error:
-        reason = " ".join(str(error).split())[:200]
-        msg = f"{path}: damaged, or not written by the prepare stage ({reason}); "
+        msg = f"{path}: damaged, or not written by the prepare stage ({one_line(error)}); "
         raise DataError(msg + "run dvc repro -f -s prepare") from error

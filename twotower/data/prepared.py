@@ -23,7 +23,6 @@
 The files hold ids instead of indices because refit's vocabulary is larger than the search's.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Int64Array, save_array
-from twotower.common.files import atomic_write, json_text, sha256_file
+from twotower.common.bounded import shown
+from twotower.common.files import atomic_write, json_text, read_json, sha256_file
 from twotower.common.folders import atomic_folder
 from twotower.data.checksums import check_digests, data_errors, read_checked, write_digests
 from twotower.data.features import KINDS, Features
@@ -266,14 +266,14 @@ def _read_arrays(
 
 def _array_name(name: str, position: int, array: str) -> str:
     if not array.isidentifier():
-        msg = f"{array[:80]!r} is no name of an array"
+        msg = f"{shown(array)} is no name of an array"
         raise ValueError(msg)
     return f"{name}.{position}.{array}.npy"  # not by the feature's name, which may be anything
 
 
 def _read_schema(path: Path) -> dict[str, dict[str, Any]]:
     with data_errors(path):
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         schema = {name: dict(raw[name]) for name in ("users", "items")}
         for feature in (*schema["users"].values(), *schema["items"].values()):
             KINDS.check(feature["kind"])

@@ -4,7 +4,6 @@ A stage cannot depend on its own output, so a profile of the last run's data is 
 control, in `data/last_run.json`. While it is empty or absent, nothing is checked.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from pydantic import Field, PositiveInt, TypeAdapter
 
 from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.common.files import write_json
+from twotower.common.files import read_json, write_json
 from twotower.common.hashing import id_hashes
 from twotower.common.units import DAY
 from twotower.config.splitting import GuardConfig
@@ -110,11 +109,11 @@ def read_last_run(path: Path) -> DataProfile | None:
         DataError: if the file is not such a profile.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         return None if content == {} else TypeAdapter(DataProfile).validate_python(content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         msg = f"{path}: not a profile of the last run's data; empty it with: {RESET}"
         raise DataError(msg) from None
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray, Float32Array, Int64Array
+from twotower.common.bounded import one_line
 from twotower.common.errors import DataError
 from twotower.common.sorted_keys import distinct
 from twotower.config.data import DataConfig
@@ -209,7 +210,7 @@ def _load(path: Path, key: str) -> NDArray[Any]:
         msg = f"{path}: cannot read the file: {error.strerror} ({key})"
         raise DataError(msg) from None
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         msg = f"{path}: damaged, or no array of numbers: {reason} ({key})"
         raise DataError(msg) from None
     return array

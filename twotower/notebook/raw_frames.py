@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import DataError
 from twotower.common.files import atomic_write
 from twotower.new_items.frames import frame_table
@@ -29,7 +30,7 @@ def write_frame(path: Path, frame: Any, name: str) -> None:
         with atomic_write(path) as handle:
             pq.write_table(table, handle, compression="zstd")
     except pa.ArrowException as error:
-        msg = f"{name}: cannot be kept as Parquet: {' '.join(str(error).split())}"
+        msg = f"{name}: cannot be kept as Parquet: {one_line(error)}"
         raise DataError(msg) from None
 
 

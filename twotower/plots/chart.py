@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from twotower.common.bounded import shortened
 from twotower.evaluation.metrics import metric_label
 from twotower.plots.drawn_search import DrawnSearch
 
@@ -46,8 +47,7 @@ def value_text(value: Any) -> str:
     """A parameter or metric value for a label: 4 digits, short, safe in plotly's pseudo-HTML."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = str(value)
-    return html.escape(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…")
+    return html.escape(shortened(str(value), MAX_TEXT))
 
 
 def condition_text(search: DrawnSearch, name: str) -> str:

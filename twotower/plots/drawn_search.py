@@ -1,6 +1,5 @@
 """The results of a search, read back as an in-memory Optuna study."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, ValidationInfo, field_validator
 
 from twotower.common.errors import DataError
-from twotower.common.files import check_seal
+from twotower.common.files import check_seal, parse_json
 from twotower.config.ranges import ParameterSpace
 from twotower.plots.importance import Importance, weigh
 from twotower.search.trial import RESULTS_VERSION, Trial, distributions
@@ -192,7 +191,7 @@ def _find_best(
 
 def _read_results(path: Path) -> _Results:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parse_json(path.read_text(encoding="utf-8-sig"))
         _check_version(path, content)
         _check_seal(path, content)
         return _Results.model_validate(content)
@@ -204,7 +203,7 @@ def _read_results(path: Path) -> _Results:
         msg = f"{path}: {where}: {problem['msg']}; {RENEW}"
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read: {error}"
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         msg = f"{path}: not valid JSON: {error}"
     raise DataError(msg)
 

@@ -1,12 +1,12 @@
 """The verdict on the refitted model, for the page of the search that chose it."""
 
 import html
-import json
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from twotower.common.errors import DataError
+from twotower.common.files import read_json
 
 NEWEST_VERSION = 3
 """Newest format of metrics/verdict.json that is read; version 1 had no `format_version`."""
@@ -27,7 +27,7 @@ def read_verdict(path: Path) -> str:
         DataError: if the file is missing, of a newer format, or not a verdict of the refit stage.
     """
     try:
-        verdict = _Verdict.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        verdict = _Verdict.model_validate(read_json(path))
     except FileNotFoundError:
         msg = f"{path}: no such file; run dvc repro refit first"
         raise DataError(msg) from None

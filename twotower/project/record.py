@@ -4,13 +4,12 @@ DVC reads it as parameters: a stage runs again when the digest of its code chang
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from twotower.common.errors import ConfigError
-from twotower.common.files import write_json
+from twotower.common.files import read_json, write_json
 from twotower.common.progress import say
 from twotower.common.sources import installed_version
 from twotower.project.stage_code import RECORD, code_digests
@@ -56,7 +55,7 @@ def read_record(folder: Path) -> Record | None:
     """
     path = folder / RECORD
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         return Record(str(content["version"]), dict(content["stages"]), dict(content["files"]))
     except FileNotFoundError:
         return None

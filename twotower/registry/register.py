@@ -1,12 +1,12 @@
 """Registers a model folder as a new version, the candidate."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from twotower.artifacts import load_artifacts
 from twotower.common.errors import RegistryError
+from twotower.common.files import read_json
 from twotower.common.progress import step
 from twotower.data.prepared import read_parts
 from twotower.registry.training_rows import training_frame
@@ -45,7 +45,7 @@ def register(registry: Registry, folder: Path, prepared: Path, metrics: Path) ->
 
 def _read_metrics(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read ({error}); run dvc repro refit"
         raise RegistryError(msg) from None

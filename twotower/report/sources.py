@@ -1,7 +1,6 @@
 """What the page is made of: the outputs of the stages, read and not changed."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from twotower.artifacts import ARTIFACTS, Id
 from twotower.assessment.looks import num_looks
 from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.common.errors import DataError
+from twotower.common.files import parse_json
 from twotower.common.git import git
 from twotower.common.paths import LOCK, PARAMS
 from twotower.config import Config, load_config
@@ -123,27 +123,27 @@ def read_sources(root: Path = Path(), search: DrawnSearch | None = None) -> Sour
 class _Keys(dict[str, Any]):
     """An object of a JSON file, which says what is wrong with the file if it lacks a key."""
 
-    def __init__(self, content: Mapping[str, Any], problem: str) -> None:
+    def __init__(self, content: Mapping[str, Any], damaged: Callable[[object], DataError]) -> None:
         super().__init__(content)
-        self._problem = problem
+        self._damaged = damaged
 
     def __missing__(self, key: str) -> Any:
-        raise DataError(self._problem.format(f"it has no {key!r}"))
+        raise self._damaged(f"it has no {key!r}")
 
 
-def _read_json(path: Path, stage: str) -> dict[str, Any]:
-    where = str(path).replace("{", "{{").replace("}", "}}")
-    problem = f"{where}: not a file of the {stage} stage ({{}}); run dvc repro -f -s {stage}"
+def _read_json(path: Path, stage: str) -> _Keys:
+    def damaged(reason: object) -> DataError:
+        again = f"run dvc repro -f -s {stage}"
+        return DataError(f"{path}: not a file of the {stage} stage ({reason}); {again}")
+
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda found: _Keys(found, problem))
-        if not isinstance(content, dict):
-            msg = "it holds no object"
-            raise TypeError(msg)
+        content = parse_json(text, object_hook=lambda found: _Keys(found, damaged))
     except FileNotFoundError:
         msg = f"{path}: no such file; run dvc repro, or dvc pull, first"
-    except (OSError, ValueError, TypeError) as error:
-        msg = problem.format(error)
-    else:
-        return content
-    raise DataError(msg)
+        raise DataError(msg) from None
+    except (OSError, ValueError) as error:
+        raise damaged(error) from None
+    if not isinstance(content, _Keys):
+        raise damaged("it holds no object")
+    return content

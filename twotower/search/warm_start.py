@@ -5,7 +5,6 @@ A stage cannot depend on its own output, so the trials of the last run are copie
 the identity of the study: other trials in the file make another study.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from twotower.common.errors import SearchError
-from twotower.common.files import canonical, write_json
+from twotower.common.files import canonical, read_json, write_json
 from twotower.config import Config
 from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.config.hyperparameters import hyperparameters
@@ -78,12 +77,12 @@ def read_warm_start(path: Path, config: Config, data: DataFacts = ANY_DATA) -> W
 def _read(path: Path) -> list[dict[str, Any]]:
     """Hyperparameters of each stored trial."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         trials = TypeAdapter(list[dict[str, Any]]).validate_python(content["trials"])
         return [TypeAdapter(dict[str, Any]).validate_python(trial["params"]) for trial in trials]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         msg = (
             f'{path}: not a warm start; it is {{"trials": [{{"params": {{…}}}}, …]}}, and '
             "twotower retrain reset empties it"

@@ -153,7 +153,8 @@ def create_app(
     app.add_exception_handler(RequestError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     app.router.route_class = Route
-    _add_routes(app, options, live, NO_KEY if keys else {})
+    _add_pages(app, live)
+    _add_answers(app, options, live, REFUSED | (NO_KEY if keys else {}))
     app.add_middleware(Guard, keys=keys)
     if keys:
         _describe_keys(app)
@@ -169,11 +170,7 @@ def _describe_keys(app: FastAPI) -> None:
             operation["security"] = [] if path == OPEN else [{name: []} for name in SCHEMES]
 
 
-def _add_routes(
-    app: FastAPI, options: ServeOptions, live: LiveModel, no_key: dict[int | str, dict[str, Any]]
-) -> None:
-    refused = REFUSED | no_key
-
+def _add_pages(app: FastAPI, live: LiveModel) -> None:
     @app.head("/", include_in_schema=False)  # monitors ask so
     @app.get("/", include_in_schema=False)
     async def front(request: Request) -> Response:
@@ -198,6 +195,10 @@ def _add_routes(
             problem=problem,
         )
 
+
+def _add_answers(
+    app: FastAPI, options: ServeOptions, live: LiveModel, refused: dict[int | str, dict[str, Any]]
+) -> None:
     @app.post("/recommend", response_model=RecommendResponse, responses=refused)
     async def recommend(request: RecommendRequest, asked: Request) -> Response:
         """Recommend items to users by id, or to new users by their histories."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from twotower.common.bounded import shortened
 from twotower.common.printable import printable
 
 WIDEST = 40
@@ -71,5 +72,4 @@ class Printed:
 
 def _short(cell: str) -> str:
     """One line of WIDEST characters at most, none of which a terminal obeys."""
-    line = printable(" ".join(cell.split()))
-    return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+    return shortened(printable(" ".join(cell.split())), WIDEST)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 
+from twotower.common.bounded import without_middle
 from twotower.common.errors import TwoTowerError
 from twotower.common.secrets import mask_credentials, without_credentials
 from twotower.config.reporting import MlflowConfig
@@ -138,6 +139,4 @@ def explain(error: Exception) -> str:
     if isinstance(error, TwoTowerError):
         return mask_credentials(str(error))
     reason = mask_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
-    if len(reason) <= MAX_REASON:
-        return reason
-    return f"{reason[: MAX_REASON // 2]} … {reason[-MAX_REASON // 2 :]}"
+    return without_middle(reason, MAX_REASON)

@@ -1,7 +1,6 @@
 """Publishes what MLflow lacks of tracked searches, e.g. after its server was down."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from twotower.common.errors import ConfigError, SearchError, TrackingError
+from twotower.common.files import read_json
 from twotower.common.progress import step
 from twotower.common.secrets import without_credentials
 from twotower.common.yaml_file import read_yaml
@@ -215,9 +215,9 @@ def _storage(folder: Path, config: Config, root: Path) -> Storage | None:
 
 def _read_results(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError):
+    except ValueError:
         msg = f"{path}: not a results file of the hpo stage; run dvc repro -f -s hpo"
         raise SearchError(msg) from None

@@ -185,24 +185,15 @@ def test_a_forked_worker_has_the_objective_and_one_that_replaces_it_loads_it(
 
 
 @pytest.mark.parametrize(
-    "forked",
+    ("forked", "action"),
     [
-        pytest.param("None", marks=posix_only, id="afresh"),
-        pytest.param("partial(act, Path(sys.argv[1]))", marks=linux_only, id="forked"),
+        pytest.param("None", "wait", marks=posix_only, id="afresh"),
+        pytest.param("None", "hold", marks=[linux_only, pytest.mark.slow], id="afresh-gil"),
+        pytest.param("partial(act, Path(sys.argv[1]))", "hold", marks=linux_only, id="forked-gil"),
     ],
 )
-def test_workers_end_with_their_driver(tmp_path: Path, forked: str) -> None:
-    driver = start_driver(tmp_path, forked, "wait")
-    pids = begun(tmp_path, 2)
-    driver.kill()
-    driver.wait()
-    assert gone(pids)
-
-
-@linux_only
-@pytest.mark.parametrize("forked", ["None", "partial(act, Path(sys.argv[1]))"])
-def test_workers_that_hold_the_gil_end_with_their_driver(tmp_path: Path, forked: str) -> None:
-    driver = start_driver(tmp_path, forked, "hold")
+def test_workers_end_with_their_driver(tmp_path: Path, forked: str, action: str) -> None:
+    driver = start_driver(tmp_path, forked, action)
     pids = begun(tmp_path, 2)
     driver.kill()
     driver.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import DataError
 from twotower.config.data import DataConfig
 from twotower.ingest.sources.raw_text import is_gzip, read_bytes
@@ -54,7 +55,7 @@ class ParquetSource(Source):
         except (pa.ArrowException, OSError) as error:
             if not self._path.is_file():
                 read_bytes(self._path)  # says why
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             msg = f"{self._path}: damaged or not a Parquet file: {reason}"
             if reason.startswith("Expected all lists to be of size"):
                 msg = (

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from twotower.common.arrays import Int64Array
-from twotower.common.bounded import shown
+from twotower.common.bounded import one_line, shown
 from twotower.common.errors import DataError
 
 FIRST_ROWS = "; if first rows are data, set data.header: false"
@@ -86,7 +86,7 @@ class Source(ABC):
         try:
             return pa.concat_tables(tables, promote_options="permissive")
         except pa.ArrowException as error:
-            msg = f"{self.name}: the parts have different types: {' '.join(str(error).split())}"
+            msg = f"{self.name}: the parts have different types: {one_line(error)}"
             raise DataError(msg) from None
 
     def cells(self, column: str, rows: Int64Array) -> list[Any]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from twotower.common.bounded import shortened
 from twotower.common.errors import SearchError
 from twotower.search.store.storage_url import Storage, holder
 
@@ -55,7 +56,7 @@ def file_lock(path: Path, say: Say) -> Iterator[None]:
     except Timeout:
         who = "another process"
         with contextlib.suppress(OSError):
-            who = note.read_text(encoding="utf-8", errors="replace")[:80] or who
+            who = shortened(note.read_text(encoding="utf-8", errors="replace")) or who
         say(f"waiting for {who}, which is running this study")
         lock.acquire()
     except OSError as error:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Container
 from pathlib import Path
 
+from twotower.common.bounded import VALUE, one_line
 from twotower.common.errors import SearchError
 from twotower.common.files import sha256_text, write_text
 from twotower.search.store.digests import UNREADABLE
@@ -90,7 +91,7 @@ class TrialFiles:
                 msg = f"it holds trial {trial.number}"
                 raise ValueError(msg)
         except (IsADirectoryError, *UNREADABLE) as error:
-            reason = str(error).splitlines()[0][:80]
+            reason = one_line(error, VALUE)
             again = f"it is not used, and the search runs trial {number} again"
             msg = f"{path}: damaged: {reason}; {again}"
             raise DamagedTrialError(msg) from None
