@@ -3,6 +3,7 @@
 python -m benchmarks.installation
 """
 
+import argparse
 import subprocess
 import sys
 import time
@@ -79,6 +80,8 @@ def seconds(code: str) -> float:
 
 def main() -> None:
     """Print both as tables."""
+    style = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=style).parse_args()
     print("| installed | packages | MB |\n|---|---|---|")
     for extra in EXTRAS:
         count, megabytes, absent = weight(extra)
