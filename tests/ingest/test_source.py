@@ -25,3 +25,8 @@ def test_a_header_of_any_length_is_checked_in_one_pass() -> None:
         "a.csv: duplicate column names in the header: '0', '1', '10', '100', '1000', …; "
         "if first rows are data, set data.header: false"
     )
+
+
+def test_columns_without_a_name_are_counted() -> None:
+    with pytest.raises(DataError, match=r"^a\.csv: 2 columns have no name in the header; name or"):
+        Names("a.csv", ["user_id", "item_id", "", ""])

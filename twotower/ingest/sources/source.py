@@ -43,13 +43,17 @@ class Source(ABC):
         """Check the header.
 
         Raises:
-            DataError: naming the columns that occur more than once.
+            DataError: if columns share a name, or lack one.
         """
         self.name = name
         self.header = tuple(header)
         self.num_fields = len(header)
         self.num_ragged = 0
         repeated = sorted(column for column, count in Counter(header).items() if count > 1)
+        if "" in repeated:
+            blank = self.header.count("")
+            msg = f"{name}: {blank} columns have no name in the header; name or delete them, and "
+            raise DataError(msg + "delete what stands above the header")
         if repeated:
             names = ", ".join(shown(column) for column in repeated[:SHOWN])
             names += ", …" * (len(repeated) > SHOWN)
