@@ -180,7 +180,6 @@ def test_few_requests_may_be_sent_ahead(serving: Serving) -> None:
 def test_where_too_many_wait_the_oldest_makes_room(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(connection, "SECONDS", dict.fromkeys(connection.SECONDS, SECONDS))
     monkeypatch.setattr(Connection, "most", 3)
     monkeypatch.setattr(Connection, "_warned", -float("inf"))
     with ExitStack() as stack:

@@ -35,7 +35,7 @@ def test_secrets_are_never_shown(url: str) -> None:
 
 
 def test_a_url_in_the_wrong_place_keeps_its_secret() -> None:
-    with pytest.raises(ConfigError, match=r"hpo\.storage: .*\*\*\*host") as caught:
+    with pytest.raises(ConfigError, match=r"hpo\.storage: .*\*\*\*@host") as caught:
         parse_config({"hpo": {"storage": {"url": URL}}})
     assert "s%40cr" not in str(caught.value)
 
