@@ -86,6 +86,7 @@ def test_unreadable_results(tmp_path, content, message):
         ({"params": {"lr": 2}}, r"trials\.0: .*'lr'"),
         ({"params": {"lr": "x"}}, r"trials\.0: 'x' is not a valid type"),
         ({"params": {"loss": "x"}}, r"trials\.0: 'x' not in \('softmax', 'mse'\)"),
+        ({"params": {"loss": 10**400}}, r"trials\.0: int too large to convert to float"),
     ],
 )
 def test_damaged_trials_are_named_in_one_line(tmp_path, change, message):

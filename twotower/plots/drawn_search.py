@@ -148,7 +148,7 @@ def read_search(results_file: Path) -> DrawnSearch:
                 msg = f"expected number {number}, got {trial.number}"
                 raise ValueError(msg)
             study.add_trial(trial.to_optuna(space))
-        except (KeyError, ValueError) as error:
+        except (KeyError, OverflowError, ValueError) as error:
             unknown = " is not in the search space" if isinstance(error, KeyError) else ""
             why = str(error).rstrip(".") + unknown
             msg = f"{results_file}: trials.{number}: {why}; {RENEW}"
