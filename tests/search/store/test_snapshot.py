@@ -133,9 +133,15 @@ def endless(path: Path) -> None:
         connection.execute(f"create view trials as {rows} select {chosen} from n")  # noqa: S608
 
 
+def of_no_text(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CREATE TABLE trials", b"CREATE TA\xe4LE trials"))
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
+        (of_no_text, "invalid continuation byte"),
         (endless, "it has a view, and Optuna makes none"),
         (garbage, "file is not a database"),
         (cut, "malformed"),

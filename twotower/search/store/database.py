@@ -279,7 +279,7 @@ def open_storage(
 def _refuse_programs(storage: Storage) -> None:
     """Of a file that somebody else made, a view may stand for rows without end."""
     with (
-        suppress(sqlite3.Error),
+        suppress(sqlite3.Error, UnicodeDecodeError),  # the latter of a text that is damaged
         closing(sqlite3.connect(storage.file, BUSY_SECONDS)) as connection,
     ):
         if found := connection.execute(PROGRAMS).fetchone():
