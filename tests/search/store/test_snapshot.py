@@ -167,8 +167,13 @@ def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> No
 @pytest.mark.parametrize(
     ("statement", "problem", "intact"),
     [
-        ("update trial_values set value = 0.99 where trial_id = 2", "trial 1 was", [0, 2]),
-        ("update study_user_attributes set value_json = '{}'", "its identity was", [0, 1, 2]),
+        ("update trial_values set value = 0.99 where trial_id = 2", "trial 1 was changed", [0, 2]),
+        ("delete from trials where trial_id = 1", "a trial was deleted", [1, 2]),
+        (
+            "update study_user_attributes set value_json = '{}'",
+            "its identity was changed",
+            [0, 1, 2],
+        ),
     ],
 )
 def test_a_changed_snapshot_is_refused(
@@ -182,7 +187,7 @@ def test_a_changed_snapshot_is_refused(
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
     with pytest.raises(
-        SearchError, match=rf"{problem} changed since.*dvc checkout --force x\.db restores it"
+        SearchError, match=rf"{problem} since.*dvc checkout --force x\.db restores it"
     ):
         read_snapshot(path)
     kept = read_stored(path)[1].trials

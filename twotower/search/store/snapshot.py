@@ -96,6 +96,8 @@ def read_snapshot(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     values, identity = attributes.get("identity_values"), attributes.get("identity")
     if stored.changed:
         problem = f"trial {stored.changed[0]} was changed since it was stored"
+    elif not stored.is_whole:
+        problem = "a trial was deleted since it was written"
     elif stored.trials and sha256_text(json_text(values, indent=None)) != identity:
         problem = "its identity was changed since it was stored"
     else:
