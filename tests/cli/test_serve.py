@@ -49,10 +49,24 @@ def serving(
                     break
             else:
                 pytest.fail(f"the service did not start:\n{''.join(log)}")
+            _await_listening(found[1])  # which a worker begins after it says so
             yield found[1]
         finally:
             process.terminate()
             log.append(process.communicate(timeout=SECONDS)[0])
+
+
+def _await_listening(address: str) -> None:
+    host, _, port = address.removeprefix("http://").partition(":")
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=SECONDS).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
 def ask(address: str, body: Any = None) -> Any:

@@ -17,6 +17,7 @@ from mlflow.entities import Run
 
 from tests.pipeline.project import Project, create
 from tests.pipeline.servers import Server, free_port, post, running
+from twotower.common.files import sealed
 
 TRIALS = 12
 """Enough that the server is killed when one is logged, long before the last begins."""
@@ -178,7 +179,7 @@ def _items_of(folder: Path, user: str, k: int) -> list[int | str]:
 def _worse_model_is_refused(project: Project, uri: str) -> None:
     results = json.loads(project.read("hpo_results.json"))
     results["best_params"] |= {"lr": 0.0001, "epochs": 1}
-    project.path("hpo_results.json").write_text(json.dumps(results), encoding="utf-8")
+    project.path("hpo_results.json").write_text(json.dumps(sealed(results)), encoding="utf-8")
     project.set("refit.score_test", False)  # the comparison scores it anyway
     project.stage("refit")
     assert registry(project, "register")[0] == 0
