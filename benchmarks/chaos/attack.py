@@ -30,7 +30,7 @@ class Attack:
         name: unique among all modules.
         what: is attacked, in a line for the table.
         run: attacks copies of the workshop once; raises NotPossible where this machine cannot. Any
-            other exception is a broken promise too (`promise` raises one).
+            other exception is a broken promise too (`insist` raises one).
         weight: its share of `--times`; it runs at least once.
     """
 
@@ -42,13 +42,3 @@ class Attack:
 
 class NotPossible(Exception):  # noqa: N818 - no error
     """The attack needs what this machine lacks; the message says what."""
-
-
-def promise(kept: bool, broken: str) -> None:
-    """Go on if a promise was kept.
-
-    Raises:
-        AssertionError: that says how it was broken.
-    """
-    if not kept:
-        raise AssertionError(broken)

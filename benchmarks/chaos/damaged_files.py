@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.attack import Attack, Outcome
 from benchmarks.chaos.damage import WAYS, remove
 from benchmarks.chaos.disk import finished_well
 from benchmarks.chaos.workshop import Project, Workshop
+from benchmarks.promises import insist
 
 READERS: Mapping[str, tuple[str, ...]] = {
     "stages/hpo.py": (
@@ -67,19 +68,19 @@ def damaged_file(shop: Workshop, rng: random.Random) -> Outcome:
 def _judged(shop: Workshop, project: Project, command: str, name: str, where: str) -> str:
     ended = project.run("python", *command.split())
     said = f"{where}: status {ended.status}: {ended.output[-2000:]}"
-    promise("Traceback" not in ended.output, f"a traceback; {said}")
+    insist("Traceback" not in ended.output, f"a traceback; {said}")
     lines = ended.errors
     if ended.status:
         folders = {Path(name).parts[0], Path(name).name}
-        promise(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
-        promise(any(part in lines[0] for part in folders), f"another file; {said}")
-        promise(len(lines[0]) < 1000, f"a long message; {said}")
+        insist(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
+        insist(any(part in lines[0] for part in folders), f"another file; {said}")
+        insist(len(lines[0]) < 1000, f"a long message; {said}")
         return "named"
     if "note: no report.html: " in ended.output:
         return "named, no report"
     itself = (name, f"{name}/")  # it may be a folder by now
     differ = [path for path in shop.differing(project) if not path.startswith(itself)]
-    promise(not differ, f"believed, other results: {differ}; {said}")
+    insist(not differ, f"believed, other results: {differ}; {said}")
     return "no result differs"
 
 

@@ -9,9 +9,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.attack import Attack, Outcome
 from benchmarks.chaos.damage import WAYS, remove
 from benchmarks.chaos.workshop import Ended, Project, Workshop
+from benchmarks.promises import insist
 
 SEARCH = ("dvc", "repro", "--force", "--single-item", "hpo")
 LOST = "was changed since it was stored"
@@ -40,9 +41,9 @@ def edit(workshop: Workshop, chance: random.Random) -> Outcome:
         done.append(f"{place}: {statement}")
     try:
         ended = project.run(*SEARCH)
-        promise(ended.status == 0, f"status {ended.status}: {ended.output}")
+        insist(ended.status == 0, f"status {ended.status}: {ended.output}")
         is_copied = all(edit.startswith("snapshot: delete from trials ") for edit in done)
-        promise(is_copied or LOST in ended.output, f"not named: {ended.output}")
+        insist(is_copied or LOST in ended.output, f"not named: {ended.output}")
         same_bytes(workshop, project)
     except AssertionError as error:
         return Outcome(len(done), "broken", f"{done}: {error}")
@@ -106,8 +107,8 @@ def healed(workshop: Workshop, project: Project, path: Path) -> str:
         remove(path)
         ended = project.run(*SEARCH)
         note = "one line; without the file the same bytes"
-    promise(ended.status == 0, f"status {ended.status}: {ended.output}")
-    promise("Traceback" not in ended.output, ended.output)
+    insist(ended.status == 0, f"status {ended.status}: {ended.output}")
+    insist("Traceback" not in ended.output, ended.output)
     same_bytes(workshop, project)
     return note
 
@@ -116,14 +117,14 @@ def refused(ended: Ended, path: Path) -> None:
     """Insist on one line that names the file: of ours, or of DVC where it stops before us."""
     said = ended.output.splitlines()
     lines = ended.errors or [line for line in said if line.startswith("ERROR: ")]
-    promise(len(lines) == 1 and "Traceback" not in ended.output, ended.output)
-    promise(path.name in lines[0], f"{path.name} is not named: {lines[0]}")
+    insist(len(lines) == 1 and "Traceback" not in ended.output, ended.output)
+    insist(path.name in lines[0], f"{path.name} is not named: {lines[0]}")
 
 
 def same_bytes(workshop: Workshop, project: Project) -> None:
     """Insist that every declared output is that of an undisturbed run."""
     differ = [name for name in workshop.differing(project) if name in workshop.reference]
-    promise(not differ, f"other bytes: {differ}")
+    insist(not differ, f"other bytes: {differ}")
 
 
 ATTACKS = (

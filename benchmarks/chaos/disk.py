@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
+from benchmarks.chaos.attack import Attack, NotPossible, Outcome
 from benchmarks.chaos.damage import remove
 from benchmarks.chaos.workshop import Ended, Project, Workshop
+from benchmarks.promises import insist
 from twotower.common.files import TEMPORARY
 
 STAGES = {"prepare": 80, "hpo": 440, "refit": 260, "visualize": 11_000}
@@ -52,17 +53,17 @@ def judged(shop: Workshop, project: Project, ended: Ended, where: str) -> str:
     """
     said = f"{where}: status {ended.status}: {ended.output[-2000:]}"
     lines = ended.errors
-    promise("Traceback" not in ended.output, f"a traceback; {said}")
+    insist("Traceback" not in ended.output, f"a traceback; {said}")
     if ended.status:
-        promise(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
-        promise(any(reason in lines[0] for reason in REASONS), f"another reason; {said}")
-        promise("/" in lines[0] or "." in lines[0].split(":")[1], f"no path; {said}")
+        insist(ended.status == 1 and len(lines) == 1, f"not one message; {said}")
+        insist(any(reason in lines[0] for reason in REASONS), f"another reason; {said}")
+        insist("/" in lines[0] or "." in lines[0].split(":")[1], f"no path; {said}")
     half = {
         name: digest
         for name, digest in project.digests().items()
         if digest != shop.reference[name] and TEMPORARY not in name
     }
-    promise(not half, f"half-written: {sorted(half)}; {said}")
+    insist(not half, f"half-written: {sorted(half)}; {said}")
     return "one message" if ended.status else "had space enough"
 
 
@@ -73,13 +74,13 @@ def finished_well(shop: Workshop, project: Project, stored: dict[int, str], wher
         AssertionError: if a promise was broken.
     """
     ended = project.run("dvc", "repro")
-    promise(not ended.status, f"{where}: the next run fails: {ended.output[-2000:]}")
+    insist(not ended.status, f"{where}: the next run fails: {ended.output[-2000:]}")
     differ = shop.differing(project)
-    promise(not differ, f"{where}: the next run ends with other bytes: {differ}")
+    insist(not differ, f"{where}: the next run ends with other bytes: {differ}")
     lost = project.lost(stored)
-    promise(not lost, f"{where}: trials lost: {lost}")
+    insist(not lost, f"{where}: trials lost: {lost}")
     left = [str(p) for p in project.root.rglob(f"{TEMPORARY}*") if ".git" not in p.parts]
-    promise(not left, f"{where}: left behind: {left}")
+    insist(not left, f"{where}: left behind: {left}")
 
 
 @contextlib.contextmanager

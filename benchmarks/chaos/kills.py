@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.attack import Attack, Outcome
 from benchmarks.chaos.damage import remove
 from benchmarks.chaos.signals import EVENTS, SIGNALS, STAGES, VICTIMS, Event, await_moment, hit
 from benchmarks.chaos.workshop import Project, Workshop
+from benchmarks.promises import insist
 from twotower.common.paths import LOCK
 from twotower.common.quiet_start import INTERRUPTED
 from twotower.verification.locked import RUNNING
@@ -167,7 +168,7 @@ def await_end(project: Project, run: "subprocess.Popen[bytes]", done: list[str])
         run.poll()
         time.sleep(0.05)
     said = [" ".join(one.cmdline())[-80:] for one in left if one.is_running()]
-    promise(not said, f"after {done[-1:]}, {GONE:g} s later these still run: {said}")
+    insist(not said, f"after {done[-1:]}, {GONE:g} s later these still run: {said}")
     run.wait()
 
 
@@ -178,21 +179,21 @@ def check(
     project, output = this.project, this.project.output(run)
     said = f"after {done[-1:]}, status {run.returncode}:\n{output[-3000:]}"
     lost = project.lost(trials)
-    promise(not lost, f"trials {lost} are lost or changed {said}")
+    insist(not lost, f"trials {lost} are lost or changed {said}")
     for path, digest in project.digests().items():
         if path != LOCK.name:
             known = this.reference.get(path)
-            promise(digest == known, f"{path} is neither absent nor whole {said}")
+            insist(digest == known, f"{path} is neither absent nor whole {said}")
     check_output(output, said)
 
 
 def check_output(output: str, said: str) -> None:
     """Whether what was shown is clear."""
-    promise(not OURS.search(output), f"a traceback of ours {said}")
+    insist(not OURS.search(output), f"a traceback of ours {said}")
     messages = [
         line for line in output.splitlines() if line.startswith("error:") or line == INTERRUPTED
     ]
-    promise(len(messages) <= 1, f"{len(messages)} messages {said}")
+    insist(len(messages) <= 1, f"{len(messages)} messages {said}")
 
 
 def finished(project: Project, workshop: Workshop) -> str:
@@ -207,19 +208,19 @@ def finished(project: Project, workshop: Workshop) -> str:
         insist_on_hint(project, "git restore dvc.lock")
         project.repository.git("restore", LOCK.name)
         ended, note = project.run("dvc", "repro"), "same bytes, after git restore dvc.lock"
-    promise(ended.status == 0, f"the next run fails:\n{ended.output[-3000:]}")
+    insist(ended.status == 0, f"the next run fails:\n{ended.output[-3000:]}")
     check_output(ended.output, f"in the next run:\n{ended.output[-3000:]}")
     lost = project.lost(trials)
-    promise(not lost, f"trials {lost} are lost by the next run")
+    insist(not lost, f"trials {lost} are lost by the next run")
     differing = workshop.differing(project)
-    promise(not differing, f"{differing} differ after the next run")
+    insist(not differing, f"{differing} differ after the next run")
     return note
 
 
 def insist_on_hint(project: Project, hint: str) -> None:
     """Insist that twotower says what to do about a file that DVC cannot read."""
     ended = project.run("twotower", "check")
-    promise(ended.status != 0 and hint in ended.output, f"no hint {hint}: {ended.output}")
+    insist(ended.status != 0 and hint in ended.output, f"no hint {hint}: {ended.output}")
 
 
 ATTACKS = tuple(

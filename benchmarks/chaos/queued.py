@@ -7,10 +7,11 @@ import time
 
 import psutil
 
-from benchmarks.chaos.attack import Attack, Outcome, promise
+from benchmarks.chaos.attack import Attack, Outcome
 from benchmarks.chaos.kills import begun, finished
 from benchmarks.chaos.signals import SIGNALS, VICTIMS
 from benchmarks.chaos.workshop import Project, Workshop
+from benchmarks.promises import insist
 
 ROUNDS = 2
 KILLS = 4
@@ -28,7 +29,7 @@ def killed_queue(workshop: Workshop, chance: random.Random) -> Outcome:
             trials = project.finished_trials()
             kills += killed_round(project, chance, number)
             lost = project.lost(trials)
-            promise(not lost, f"trials {lost} are lost or changed in round {number}")
+            insist(not lost, f"trials {lost} are lost or changed in round {number}")
         return Outcome(kills, finished(project, workshop))
     finally:
         project.remove()
@@ -39,9 +40,9 @@ def killed_round(project: Project, chance: random.Random, number: int) -> int:
     for total in (4, 5):
         name, change = f"to-{total}-{number}", f"hpo.n_trials={total}"
         ended = project.run("dvc", "exp", "run", "--queue", "-n", name, "-S", change)
-        promise(ended.status == 0, f"it cannot be queued:\n{ended.output[-2000:]}")
+        insist(ended.status == 0, f"it cannot be queued:\n{ended.output[-2000:]}")
     ended = project.run("dvc", "queue", "start", "--jobs", "2")
-    promise(ended.status == 0, f"the queue does not start:\n{ended.output[-2000:]}")
+    insist(ended.status == 0, f"the queue does not start:\n{ended.output[-2000:]}")
     until = time.monotonic() + STARTING
     stage = VICTIMS["stage"].find
     while stage and not stage(project.processes()) and time.monotonic() < until:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
+from benchmarks.chaos.attack import Attack, NotPossible, Outcome
 from benchmarks.chaos.damaged_study import same_bytes
 from benchmarks.chaos.workshop import Project, Workshop
+from benchmarks.promises import insist
 from tests.pipeline import servers
 from tests.search.store.server import Server, running
 from tests.search.workers.processes import Cluster, kill_tree
@@ -39,10 +40,10 @@ def postgresql(workshop: Workshop, chance: random.Random) -> Outcome:
         server.start()
         ended, note = project.ended(run, PATIENCE), "went on"
         if ended.status:
-            promise(len(ended.errors) == 1 and "Traceback" not in ended.output, ended.output)
+            insist(len(ended.errors) == 1 and "Traceback" not in ended.output, ended.output)
             ended, note = project.run("dvc", "repro", timeout=PATIENCE), "one line; resumed"
-        promise(ended.status == 0, ended.output)
-        promise(before <= stored(server), f"of {before} only {stored(server)} are left")
+        insist(ended.status == 0, ended.output)
+        insist(before <= stored(server), f"of {before} only {stored(server)} are left")
         same_bytes(workshop, project)
         return Outcome(1, note)
 
@@ -63,10 +64,10 @@ def tracking(workshop: Workshop, chance: random.Random) -> Outcome:
         time.sleep(chance.uniform(0, AWAY))
         with servers.running(project.repository, *command, port=port, path="/health"):
             ended = project.ended(run, PATIENCE)
-            promise(ended.status == 0, ended.output)
+            insist(ended.status == 0, ended.output)
             same_bytes(workshop, project)
             ended = project.run("twotower", "tracking", "sync", timeout=PATIENCE)
-            promise(ended.status == 0, ended.output)
+            insist(ended.status == 0, ended.output)
         return Outcome(1, "went on, and logged the rest")
 
 
@@ -89,7 +90,7 @@ def scheduler(workshop: Workshop, chance: random.Random) -> Outcome:
             cluster.scheduler()
             cluster.worker("--no-nanny", **environment)
             ended = project.ended(run, PATIENCE)
-        promise(ended.status == 0, ended.output)
+        insist(ended.status == 0, ended.output)
         same_bytes(workshop, project)
         return Outcome(1, "went on")
 
@@ -124,7 +125,7 @@ def wait(until: Callable[[], bool], least: int) -> None:
     """Wait for so many trials."""
     end = time.monotonic() + PATIENCE
     while least and not until():
-        promise(time.monotonic() < end, f"{least} trials took longer than {PATIENCE:g} s")
+        insist(time.monotonic() < end, f"{least} trials took longer than {PATIENCE:g} s")
         time.sleep(0.1)
 
 

@@ -4,10 +4,11 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
+from benchmarks.chaos.attack import Attack, NotPossible, Outcome
 from benchmarks.chaos.kills import begun, check_output, finished
 from benchmarks.chaos.signals import EVENTS, await_event
 from benchmarks.chaos.workshop import Workshop
+from benchmarks.promises import insist
 
 FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
@@ -31,7 +32,7 @@ def two_repros(workshop: Workshop, chance: random.Random) -> Outcome:
         for one in ended:
             check_output(one.output, one.output)
             is_busy = any(words in one.output for words in BUSY)
-            promise(one.status == 0 or is_busy, f"status {one.status}:\n{one.output[-3000:]}")
+            insist(one.status == 0 or is_busy, f"status {one.status}:\n{one.output[-3000:]}")
         note = "both end well" if not any(one.status for one in ended) else "DVC lets one in"
         finished(project, workshop)
         return Outcome(1, note)
@@ -50,7 +51,7 @@ def two_searches(workshop: Workshop, chance: random.Random) -> Outcome:
         outputs = []
         for run in runs:
             one = project.ended(run)
-            promise(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
+            insist(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
             outputs.append(one.output)
         waited = sum("which is running this study" in output for output in outputs)
         finished(project, workshop)
@@ -73,12 +74,12 @@ def clock_set_back(workshop: Workshop, chance: random.Random) -> Outcome:
         await_event(project, run, event, 20)
         clock.write_text(chance.choice(["-2h", "-40d", "-9y"]), encoding="utf-8")
         one = project.ended(run)
-        promise(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
+        insist(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
         clock.write_text("-20y", encoding="utf-8")
         trials = project.finished_trials()
         one = project.run("python", "stages/hpo.py")
-        promise(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
-        promise(not project.lost(trials), "trials are lost")
+        insist(one.status == 0, f"status {one.status}:\n{one.output[-3000:]}")
+        insist(not project.lost(trials), "trials are lost")
         project.environment = usual
         return Outcome(2, finished(project, workshop))
     finally:

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from benchmarks.fuzz.damage import damaged, odd_texts
 from benchmarks.fuzz.hostile_files import hostile
 from benchmarks.fuzz.models import MODELS, answers, base, files, place, reference, vouch
-from benchmarks.fuzz.promises import insist, insist_bounded
+from benchmarks.promises import insist, insist_bounded
 from twotower.artifacts import META
 from twotower.artifacts.meta import DIGEST
 from twotower.common.errors import TwoTowerError

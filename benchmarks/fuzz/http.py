@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from benchmarks.fuzz.damage import ODD_TEXTS, damaged
-from benchmarks.fuzz.promises import insist
+from benchmarks.promises import insist
 from benchmarks.serving import random_model
 from twotower.common.errors import RequestError
 from twotower.serving.connection import Connection

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.fuzz.artifacts import overwritten
 from benchmarks.fuzz.damage import damaged
 from benchmarks.fuzz.models import answers, base, files, place, reference, vouch
-from benchmarks.fuzz.promises import insist, insist_bounded
+from benchmarks.promises import insist, insist_bounded
 from twotower.artifacts.folder import INDEX
 from twotower.common.errors import TwoTowerError
 from twotower.config.indexes import INDEXES

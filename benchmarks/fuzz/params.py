@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from benchmarks.fuzz.damage import ODD_TEXTS, damaged
-from benchmarks.fuzz.promises import insist, insist_bounded
+from benchmarks.promises import insist, insist_bounded
 from twotower.common.errors import ConfigError
 from twotower.config.params import Config, load_config, parse_config
 from twotower.config.section import Section

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from benchmarks.fuzz.promises import insist, insist_bounded
 from benchmarks.fuzz.raw_cases import Case, folders
 from benchmarks.fuzz.raw_oracle import compare
+from benchmarks.promises import insist, insist_bounded
 from twotower.common.errors import ConfigError, DataError
 from twotower.config.data import DataConfig
 from twotower.config.params import parse_config

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.fuzz.promises import insist
+from benchmarks.promises import insist
 from twotower.config import Config
 from twotower.ingest.open_file import part_files
 from twotower.ingest.prepare import Prepared

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from benchmarks.fuzz.damage import ODD_TEXTS, damaged
-from benchmarks.fuzz.promises import insist, insist_bounded
+from benchmarks.promises import insist, insist_bounded
 from tests.plots.searches import random_trials, write_search
 from tests.search.store.test_database import SPACE
 from tests.search.store.test_live_study import location, made_by

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from benchmarks.fuzz.promises import insist, insist_bounded
+from benchmarks.promises import insist, insist_bounded
 from twotower.common.errors import ConfigError
 from twotower.config.params import Config, parse_config
 from twotower.search.proposals.propose import Proposer

@@ -11,10 +11,11 @@ if sys.platform == "win32":
     pytest.skip("sends POSIX signals", allow_module_level=True)
 
 from benchmarks.chaos import __main__ as frame
-from benchmarks.chaos.attack import Attack, NotPossible, Outcome, promise
+from benchmarks.chaos.attack import Attack, NotPossible, Outcome
 from benchmarks.chaos.kills import STARTS, chain, check_output
 from benchmarks.chaos.stored import stored_trials
 from benchmarks.chaos.workshop import Workshop
+from benchmarks.promises import insist
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Trial
 
@@ -26,7 +27,7 @@ def held(_workshop: Workshop, chance: random.Random) -> Outcome:
 
 
 def broken(_workshop: Workshop, _chance: random.Random) -> Outcome:
-    promise(False, "trial 3 is lost")
+    insist(False, "trial 3 is lost")
     raise AssertionError
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from benchmarks.fuzz import __main__ as frame
 from benchmarks.fuzz.kinds import Kind, kinds
 from benchmarks.fuzz.limits import TooSlowError, limited
-from benchmarks.fuzz.promises import insist, insist_bounded
 from benchmarks.fuzz.runner import Tally, run
+from benchmarks.promises import insist, insist_bounded
 
 SLOW = {"artifacts", "indexes", "results"}
 """Kinds whose cases take more than two seconds."""

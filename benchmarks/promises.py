@@ -1,4 +1,4 @@
-"""What is promised of any input, and how a broken promise is reported."""
+"""How a broken promise is reported, and what is promised of any message."""
 
 LINES = 60
 CHARACTERS = 1_000
