@@ -9,7 +9,7 @@ import pytest
 from tests.cli.command import error_of, twotower
 from tests.ingest.conftest import Shop
 from twotower.common.errors import DataError
-from twotower.ingest.guard import LAST_RUN, profile, write_last_run
+from twotower.ingest.data_profile import LAST_RUN, read_profile, write_last_run
 from twotower.ingest.summary import summary
 
 
@@ -67,7 +67,7 @@ def test_bad_params_are_named(shop: Shop) -> None:
 
 def test_guard_rails_stop_it(shop: Shop) -> None:
     shop.run()
-    write_last_run(LAST_RUN, profile({"all": shop.everything()}))
+    write_last_run(LAST_RUN, read_profile(shop.output))
     twotower("check")
     shop.write("interactions.csv", "user_id,item_id\n1,10\n2,11\n1,12\n")
     assert "guard.min_rows" in error_of("check")

@@ -7,8 +7,7 @@ import pytest
 
 from tests.cli.command import error_of, twotower
 from tests.search.test_run_search import Run, config
-from twotower.data.prepared import SPLITS
-from twotower.ingest.guard import read_last_run
+from twotower.ingest.data_profile import PROFILE, DataProfile, read_last_run, write_last_run
 from twotower.search.store.snapshot import read_snapshot
 
 
@@ -17,8 +16,9 @@ def finished(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A folder in which a search has run."""
     run = Run(tmp_path, prepared, config(n_trials=3))
     run.outputs.snapshot.rename(tmp_path / "hpo_study.db")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "prepared").symlink_to(prepared, target_is_directory=True)
+    (tmp_path / "data" / "prepared").mkdir(parents=True)
+    profile = DataProfile(360, 30, 20, None, None, user_hashes=[], item_hashes=[])
+    write_last_run(tmp_path / "data" / "prepared" / PROFILE, profile)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,6 +43,7 @@ def test_start_and_reset(finished: Path) -> None:
 
 
 def test_without_data_nothing_is_written(finished: Path) -> None:
-    (finished / "data" / "prepared").unlink()
-    assert f"{SPLITS[0]}.parquet: no such file" in error_of("retrain", "start")
-    assert list((finished / "data").iterdir()) == []
+    (finished / "data" / "prepared" / PROFILE).unlink()
+    missing = "profile.json: no such file; run the prepare stage first (dvc repro prepare)"
+    assert missing in error_of("retrain", "start")
+    assert list((finished / "data").iterdir()) == [finished / "data" / "prepared"]

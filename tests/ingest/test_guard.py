@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,22 +15,37 @@ from tests.conftest import REPOSITORY
 from twotower.common.errors import DataError
 from twotower.common.units import DAY
 from twotower.config.splitting import GuardConfig
-from twotower.ingest.guard import (
+from twotower.data.prepared import PARTS
+from twotower.ingest.data_profile import (
     LAST_RUN,
-    SKETCH,
-    check_data,
-    profile,
+    DataProfile,
     read_last_run,
-    share_of_new,
     write_last_run,
 )
+from twotower.ingest.data_profile import profile as profile_of
+from twotower.ingest.drift import SKETCH
+from twotower.ingest.events import SIDES, Events
+from twotower.ingest.guard import check_data, share_of_new
 
 Splits = dict[str, pd.DataFrame]
 OFF = GuardConfig(**dict.fromkeys(GuardConfig.model_fields))
 
 
 def check(splits: Splits, path: Path, config: GuardConfig, why: Any = None) -> None:
-    check_data(lambda: profile(splits), path, config, why)
+    check_data(profile(splits), path, config, why)
+
+
+def profile(splits: Splits) -> DataProfile:
+    """Of interactions alone."""
+    rows = pd.concat(splits.values(), keys=[PARTS.index(name) for name in splits])
+    columns = {"timestamp": rows["timestamp"].to_numpy(), "split": rows.index.get_level_values(0)}
+    ids, kinds = {}, {}
+    for side in SIDES:
+        codes, values = pd.factorize(rows[f"{side}_id"], sort=True)
+        columns[side], ids[side] = codes, pa.array(values)
+        kinds[side] = "integer" if pa.types.is_integer(ids[side].type) else "text"
+    log = SimpleNamespace(ids=kinds, events={})
+    return profile_of(Events(ids, columns), log, {"users": None, "items": None})
 
 
 def data(users: range = range(10), items: range = range(10), days: range = range(5)) -> Splits:
@@ -70,9 +87,10 @@ def test_a_change_of_the_type_of_ids_stops_whatever_the_limits(last_run: Path) -
     check(data(), last_run, OFF, why)
 
 
-def test_a_profile_without_types_of_ids_is_compared_without_them(last_run: Path) -> None:
+def test_a_profile_of_an_earlier_version_is_compared_by_what_it_has(last_run: Path) -> None:
     stored = json.loads(last_run.read_text(encoding="utf-8"))
-    del stored["user_ids"], stored["item_ids"]
+    for key in ("user_ids", "item_ids", "item_rows", "events", "features"):
+        del stored[key]
     last_run.write_text(json.dumps(stored), encoding="utf-8")
     check({name: rows.astype({"user_id": str}) for name, rows in data().items()}, last_run, OFF)
 
@@ -139,7 +157,9 @@ def test_only_an_empty_object_is_an_empty_profile(tmp_path: Path, text: str) -> 
         check(data(), path, GuardConfig())
 
 
-@pytest.mark.parametrize("damage", [{"rows": "many"}, {"rows": 0}, {"first": 10**20}])
+@pytest.mark.parametrize(
+    "damage", [{"rows": "many"}, {"rows": 0}, {"first": 10**20}, {"item_rows": [1]}]
+)
 def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any) -> None:
     path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
     path.write_text(json.dumps(whole | damage), encoding="utf-8")

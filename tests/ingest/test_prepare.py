@@ -485,7 +485,7 @@ def test_nothing_temporary_is_left(shop):
     shop.run()
     names = {path.name for path in shop.output.iterdir()}
     parts = {f"{name}.parquet" for name in PARTS}
-    assert names == parts | {"titles.parquet", "clusters.parquet", "vocabulary"}
+    assert names == parts | {"titles.parquet", "clusters.parquet", "profile.json", "vocabulary"}
 
 
 def test_other_files_beside_the_outputs_stay(shop):

@@ -132,6 +132,17 @@ def test_what_is_not_used_is_said(changed: Callable[..., Sources], page: str) ->
     assert "What is not used" not in page
 
 
+def test_what_changed_since_the_last_run_is_shown(
+    changed: Callable[..., Sources], page: str
+) -> None:
+    change = {"rule": "max_rows", "value": 1.0456, "limit": 2.0, "text": "104 rows, <b>"}
+    text = render(changed("metrics/data.json", changes=[change, {**change, "limit": None}]))
+    row = '<td class="text">104 rows, &lt;b&gt;</td><td>1.05</td><td>{}</td><td>max_rows</td>'
+    assert row.format("2") in text
+    assert row.format("none") in text
+    assert "since the last run" not in page
+
+
 def test_outside_a_repository_there_is_no_commit(page: str) -> None:
     assert "git checkout" not in page
     assert "dvc repro " in page

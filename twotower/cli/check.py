@@ -28,7 +28,7 @@ def check(
         from twotower.config.params import stated_secrets
         from twotower.data.prepared import PREPARED
         from twotower.evaluation.item_groups import check_objective, names_group
-        from twotower.ingest.guard import LAST_RUN
+        from twotower.ingest.data_profile import LAST_RUN
         from twotower.ingest.prepare import examine
         from twotower.ingest.summary import summary
         from twotower.ingest.untracked import untracked_note

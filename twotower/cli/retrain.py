@@ -35,12 +35,12 @@ def start(
     next data). Commit both to Git.
     """
     with loading():
-        from twotower.data.prepared import PREPARED, read_parts
-        from twotower.ingest.guard import LAST_RUN, profile, write_last_run
+        from twotower.data.prepared import PREPARED
+        from twotower.ingest.data_profile import LAST_RUN, read_profile, write_last_run
         from twotower.search.warm_start import WARM_START, write_warm_start
 
     with step("reading the last run"):
-        data = profile(read_parts(PREPARED))
+        data = read_profile(PREPARED)
         trials = write_warm_start(WARM_START, SNAPSHOT, top)
     write_last_run(LAST_RUN, data)
     typer.echo(f"{WARM_START}: the {trials} best trials of {SNAPSHOT}")
@@ -52,7 +52,7 @@ def reset() -> None:
     """Carry over nothing: empty both files, so no warm start and no guard rails."""
     with loading():
         from twotower.common.files import write_json
-        from twotower.ingest.guard import LAST_RUN, write_last_run
+        from twotower.ingest.data_profile import LAST_RUN, write_last_run
         from twotower.search.warm_start import EMPTY, WARM_START
 
     write_json(WARM_START, EMPTY)

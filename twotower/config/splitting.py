@@ -31,6 +31,16 @@ class GuardConfig(Section):
     """Maximum number of days by which the last event is earlier than the last run's."""
     max_days_new: NonNegativeFloat | None = 60.0
     """Maximum number of days by which the last event is later than the last run's."""
+    max_event_psi: NonNegativeFloat | None = 0.25
+    """Maximum population stability index of the event types' shares of the rows."""
+    max_popularity_psi: NonNegativeFloat | None = 0.25
+    """Maximum of that index for ten groups of the last run's items, by popularity."""
+    max_number_psi: NonNegativeFloat | None = 0.25
+    """Maximum of that index for a feature of numbers, in ten groups of the last run's."""
+    max_new_categories: Annotated[float, Field(ge=0, le=1)] | None = 0.2
+    """Maximum share of a feature's values that are categories which the last run did not have."""
+    max_more_missing: Annotated[float, Field(ge=0, le=1)] | None = 0.1
+    """Maximum growth of the share of users, or items, without a value of a feature."""
 
 
 class GivenFiles(Section):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from twotower.common.arrays import BoolArray
@@ -17,11 +18,11 @@ from twotower.config.training import RelevantConfig
 from twotower.ingest.event_rows import EventRows, Input, Tables, read_rows
 from twotower.ingest.event_rules import check_rows, convert
 from twotower.ingest.events import SIDES, Events, coded
-from twotower.ingest.guard import id_kind
 from twotower.ingest.ids import Oddities, oddities
 from twotower.ingest.locate import interaction_files, interaction_roles
 from twotower.ingest.open_file import open_source
 from twotower.ingest.problems import Problems
+from twotower.ingest.recognised_names import event_type
 from twotower.ingest.relevance import relevance
 
 
@@ -38,6 +39,7 @@ class EventLog:
         grouped: columns of numbers whose points may be between thousands.
         num_read: rows in the files.
         dropped: rows dropped per rule.
+        events: valid rows of each event type; empty without such a column.
         ids: integer or text, for "user" and "item".
         why_text: likewise, what makes the ids text where others are integers.
         oddities: likewise, what looks odd among ids that are text.
@@ -53,6 +55,7 @@ class EventLog:
     grouped: Sequence[str]
     num_read: int
     dropped: Mapping[str, int]
+    events: Mapping[str, int]
     ids: Mapping[str, str]
     why_text: Mapping[str, str | None]
     oddities: Mapping[str, Oddities]
@@ -110,7 +113,8 @@ def load_interactions(
         grouped=[inputs[0].roles["weight"]] if rows.grouped else [],
         num_read=sum(check.num_read for check in checks),
         dropped=sum((check.dropped for check in checks), Counter[str]()),
-        ids={side: id_kind(events.ids[side][:1].to_pandas()) for side in SIDES},
+        events=_event_rows(rows, valid, data),
+        ids={side: _id_kind(events.ids[side]) for side in SIDES},
         oddities={side: oddities(events.ids[side], events.columns[side]) for side in SIDES},
         why_text=why_text,
     )
@@ -124,6 +128,24 @@ def _valid_events(rows: EventRows, columns: Mapping[str, NDArray[Any]], valid: B
         raw = rows.ids[side].raw.codes
         ids[side], kept[side] = coded(rows.ids[side].values, raw if everything else raw[valid])
     return Events(ids, kept)
+
+
+def _id_kind(ids: pa.Array) -> str:
+    """What ids of this type are called."""
+    return "integer" if pa.types.is_integer(ids.type) else "text"
+
+
+def _event_rows(rows: EventRows, valid: BoolArray, data: DataConfig) -> dict[str, int]:
+    """Valid rows of each event type, which several spellings may name."""
+    if "event" not in rows.texts:
+        return {}
+    texts, codes = rows.texts["event"]
+    of_text = np.bincount(codes[valid], minlength=len(texts)).tolist()
+    counts: Counter[str] = Counter()
+    for text, count in zip(texts.to_pylist(), of_text, strict=True):
+        if count:
+            counts[event_type(text, data.event_weights) or text] += count
+    return dict(counts)
 
 
 def _open_inputs(

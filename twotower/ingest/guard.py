@@ -1,146 +1,91 @@
 """Guard rails: data that differs too much from the last run's stops the pipeline.
 
-A stage cannot depend on its own output, so a profile of the last run's data is kept under version
-control, in `data/last_run.json`. While it is empty or absent, nothing is checked.
+While `data/last_run.json` is empty or absent, nothing is checked.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from pydantic import Field, PositiveInt, TypeAdapter
 
-from twotower.common.arrays import Int64Array
 from twotower.common.errors import DataError
-from twotower.common.files import read_json, write_json
-from twotower.common.hashing import id_hashes
 from twotower.common.units import DAY
 from twotower.config.splitting import GuardConfig
-from twotower.ingest.events import SIDES, Events
-
-LAST_RUN = Path("data/last_run.json")
-SKETCH = 1000
-"""Number of users, and of items, that are compared: those with the smallest hashes."""
-RESET = "twotower retrain reset"
-
-
-Seconds = Annotated[int, Field(ge=-62_135_596_800, le=253_402_300_799)]
-"""Since 1970, UTC, in the years 1 to 9999, which dates have."""
+from twotower.ingest.data_profile import RESET, DataProfile, read_last_run
+from twotower.ingest.drift import (
+    SKETCH,
+    FeatureProfile,
+    new_categories,
+    numbers_index,
+    popularity_index,
+    stability_index,
+)
 
 
 @dataclass(frozen=True)
-class DataProfile:
-    """Summary of a run's interactions, all splits together.
+class Change:
+    """What differs from the last run's data.
 
     Attributes:
-        rows: number of interactions, at least 1.
-        users: number of distinct users.
-        items: likewise.
-        first: time of the first event, seconds since 1970, UTC; None for data without times.
-        last: likewise, of the last event.
-        user_hashes: the SKETCH smallest hashes of user ids, ascending.
-        item_hashes: likewise.
-        user_ids: "integer" or "text"; None in a profile that an earlier version wrote.
-        item_ids: likewise.
+        rule: key of section `guard`.
+        value: how much it differs, as the rule counts it.
+        limit: None: there is none.
+        text: in words.
+        is_least: whether the limit is the least that the value may be, not the most.
     """
 
-    rows: PositiveInt
-    users: int
-    items: int
-    first: Seconds | None
-    last: Seconds | None
-    user_hashes: list[str]
-    item_hashes: list[str]
-    user_ids: str | None = None
-    item_ids: str | None = None
+    rule: str
+    value: float
+    limit: float | None
+    text: str
+    is_least: bool = False
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the limit is exceeded."""
+        if self.limit is None:
+            return False
+        return self.value < self.limit if self.is_least else self.value > self.limit
 
-def profile(splits: Mapping[str, pd.DataFrame]) -> DataProfile:
-    """Profile of a run's splits, each with user_id, item_id and timestamp."""
-    rows = pd.concat(list(splits.values()), ignore_index=True)
-    users, items = (rows[column].drop_duplicates() for column in ("user_id", "item_id"))
-    return _profile(users, items, rows["timestamp"].to_numpy())
+    def __str__(self) -> str:
+        return f"{self.text} (guard.{self.rule}: {self.limit:g})"
 
-
-def profile_of_events(events: Events) -> DataProfile:
-    """The same, before they are written."""
-    users, items = (events.ids[side].to_pandas() for side in SIDES)
-    return _profile(users, items, events.timestamps)
-
-
-def _profile(users: pd.Series, items: pd.Series, timestamps: Int64Array) -> DataProfile:
-    timed = bool((timestamps != 0).any())
-    return DataProfile(
-        rows=len(timestamps),
-        users=len(users),
-        items=len(items),
-        first=int(timestamps.min()) if timed else None,
-        last=int(timestamps.max()) if timed else None,
-        user_hashes=_sketch(users),
-        item_hashes=_sketch(items),
-        user_ids=id_kind(users),
-        item_ids=id_kind(items),
-    )
-
-
-def id_kind(ids: pd.Series) -> str:
-    """What ids of this type are called: integer or text."""
-    return "integer" if pd.api.types.is_integer_dtype(ids.dtype) else "text"
-
-
-def _sketch(ids: pd.Series) -> list[str]:
-    digests = np.sort(id_hashes(ids).byteswap())[:SKETCH]  # in hex, the bytes of the digest
-    return [f"{digest:016x}" for digest in digests.tolist()]
-
-
-def write_last_run(path: Path, data: DataProfile | None) -> None:
-    """Keep the profile for the next run; None: the next run is not checked."""
-    write_json(path, {} if data is None else asdict(data))
-
-
-def read_last_run(path: Path) -> DataProfile | None:
-    """Read what `write_last_run` wrote; None if it is empty or there is no file.
-
-    Raises:
-        DataError: if the file is not such a profile.
-    """
-    try:
-        content = read_json(path)
-        return None if content == {} else TypeAdapter(DataProfile).validate_python(content)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        msg = f"{path}: not a profile of the last run's data; empty it with: {RESET}"
-        raise DataError(msg) from None
+    def described(self) -> dict[str, Any]:
+        """As metrics/data.json has it."""
+        return {key: getattr(self, key) for key in ("rule", "value", "limit", "text")}
 
 
 def check_data(
-    profiled: Callable[[], DataProfile],
+    new: DataProfile,
     last_run: Path,
     config: GuardConfig,
     why_text: Mapping[str, str | None] | None = None,
-) -> None:
+) -> list[Change]:
     """Compare new data with the last run's.
 
     Args:
-        profiled: gives the profile of the new data, where there is one to compare it with.
+        new: the profile of the new data.
         last_run: file of the last run's profile.
         config: limits of change.
         why_text: what makes the ids text, for "user" and "item"; None: unknown.
+
+    Returns:
+        All changes, none of which exceeds its limit; empty if there was no last run.
 
     Raises:
         DataError: naming every limit that is exceeded, the values, and what to do.
     """
     last = read_last_run(last_run)
     if last is None:
-        return
-    new = profiled()
+        return []
     changed = list(_changed_ids(last, new, why_text or {}))
-    exceeded = list(_exceeded(last, new, config))
+    changes = list(_changes(last, new, config))
+    exceeded = [str(change) for change in changes if change.is_too_large]
+    if last.first is not None and new.first is None:
+        exceeded.append("the events no longer have times")
     if changed or exceeded:
         # For types of ids, which clients know, there is no limit to change.
         ways = "run" if changed else "change the limit in params.yaml or run"
@@ -149,6 +94,7 @@ def check_data(
             f"if this is intended, {ways}: {RESET}"
         )
         raise DataError(msg)
+    return changes
 
 
 def _changed_ids(
@@ -163,38 +109,73 @@ def _changed_ids(
             yield f"{side} ids were {before} and are {now}{because} (data.{side}s.id_type)"
 
 
-def _exceeded(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
+def _changes(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[Change]:
     ratio = new.rows / last.rows
     rows = f"{new.rows:,} rows, {ratio:.2f} times the last run's {last.rows:,}"
-    if config.min_rows is not None and ratio < config.min_rows:
-        yield f"{rows} (guard.min_rows: {config.min_rows:g})"
-    if config.max_rows is not None and ratio > config.max_rows:
-        yield f"{rows} (guard.max_rows: {config.max_rows:g})"
+    yield Change("min_rows", ratio, config.min_rows, rows, is_least=True)
+    yield Change("max_rows", ratio, config.max_rows, rows)
     for kind, before, now, limit in (
         ("users", last.user_hashes, new.user_hashes, config.max_new_users),
         ("items", last.item_hashes, new.item_hashes, config.max_new_items),
     ):
         share = share_of_new(before, now)
-        if limit is not None and share > limit:
-            yield f"{share:.0%} of the {kind} are new (guard.max_new_{kind}: {limit:g})"
-    yield from _exceeded_dates(last, new, config)
+        yield Change(f"max_new_{kind}", share, limit, f"{share:.0%} of the {kind} are new")
+    yield from _changed_dates(last, new, config)
+    yield from _changed_rows(last, new, config)
+    for name, feature in (last.features or {}).items():
+        yield from _changed_feature(name, feature, (new.features or {}).get(name), config)
 
 
-def _exceeded_dates(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[str]:
-    if last.first is None or last.last is None:
-        return
-    if new.first is None or new.last is None:
-        yield "the events no longer have times"
+def _changed_dates(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[Change]:
+    if last.first is None or last.last is None or new.first is None or new.last is None:
         return
     for what, before, now, days, rule in (
         ("first", last.first, new.first, (new.first - last.first) / DAY, "max_days_lost"),
         ("last", last.last, new.last, (last.last - new.last) / DAY, "max_days_back"),
         ("last", last.last, new.last, (new.last - last.last) / DAY, "max_days_new"),
     ):
-        limit: float | None = getattr(config, rule)
-        if limit is not None and days > limit:
-            dates = f"from {_date(before)} to {_date(now)}"
-            yield f"the {what} event moved {dates} (guard.{rule}: {limit:g})"
+        dates = f"from {_date(before)} to {_date(now)}"
+        yield Change(rule, days, getattr(config, rule), f"the {what} event moved {dates}")
+
+
+def _changed_rows(last: DataProfile, new: DataProfile, config: GuardConfig) -> Iterator[Change]:
+    """Which events the rows are, and which items they are about."""
+    if last.events and new.events:
+        names = sorted({*last.events, *new.events})
+        before, now = (np.array([of.get(n, 0) for n in names]) for of in (last.events, new.events))
+        index = stability_index(before, now)
+        old, share = before / before.sum(), now / now.sum()
+        most = int(np.abs(share - old).argmax())
+        text = (
+            f"the event types have other shares (PSI {index:.2f}), {names[most]!r} "
+            f"{share[most]:.1%} of the rows after {old[most]:.1%}"
+        )
+        yield Change("max_event_psi", index, config.max_event_psi, text)
+    if last.item_rows and new.item_rows:
+        old_items = dict(zip(last.item_hashes, last.item_rows, strict=True))
+        new_items = dict(zip(new.item_hashes, new.item_rows, strict=True))
+        index = popularity_index(old_items, new_items)
+        text = f"the popularity of the last run's items has changed (PSI {index:.2f})"
+        yield Change("max_popularity_psi", index, config.max_popularity_psi, text)
+
+
+def _changed_feature(
+    name: str, before: FeatureProfile, now: FeatureProfile | None, config: GuardConfig
+) -> Iterator[Change]:
+    missing = 1.0 if now is None else now.missing
+    text = f"{name} has no value in {missing:.0%} of the rows, after {before.missing:.0%}"
+    yield Change("max_more_missing", missing - before.missing, config.max_more_missing, text)
+    if now is None:
+        return
+    if before.categories is not None and now.categories is not None:
+        share = new_categories(before.categories, now.categories)
+        text = f"{share:.0%} of the values of {name} are new categories"
+        yield Change("max_new_categories", share, config.max_new_categories, text)
+    if before.percentiles and now.percentiles:
+        index = numbers_index(before, now)
+        old, new = before.percentiles[50], now.percentiles[50]
+        text = f"the numbers of {name} have changed (PSI {index:.2f}), median {old:g} to {new:g}"
+        yield Change("max_number_psi", index, config.max_number_psi, text)
 
 
 def share_of_new(before: list[str], now: list[str]) -> float:

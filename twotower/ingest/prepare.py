@@ -26,9 +26,10 @@ from twotower.data.prepared import (
     write_catalogue,
     write_row_groups,
 )
+from twotower.ingest.data_profile import PROFILE, DataProfile, profile, write_last_run
 from twotower.ingest.event_log import EventLog, load_interactions
 from twotower.ingest.events import SIDES, Events
-from twotower.ingest.guard import check_data, profile_of_events
+from twotower.ingest.guard import check_data
 from twotower.ingest.problems import Problems
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
@@ -47,12 +48,14 @@ class Prepared:
         tables: the users table, for the clusters, and that of items, for the titles; None: there
             is none.
         report: what metrics/data.json will hold.
+        profile: with which the next run's data will be compared.
     """
 
     events: Events
     catalogue: Catalogue
     tables: Mapping[str, SideTable | None]
     report: dict[str, Any]
+    profile: DataProfile
 
     @property
     def splits(self) -> dict[str, pd.DataFrame]:
@@ -117,8 +120,10 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
         events.sort()
     with step("splitting"):
         split_events(events, config)
-    if last_run is not None:
-        check_data(lambda: profile_of_events(events), last_run, config.guard, log.why_text)
+    used = {"users": users, "items": tables["items"]}
+    with step("comparing with the last run"):
+        new = profile(events, log, used)
+        changes = check_data(new, last_run, config.guard, log.why_text) if last_run else []
     text = IdText.of(config.data.unicode)
     catalogue = Catalogue(
         users=build_entities(users, events.ids_of("train", "user"), text),
@@ -129,7 +134,9 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
         report = data_report(config.data, log, tables, events, catalogue, removed=removed)
     if config.split.cold_items:
         report["held_out_items"] = held_out_item_counts(events, config)
-    return Prepared(events, catalogue, tables, report)
+    if changes:
+        report["changes"] = [change.described() for change in changes]
+    return Prepared(events, catalogue, tables, report, new)
 
 
 def sample_users(
@@ -185,7 +192,7 @@ def _check_enough(events: Events, log: EventLog) -> None:
 def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
     """Write everything beside the outputs first, then move each file to its name."""
     with staged(output, output) as staging:
-        names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
+        names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS, PROFILE]
         for name in PARTS:
             _write_part(staging / f"{name}.parquet", prepared.events, name)
         users, items = prepared.tables["users"], prepared.tables["items"]
@@ -193,6 +200,7 @@ def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
         write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
         ids = users.column if users else no_ids
         write_clusters(staging / CLUSTERS, ids, users and users.clusters)
+        write_last_run(staging / PROFILE, prepared.profile)
         searched = [staging / f"{name}.parquet" for name in SEARCHED]
         write_catalogue(output / "vocabulary", prepared.catalogue, searched)
         for name in names:

@@ -28,7 +28,7 @@ def stage_project(staged: Path, root: str, *, weekly: bool) -> list[str]:
     Returns:
         Paths of those that `twotower init --upgrade` renews; the others are the user's.
     """
-    from twotower.ingest.guard import LAST_RUN, write_last_run
+    from twotower.ingest.data_profile import LAST_RUN, write_last_run
     from twotower.search.warm_start import EMPTY, WARM_START
 
     parts = write_parts(staged, root, weekly=weekly)

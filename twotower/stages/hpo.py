@@ -94,7 +94,7 @@ def _search(arguments: argparse.Namespace) -> None:
 def _prepare(config: "Config") -> None:
     from twotower.data.prepared import PREPARED
     from twotower.ingest import prepare
-    from twotower.ingest.guard import LAST_RUN
+    from twotower.ingest.data_profile import LAST_RUN
     from twotower.ingest.summary import summary
 
     with step("prepare"):

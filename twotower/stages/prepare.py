@@ -24,7 +24,7 @@ def _prepare() -> None:
         from twotower.config import load_config
         from twotower.data.prepared import PREPARED
         from twotower.ingest import prepare
-        from twotower.ingest.guard import LAST_RUN
+        from twotower.ingest.data_profile import LAST_RUN
         from twotower.ingest.summary import summary
         from twotower.ingest.untracked import untracked_note
     config = load_config()
