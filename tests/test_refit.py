@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from tests.conftest import events, split_by_time, split_by_user, write_prepared
 from twotower import refit as refit_module
@@ -73,6 +75,7 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
         "artifacts/best_model.pth",
         "artifacts/item_counts.npy",
         "artifacts/item_vecs.npy",
+        "artifacts/model_card.md",
         "artifacts/model_meta.json",
         "artifacts/seen_items.npy",
         "artifacts/seen_offsets.npy",
@@ -89,6 +92,43 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
         "test.json",
         "verdict.json",
     }
+
+
+def card_of(root: Path) -> tuple[dict[str, Any], str]:
+    """Metadata and text of a model card."""
+    card = load_artifacts(root / "artifacts").card()
+    assert card is not None
+    _, head, text = card.split("---\n", 2)
+    return yaml.safe_load(head), text
+
+
+def test_the_card_says_what_the_metrics_say(
+    done: tuple[Path, dict[str, Any]], prepared: Path
+) -> None:
+    root, metrics = done
+    head, text = card_of(root)
+    (model,) = head["model-index"]
+    found = {metric["type"]: metric["value"] for metric in model["results"][0]["metrics"]}
+    assert found == {key: read(root / "test.json")["optimized"][key] for key in found}
+    assert found.keys() == {"recall_at_10", "ndcg_at_10", "mrr"}
+    low, high = read(root / "intervals.json")["intervals"]["optimized"]["mrr"]
+    assert f"{metrics['optimized']['mrr']:.4f} [{low:.4f}, {high:.4f}] |" in text
+    assert f"**{read(root / 'verdict.json')['sentence']}**" in text
+    assert "`batch_size: 64`, `dim: 16`, `epochs: 8`, `lr: 0.03`" in text
+    rows = read_split(prepared / "train.parquet")
+    counts = len(rows), rows["user_id"].nunique(), rows["item_id"].nunique()
+    assert f"| train | {' | '.join(map(str, counts))} |" in text
+    assert not re.search(r"\n\n\n|\{|None|nan", text)
+
+
+def test_a_card_of_a_model_without_scores_says_why(tmp_path: Path, prepared: Path) -> None:
+    card = {"name": "shop: 1", "dataset": "our shop", "license": "cc-by-4.0"}
+    run(tmp_path, prepared, config(refit={"score_test": False, "card": card}))
+    head, text = card_of(tmp_path)
+    assert (head["license"], "model-index" in head) == ("cc-by-4.0", False)
+    assert "The model was not scored: refit.score_test is false." in text
+    assert "# shop: 1\n" in text
+    assert "Interactions of users with items: our shop." in text
 
 
 def test_same_bytes_again(done: tuple[Path, Any], tmp_path: Path, prepared: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, measure_index, write_artifacts
 from twotower.assessment.assess import NUM_ASSESSED, Assessment, assess, unscored
 from twotower.assessment.clusters import read_clusters
+from twotower.assessment.model_card import CardFacts, model_card
 from twotower.assessment.scoreboard import Scoreboard, score_baselines
 from twotower.baselines.baseline import BASELINES, wanted_baselines
 from twotower.baselines.plan import TrainingData
@@ -110,6 +111,9 @@ class _PreparedData:
         catalogue = self.vocabulary.extend(*frames)
         return _TrainingSet(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
 
+    def not_empty(self) -> dict[str, pd.DataFrame]:
+        return {name: rows for name, rows in self.splits.items() if len(rows)}
+
     def clusters(self, catalogue: Catalogue, column: str | None) -> Int64Array | None:
         return read_clusters(self._folder, catalogue.users.vocabulary.ids, column)
 
@@ -173,12 +177,15 @@ def refit(
             model = training.fit(config, best_params)
     meta = _meta(config, best_params, training, assessment, model) | {
         "rows": {n: len(rows) for n, rows in data.splits.items() if n in SPLITS or len(rows)},
-        "trained_on": [name for name in trained_on if len(data.splits[name])],
+        "trained_on": [name for name in trained_on if name in data.not_empty()],
     }
     catalogue, rows = training.catalogue, training.encoded()
     index = config.refit.index and INDEXES[config.refit.index].dtype
+    facts = CardFacts(config, search, data.not_empty(), catalogue, meta, rows, assessment)
     with part("files"):
-        write_artifacts(outputs.artifacts, model, catalogue, rows, meta, index=index)
+        write_artifacts(
+            outputs.artifacts, model, catalogue, rows, meta, index=index, card=model_card(facts)
+        )
         if index:
             assessment.metrics["index"] = measure_index(outputs.artifacts, config.evaluate.ks[-1])
         assessment.write(outputs.metrics)

@@ -14,6 +14,7 @@ index.usearch                  only if refit.index is set: an approximate index 
 vocabulary/                    ids in the order of the vectors, and side features
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it. A sequence
                                tower's are used to answer for histories of new users
+model_card.md                  what is known of the model, for people
 model_meta.json                hyperparameters, metrics, data counts, what it was trained on,
                                section `history` with these two, `files`: SHA-256 of all other
                                files, and `digest`: of its own other keys
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from twotower.training.towers import TwoTower
 
 
+CARD = "model_card.md"
 INDEX = "index.usearch"
 HISTORY = "history_item_vecs.npy"
 ELSEWHERE = (
@@ -115,6 +117,17 @@ class Artifacts:
                 raise damaged(self.folder, problem)
         with self._unchanged(name for name in self.meta["files"] if "/" in name):
             return read_catalogue(self.folder / "vocabulary")
+
+    def card(self) -> str | None:
+        """The model card, read from the folder; None: the model has none.
+
+        Raises:
+            ArtifactError: if its file is damaged.
+        """
+        if CARD not in self.meta["files"]:
+            return None
+        with self._unchanged([CARD]):
+            return (self.folder / CARD).read_text(encoding="utf-8")
 
     def index(self, *, mmap: bool = True) -> "Index":
         """The approximate index of the item vectors, read from the folder.

@@ -8,11 +8,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.artifacts.folder import INDEX
+from twotower.artifacts.folder import CARD, INDEX
 from twotower.artifacts.meta import DIGEST, FORMAT_VERSION, META, digest_of
 from twotower.common.arrays import save_array
 from twotower.common.errors import TrainingError
-from twotower.common.files import atomic_write, sha256_file, write_json
+from twotower.common.files import atomic_write, sha256_file, write_json, write_text
 from twotower.common.folders import atomic_folder
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, write_catalogue
@@ -32,6 +32,7 @@ def write_artifacts(
     meta: Mapping[str, Any],
     *,
     index: str | None = None,
+    card: str | None = None,
 ) -> None:
     """Write a model folder, whole or not at all; the same model gives the same bytes.
 
@@ -43,6 +44,7 @@ def write_artifacts(
         meta: plain values, with section `model`; if the user tower pools histories, section
             `history` is added, and what `write_model` adds.
         index: dtype of an approximate index of the item vectors; None: without one.
+        card: the model card; None: without one.
 
     Raises:
         TrainingError: if a vector is not finite.
@@ -61,7 +63,7 @@ def write_artifacts(
         meta = {**meta, "history": pooling}
     weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     content = None if index is None else build_index(item_vecs, index)
-    write_model(folder, ModelFiles(arrays, weights, content, catalogue), meta)
+    write_model(folder, ModelFiles(arrays, weights, content, catalogue, card), meta)
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class ModelFiles:
         weights: of the towers, on the CPU.
         index: content of the index's file; None: there is none.
         catalogue: users and items that have vectors.
+        card: the model card; None: there is none.
     """
 
     arrays: Mapping[str, NDArray[Any]]
     weights: Mapping[str, "Tensor"]
     index: bytes | None
     catalogue: Catalogue
+    card: str | None = None
 
 
 def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> None:
@@ -104,6 +108,8 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
         if files.index is not None:
             with atomic_write(target / INDEX) as handle:
                 handle.write(files.index)
+        if files.card is not None:
+            write_text(target / CARD, files.card)
         write_catalogue(target / "vocabulary", files.catalogue)
         counted = {
             "num_items_cold": int(np.count_nonzero(files.arrays["item_counts"] == 0)),

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, PositiveFloat, PositiveInt
 
 from twotower.common.choices import OneOf
 from twotower.config.indexes import INDEXES
-from twotower.config.section import Section
+from twotower.config.section import Section, Text
 
 EXTRA_BASELINES = ("ials",)
 """Baselines that take longer than all others; their rows are in `baselines/baseline.py`."""
@@ -22,6 +22,17 @@ class BaselineBudget(Section):
     """Memory that a baseline may take, beside that of the process."""
     minutes: PositiveFloat = 5.0
     """Time that a baseline may take, to choose its setting and to be fitted."""
+
+
+class CardConfig(Section):
+    """Section `refit.card`: what only people know of the model, for its model_card.md."""
+
+    name: Text = "two-tower"
+    """What the model is called."""
+    dataset: Text | None = None
+    """What the data is called; null: interactions."""
+    license: Text | None = None
+    """Terms of use of the model, as Hugging Face's hub abbreviates them: mit, cc-by-4.0, other."""
 
 
 class RefitConfig(Section):
@@ -40,3 +51,5 @@ class RefitConfig(Section):
     """Baselines to compare with besides those of every run."""
     baseline_budget: BaselineBudget = BaselineBudget()
     """What a baseline may take."""
+    card: CardConfig = CardConfig()
+    """Of its model_card.md."""

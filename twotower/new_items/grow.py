@@ -80,4 +80,5 @@ def write_with_items(folder: Path, larger: Artifacts) -> None:
     if INDEX in larger.meta["files"]:
         index = build_index(larger.item_vecs, larger.index_dtype())
     weights = larger.towers.state_dict()
-    write_model(folder, ModelFiles(arrays, weights, index, larger.catalogue), larger.meta)
+    files = ModelFiles(arrays, weights, index, larger.catalogue, larger.card())
+    write_model(folder, files, larger.meta)
