@@ -5,13 +5,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from pydantic_core import to_json
 
 from twotower.common.errors import ConfigError
-from twotower.serving.json_log import utc
 from twotower.serving.recommendations import Recommendations
 
 LOG = logging.getLogger("uvicorn.error")
@@ -23,6 +24,8 @@ LARGEST = 2**26
 """Bytes after which another file is begun."""
 LONGEST = 3600.0
 """Seconds after which another file is begun."""
+Kept = Literal["written", "lost"]
+"""What became of lines."""
 
 
 def check_folder(folder: Path) -> None:
@@ -50,17 +53,14 @@ class ExposureLog:
     process that is killed in the midst of one leaves a line in part, the last.
     """
 
-    def __init__(
-        self, folder: Path, written: Callable[[int], None], lost: Callable[[int], None]
-    ) -> None:
-        """Begin.
+    def __init__(self, folder: Path, told: Callable[[Kept, int], None]) -> None:
+        """Prepare the thread.
 
         Args:
             folder: of the files.
-            written: is told how many lines were written.
-            lost: is told how many were not.
+            told: is told what became of how many lines.
         """
-        self._folder, self._written, self._lost = folder, written, lost
+        self._folder, self._told = folder, told
         self._waiting: list[tuple[bytes, int]] = []
         self._size = 0
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class ExposureLog:
                 self._waiting.append((lines, len(found)))
                 self._size += len(lines)
         if not has_room:
-            self._lost(len(found))
+            self._told("lost", len(found))
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
@@ -107,12 +107,12 @@ class ExposureLog:
                 self._file = self._next()
             self._file.append(b"".join(lines for lines, _ in waiting))
         except OSError as error:
-            self._lost(num_rows)
+            self._told("lost", num_rows)
             if not self._fails:  # once, not five times a second
                 LOG.error("exposures are lost: %s: %s", self._folder, error.strerror)
             self._fails = True
         else:
-            self._written(num_rows)
+            self._told("written", num_rows)
             if self._fails:
                 LOG.info("exposures are written again: %s", self._folder)
             self._fails = False
@@ -128,10 +128,10 @@ class _File:
     """A file that is being written."""
 
     def __init__(self, folder: Path) -> None:
-        second = utc(time.time())[:19].replace("-", "").replace(":", "")
+        second = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         for number in count():
             try:
-                path = folder / f"exposures-{second}Z-{os.getpid()}-{number}.jsonl"
+                path = folder / f"exposures-{second}-{os.getpid()}-{number}.jsonl"
                 self._handle = path.open("xb", buffering=0)
                 break
             except FileExistsError:  # of a container that began again in the same second
@@ -163,7 +163,7 @@ class _File:
 
 def _lines(request_id: str, model: str, found: Recommendations) -> Iterator[bytes]:
     known = found.query_name == "user_id"
-    now = utc(time.time())
+    now = datetime.now(UTC)
     for query, source, items in zip(found.queries, found.source, found.item_ids, strict=True):
         line = {
             "time": now,

@@ -69,8 +69,7 @@ def create_app(
     if options.poll:
         threads.append(FolderWatcher(live, options.poll, metrics.refreshed))
     if options.exposures:
-        counts = metrics.exposures.inc, metrics.exposures_lost.inc
-        threads.append(exposures := ExposureLog(options.exposures, *counts))
+        threads.append(exposures := ExposureLog(options.exposures, metrics.exposed))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:

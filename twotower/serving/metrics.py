@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from twotower.serving.connection import Closed
+from twotower.serving.exposures import Kept
 from twotower.serving.live_model import LiveModel, Refreshed
 from twotower.serving.recommendations import Recommendations
 
@@ -68,63 +69,63 @@ class Metrics:
     """Counts what one process does; `text` tells what all processes of the service did."""
 
     def __init__(self, live: LiveModel) -> None:
-        self._registry = own = CollectorRegistry()
-        self._requests = Counter(
-            "twotower_requests", "Requests answered, by route and status; 499: the client hung up.",
-            ["route", "status"], registry=own,
+        self._registry = CollectorRegistry()
+        self._requests = self._counters(
+            "requests", "Requests, by status of the answer; 499: the client hung up before it.",
+            "route", "status",
         )  # fmt: skip
-        self._seconds = Histogram(
-            "twotower_request_duration_seconds",
-            "From a request's head to the last byte of its answer.",
-            ["route"], buckets=BUCKETS, registry=own,
-        )  # fmt: skip
-        self.in_progress = Gauge(
-            "twotower_requests_in_progress", "Requests that are being answered.",
-            registry=own, multiprocess_mode="livesum",
-        )  # fmt: skip
-        self._rows = Counter(
-            "twotower_rows", "Rows of answers, by what they were computed from.",
-            ["route", "source"], registry=own,
-        )  # fmt: skip
-        self._empty = Counter(
-            "twotower_rows_empty", "Rows of answers without any item.",
-            ["route", "source"], registry=own,
-        )  # fmt: skip
-        self.connections = Gauge(
-            "twotower_connections", "Open connections.",
-            registry=own, multiprocess_mode="livesum",
-        )  # fmt: skip
-        self._closed = Counter(
-            "twotower_connections_closed", "Connections that the service broke off, by reason.",
-            ["reason"], registry=own,
-        )  # fmt: skip
-        self._reloads = Counter(
-            "twotower_model_reloads", "Attempts to load another model, by outcome.",
-            ["outcome"], registry=own,
-        )  # fmt: skip
-        self.exposures = Counter(
-            "twotower_exposures", "Rows that were written to the exposure log.", registry=own
+        self._seconds = cache(
+            Histogram(
+                "twotower_request_duration_seconds",
+                "From the head of a request to the end of its answer.",
+                ["route"],
+                buckets=BUCKETS,
+                registry=self._registry,
+            ).labels
         )
-        self.exposures_lost = Counter(
-            "twotower_exposures_lost", "Rows that could not be written to it.", registry=own
+        self.in_progress = self._gauge("requests_in_progress", "Requests that are being answered.")
+        self._rows = self._counters(
+            "rows", "Rows of answers, by what they were computed from.", "route", "source"
+        )
+        self._empty = self._counters(
+            "rows_empty", "Rows of answers without any item.", "route", "source"
+        )
+        self.connections = self._gauge("connections", "Open connections.")
+        self._closed = self._counters(
+            "connections_closed", "Connections that the service broke off.", "reason"
+        )
+        self._reloads = self._counters(
+            "model_reloads", "Attempts of a process to load another model.", "outcome"
+        )
+        self._exposures = self._counters(
+            "exposures", "Rows for the exposure log: written, or lost.", "outcome"
         )
         self._begin()
         self._shown = self._of_all(live)
+
+    def _counters(self, name: str, what: str, *labels: str) -> Callable[..., Counter]:
+        """By the values of labels; kept, as finding one takes longer than counting."""
+        return cache(Counter(f"twotower_{name}", what, labels, registry=self._registry).labels)
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(f"twotower_{name}", what, registry=self._registry, multiprocess_mode="livesum")
 
     def _begin(self) -> None:
         """Show at 0 what has not happened yet."""
         for route, sources in ANSWERING.items():
             for source in sources:
-                self._rows.labels(route, source)
-                self._empty.labels(route, source)
+                self._rows(route, source)
+                self._empty(route, source)
             for status in STATUSES:
-                self._requests.labels(route, status)
+                self._requests(route, status)
         for route in (*ROUTES, OTHER):
-            self._seconds.labels(route)
+            self._seconds(route)
         for reason in get_args(Closed):
-            self._closed.labels(reason)
+            self._closed(reason)
         for outcome in get_args(Refreshed):
-            self._reloads.labels(outcome)
+            self._reloads(outcome)
+        for outcome in get_args(Kept):
+            self._exposures(outcome)
 
     def _of_all(self, live: LiveModel) -> CollectorRegistry:
         """What is shown: of one process also memory and processor time, which do not add up."""
@@ -144,25 +145,30 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests(route, status).inc()
+        self._seconds(route).observe(seconds)
 
     def count_rows(self, route: str, found: Recommendations) -> None:
         """Count the rows of an answer."""
-        for source, count in Tally(found.source).items():
-            self._rows.labels(route, source).inc(count)
-        if not found.counts.all():
-            empty = (source for source, n in zip(found.source, found.counts, strict=True) if not n)
-            for source, count in Tally(empty).items():
-                self._empty.labels(route, source).inc(count)
+        for source in set(found.source):
+            self._rows(route, source).inc(found.source.count(source))
+        if all(found.item_ids):
+            return
+        for source, items in zip(found.source, found.item_ids, strict=True):
+            if not items:
+                self._empty(route, source).inc()
 
     def closed(self, reason: Closed) -> None:
         """Count a connection that the service broke off."""
-        self._closed.labels(reason).inc()
+        self._closed(reason).inc()
 
     def refreshed(self, outcome: Refreshed) -> None:
         """Count an attempt to load another model."""
-        self._reloads.labels(outcome).inc()
+        self._reloads(outcome).inc()
+
+    def exposed(self, outcome: Kept, rows: int) -> None:
+        """Count rows for the exposure log."""
+        self._exposures(outcome).inc(rows)
 
 
 def _forget_the_dead(folder: Path) -> None:
