@@ -60,7 +60,7 @@ def add_pages(app: FastAPI, live: LiveModel, metrics: Metrics) -> None:
             problem=problem,
         )
 
-    @app.get("/metrics", response_class=PlainTextResponse)
+    @app.get("/metrics", name="metrics", response_class=PlainTextResponse)
     def show_metrics() -> Response:
         """Count what the service did, for Prometheus."""
         return Response(metrics.text(), headers={"content-type": TEXT})

@@ -90,6 +90,7 @@ def create_app(
         lifespan=lifespan,
         max_body_size=options.max_body,
         redirect_slashes=False,  # to what the client says is the host
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
     )
     _add_routes(app, options, live, metrics, keys)
     # Around all of it, as the limit of a body is outside the middleware that an app is given.
