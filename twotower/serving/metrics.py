@@ -179,5 +179,5 @@ def _forget_the_dead(folder: Path) -> None:
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
-        except OSError:
+        except ProcessLookupError:
             mark_process_dead(pid, str(folder))
