@@ -113,8 +113,8 @@ BODIES = st.one_of(
     st.binary(max_size=40),
 )
 ELSEWHERE = (
-    "/recommend?\xff", "/similar/", "/health", "/", "/docs", "/openapi.json", "/..%2f", "//",
-    "/%00", "/static-offline-docs/../../setup.py", "/static-offline-docs/%2e%2e/core.py",
+    "/recommend?\xff", "/similar/", "/health", "/metrics", "/", "/docs", "/openapi.json", "/..%2f",
+    "//", "/%00", "/static-offline-docs/../../setup.py", "/static-offline-docs/%2e%2e/core.py",
 )  # fmt: skip
 KINDS = (
     b"", b"text/plain", b"application/x+json", b"application/json; charset=\xff", b"/", b";=",
@@ -124,6 +124,7 @@ MORE = (
     (b"host", b"\xff@\r\n"), (b"content-encoding", b"gzip"), (b"transfer-encoding", b"chunked"),
     (b"content-length", b"1"), (b"x-api-key", b"\xff"), (b"expect", b"100-continue"),
     (b"upgrade", b"websocket"), (b"connection", b"upgrade"),
+    (b"x-request-id", b"a\r\nset-cookie: b"), (b"x-request-id", b"\x1b[31m\xff"),
 )  # fmt: skip
 
 
