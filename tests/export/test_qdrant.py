@@ -55,6 +55,7 @@ def led_to(client: QdrantClient, name: str = "items") -> str:
     return next(one.collection_name for one in aliases if one.alias_name == name)
 
 
+@pytest.mark.filterwarnings("ignore:Local mode performs exact")
 def test_the_documented_request_is_answered_as_by_the_recommender(
     client: QdrantClient, row: Destination, model: Path, titles: Path, monkeypatch: Any
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_key_that_goes_over_a_network_unencrypted_is_pointed_out(
     assert said.startswith("note: http://db:6333: $QDRANT_API_KEY goes over the network")
 
 
+@pytest.mark.slow  # a second to open it
 def test_a_folder_serves_for_trying_out(model: Path, tmp_path: Path) -> None:
     export(model, DESTINATIONS["qdrant"], str(tmp_path / "db"))
     assert "is up to date" in export(model, DESTINATIONS["qdrant"], str(tmp_path / "db"))[0]
