@@ -133,6 +133,7 @@ def test_what_is_not_ours_is_left_alone(
     assert collections(client) == {"items_0123456789ab", rows_of(model).schema.target}
 
 
+@pytest.mark.slow  # its client asks again
 def test_no_server(model: Path) -> None:
     with pytest.raises(
         ExportError, match=r"^http://127.0.0.1:9: Qdrant does not answer: .*refused"
