@@ -5,6 +5,7 @@ from typing import Any
 
 from twotower.common.bounded import one_line
 from twotower.common.errors import ConfigError
+from twotower.common.secrets import without_credentials
 from twotower.export.destination import VECTOR, Schema
 from twotower.export.search_index import PATIENCE, Engine, IndexWriter, login, open_index
 
@@ -37,7 +38,7 @@ def open_elasticsearch(place: str, schema: Schema) -> IndexWriter:
     try:
         client = Elasticsearch([place], **options)
     except ValueError as error:
-        msg = f"--url {place}: {one_line(error)}"
+        msg = f"--url {without_credentials(place)}: {one_line(error)}"
         raise ConfigError(msg) from None
     engine = Engine(NAME, place, client, helpers.bulk, (ApiError, TransportError))
     vector = {

@@ -4,10 +4,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twotower.common.bounded import one_line, shown
 from twotower.common.errors import ExportError
+from twotower.common.secrets import without_credentials
 from twotower.export.destination import POSITION, VECTOR, Batch, Kind, Schema
 
 if TYPE_CHECKING:
@@ -56,19 +57,19 @@ class MilvusWriter:
         with _errors(self._place):
             for each in (name, target):
                 if self._client.has_collection(each) and not self._is_ours(each):
-                    msg = (
-                        f"{self._place}: {shown(each)} is no collection that `twotower export` "
-                        "made, so it is left as it is; choose another --name"
-                    )
-                    raise ExportError(msg)
+                    self._refuse(f"{shown(each)} is no collection that `twotower export` made")
             if self._client.has_collection(name):
                 self._published = self._client.describe_collection(name)["collection_name"]
                 if self._published == name:
-                    msg = f"{self._place}: {shown(name)} is a collection, and no alias of one"
-                    raise ExportError(msg)
+                    self._refuse(f"{shown(name)} is a collection, and no alias of one")
             if not self._client.has_collection(target):
                 self._create()
             self._client.load_collection(target)
+
+    def _refuse(self, why: str) -> NoReturn:
+        where = without_credentials(self._place)
+        msg = f"{where}: {why}, so it is left as it is; choose another --name"
+        raise ExportError(msg)
 
     def _is_ours(self, name: str) -> bool:
         properties = self._client.describe_collection(name)["properties"]
@@ -147,5 +148,5 @@ def _errors(place: str) -> Iterator[None]:
         yield
     except (MilvusException, OSError) as error:
         what: Any = getattr(error, "message", "") or error
-        msg = f"{place}: Milvus fails: {one_line(what)}"
+        msg = f"{without_credentials(place)}: Milvus fails: {one_line(what)}"
         raise ExportError(msg) from None

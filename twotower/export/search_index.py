@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from twotower.common.bounded import one_line, shown
 from twotower.common.errors import ExportError
+from twotower.common.secrets import without_credentials
 from twotower.export.destination import VECTOR, Batch, Kind, Schema
 
 LONGEST = 8_191
@@ -36,14 +37,14 @@ class Engine:
 
     Attributes:
         name: of the engine, for messages.
-        place: its URL.
+        url: of a node; messages show it without credentials.
         client: whose methods are those of both libraries.
         bulk: the library's helper that writes many documents.
         errors: that the library raises.
     """
 
     name: str
-    place: str
+    url: str
     client: Any
     bulk: Callable[..., tuple[int, Any]]
     errors: tuple[type[Exception], ...]
@@ -54,8 +55,11 @@ class Engine:
         try:
             yield
         except self.errors as error:
-            msg = f"{self.place}: {self.name} fails: {one_line(error)}"
-            raise ExportError(msg) from None
+            raise self.error(f"{self.name} fails: {one_line(error)}") from None
+
+    def error(self, what: str) -> ExportError:
+        """An error that says where."""
+        return ExportError(f"{without_credentials(self.url)}: {what}")
 
 
 def login(prefix: str) -> tuple[str, str] | None:
@@ -108,10 +112,8 @@ class IndexWriter:
             if each == target and not found:
                 indices.create(index=target, body=self._index(body))
 
-    def _refuse(self, why: str) -> None:
-        advice = "so it is left as it is; choose another --name"
-        msg = f"{self._engine.place}: {why}, {advice}"
-        raise ExportError(msg)
+    def _refuse(self, why: str) -> NoReturn:
+        raise self._engine.error(f"{why}, so it is left as it is; choose another --name")
 
     def _is_ours(self, index: Mapping[str, Any]) -> bool:
         mark = index["mappings"].get("_meta", {})
@@ -159,8 +161,8 @@ class IndexWriter:
         if failed:
             why = next(iter(failed[0].values())).get("error", failed[0])
             reason = why.get("reason", why) if isinstance(why, dict) else why
-            msg = f"{self._engine.place}: {self._engine.name} refuses {len(failed):,} rows: "
-            raise ExportError(msg + one_line(reason))
+            what = f"{self._engine.name} refuses {len(failed):,} rows: {one_line(reason)}"
+            raise self._engine.error(what)
 
     def publish(self) -> None:
         """See `Writer`."""
