@@ -36,8 +36,8 @@ class Node:
         self.aliases: dict[str, str] = {}
         self.busy = 0
         """How many requests to write will be refused."""
-        self.key: str | None = None
-        """What the header Authorization has to be; None: anything."""
+        self.accepted: set[str] = set()
+        """What the header Authorization may be; nothing: whatever it likes."""
 
     def resolve(self, name: str) -> list[str]:
         """The indices of a name, an alias or a pattern."""
@@ -121,11 +121,17 @@ class Node:
         return {"errors": any("error" in item["index"] for item in items), "items": items}
 
     def _search(self, index: str, body: dict[str, Any]) -> Any:
+        if "term" in body["query"]:
+            ((name, value),) = body["query"]["term"].items()
+            found = [d for d in self.documents[index].values() if d[name] == value]
+            fields = {field: np.atleast_1d(found[0][field]).tolist() for field in body["fields"]}
+            return {"hits": {"hits": [{"fields": fields}]}}
         query = body["query"]["script_score"]
         script = query["script"]
         asked = script["params"].get("query_value") or script["params"]["query_vector"]
-        wanted = query["query"].get("bool", {}).get("filter", {}).get("term", {})
-        blocked = query["query"].get("bool", {}).get("must_not", {}).get("terms", {})
+        chosen = query["query"]["bool"]
+        wanted = {name: value for each in chosen["filter"] for name, value in each["term"].items()}
+        blocked = chosen["must_not"]["terms"]
         hits = []
         for document in self.documents[index].values():
             values = {name: np.atleast_1d(value).tolist() for name, value in document.items()}
@@ -151,7 +157,7 @@ def serving(node: Node) -> Iterator[str]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             try:
-                if node.key and self.headers.get("authorization") != node.key:
+                if node.accepted and self.headers.get("authorization") not in node.accepted:
                     raise RefusedError(401, "security_exception", "missing authentication")
                 status, answer = 200, node.answer(self.command, urlsplit(self.path).path, body)
             except RefusedError as refused:

@@ -5,28 +5,14 @@ to `search_server`, which answers as the references of both say.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from tests.export.engines import Engine, SearchEngine, running
+from tests.export.conftest import CutShortError, cut_short, expected, export, rows_of, write
+from tests.export.engines import Engine, SearchEngine, documented, row_of, running
 from twotower.common.errors import ConfigError, ExportError
-from twotower.export.destination import POSITION, Batch, Field, Kind, Schema, Writer
-
-VERSIONS = ("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc")
-FIELDS = (
-    Field("item_id", Kind.INTEGER),
-    Field(POSITION, Kind.INTEGER),
-    Field("title", Kind.TEXT),
-    Field("category", Kind.CATEGORY),
-    Field("tags", Kind.CATEGORIES),
-    Field("price", Kind.NUMBER),
-)
-ROWS = 7
-
 
 ELASTICSEARCH = pytest.param("elasticsearch", marks=pytest.mark.slow)  # seconds to import
 MILVUS = pytest.param("milvus", marks=pytest.mark.slow)
@@ -45,184 +31,143 @@ def search_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Se
         yield engine
 
 
-def schema_of(version: str = VERSIONS[0], dim: int = 2) -> Schema:
-    return Schema("items", version, version * 5, dim, ROWS, FIELDS)
+def test_the_documented_request_is_answered_as_by_the_recommender(
+    engine: Engine, model: Path
+) -> None:
+    export(model, row_of(engine), engine.place)
+    export(model, row_of(engine), engine.place, "users")
+    recommend = documented(engine)
+    for user in (100, 103, 105):
+        assert recommend(user, k=4) == expected(model, user, 4)
+    best = [item for item in expected(model, 103, 23) if (item - 1000) % 3 == 2]
+    assert recommend(103, k=3, colour="red") == best[:3]
 
 
-def vectors(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(ROWS, 2)).astype(np.float32)
+def test_ids_that_are_text(engine: Engine, tmp_path: Path) -> None:
+    model = write(tmp_path / "model", text=True)
+    export(model, row_of(engine), engine.place)
+    export(model, row_of(engine), engine.place, "users")
+    assert documented(engine)(103, k=4) == expected(model, 103, 4)
 
 
-def batches(of: np.ndarray, size: int = 4) -> list[Batch]:
-    table = pa.RecordBatch.from_pydict(
-        {
-            "item_id": [1000 + row for row in range(ROWS)],
-            POSITION: list(range(ROWS)),
-            "title": [None, *(f"item {row}" for row in range(1, ROWS))],
-            "category": ["audio" if row % 2 else "kitchen" for row in range(ROWS)],
-            "tags": [["new", "red"][: row % 3] for row in range(ROWS)],
-            "price": [row / 2 for row in range(ROWS)],
-        }
-    )
-    return [Batch(table[low : low + size], of[low : low + size]) for low in range(0, ROWS, size)]
+def test_readers_go_from_a_whole_version_to_the_next(
+    engine: Engine, model: Path, tmp_path: Path
+) -> None:
+    row, place = row_of(engine), engine.place
+    folders = [model, *(write(tmp_path / str(seed), seed=seed) for seed in (1, 2))]
+    first, second, third = (rows_of(folder).schema.target for folder in folders)
+    others = {"items_0123456789ab", "items_of_somebody"}
+    for other in others:
+        engine.make_foreign(other)
+    export(folders[0], row, place)
+    with pytest.raises(CutShortError):
+        export(folders[1], cut_short(row, 20), place)
+    assert engine.led_to("items") == first
+    said = export(folders[1], row, place)
+    assert said[0] == f"{second}: going on after row 20 of 23"
+    assert engine.led_to("items") == second
+    assert engine.names() == {first, second} | others
+    with pytest.raises(CutShortError):
+        export(write(tmp_path / "3", seed=3), cut_short(row, 20), place)
+    export(folders[2], row, place)
+    assert engine.led_to("items") == third
+    assert engine.names() == {second, third} | others
+    assert "is up to date" in export(folders[2], row, place)[0]
+    said = export(folders[1], row, place)  # back to the model before
+    assert said[0] == f"{second}: going on after row 23 of 23"
+    assert engine.led_to("items") == second
+    assert engine.names() == {second, third} | others
 
 
-def export(engine: Engine, version: str, of: np.ndarray) -> None:
-    writer = engine.open(schema_of(version))
-    fill(writer, of)
-    writer.publish()
-    writer.close()
+def test_rows_are_replaced_by_the_same(engine: Engine, model: Path) -> None:
+    rows = rows_of(model)
+    writer = row_of(engine).open(engine.place, rows.schema)
+    for _ in range(2):
+        writer.write(next(rows.batches(0, 10)))
+        assert writer.existing() == 10
 
 
-def fill(writer: Writer, of: np.ndarray) -> None:
-    for batch in batches(of):
-        writer.write(batch)
-
-
-def best(of: np.ndarray, query: np.ndarray, k: int, rows: Any = slice(None)) -> list[int]:
-    ids = np.arange(ROWS)[rows]
-    return (1000 + ids[np.argsort(-(of[rows] @ query), kind="stable")[:k]]).tolist()
-
-
-QUERY = np.float32([0.3, -1.0])
-
-
-def test_the_best_rows_are_found_by_inner_product(engine: Engine) -> None:
-    export(engine, VERSIONS[0], vectors())
-    assert engine.top("items", QUERY, 4) == best(vectors(), QUERY, 4)
-    odd = slice(1, None, 2)
-    assert engine.top("items", QUERY, 2, category="audio") == best(vectors(), QUERY, 2, odd)
-
-
-def test_an_export_that_was_cut_short_goes_on(engine: Engine) -> None:
-    first, second = batches(vectors())
-    writer = engine.open(schema_of())
-    assert writer.existing() == 0
-    writer.write(first)
-    writer.close()
-    writer = engine.open(schema_of())
-    assert writer.existing() == len(first)
-    assert not writer.is_current()
-    writer.write(first)  # again: replaced by the same
-    assert writer.existing() == len(first)
-    writer.write(second)
-    assert writer.existing() == ROWS
-    writer.publish()
-    writer.close()
-    assert engine.top("items", QUERY, ROWS) == best(vectors(), QUERY, ROWS)
-    assert engine.open(schema_of()).is_current()
-
-
-def test_readers_see_a_new_version_when_it_is_published(engine: Engine) -> None:
-    export(engine, VERSIONS[0], vectors())
-    writer = engine.open(schema_of(VERSIONS[1]))
-    fill(writer, vectors(1))
-    assert engine.top("items", QUERY, 3) == best(vectors(), QUERY, 3)
-    writer.publish()
-    assert engine.top("items", QUERY, 3) == best(vectors(1), QUERY, 3)
-    assert writer.is_current()
-
-
-def test_the_version_before_is_kept_and_older_ones_are_dropped(engine: Engine) -> None:
-    engine.make_foreign("items_dddddddddddd")
-    engine.make_foreign("items_of_somebody")
-    engine.open(schema_of("eeeeeeeeeeee")).write(batches(vectors())[0])  # and never finished
-    for seed, version in enumerate(VERSIONS):
-        export(engine, version, vectors(seed))
-    kept = ["items_bbbbbbbbbbbb", "items_cccccccccccc"]
-    assert engine.names() == [*kept, "items_dddddddddddd", "items_of_somebody"]
-    export(engine, VERSIONS[1], vectors(1))  # back to the one before
-    assert engine.names()[:2] == kept
-    assert engine.top("items", QUERY, 3) == best(vectors(1), QUERY, 3)
-
-
-@pytest.mark.parametrize("name", ["items", "items_aaaaaaaaaaaa"])
-def test_what_others_have_made_is_refused_and_left(engine: Engine, name: str) -> None:
+@pytest.mark.parametrize("leads", [True, False])
+def test_what_others_have_made_is_refused_and_left(
+    engine: Engine, model: Path, *, leads: bool
+) -> None:
+    name = "items" if leads else rows_of(model).schema.target
     engine.make_foreign(name)
     with pytest.raises(ExportError, match=f"'{name}' is no .* made, so it is left as it is"):
-        engine.open(schema_of())
-    assert engine.names() == [name]
+        export(model, row_of(engine), engine.place)
+    assert engine.names() == {name}
 
 
-def test_a_row_that_does_not_fit_is_one_line(engine: Engine) -> None:
-    writer = engine.open(schema_of(dim=3))
+def test_a_row_that_does_not_fit_is_one_line(engine: Engine, model: Path) -> None:
+    rows = rows_of(model)
+    writer = row_of(engine).open(engine.place, replace(rows.schema, dim=3))
     with pytest.raises(ExportError) as raised:
-        writer.write(batches(vectors())[0])
+        writer.write(next(rows.batches(0, 10)))
     assert "\n" not in str(raised.value)
     assert writer.existing() == 0
 
 
-def test_documents_are_typed_so_that_queries_can_filter(search_engine: SearchEngine) -> None:
-    export(search_engine, VERSIONS[0], vectors())
-    index = search_engine.node.indices["items_aaaaaaaaaaaa"]
-    mappings = index["mappings"]
-    types = {name: field["type"] for name, field in mappings["properties"].items()}
-    assert types == {
+def test_documents_are_typed_so_that_queries_can_filter(
+    search_engine: SearchEngine, model: Path, titles: Path
+) -> None:
+    export(model, row_of(search_engine), search_engine.place, titles=titles)
+    schema = rows_of(model, titles=titles).schema
+    mappings = search_engine.node.indices[schema.target]["mappings"]
+    assert {name: field["type"] for name, field in mappings["properties"].items()} == {
         "item_id": "long",
         "position": "long",
         "title": "text",
-        "category": "keyword",
-        "tags": "keyword",
+        "interactions": "long",
+        "colour": "keyword",
         "price": "double",
+        "tags": "keyword",
+        "title_feature": "keyword",
         "vector": {"opensearch": "knn_vector", "elasticsearch": "dense_vector"}[search_engine.name],
     }
-    assert mappings["_meta"] == schema_of().mark
-    assert search_engine.node.documents["items_aaaaaaaaaaaa"]["0"] == {
-        "item_id": 1000,
-        "position": 0,
-        "category": "kitchen",
-        "tags": [],
-        "price": 0.0,
-        "vector": vectors()[0].tolist(),
-    }
+    assert mappings["_meta"] == schema.mark
+    assert search_engine.node.documents[schema.target]["1"] == {
+        "item_id": 1001, "position": 1, "interactions": 2, "colour": "green", "price": 1.99,
+        "tags": ["sale"], "title_feature": "Dr", "vector": rows_of(model).vectors[1].tolist(),
+    }  # fmt: skip
 
 
 def test_rows_that_a_busy_node_refuses_are_sent_again(
-    search_engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+    search_engine: SearchEngine, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    writer = search_engine.open(schema_of())
     search_engine.node.busy = 2
-    fill(writer, vectors())
-    assert writer.existing() == ROWS
+    export(model, row_of(search_engine), search_engine.place)
+    assert search_engine.node.busy == 0
 
 
 @pytest.mark.parametrize("name", ["opensearch", ELASTICSEARCH])
 def test_credentials_come_from_the_environment(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(name, tmp_path) as engine:
         assert isinstance(engine, SearchEngine)
-        engine.node.key = "Basic YW5hOnMzY3JldA=="  # ana:s3cret
+        engine.node.accepted = {"Basic YW5hOnMzY3JldA==", "ApiKey abcd"}  # ana:s3cret
         with pytest.raises(ExportError, match="401"):
-            engine.open(schema_of())
-        monkeypatch.setenv(f"{name.upper()}_USERNAME", "ana")
-        monkeypatch.setenv(f"{name.upper()}_PASSWORD", "s3cret")
-        engine.open(schema_of())
-        assert engine.names() == ["items_aaaaaaaaaaaa"]
-
-
-@pytest.mark.slow
-def test_a_key_of_elasticsearch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running("elasticsearch", tmp_path) as engine:
-        assert isinstance(engine, SearchEngine)
-        engine.node.key = "ApiKey abcd"
-        monkeypatch.setenv("ELASTICSEARCH_API_KEY", "abcd")
-        engine.open(schema_of())
+            export(model, row_of(engine), engine.place)
+        with monkeypatch.context() as patch:
+            patch.setenv(f"{name.upper()}_USERNAME", "ana")
+            patch.setenv(f"{name.upper()}_PASSWORD", "s3cret")
+            export(model, row_of(engine), engine.place)
+        if name == "elasticsearch":
+            monkeypatch.setenv("ELASTICSEARCH_API_KEY", "abcd")
+            assert "is up to date" in export(model, row_of(engine), engine.place)[0]
 
 
 @pytest.mark.parametrize("name", ["opensearch", ELASTICSEARCH])
-def test_a_node_that_is_down_is_one_line(name: str, tmp_path: Path) -> None:
+def test_a_node_that_is_down_is_one_line(name: str, model: Path, tmp_path: Path) -> None:
     with running(name, tmp_path) as engine:
         pass  # and is gone
     with pytest.raises(ExportError, match=rf"^{engine.place}: \w+ fails: .*[Cc]onnection"):
-        engine.open(schema_of())
+        export(model, row_of(engine), engine.place.replace("//", "//me:s3cret@"))
 
 
 @pytest.mark.slow
-def test_a_url_without_a_port_is_refused() -> None:
-    pytest.importorskip("elasticsearch", reason='needs pip install "twotower[elasticsearch]"')
-    from twotower.export.elasticsearch import open_elasticsearch
-
-    with pytest.raises(ConfigError, match=r"--url http://shop: .*port"):
-        open_elasticsearch("http://shop", schema_of())
+def test_a_url_without_a_port_is_refused(model: Path, tmp_path: Path) -> None:
+    wanted = pytest.raises(ConfigError, match=r"--url http://shop: .*port")
+    with running("elasticsearch", tmp_path) as engine, wanted:
+        export(model, row_of(engine), "http://shop")
