@@ -256,4 +256,25 @@ DESTINATIONS: Table[Destination | TowersFormat] = Table(
         lazy("twotower.export.pgvector:open_pgvector"),
         extra="pgvector",
     ),
+    Destination(
+        "opensearch",
+        "an index of OpenSearch, behind an alias",
+        Place.URL,
+        lazy("twotower.export.opensearch:open_opensearch"),
+        extra="opensearch",
+    ),
+    Destination(
+        "elasticsearch",
+        "an index of Elasticsearch, behind an alias",
+        Place.URL,
+        lazy("twotower.export.elasticsearch:open_elasticsearch"),
+        extra="elasticsearch",
+    ),
+    Destination(
+        "milvus",
+        "a collection of Milvus, behind an alias",
+        Place.URL,
+        lazy("twotower.export.milvus:open_milvus"),
+        extra="milvus",
+    ),
 )
