@@ -9,6 +9,7 @@ from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the a
     check,
     compare,
     export,
+    fetch,
     init,
     inspect,
     portable,

@@ -67,10 +67,13 @@ def look_at(folder: Path, root: str, params: Path, config: "Config") -> "tuple[A
     Raises:
         DataError: if there is no such folder, or no file of interactions in it.
     """
+    from twotower.ingest.snapshot import fetched_here
     from twotower.inspection.commented_yaml import apply_settings
     from twotower.inspection.proposal import propose
+    from twotower.inspection.settings import of_fetched
 
     proposal = propose(folder, root, config.data)
     content = read_commented(params)
-    apply_settings(content, "data", proposal.settings)
+    settings = of_fetched(proposal.settings, fetched_here(folder, config.data))
+    apply_settings(content, "data", settings)
     return content, proposal

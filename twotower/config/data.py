@@ -14,6 +14,13 @@ from pydantic import (
 from twotower.common.bounded import shown
 from twotower.common.choices import OneOf
 from twotower.config.declared_features import Features
+from twotower.config.fetched import (
+    DatabaseUrl,
+    check_alone,
+    check_no_password,
+    check_origins,
+    origin_of,
+)
 from twotower.config.raw_files import FORMATS, TIME_UNITS
 from twotower.config.section import Section, Text
 
@@ -103,11 +110,14 @@ class InteractionColumns(Section):
 class InteractionsConfig(Section):
     """The interactions file."""
 
-    file: Text | None = None
+    file: Annotated[Text, AfterValidator(check_no_password)] | None = None
     """Inside `data.root`: a file, a folder of part files, or a pattern such as `part-*.csv`.
 
-    null: recognised by its usual name.
+    null: recognised by its usual name. A URL such as `s3://bucket/events.parquet`: what
+    `twotower fetch` copies into `data.root`, see docs/warehouses.md.
     """
+    query: Text | None = None
+    """SQL whose rows `twotower fetch` writes into `data.root`; runs on `data.source`."""
     format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
     """csv, tsv, parquet, jsonl or adjacency; null: by extension, each also with .gz.
 
@@ -131,17 +141,20 @@ class InteractionsConfig(Section):
         if self.time_format and self.time_unit:
             msg = "time_format and time_unit exclude each other: times are text or numbers"
             raise ValueError(msg)
+        check_alone(self.query, self.file, self.format)
         return self
 
 
 class TableConfig(Section):
     """The users or the items table; only its id and its declared columns are read."""
 
-    file: OptionalName = None
+    file: Annotated[OptionalName, AfterValidator(check_no_password)] = None
     """As that of the interactions; null: recognised, and required only if features are declared.
 
     false: do not use a table, even if the folder has one.
     """
+    query: Text | None = None
+    """As that of the interactions."""
     format: Annotated[str, AfterValidator(OneOf(_table_formats))] | None = None
     """csv, tsv, parquet or jsonl; null: by extension."""
     id: Column | None = None
@@ -153,6 +166,11 @@ class TableConfig(Section):
     """
     features: Features = Field(default_factory=dict)
     """Columns to use as side features, and their kinds."""
+
+    @model_validator(mode="after")
+    def _check_query(self) -> Self:
+        check_alone(self.query, self.file, self.format)
+        return self
 
 
 class ItemTableConfig(TableConfig):
@@ -169,7 +187,17 @@ class DataConfig(Section):
     """Section `data`: the raw files, and how they are read."""
 
     root: Text = "data/sample"
-    """Folder of the raw files, relative to the repository or absolute; without the outputs."""
+    """Folder of the raw files, relative to the repository or absolute; without the outputs.
+
+    With a query or a URL it is the folder of what `twotower fetch` writes, and of nothing else.
+    """
+    source: DatabaseUrl | None = None
+    """Database of the queries, as SQLAlchemy writes URLs: `postgresql://user@host/database`,
+    `sqlite:///file`, `duckdb:///file`, or another whose package is installed.
+
+    Without a password: `${NAME}` stands for the environment variable of that name. Relative paths
+    are relative to the repository. `duckdb://` reads files and buckets.
+    """
     separator: Separator | None = None
     """Column separator of text files; null: a comma for .csv, a tab for .tsv.
 
@@ -216,3 +244,19 @@ class DataConfig(Section):
     """The table of users, optional."""
     items: ItemTableConfig = ItemTableConfig()
     """The table of items, optional."""
+
+    @property
+    def tables(self) -> dict[str, InteractionsConfig | TableConfig]:
+        """The interactions, users and items, by these names."""
+        return {"interactions": self.interactions, "users": self.users, "items": self.items}
+
+    @property
+    def origins(self) -> dict[str, dict[str, str]]:
+        """Of each table that is fetched, its query with the source, or its URL."""
+        found = {name: origin_of(self.source, table) for name, table in self.tables.items()}
+        return {name: origin for name, origin in found.items() if origin}
+
+    @model_validator(mode="after")
+    def _check_origins(self) -> Self:
+        check_origins(self.source, self.tables)
+        return self

@@ -34,6 +34,7 @@ from twotower.ingest.problems import Problems
 from twotower.ingest.report import data_report
 from twotower.ingest.row_check import describe
 from twotower.ingest.side_tables import SideTable, build_entities, load_table
+from twotower.ingest.snapshot import pinned
 from twotower.ingest.splitting import held_out_item_counts, split_events
 from twotower.ingest.titles import TITLES, write_titles
 
@@ -104,6 +105,7 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
             the first invalid rows; or of the guard rails that the data breaks.
         ConfigError: if the strategy is `given` and neither files nor a column are.
     """
+    config = config.model_copy(update={"data": pinned(config.data)})
     root = _check_root(Path(config.data.root), output)
     problems = Problems()
     tables: dict[str, SideTable | None] = dict.fromkeys(("users", "items"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twotower.common.errors import DataError
 from twotower.ingest.open_file import part_files
+from twotower.ingest.snapshot import RECORD
 
 NOT_DATA = frozenset(
     {
@@ -40,7 +41,9 @@ def tables_of(root: Path) -> Iterator[str]:
         raise DataError(msg)
     groups: dict[str, list[str]] = {}
     for path in sorted(root.iterdir()):
-        if path.name.startswith((".", "_")) or path.suffix.lower() in NOT_DATA:
+        if path.name.startswith((".", "_")) or path.name == RECORD:
+            continue
+        if path.suffix.lower() in NOT_DATA:
             continue
         if path.is_dir():
             if _are_parts(part_files(path)):

@@ -1,7 +1,7 @@
 """The keys of the `data` section that fit what was found."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +18,8 @@ from twotower.inspection.tables import Tables
 
 UNKNOWN_EVENT, TAKEN_BACK_EVENT = 1.0, 0.01
 """Weights of types of events without a usual name: of interest, and of the opposite."""
+SAYS_WHERE = (("file",), ("format",))
+"""Keys of a table that name its file."""
 LONGEST = 30
 """Characters of an example."""
 
@@ -62,6 +64,20 @@ def settings_of(
         *_table("items", tables, features.get("items", {})),
     ]
     return [_with_doubts(setting, doubts) for setting in settings]
+
+
+def of_fetched(settings: Sequence[Setting], fetched: Collection[str]) -> list[Setting]:
+    """The settings of a folder in which `twotower fetch` wrote some of the tables.
+
+    Args:
+        settings: all that concern files.
+        fetched: names of these tables, whose query or URL stays; queries of others go.
+    """
+    kept = [
+        each for each in settings if not (each.key[0] in fetched and each.key[1:] in SAYS_WHERE)
+    ]
+    tables = ("interactions", "users", "items")
+    return kept + [Setting((name, "query"), None) for name in tables if name not in fetched]
 
 
 def title_setting(tables: Tables, titles: Sequence[str]) -> Setting:

@@ -1,6 +1,7 @@
 """A clone of the current commit in a folder of its own, in which the pipeline runs."""
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from twotower.common.git import git
 from twotower.common.paths import LOCK, PARAMS
 from twotower.common.yaml_file import parse_yaml, read_yaml
 from twotower.config import Config, parse_config
+from twotower.ingest.snapshot import FETCH
 from twotower.ingest.untracked import untracked_files
+from twotower.project.missing_keys import STAGES
 from twotower.project.repositories import run_program
 from twotower.verification.committed import link_or_copy
 
@@ -150,9 +153,10 @@ def _use_its_code(scratch: Scratch) -> None:
 
 
 def _check_out_data(scratch: Scratch, cache: Path) -> None:
-    """Bring what .dvc files stand for, from the cache of the checkout."""
+    """Bring what .dvc files stand for, and what was fetched, from the cache of the checkout."""
     listed = git(scratch.folder, "ls-files", "-z", "*.dvc") or ""
-    targets = list(filter(None, listed.split("\0")))
+    fetching = list(_fetching_stages(scratch.folder))
+    targets = [*filter(None, listed.split("\0")), *fetching]
     if not targets:
         return
     dvc, env = (sys.executable, "-m", "dvc"), scratch.environment
@@ -162,6 +166,25 @@ def _check_out_data(scratch: Scratch, cache: Path) -> None:
     except ConfigError:
         msg = f"{', '.join(targets)}: the data is not in DVC's cache; dvc pull brings it"
         raise VerificationError(msg) from None
+    if fetching:
+        _freeze(scratch.folder / STAGES)
+
+
+def _freeze(path: Path) -> None:
+    """Keep stages from fetching again: what they read is no file, and may have changed.
+
+    `dvc freeze` refuses a stage with `${data.root}`.
+    """
+    text = path.read_text(encoding="utf-8")
+    frozen = re.sub(rf"^( +)cmd: {FETCH}$", r"\g<0>\n\1frozen: true", text, flags=re.MULTILINE)
+    path.write_text(frozen, encoding="utf-8")
+
+
+def _fetching_stages(folder: Path) -> Iterator[str]:
+    """Names of stages that fetch the raw data."""
+    for name, stage in read_yaml(folder / LOCK).get("stages", {}).items():
+        if stage.get("cmd") == FETCH:
+            yield name
 
 
 def _bring_raw_files(checkout: Checkout, scratch: Scratch, root: Path) -> None:

@@ -1,0 +1,31 @@
+"""What the environment fills in, and what no message shows."""
+
+import pytest
+
+from twotower.common.errors import ConfigError
+from twotower.fetch.credentials import fill_in
+
+
+def test_a_value_is_escaped_as_urls_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PW", "a/b@c:d%\n")
+    address = fill_in("postgresql://me:${PW}@host/db", "data.source")
+    assert address.url == "postgresql://me:a%2Fb%40c%3Ad%25@host/db"
+    error = ValueError("no a/b@c:d% and no a%2Fb%40c%3Ad%25\nat all")
+    assert address.explain(error) == "no *** and no *** at all"
+
+
+def test_a_variable_may_be_the_whole_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("URL", "postgresql://me:se%26cret@host/db")
+    address = fill_in("${URL}", "data.source")
+    assert address.url == "postgresql://me:se%26cret@host/db"
+    assert address.explain(ValueError("se&cret is wrong")) == "*** is wrong"
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(ConfigError, match=r"^data.source: the environment variable NOWHERE is not"):
+        fill_in("postgresql://me:${NOWHERE}@host/db", "data.source")
+
+
+def test_an_error_without_words_has_its_type() -> None:
+    assert fill_in("https://host/x", "k").explain(TimeoutError()) == "TimeoutError"
