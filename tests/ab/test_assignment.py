@@ -12,7 +12,7 @@ import pytest
 from twotower.ab import assign
 from twotower.common.errors import ConfigError
 
-USERS = range(20_000)
+USERS = range(5_000)
 
 
 def treated(name: str, share: float) -> np.ndarray:
