@@ -1,12 +1,20 @@
 """Indexes of codes: what they hold by hand, what they find, what they refuse."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
+from twotower.common.errors import ConfigError
 from twotower.data.interactions import ItemLists
-from twotower.retrieval.approximate import build_index, index_dtype, index_recall, open_index
+from twotower.retrieval.approximate import (
+    build_index,
+    check_installed,
+    index_dtype,
+    index_recall,
+    open_index,
+)
 from twotower.retrieval.codes import Int8Codes, SignCodes, _turns
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.flat import HEAD
@@ -66,6 +74,15 @@ def test_the_share_of_signs_that_differ_tells_the_angle() -> None:
     # 128 signs: the share has a standard deviation of 0.044, the cosine π times as much.
     assert np.abs(error.mean()) < 0.1
     assert error.std() < 3 * math.pi * 0.044
+
+
+@KINDS
+def test_it_needs_no_library(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    check_installed(dtype)
+    assert len(open_index(content(dtype, ITEMS[:50]), DIM, 50)) == 50
+    with pytest.raises(ConfigError, match="needs usearch"):
+        check_installed("f32")
 
 
 @KINDS
