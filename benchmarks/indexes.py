@@ -12,7 +12,7 @@ from benchmarks.measured import Line, Scale, in_turn, missing, timed
 from twotower.artifacts.content import read_content
 from twotower.config.indexes import INDEXES, IndexKind
 from twotower.data.interactions import ItemLists
-from twotower.retrieval.approximate import IndexSearch, build_index, open_index
+from twotower.retrieval.approximate import ItemIndex, build_index, open_index
 from twotower.retrieval.exact import Candidates, top_k
 
 CATALOGUES: dict[Scale, dict[int, list[str]]] = {
@@ -55,7 +55,7 @@ def _index_lines(kind: IndexKind, users: np.ndarray, items: np.ndarray) -> Itera
         for share in SHARES:
             allowed = None if share == 1 else np.random.default_rng(2).random(len(items)) < share
             kept = "" if allowed is None else f", a filter keeps {share:.1%}"
-            found, costs = _compared(IndexSearch(index), users, items, allowed)
+            found, costs = _compared(index, users, items, allowed)
             built_note = f", {size:.0f} bytes an item, built in {built:,.0f} s"
             yield Line(
                 f"one user, {len(items):,} items, {kind.name}{kept}", "ms of CPU", 1.0, *costs,
@@ -65,7 +65,7 @@ def _index_lines(kind: IndexKind, users: np.ndarray, items: np.ndarray) -> Itera
 
 
 def _compared(
-    search: IndexSearch, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None
+    search: ItemIndex, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None
 ) -> tuple[float, list[float]]:
     """Recall against exact search, and ms a user of both."""
     nothing = ItemLists.empty(1)

@@ -18,6 +18,7 @@ from tests.config.schema import params_schema
 from tests.conftest import REPOSITORY
 from tests.evaluation.documented import ROWS as METRICS
 from tests.ingest.documented import ROWS as DATA
+from twotower.ab.outcomes import OUTCOMES
 from twotower.baselines.baseline import BASELINES, Baseline
 from twotower.common.yaml_file import read_yaml
 from twotower.config.effects import EFFECTS
@@ -49,6 +50,7 @@ def when(baseline: Baseline) -> str:
 
 Rows = list[tuple[str, ...]]
 TABLES: dict[str, dict[str, Rows]] = {
+    "ab.md": {"`--outcome`": [(row.name, row.summary) for row in OUTCOMES.values()]},
     "model.md": {
         "kind of feature": [(kind.name, kind.summary, kind.cells.value) for kind in KINDS.values()],
         "`model.init`": [

@@ -155,11 +155,11 @@ def refit(
         TrainingError: if training with the best hyperparameters diverges on train + validation.
         SearchError: if `best_params` has an unknown hyperparameter.
         DataError: if the prepared data is missing.
-        ConfigError: if there is to be an index, and usearch is not installed.
+        ConfigError: if there is to be an index that takes usearch, which is not installed.
     """
     outputs = outputs or RefitOutputs()
     if config.refit.index:
-        check_installed()
+        check_installed(INDEXES[config.refit.index].dtype)
     best_params: dict[str, Any] = dict(search["best_params"])
     if unknown := sorted(set(best_params) - config.search_space.defaults.keys()):
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.calibration import clusters, lift, looks, noise, promotions, users, worst
+from benchmarks.calibration import clusters, lift, looks, noise, peeking, promotions, users, worst
 from benchmarks.calibration.tables import DOCUMENT, Tables
 from benchmarks.markdown import written
 from twotower.common.choices import Table
@@ -39,6 +39,7 @@ SECTIONS = Table(
     Section("clusters", clusters.report),
     Section("looks", looks.report),
     Section("promotions", promotions.report),
+    Section("peeking", peeking.report),
     Section("noise", noise.report),
     Section("lift", lift.report),
 )

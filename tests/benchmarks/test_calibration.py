@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import clusters, former, lift, looks, noise, promotions, users, worst
+from benchmarks.calibration import (
+    clusters,
+    former,
+    lift,
+    looks,
+    noise,
+    peeking,
+    promotions,
+    users,
+    worst,
+)
 from benchmarks.calibration.__main__ import SECTIONS
 from benchmarks.calibration.tables import DOCUMENT, least_covered, most_claims, table
 from benchmarks.calibration.worlds import EQUAL, LIFTED, World
@@ -81,6 +91,11 @@ def test_the_best_of_many_looks_needs_a_smaller_p_value() -> None:
     assert once <= most_claims(SEEDS)
     assert often > 2 * once
     assert (p * looks.LOOKS <= 0.05).mean(axis=0).max() <= most_claims(SEEDS)
+
+
+def test_daily_looks_at_equal_models_mislead_only_the_rule_of_one_look() -> None:
+    many, one, last = peeking.rates(peeking.WORLDS[1], 3_000, 1.0, range(SEEDS))
+    assert max(many, last) <= most_claims(SEEDS) < one
 
 
 def test_candidates_as_good_as_the_champion_are_seldom_promoted() -> None:
@@ -165,6 +180,7 @@ def test_every_section_has_a_place_in_the_document(monkeypatch: pytest.MonkeyPat
         clusters: {"SIZES": (40,), "RESAMPLES": 50},
         looks: {"SIZES": (20,), "RESAMPLES": 50},
         promotions: {"USERS": 20, "RESAMPLES": 50},
+        peeking: {"SIZES": (100,)},
         worst: {"SIZES": (5,), "TRIES": 2},
         noise: {"RESAMPLES": 50},
         lift: {"RESAMPLES": 50},

@@ -83,14 +83,17 @@ def test_a_folder_of_any_model_can_be_added_to_again(name: str, place: Path) -> 
     )
 
 
-def test_the_index_is_built_anew(place: Path) -> None:
-    pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    trained(place / "m", index="f32")
+@pytest.mark.parametrize("dtype", ["f32", "int8", "binary"])
+def test_the_index_is_built_anew(place: Path, dtype: str) -> None:
+    if dtype == "f32":
+        pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
+    trained(place / "m", index=dtype)
     twotower(*add(place / "m"))
     near, exact = (Recommender.load("out", approximate=how) for how in (True, False))
     users = exact.artifacts.user_ids.all
     assert near.recommend(users, 5).item_ids == exact.recommend(users, 5).item_ids
     assert len(near.artifacts.index()) == 26
+    assert near.artifacts.index_dtype() == dtype
 
 
 def test_items_that_are_known_can_be_dropped(model: Path, place: Path) -> None:

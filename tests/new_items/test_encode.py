@@ -114,9 +114,11 @@ def test_a_fitted_model_that_is_larger_knows_titles_and_scores(plain: Recommende
     assert (larger.titles, larger.assessment) == ({1003: "Cup"}, assessment)
 
 
-def test_the_index_finds_added_items(tmp_path: Path) -> None:
-    pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    exact = trained(tmp_path / "m", index="f32")
+@pytest.mark.parametrize("dtype", ["f32", "int8"])
+def test_the_index_finds_added_items(tmp_path: Path, dtype: str) -> None:
+    if dtype == "f32":
+        pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
+    exact = trained(tmp_path / "m", index=dtype)
     near = Recommender.load(tmp_path / "m", approximate=True)
     frame = pd.DataFrame(NEW)
     users = exact.artifacts.user_ids.all

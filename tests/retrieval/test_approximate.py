@@ -7,13 +7,8 @@ import pytest
 
 from twotower.artifacts.content import read_content
 from twotower.data.interactions import ItemLists
-from twotower.retrieval import approximate
-from twotower.retrieval.approximate import (
-    IndexSearch,
-    build_index,
-    index_recall,
-    with_vectors,
-)
+from twotower.retrieval import approximate, graph
+from twotower.retrieval.approximate import build_index, index_recall
 from twotower.retrieval.exact import Candidates, top_k
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
@@ -46,7 +41,7 @@ def test_it_finds_nearly_what_exact_search_finds(path: Path, mmap: bool) -> None
     assert 0.9 < measured["recall"] <= 1
     assert index_recall(index, np.zeros_like(USERS), ITEMS, 20)["num_users"] == 0
     exact, exact_scores = top_k(USERS, Candidates(ITEMS), 1500, ItemLists.empty(40))
-    items, scores = IndexSearch(index).top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
+    items, scores = index.top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
     for row in range(40):  # scores are those of exact search, in its order
         place = {int(item): rank for rank, item in enumerate(exact[row])}
         ranks = [place[int(item)] for item in items[row]]
@@ -63,7 +58,7 @@ def hidden_lists() -> ItemLists:
 def test_hidden_items_never_appear_and_rows_are_full(path: Path) -> None:
     hidden = hidden_lists()
     index = open_index(path)
-    items, _ = IndexSearch(index).top_k(USERS[:4], Candidates(ITEMS), 20, hidden)
+    items, _ = index.top_k(USERS[:4], Candidates(ITEMS), 20, hidden)
     assert (items >= 0).sum(axis=1).tolist() == [20, 20, 10, 0]
     for row in range(4):
         assert not np.isin(
@@ -75,7 +70,7 @@ def test_hidden_items_never_appear_and_rows_are_full(path: Path) -> None:
 def test_a_filter_is_searched_in_the_index_while_it_leaves_enough(path: Path, keeps: int) -> None:
     allowed = np.arange(1500) % keeps == 0
     hidden = ItemLists.of([np.arange(0, row) for row in range(40)])
-    search = IndexSearch(open_index(path))
+    search = open_index(path)
     items, scores = search.top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
     want, _ = top_k(USERS, Candidates(ITEMS, allowed), 9, hidden)
     assert np.array_equal(items >= 0, want >= 0)
@@ -88,8 +83,8 @@ def test_a_filter_is_searched_in_the_index_while_it_leaves_enough(path: Path, ke
 def test_what_the_index_would_fetch_too_much_for_is_searched_exactly(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(approximate, "FETCHED", 8)
-    search = IndexSearch(open_index(path))
+    monkeypatch.setattr(graph, "FETCHED", 8)
+    search = open_index(path)
     for possible in (Candidates(ITEMS, np.arange(1500) % 50 == 0), Candidates(ITEMS)):
         got = search.top_k(USERS, possible, 9, ItemLists.empty(40))
         want = top_k(USERS, possible, 9, ItemLists.empty(40))
@@ -102,20 +97,20 @@ def test_smaller_vectors_find_nearly_as_much(tmp_path: Path, dtype: str, size: i
     items = ITEMS * RNG.lognormal(0, 0.3, (1500, 1)).astype(np.float32)  # as of popular items
     (tmp_path / "index").write_bytes(built := build_index(items[:1400], dtype))
     assert len(build_index(items[:1400])) - len(built) == 1400 * 16 * (4 - size)
-    longer = with_vectors(open_index(tmp_path / "index", 1400), items, 1400)
+    longer = open_index(tmp_path / "index", 1400).with_vectors(items, 1400)
     assert len(longer) == 1500
-    assert longer.dtype.name.lower() == dtype
+    assert longer.dtype == dtype
     assert index_recall(longer, USERS, items, 20)["recall"] > 0.95
     zeros = np.zeros_like(items)
     (tmp_path / "index").write_bytes(build_index(zeros, dtype))
-    found, _ = IndexSearch(open_index(tmp_path / "index")).top_k(
+    found, _ = open_index(tmp_path / "index").top_k(
         USERS, Candidates(zeros), 20, ItemLists.empty(40)
     )
     assert (found >= 0).all()
 
 
 def test_threads_share_an_index(path: Path) -> None:
-    search = IndexSearch(open_index(path))
+    search = open_index(path)
     want, _ = search.top_k(USERS, Candidates(ITEMS), 20, ItemLists.empty(40))
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(search.top_k, USERS, Candidates(ITEMS), 20, ItemLists.empty(40))

@@ -5,7 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from twotower.retrieval.approximate import NEIGHBOURS, build_index, open_index
+from twotower.retrieval.approximate import build_index, open_index
+from twotower.retrieval.graph import NEIGHBOURS
 from twotower.retrieval.index_file import GRAPH, HEAD, check_index, stored_dtype
 
 pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')

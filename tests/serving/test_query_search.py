@@ -91,6 +91,24 @@ def test_an_index_finds_the_same(many: Path, how: Any) -> None:
     assert np.array_equal((want >= 0).sum(axis=1), (found >= 0).sum(axis=1))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "binary"])
+def test_an_index_of_codes_lies_in_the_folder_and_is_checked(tmp_path: Path, dtype: str) -> None:
+    users, items = RNG.normal(size=(20, 8)), RNG.normal(size=(3_000, 8))
+    folder = write_model(tmp_path / "m", users, items, [], index=dtype)
+    exact, index = Recommender.load(folder), Recommender.load(folder, approximate=True)
+    everyone = exact.artifacts.user_ids.all
+    want, found = (model.recommend(everyone, 10) for model in (exact, index))
+    assert np.isin(want.item_idx, found.item_idx).mean() > 0.95
+    assert np.array_equal(found.scores, np.sort(found.scores, axis=1)[:, ::-1])
+    content = (folder / "index.flat").read_bytes()
+    (folder / "index.flat").write_bytes(content[:-1] + b"x")
+    with pytest.raises(ArtifactError, match=r"index\.flat"):
+        Recommender.load(folder, approximate=True)
+    (folder / "index.flat").write_bytes(content[:-64])
+    with pytest.raises(ArtifactError, match="cut short"):
+        Recommender.load(folder, approximate=True, verify=False)
+
+
 def test_without_it_nothing_is_read_or_changed(many: Path) -> None:
     model = Recommender.load(many)
     plain = model.recommend([100, 7, 101], 20)

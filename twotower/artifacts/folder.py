@@ -10,7 +10,7 @@ history_item_vecs.npy          only if the user tower pools a history: [num_item
                                a user with the distinct items h_1 … h_n, in order of time, has
                                the vector n^-user_exponent * sum of
                                (1 - history_decay)^(n - i) * row h_i, L2-normalised for the cosine
-index.usearch                  only if refit.index is set: an approximate index of item_vecs
+index.usearch or index.flat     only if refit.index is set: an approximate index of item_vecs
 vocabulary/                    ids in the order of the vectors, and side features
 best_model.pth                 weights only; torch.load(..., weights_only=True) reads it. A sequence
                                tower's are used to answer for histories of new users
@@ -41,17 +41,19 @@ from twotower.common.errors import ArtifactError
 from twotower.common.paths import ARTIFACTS
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
-from twotower.retrieval.approximate import index_recall, open_index
-from twotower.retrieval.index_file import stored_dtype
+from twotower.retrieval.approximate import (
+    ItemIndex,
+    file_of_index,
+    index_dtype,
+    index_recall,
+    open_index,
+)
 
 if TYPE_CHECKING:
-    from usearch.index import Index
-
     from twotower.training.towers import TwoTower
 
 
 CARD = "model_card.md"
-INDEX = "index.usearch"
 HISTORY = "history_item_vecs.npy"
 ELSEWHERE = (
     "no such folder; run this in the repository, after dvc repro or dvc pull, or give the model's "
@@ -129,12 +131,12 @@ class Artifacts:
         with self._unchanged([CARD]):
             return (self.folder / CARD).read_text(encoding="utf-8")
 
-    def index(self, *, mmap: bool = True) -> "Index":
+    def index(self, *, mmap: bool = True) -> ItemIndex:
         """The approximate index of the item vectors, read from the folder.
 
         Raises:
             ArtifactError: if the model has none, or its file is damaged.
-            ConfigError: if usearch is not installed.
+            ConfigError: if it takes usearch, which is not installed.
         """
         with damage_named(self.folder):
             content = self._index_content(mmap=mmap)
@@ -147,14 +149,15 @@ class Artifacts:
             ArtifactError: see `index`.
         """
         with damage_named(self.folder):
-            return stored_dtype(self._index_content())
+            return index_dtype(self._index_content())
 
     def _index_content(self, *, mmap: bool = True) -> Bytes:
-        if INDEX not in self.meta["files"]:
+        name = file_of_index(self.meta["files"])
+        if name is None:
             msg = f"{self.folder}: the model has no index; set refit.index, then dvc repro refit"
             raise ArtifactError(msg)
-        digest = self.meta["files"][INDEX] if self.verify else None
-        return read_content(self.folder / INDEX, digest, mmap=mmap)
+        digest = self.meta["files"][name] if self.verify else None
+        return read_content(self.folder / name, digest, mmap=mmap)
 
     @cached_property
     def towers(self) -> "TwoTower":

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.artifacts.folder import CARD, INDEX
+from twotower.artifacts.folder import CARD
 from twotower.artifacts.meta import DIGEST, FORMAT_VERSION, META, digest_of
 from twotower.common.arrays import save_array
 from twotower.common.errors import TrainingError
@@ -16,7 +16,7 @@ from twotower.common.files import atomic_write, sha256_file, write_json, write_t
 from twotower.common.folders import atomic_folder
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue, write_catalogue
-from twotower.retrieval.approximate import build_index
+from twotower.retrieval.approximate import build_index, index_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,7 @@ def write_artifacts(
 
     Raises:
         TrainingError: if a vector is not finite.
-        ConfigError: if `index` is set and usearch is not installed.
+        ConfigError: if `index` takes usearch, which is not installed.
     """
     user_vecs, item_vecs = model.vectors()
     arrays = {
@@ -106,7 +106,7 @@ def write_model(folder: Path, files: ModelFiles, meta: Mapping[str, Any]) -> Non
         with atomic_write(target / "best_model.pth") as handle:
             save_weights(handle, files.weights)
         if files.index is not None:
-            with atomic_write(target / INDEX) as handle:
+            with atomic_write(target / index_file(files.index)) as handle:
                 handle.write(files.index)
         if files.card is not None:
             write_text(target / CARD, files.card)

@@ -5,6 +5,7 @@ from twotower.common.quiet_start import quiet_start
 quiet_start()
 
 from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the app
+    ab,
     add_items,
     check,
     compare,

@@ -22,7 +22,13 @@ class IndexKind:
 
 INDEXES = Table(
     "refit.index",
-    IndexKind("usearch", "vectors as they are, float32", "f32"),
-    IndexKind("usearch_f16", "vectors in half the memory, float16", "f16"),
-    IndexKind("usearch_i8", "vectors in a quarter of the memory, rounded to 255 steps", "i8"),
+    IndexKind("usearch", "a graph; vectors as they are, float32", "f32"),
+    IndexKind("usearch_f16", "a graph; half the memory, float16", "f16"),
+    IndexKind("usearch_i8", "a graph; a quarter of the memory, 255 steps for all vectors", "i8"),
+    IndexKind(
+        "int8", "flat; a quarter of the memory and 4 bytes, 255 steps for each vector", "int8"
+    ),
+    IndexKind(
+        "binary", "flat; a sixteenth of the memory and 4 bytes, two signs for each number", "binary"
+    ),
 )

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.artifacts.folder import INDEX, Artifacts
+from twotower.artifacts.folder import Artifacts
 from twotower.artifacts.ids import Id
 from twotower.artifacts.write import ModelFiles, write_model
 from twotower.data.features import Features
 from twotower.data.prepared import Catalogue
-from twotower.retrieval.approximate import build_index
+from twotower.retrieval.approximate import build_index, file_of_index
 
 
 def with_items(artifacts: Artifacts, ids: Sequence[Id], features: Features) -> Artifacts:
@@ -65,7 +65,7 @@ def write_with_items(folder: Path, larger: Artifacts) -> None:
         larger: with an index if its own folder has one, built anew.
 
     Raises:
-        ConfigError: if there is an index and usearch is not installed.
+        ConfigError: if its index takes usearch, which is not installed.
     """
     arrays: dict[str, NDArray[Any]] = {
         "user_vecs": larger.user_vecs,
@@ -77,7 +77,7 @@ def write_with_items(folder: Path, larger: Artifacts) -> None:
     if larger.history_item_vecs is not None:
         arrays["history_item_vecs"] = larger.history_item_vecs
     index = None
-    if INDEX in larger.meta["files"]:
+    if file_of_index(larger.meta["files"]) is not None:
         index = build_index(larger.item_vecs, larger.index_dtype())
     weights = larger.towers.state_dict()
     files = ModelFiles(arrays, weights, index, larger.catalogue, larger.card())

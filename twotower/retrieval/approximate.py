@@ -1,48 +1,52 @@
-"""An approximate index of item vectors: a navigable small-world graph, built by usearch.
+"""Indexes of item vectors: built, opened, and measured against exact search."""
 
-Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
-hierarchical navigable small world graphs", TPAMI 2020.
-"""
-
-import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.common.arrays import Float32Array, Int8Array, Int64Array
-from twotower.common.errors import ConfigError
+from twotower.common.arrays import Float32Array, Int64Array
 from twotower.data.interactions import ItemLists
+from twotower.retrieval import graph
+from twotower.retrieval.codes import CODES
 from twotower.retrieval.exact import Candidates, top_k
-from twotower.retrieval.index_file import check_index
+from twotower.retrieval.flat import FlatIndex, build_flat, is_flat
+from twotower.retrieval.graph import GraphIndex, build_graph
+from twotower.retrieval.index_file import stored_dtype
 
-if TYPE_CHECKING:
-    from usearch.index import Index
-
-
-NEIGHBOURS = 16
-"""Links per item in the graph (HNSW's M)."""
-BUILD_EFFORT = 128
-"""Candidates considered when an item is added (HNSW's efConstruction)."""
-SEARCH_EFFORT = 128
-"""Candidates considered in a search, at least (HNSW's efSearch)."""
-FETCHED = 2000
-"""Items that are asked of the index, at most: exact search takes no longer than for more."""
-SPARE = 2
-"""How many times the items are asked for that a filter leaves room to expect."""
-BLOCK = 2**16
-"""Vectors that are rounded at a time."""
+GRAPH_FILE, FLAT_FILE = FILES = ("index.usearch", "index.flat")
 QUERIES = 1000
 """Users to measure the recall with, at most."""
 
 
-def check_installed() -> None:
+class ItemIndex(Protocol):
+    """An index that answers as `exact.top_k` does, or nearly so."""
+
+    @property
+    def dtype(self) -> str:
+        """Of the vectors in it, see `IndexKind`."""
+
+    def __len__(self) -> int:
+        """How many vectors it holds."""
+
+    def top_k(
+        self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
+    ) -> tuple[Int64Array, Float32Array]:
+        """See `exact.top_k`."""
+
+    def with_vectors(self, item_vecs: Float32Array, start: int) -> Self:
+        """A copy that also has the vectors from `start` on."""
+
+
+def check_installed(dtype: str) -> None:
     """Say now what building an index would say after hours of training.
 
     Raises:
-        ConfigError: if usearch is not installed.
+        ConfigError: if it takes usearch, which is not installed.
     """
-    _empty(1)
+    if dtype not in CODES:
+        graph.check_installed()
 
 
 def build_index(item_vecs: Float32Array, dtype: str = "f32") -> bytes:
@@ -50,17 +54,15 @@ def build_index(item_vecs: Float32Array, dtype: str = "f32") -> bytes:
 
     Args:
         item_vecs: [num_items, dim] float32.
-        dtype: of the vectors in the index; f32, f16 or i8, see `IndexKind`.
+        dtype: of the vectors in the index, see `IndexKind`.
 
     Raises:
-        ConfigError: if usearch is not installed.
+        ConfigError: if it takes usearch, which is not installed.
     """
-    index = _empty(item_vecs.shape[1], dtype)
-    _add(index, item_vecs, 0, _largest(item_vecs))
-    return bytes(index.save() or b"")
+    return build_flat(item_vecs, dtype) if dtype in CODES else build_graph(item_vecs, dtype)
 
 
-def open_index(content: NDArray[np.uint8], dim: int, num_items: int) -> "Index":
+def open_index(content: NDArray[np.uint8], dim: int, num_items: int) -> ItemIndex:
     """The index that `build_index` returned, in place: it reads `content` when it is searched.
 
     Args:
@@ -69,90 +71,34 @@ def open_index(content: NDArray[np.uint8], dim: int, num_items: int) -> "Index":
         num_items: number of vectors.
 
     Raises:
-        ConfigError: if usearch is not installed.
+        ConfigError: if it takes usearch, which is not installed.
         ValueError: if it is damaged, or holds other vectors.
     """
-    index = _empty(dim)
-    try:
-        check_index(content, dim, num_items, NEIGHBOURS)
-        if num_items:
-            index.view(content)
-    except (ValueError, RuntimeError) as error:
-        msg = f"the index file {error}"
-        raise ValueError(msg) from None
-    vars(index)["content"] = content  # usearch does not keep it
-    index.expansion_search = SEARCH_EFFORT
-    return index
+    kind = FlatIndex if is_flat(content) else GraphIndex
+    return kind.open(content, dim, num_items)
 
 
-def with_vectors(index: "Index", item_vecs: Float32Array, start: int) -> "Index":
-    """A copy of an index that also has the vectors from `start` on; the index stays as it is."""
-    longer = _empty(item_vecs.shape[1])
-    longer.load(bytes(index.save() or b""))
-    longer.expansion_search = SEARCH_EFFORT
-    _add(longer, item_vecs, start, _largest(item_vecs[:start]))
-    return longer
+def index_file(index: bytes) -> str:
+    """Name of the file for what `build_index` returned."""
+    return FLAT_FILE if is_flat(np.frombuffer(index, np.uint8)) else GRAPH_FILE
 
 
-class IndexSearch:
-    """Approximate `exact.top_k`: candidates from an index, ordered by their exact scores."""
+def index_dtype(content: NDArray[np.uint8]) -> str:
+    """Type of the vectors in the file of an index, as `build_index` takes it.
 
-    def __init__(self, index: "Index") -> None:
-        self._index = index
-        self._searching = threading.Lock()
+    Raises:
+        ValueError: if it has none that is known.
+    """
+    return FlatIndex.stored_dtype(content) if is_flat(content) else stored_dtype(content)
 
-    def top_k(
-        self, queries: Float32Array, candidates: Candidates, k: int, masked: ItemLists
-    ) -> tuple[Int64Array, Float32Array]:
-        """See `exact.top_k`, which answers where the index would have to find too many items.
 
-        Far down a ranking, where few of the items may appear, an index misses many.
-        """
-        if candidates.scale is not None or candidates.few is not None:
-            return top_k(queries, candidates, k, masked)
-        items = np.full((len(queries), k), -1, dtype=np.int64)
-        scores = np.full((len(queries), k), np.nan, dtype=np.float32)
-        unanswered = []
-        for row, query in enumerate(queries):
-            hidden = masked.items[masked.offsets[row] : masked.offsets[row + 1]]
-            nearest = self._search(query, candidates, k, hidden)
-            if nearest is None:
-                unanswered.append(row)
-                continue
-            values = candidates.vectors[nearest] @ query
-            order = np.argsort(-values, kind="stable")[:k]
-            items[row, : len(order)], scores[row, : len(order)] = nearest[order], values[order]
-        rest = np.array(unanswered, dtype=np.int64)
-        items[rest], scores[rest] = top_k(queries[rest], candidates, k, masked.select(rest))
-        return items, scores
-
-    def _search(
-        self, query: Float32Array, candidates: Candidates, k: int, hidden: Int64Array
-    ) -> Int64Array | None:
-        """The nearest items that may appear, ascending; None if the index does not find enough."""
-        num_items, allowed = len(candidates.vectors), candidates.allowed
-        if allowed is not None:
-            hidden = hidden[allowed[hidden]]
-        num_left = candidates.num_allowed - len(hidden)
-        wanted = min(k + len(hidden), candidates.num_allowed)
-        if allowed is not None and num_left:
-            wanted = SPARE * wanted * num_items // candidates.num_allowed
-        if wanted > FETCHED:
-            return None
-        # As many as the search considers: where the index has rounded vectors, the order is theirs.
-        wanted = min(max(wanted, SEARCH_EFFORT), num_items)
-        asked = _stored(self._index, query, float(np.abs(query).max()))
-        with self._searching:  # concurrent searches would share one working memory
-            matches = self._index.search(asked, wanted, threads=1)
-        keys = np.sort(matches.keys.astype(np.int64))
-        if allowed is not None:
-            keys = keys[allowed[keys]]
-        keys = keys[~np.isin(keys, hidden)]
-        return keys if len(keys) >= min(k, num_left) else None
+def file_of_index(files: Mapping[str, Any]) -> str | None:
+    """Which of the files of a model is its index; None: it has none."""
+    return next((name for name in FILES if name in files), None)
 
 
 def index_recall(
-    index: "Index", user_vecs: Float32Array, item_vecs: Float32Array, k: int
+    index: ItemIndex, user_vecs: Float32Array, item_vecs: Float32Array, k: int
 ) -> dict[str, Any]:
     """Share of the exact top k that the index finds, over evenly spaced users.
 
@@ -165,51 +111,6 @@ def index_recall(
     queries = queries[queries.any(axis=1)]
     nothing = ItemLists.empty(len(queries))
     exact, _ = top_k(queries, Candidates(item_vecs), k, nothing)
-    approximate, _ = IndexSearch(index).top_k(queries, Candidates(item_vecs), k, nothing)
+    approximate, _ = index.top_k(queries, Candidates(item_vecs), k, nothing)
     hits = [np.isin(a, b).sum() for a, b in zip(exact, approximate, strict=True)]
     return {"k": k, "num_users": len(queries), "recall": float(np.sum(hits)) / max(exact.size, 1)}
-
-
-def _add(index: "Index", item_vecs: Float32Array, start: int, largest: float) -> None:
-    """Add the vectors from `start` on."""
-    for low in range(start, len(item_vecs), BLOCK):
-        block = item_vecs[low : min(low + BLOCK, len(item_vecs))]
-        keys = np.arange(low, low + len(block), dtype=np.uint64)
-        # One thread: with more, the graph depends on which of them is faster.
-        index.add(keys, _stored(index, block, largest), threads=1)
-
-
-def _stored(index: "Index", vectors: Float32Array, largest: float) -> NDArray[np.float32 | np.int8]:
-    """Vectors as an index takes them; for int8 rounded, so that `largest` becomes 127.
-
-    Left to usearch, vectors would lose their lengths as they are rounded.
-    """
-    if index.dtype.name != "I8":
-        return vectors
-    scaled = np.rint(vectors * np.float32(127 / largest if largest else 0))
-    rounded: Int8Array = np.clip(scaled, -127, 127).astype(np.int8)
-    return rounded
-
-
-def _largest(vectors: Float32Array) -> float:
-    """The largest absolute value; 0 without any."""
-    return max(
-        (float(np.abs(vectors[low : low + BLOCK]).max()) for low in range(0, len(vectors), BLOCK)),
-        default=0.0,
-    )
-
-
-def _empty(dim: int, dtype: str = "f32") -> "Index":
-    try:
-        from usearch.index import Index
-    except ModuleNotFoundError:
-        msg = 'the index needs usearch: pip install "twotower[index]"'
-        raise ConfigError(msg) from None
-    return Index(
-        ndim=dim,
-        metric="ip",
-        dtype=dtype,
-        connectivity=NEIGHBOURS,
-        expansion_add=BUILD_EFFORT,
-        expansion_search=SEARCH_EFFORT,
-    )

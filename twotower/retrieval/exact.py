@@ -29,8 +29,8 @@ CROWDED = 1 / 64
 SCORE_BITS, PLACE_BITS = 32, 26
 """Of a number to sort by: a float32, and a place among KEPT + SCORES; the other 6 are the row's."""
 LARGEST = 2**31 - 1
-SAMPLE = 1024
-"""Scores per row from which a block's threshold is estimated."""
+SAMPLE, SPARE = 1024, 64
+"""Scores per row from which a block's threshold is estimated, and per item that is wanted."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,22 @@ def top_k(
     return items, scores
 
 
+def rescored(
+    query: Float32Array, candidates: Candidates, items: Int64Array, k: int
+) -> tuple[Int64Array, Float32Array]:
+    """The best k of some items by their inner products with a query, and these, in order.
+
+    Args:
+        query: [dim] float32.
+        candidates: give the vectors.
+        items: [num_items] ascending.
+        k: may be more than there are items.
+    """
+    values = candidates.vectors[items] @ query
+    order = np.argsort(-values, kind="stable")[:k]
+    return items[order], values[order]
+
+
 def _among(few: Int64Array, rows: Int64Array, items: Int64Array) -> tuple[Int64Array, Int64Array]:
     """The pairs whose items are among the few, which are ascending, and their places there."""
     places = np.searchsorted(few, items)
@@ -171,7 +187,7 @@ def _threshold(block: Float32Array, k: int) -> Float32Array:
 
     The k-th largest of a sample is never above the k-th largest of all.
     """
-    sample = block[:, :: max(1, block.shape[1] // max(SAMPLE, 4 * k))]
+    sample = block[:, :: max(1, block.shape[1] // max(SAMPLE, SPARE * k))]
     width = sample.shape[1]
     if width < k:
         return np.full((len(block), 1), -np.inf, np.float32)

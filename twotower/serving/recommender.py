@@ -5,7 +5,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from twotower.common.errors import RequestError
 from twotower.data.features import Features
 from twotower.data.interactions import ItemLists
 from twotower.new_items.grow import with_items
-from twotower.retrieval.approximate import IndexSearch, with_vectors
+from twotower.retrieval.approximate import ItemIndex
 from twotower.retrieval.exact import Candidates, top_k
 from twotower.retrieval.popular import Popular
 from twotower.retrieval.rerank import Reranking, SecondStage
@@ -31,9 +31,6 @@ from twotower.serving.query_vectors import (
 )
 from twotower.serving.recommendations import Recommendations, Source
 
-if TYPE_CHECKING:
-    from usearch.index import Index
-
 
 class Recommender:
     """Exact recommendations from the artifacts of the refit stage; safe to share among threads.
@@ -48,11 +45,11 @@ class Recommender:
             folder has none: items are shown by their ids.
     """
 
-    def __init__(self, artifacts: Artifacts, index: "Index | None" = None) -> None:
+    def __init__(self, artifacts: Artifacts, index: ItemIndex | None = None) -> None:
         self.artifacts = artifacts
         self.titles: Mapping[Id, str] | None = None
         self._index = index
-        self._top_k = top_k if index is None else IndexSearch(index).top_k
+        self._top_k = top_k if index is None else index.top_k
         self._popular = Popular(artifacts.item_counts)
 
     @classmethod
@@ -274,7 +271,7 @@ class Recommender:
         """
         new, _ = read_frame(self.artifacts, frame)
         larger = with_items(self.artifacts, new.ids, new.features)
-        index = self._index and with_vectors(self._index, larger.item_vecs, self.num_items)
+        index = self._index and self._index.with_vectors(larger.item_vecs, self.num_items)
         grown = copy.copy(self)
         for name, kind in vars(Recommender).items():
             if isinstance(kind, cached_property):
