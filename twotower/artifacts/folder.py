@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twotower.artifacts.checks import check_counts, check_shapes
 from twotower.artifacts.content import Bytes, check_digest, open_regular, read_content
@@ -38,6 +39,7 @@ from twotower.artifacts.npy import as_array
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError
 from twotower.common.paths import ARTIFACTS
+from twotower.config.training import ModelConfig
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import index_recall, open_index
@@ -144,21 +146,43 @@ class Artifacts:
         return read_content(self.folder / INDEX, digest, mmap=mmap)
 
     @cached_property
-    def towers(self) -> "TwoTower":
-        """The towers with their weights, read from the folder on first use, on the CPU.
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """The weights of the towers, read from the folder on first use, without torch.
 
         Raises:
             ArtifactError: if the folder has been replaced since it was opened, or is damaged.
         """
-        from twotower.artifacts.weights import load_checked, read_weights
-        from twotower.config.training import ModelConfig
+        from twotower.artifacts.weights import read_weights
 
         name = "best_model.pth"
         with damage_named(self.folder), open_regular(self.folder / name) as handle:
             self._check_open(handle, name)
-            weights = read_weights(handle)
-            config = ModelConfig.model_validate(self.meta["model"])
-            return load_checked(self.catalogue, config, weights)
+            return read_weights(handle)
+
+    @cached_property
+    def towers(self) -> "TwoTower":
+        """The towers with their weights, on the CPU; see `weights`.
+
+        Raises:
+            ArtifactError: likewise.
+        """
+        import torch
+
+        from twotower.artifacts.weights import load_checked
+
+        with damage_named(self.folder):
+            weights = {name: torch.from_numpy(each) for name, each in self.weights.items()}
+            return load_checked(self.catalogue, self.config, weights)
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """Section `model` of the configuration that the model was trained with.
+
+        Raises:
+            ArtifactError: if it is not what it may be.
+        """
+        with damage_named(self.folder):
+            return ModelConfig.model_validate(self.meta["model"])
 
     def check_rest(self) -> None:
         """Compare the files that opening the folder does not read with their digests.
