@@ -9,6 +9,7 @@ TwoTowerError
 ├── TrackingError     an MLflow store that does not answer
 ├── RegistryError     a model that cannot be registered, compared or promoted
 │   └── ComparisonError   models that cannot be compared: one was trained on test rows, say
+├── ExportError       a database that does not answer, or holds what is not ours
 ├── VerificationError a pipeline that cannot be run again in a scratch clone
 └── RequestError      a request that a model cannot answer
 """
@@ -68,6 +69,10 @@ class RegistryError(TwoTowerError):
 
 class ComparisonError(RegistryError):
     """Two models cannot be compared: one was trained on test rows, or there are none to score."""
+
+
+class ExportError(TwoTowerError):
+    """A destination of vectors does not answer, refuses, or holds what `export` did not make."""
 
 
 class VerificationError(TwoTowerError):

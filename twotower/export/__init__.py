@@ -1,0 +1,1 @@
+"""`twotower export`: the vectors of a model, for databases and libraries that search them."""

@@ -1,0 +1,161 @@
+"""Export to Qdrant: a collection for each version, and an alias that readers ask for.
+
+The id of a point is the row's position, as Qdrant takes unsigned integers and UUIDs only; the id
+of the data is in the payload. The URL may also be the path of a folder, for the local mode of the
+client, which needs no server.
+"""
+
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+
+from twotower.common.bounded import one_line
+from twotower.common.errors import ExportError
+from twotower.common.secrets import without_credentials
+from twotower.export.destination import Batch, Kind, Schema
+
+KEY = "QDRANT_API_KEY"
+TIMEOUT = 60
+"""Seconds that a request may take."""
+POLL = 0.5
+"""Seconds between two looks at whether Qdrant has built its index."""
+INDEXED = {
+    Kind.CATEGORY: models.PayloadSchemaType.KEYWORD,
+    Kind.CATEGORIES: models.PayloadSchemaType.KEYWORD,
+    Kind.NUMBER: models.PayloadSchemaType.FLOAT,
+    Kind.INTEGER: models.PayloadSchemaType.INTEGER,
+}
+"""Columns that queries filter by."""
+
+
+def open_qdrant(url: str, schema: Schema) -> "QdrantWriter":
+    """See `Destination.open`.
+
+    Args:
+        url: of a server, whose key is in $QDRANT_API_KEY; or the path of a folder.
+        schema: what is exported.
+    """
+    with _answering(url):
+        if url.startswith(("http://", "https://")):
+            key = os.environ.get(KEY)
+            client = QdrantClient(url, api_key=key, timeout=TIMEOUT, check_compatibility=False)
+        else:
+            client = QdrantClient(path=url)
+        return QdrantWriter(client, url, schema)
+
+
+class QdrantWriter:
+    """See `Writer`."""
+
+    def __init__(self, client: QdrantClient, url: str, schema: Schema) -> None:
+        self._client, self._url, self._schema = client, url, schema
+        self._previous = self._led_to()
+        if self._collections().count(schema.target) == 0:
+            self._create()
+        self._check_ours(schema.target)
+
+    def is_current(self) -> bool:
+        """See `Writer`."""
+        return self._previous == self._schema.target
+
+    def existing(self) -> int:
+        """See `Writer`."""
+        with _answering(self._url):
+            return self._client.count(self._schema.target, exact=True).count
+
+    def write(self, batch: Batch) -> None:
+        """See `Writer`."""
+        points = models.Batch(
+            ids=list(range(batch.start, batch.start + len(batch))),
+            vectors=batch.vectors.tolist(),
+            payloads=list(batch.rows()),
+        )
+        with _answering(self._url):
+            self._client.upsert(self._schema.target, points, wait=True)
+
+    def publish(self) -> None:
+        """See `Writer`; waits until Qdrant has indexed the collection."""
+        name, target = self._schema.name, self._schema.target
+        with _answering(self._url):
+            while self._client.get_collection(target).status == models.CollectionStatus.YELLOW:
+                time.sleep(POLL)
+            swap: list[models.AliasOperations] = []
+            if self._previous is not None:
+                alias = models.DeleteAlias(alias_name=name)
+                swap.append(models.DeleteAliasOperation(delete_alias=alias))
+            create = models.CreateAlias(collection_name=target, alias_name=name)
+            swap.append(models.CreateAliasOperation(create_alias=create))
+            self._client.update_collection_aliases(swap)
+            for other in self._collections():
+                if self._schema.is_version(other) and other not in {target, self._previous}:
+                    self._check_ours(other)
+                    self._client.delete_collection(other)
+
+    def close(self) -> None:
+        """See `Writer`."""
+        self._client.close()
+
+    def _collections(self) -> list[str]:
+        return [one.name for one in self._client.get_collections().collections]
+
+    def _led_to(self) -> str | None:
+        """The collection that the alias leads to now, which must be a version of this export."""
+        name = self._schema.name
+        if name in self._collections():
+            msg = (
+                f"{_where(self._url)}: {name} is a collection, not an alias; choose another --name"
+            )
+            raise ExportError(msg)
+        for alias in self._client.get_aliases().aliases:
+            if alias.alias_name == name:
+                self._check_ours(alias.collection_name)
+                return alias.collection_name
+        return None
+
+    def _check_ours(self, collection: str) -> None:
+        """Require a collection that an export made."""
+        config = self._client.get_collection(collection).config
+        made_by = (config.metadata or {}).get("made_by")
+        if not self._schema.is_version(collection) or made_by != self._schema.mark["made_by"]:
+            msg = (
+                f"{_where(self._url)}: collection {collection} was not made by twotower export "
+                "(or by a Qdrant before 1.16, which keeps no metadata); choose another --name"
+            )
+            raise ExportError(msg)
+
+    def _create(self) -> None:
+        target = self._schema.target
+        self._client.create_collection(
+            target,
+            vectors_config=models.VectorParams(size=self._schema.dim, distance=models.Distance.DOT),
+            metadata=dict(self._schema.mark),
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Payload indexes have no effect")  # in local mode
+            for field in self._schema.fields:
+                if field.kind in INDEXED:
+                    self._client.create_payload_index(target, field.name, INDEXED[field.kind])
+
+
+@contextmanager
+def _answering(url: str) -> Iterator[None]:
+    """Failures of the client and the server, in a line."""
+    try:
+        yield
+    except UnexpectedResponse as error:
+        said = one_line(f"{error.status_code} {error.reason_phrase} {error.content.decode()}")
+        hint = f"; is ${KEY} right?" if error.status_code in {401, 403} else ""
+        msg = f"{_where(url)}: Qdrant refuses: {said}{hint}"
+        raise ExportError(msg) from None
+    except (ApiException, OSError, RuntimeError) as error:  # the last of a folder that is in use
+        msg = f"{_where(url)}: Qdrant does not answer: {one_line(error)}"
+        raise ExportError(msg) from None
+
+
+def _where(url: str) -> str | None:
+    return without_credentials(url)
