@@ -16,23 +16,14 @@ IR_VERSION = 9
 """Of the file format: that of the same release of ONNX."""
 LARGEST = 2**31 - 2**20
 """Bytes of a file's tensors, at most: protocol buffers end at 2 GiB."""
-INSTALL = 'pip install "twotower[onnx]"'
 
 
 class Graph:
     """Nodes, inputs and constants; the same calls give the same bytes."""
 
     def __init__(self, name: str) -> None:
-        """Begin a graph.
+        import onnx
 
-        Raises:
-            ConfigError: if onnx is not installed.
-        """
-        try:
-            import onnx
-        except ImportError:
-            msg = f"{name}: graphs of ONNX need onnx: {INSTALL}"
-            raise ConfigError(msg) from None
         self.name, self._onnx = name, onnx
         self._inputs: list[ValueInfoProto] = []
         self._outputs: list[ValueInfoProto] = []

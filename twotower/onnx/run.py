@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from twotower.artifacts import Artifacts
 from twotower.artifacts.damage import damage_named
 from twotower.common.arrays import Float32Array, Int64Array
-from twotower.common.errors import ConfigError
 from twotower.data.features import Features
-from twotower.onnx.graph import INSTALL
 from twotower.onnx.towers import (
     HISTORY_ALONE,
     NEW,
@@ -47,16 +45,8 @@ class Session:
     """A graph that is ready to run, on one thread."""
 
     def __init__(self, graph: "ModelProto") -> None:
-        """Open it.
+        import onnxruntime
 
-        Raises:
-            ConfigError: if onnxruntime is not installed.
-        """
-        try:
-            import onnxruntime
-        except ImportError:
-            msg = f"graphs of ONNX need onnxruntime: {INSTALL}"
-            raise ConfigError(msg) from None
         options = onnxruntime.SessionOptions()
         # Requests come on threads of their own, and more would change the last bits.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -91,16 +81,24 @@ class OnnxTowers:
 
         Raises:
             ArtifactError: if the folder has been replaced since it was opened, or is damaged.
-            ConfigError: if onnx or onnxruntime is not installed, or a table is too large.
+            ConfigError: if a table is too large.
         """
-        with damage_named(self._artifacts.folder):
-            return Session(item_graph(self._model))
+        return Session(self.item_graph())
 
     @cached_property
     def user_tower(self) -> Session:
         """The user tower; raises likewise."""
+        return Session(self.user_graph())
+
+    def item_graph(self) -> "ModelProto":
+        """The item tower as a graph; raises likewise."""
         with damage_named(self._artifacts.folder):
-            return Session(user_graph(self.model))
+            return item_graph(self._model)
+
+    def user_graph(self) -> "ModelProto":
+        """The user tower as a graph; raises likewise."""
+        with damage_named(self._artifacts.folder):
+            return user_graph(self.model)
 
     @cached_property
     def model(self) -> Model:

@@ -72,7 +72,7 @@ def item_graph(model: Model) -> "ModelProto":
     """The item tower.
 
     Raises:
-        ConfigError: if onnx is not installed, or the tables are too large for a file.
+        ConfigError: if the tables are too large for a file.
         ValueError: if the weights are not those of the configuration.
     """
     graph = Graph("item_tower")
