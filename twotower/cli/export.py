@@ -80,10 +80,8 @@ def export(
         typer.echo(needing(row, row.write, model, Path(place)), err=True)
         return
     with step("reading the rows"):
-        chosen = titles if vectors is Vectors.ITEMS else None
-        rows = make_rows(
-            model, version, vectors.value, name or vectors.value, chosen or _default_titles()
-        )
+        titles = titles or _default_titles()
+        rows = make_rows(model, version, vectors.value, name or vectors.value, titles)
     export_rows(rows, row, place, artifacts, say=lambda line: typer.echo(line, err=True))
 
 

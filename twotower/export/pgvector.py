@@ -1,6 +1,7 @@
 """Export to PostgreSQL with the extension pgvector: a table for each version, behind a view."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +17,10 @@ from twotower.export.destination import POSITION, VECTOR, Batch, Kind, Schema
 
 CONNECT = 15
 """Seconds to wait for a connection."""
-WAIT = "10s"
-"""For readers of a table that is to be dropped; one that is still read then goes with the next."""
+WAIT = "1s"
+"""For transactions that read the view or an old table: who comes after waits as long."""
+TRIES = 30
+"""Times that the view is swapped, until no transaction has it open."""
 LONGEST = 63
 """Bytes of a name."""
 INDEXABLE = 2000
@@ -73,9 +76,9 @@ class TableWriter:
         self._previous = self._led_to()
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         register_vector(connection)
-        if self._kind(schema.target) is None:
+        if not self._exists(schema.target):
             self._create()
-        self._check_ours(schema.target)
+        self._checked_mark(schema.target)
 
     def is_current(self) -> bool:
         """See `Writer`."""
@@ -84,8 +87,7 @@ class TableWriter:
     def existing(self) -> int:
         """See `Writer`."""
         with _answering(self._url):
-            query = sql.SQL("SELECT count(*) FROM {}").format(self._table)
-            return int(self._one(query))
+            return int(self._one(sql.SQL("SELECT count(*) FROM {}").format(self._table)))
 
     def write(self, batch: Batch) -> None:
         """See `Writer`: all rows of the batch or none are there."""
@@ -101,19 +103,34 @@ class TableWriter:
                     rows.write_row(row)
 
     def publish(self) -> None:
-        """See `Writer`; builds an index of the vectors first."""
+        """See `Writer`; builds an index of the vectors first, of those that are searched."""
         with _answering(self._url):
-            with self._connection.transaction():
-                if self._schema.dim <= INDEXABLE and not self._has_index():
-                    self._execute("CREATE INDEX ON {} USING hnsw (vector vector_ip_ops)")
-                self._execute("ANALYZE {}")
-            with self._connection.transaction():
-                self._swap()
+            if self._is_searched and not self._has_index():
+                self._execute("CREATE INDEX ON {} USING hnsw (vector vector_ip_ops)")
+            self._execute("ANALYZE {}")
+            self._retry_swap()
             self._drop_older()
 
     def close(self) -> None:
         """See `Writer`."""
         self._connection.close()
+
+    def _retry_swap(self) -> None:
+        """Swap between two transactions of readers, without making others wait for long ones."""
+        for left in reversed(range(TRIES)):
+            try:
+                with self._connection.transaction():
+                    self._limit_wait()
+                    self._swap()
+                return
+            except psycopg.errors.LockNotAvailable:
+                if not left:
+                    raise
+                time.sleep(1)
+
+    def _limit_wait(self) -> None:
+        """For this transaction."""
+        self._connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(WAIT))
 
     def _swap(self) -> None:
         """Let the view show this table; its privileges stay."""
@@ -143,19 +160,24 @@ class TableWriter:
 
     def _drop_older(self) -> None:
         query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        kept = {self._schema.target, self._previous}
         for (name,) in self._connection.execute(query).fetchall():
-            kept = {self._schema.target, self._previous}
-            if self._schema.is_version(name) and name not in kept:
+            if self._schema.is_version(name) and name not in kept and self._mark(name):
                 self._drop(name)
 
     def _drop(self, name: str) -> None:
-        self._check_ours(name)
+        """Drop a table; one that is still read goes with the next export."""
         try:
             with self._connection.transaction():
-                self._connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(WAIT))
+                self._limit_wait()
                 self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
         except psycopg.errors.LockNotAvailable:
             return
+
+    @property
+    def _is_searched(self) -> bool:
+        """Users are looked up by their ids; an index of a million takes PostgreSQL many minutes."""
+        return self._schema.id.name == "item_id" and self._schema.dim <= INDEXABLE
 
     def _has_index(self) -> bool:
         query = "SELECT count(*) FROM pg_index WHERE indrelid = to_regclass(%s)"
@@ -164,37 +186,31 @@ class TableWriter:
     def _led_to(self) -> str | None:
         """The table that the view shows now; the view must be one of an export."""
         name = self._schema.name
-        kind = self._kind(name)
-        if kind is None:
+        if not self._exists(name):
             return None
-        comment = self._check_ours(name)
-        if kind != "v":
-            msg = f"{_where(self._url)}: {name} is no view; choose another --name"
-            raise ExportError(msg)
-        return f"{name}_{comment['version']}"
+        return f"{name}_{self._checked_mark(name)['version']}"
 
-    def _kind(self, name: str) -> str | None:
-        """What has this name: 'r' a table, 'v' a view."""
-        query = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)"
-        kind: str | None = self._one(query, self._quoted(name))
-        return kind
+    def _exists(self, name: str) -> bool:
+        return self._one("SELECT to_regclass(%s)::text", self._quoted(name)) is not None
 
-    def _check_ours(self, name: str) -> dict[str, str]:
-        """The mark of a table or view that an export made; anything else is an error."""
-        comment = self._one(
-            "SELECT obj_description(to_regclass(%s), 'pg_class')", self._quoted(name)
-        )
+    def _mark(self, name: str) -> dict[str, str] | None:
+        """What an export said of a table or view that it made; None of anything else."""
+        query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
         try:
-            mark = json.loads(comment or "{}")
-            if mark["made_by"] == self._schema.mark["made_by"]:
-                return {"version": mark["version"]}
+            mark: dict[str, str] = json.loads(self._one(query, self._quoted(name)) or "{}")
+            return mark if mark["made_by"] == self._schema.mark["made_by"] else None
         except (ValueError, KeyError, TypeError):
-            pass
-        msg = (
-            f"{_where(self._url)}: {name} is there already, and was not made by twotower export; "
-            "choose another --name"
-        )
-        raise ExportError(msg)
+            return None
+
+    def _checked_mark(self, name: str) -> dict[str, str]:
+        mark = self._mark(name)
+        if mark is None:
+            msg = (
+                f"{_where(self._url)}: {name} is there already, and was not made by twotower "
+                "export; choose another --name"
+            )
+            raise ExportError(msg)
+        return mark
 
     def _create(self) -> None:
         columns = [
@@ -234,6 +250,8 @@ def _answering(url: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         hint = ""
+        if isinstance(error, psycopg.errors.LockNotAvailable):
+            hint = "; a transaction that reads the view does not end: end it, and run this again"
         if isinstance(error, psycopg.errors.UndefinedFile | psycopg.errors.FeatureNotSupported):
             hint = "; the server lacks the extension pgvector"
         msg = f"{_where(url)}: PostgreSQL: {one_line(error)}{hint}"

@@ -92,8 +92,7 @@ class QdrantWriter:
             swap.append(models.CreateAliasOperation(create_alias=create))
             self._client.update_collection_aliases(swap)
             for other in self._collections():
-                if self._schema.is_version(other) and other not in {target, self._previous}:
-                    self._check_ours(other)
+                if other not in {target, self._previous} and self._is_ours(other):
                     self._client.delete_collection(other)
 
     def close(self) -> None:
@@ -117,11 +116,15 @@ class QdrantWriter:
                 return alias.collection_name
         return None
 
+    def _is_ours(self, collection: str) -> bool:
+        """Whether it is a version of this export, by its name and what it says of itself."""
+        if not self._schema.is_version(collection):
+            return False
+        metadata = self._client.get_collection(collection).config.metadata or {}
+        return bool(metadata.get("made_by") == self._schema.mark["made_by"])
+
     def _check_ours(self, collection: str) -> None:
-        """Require a collection that an export made."""
-        config = self._client.get_collection(collection).config
-        made_by = (config.metadata or {}).get("made_by")
-        if not self._schema.is_version(collection) or made_by != self._schema.mark["made_by"]:
+        if not self._is_ours(collection):
             msg = (
                 f"{_where(self._url)}: collection {collection} was not made by twotower export "
                 "(or by a Qdrant before 1.16, which keeps no metadata); choose another --name"

@@ -85,7 +85,9 @@ def export_rows(rows: Rows, destination: Destination, place: str, folder: Path, 
         if writer.is_current():
             say(f"{schema.name}: is up to date, {schema.count:,} rows of model {schema.model[:12]}")
             return
-        start = writer.existing() // destination.batch * destination.batch
+        start = writer.existing()
+        if start < schema.count:  # of the last batch, perhaps some rows but the first are there
+            start -= start % destination.batch
         if start:
             say(f"{schema.target}: going on after row {start:,} of {schema.count:,}")
         for batch in track(
