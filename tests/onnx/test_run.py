@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.conftest import REPOSITORY
-from twotower.artifacts import Artifacts
+from twotower.artifacts import Artifacts, load_artifacts
+from twotower.common.errors import ConfigError
 from twotower.new_items import encode
 from twotower.onnx.run import OnnxTowers
 from twotower.onnx.towers import PADDING
@@ -69,3 +70,11 @@ def test_a_sequence_tower_reads_the_latest_items_of_a_longer_history(model: Arti
     both = towers.user_tower(inputs | nobody)[0][:, : model.config.width]
     assert both[0] == pytest.approx(latest[0], abs=1e-5)
     assert both[1] == pytest.approx(towers.sequence_vectors(np.array([[5]]))[0], abs=1e-5)
+
+
+def test_towers_without_torch_are_a_clear_error(
+    sequence: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConfigError, match="the towers need torch"):
+        load_artifacts(sequence.folder).towers  # noqa: B018 - it is read on first use

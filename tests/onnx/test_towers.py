@@ -16,12 +16,12 @@ from twotower.new_items.by_torch import encode_by_torch
 from twotower.onnx import graph
 from twotower.onnx.check import histories_of
 from twotower.onnx.run import OnnxTowers, Session
+from twotower.onnx.tower import feature_inputs
 from twotower.onnx.towers import (
     HISTORY_ALONE,
     NEW,
     PADDING,
     Model,
-    feature_inputs,
     item_graph,
     user_graph,
 )

@@ -11,7 +11,8 @@ from twotower.common.errors import ArtifactError
 from twotower.data.interactions import ItemLists
 from twotower.new_items.by_torch import encode_by_torch
 from twotower.onnx.run import OnnxTowers
-from twotower.onnx.towers import HISTORY_ALONE, NEW, PADDING, feature_inputs
+from twotower.onnx.tower import feature_inputs
+from twotower.onnx.towers import HISTORY_ALONE, NEW, PADDING
 
 MOST = 1_000
 """Users and items that are compared, at most: evenly spaced among more."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,11 @@ from twotower.artifacts import Artifacts
 from twotower.artifacts.damage import damage_named
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.data.features import Features
+from twotower.onnx.tower import feature_inputs
 from twotower.onnx.towers import (
     HISTORY_ALONE,
     NEW,
     Model,
-    feature_inputs,
     item_graph,
     user_graph,
 )
@@ -30,6 +30,7 @@ BLOCK = 4096
 """Items that are encoded at a time."""
 
 
+@cache
 def is_installed() -> bool:
     """Whether onnx and onnxruntime are."""
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))

@@ -33,7 +33,8 @@ from twotower.data.interactions import ItemLists
 from twotower.onnx.check import compare, histories_of
 from twotower.onnx.graph import OPSET
 from twotower.onnx.run import OnnxTowers
-from twotower.onnx.towers import HISTORY_ALONE, NEW, PADDING, feature_inputs
+from twotower.onnx.tower import feature_inputs
+from twotower.onnx.towers import HISTORY_ALONE, NEW, PADDING
 from twotower.retrieval.exact import Candidates, top_k
 
 if TYPE_CHECKING:
