@@ -24,6 +24,7 @@ from twotower.config.effects import EFFECTS
 from twotower.config.indexes import INDEXES
 from twotower.config.training_choices import LOSSES, SCHEDULES, STARTS
 from twotower.data.features import KINDS
+from twotower.export.destination import DESTINATIONS
 
 DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
@@ -61,6 +62,7 @@ TABLES: dict[str, dict[str, Rows]] = {
         "`train.schedule`": [(schedule.name, schedule.summary) for schedule in SCHEDULES.values()],
     },
     "data.md": DATA,
+    "export.md": {"`--to`": [(row.name, row.summary) for row in DESTINATIONS.values()]},
     "metrics.md": METRICS,
     "parameters.md": PARAMETERS,
     "serving.md": {"`refit.index`": [(kind.name, kind.summary) for kind in INDEXES.values()]},

@@ -42,12 +42,13 @@ def write(
     users, items = rng.normal(size=(NUM_USERS, DIM)), rng.normal(size=(NUM_ITEMS, DIM))
     seen = [(user, user + more) for user in range(NUM_USERS) for more in range(3)]
     names = [f"i'{number}" for number in range(NUM_ITEMS)] if text else None
-    return write_model(folder, users, items, seen, items=names, features=features)
+    ids = [42, *range(101, 100 + NUM_USERS)]
+    return write_model(folder, users, items, seen, users=ids, items=names, features=features)
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Items 1000 to 1022, users 100 to 105; not to be changed."""
+    """Items 1000 to 1022, users 42 and 101 to 105; not to be changed."""
     return write(tmp_path_factory.mktemp("export") / "model")
 
 

@@ -99,6 +99,23 @@ def test_an_export_cut_short_leaves_what_was_there(model: Path, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"other", "out"}
 
 
+@pytest.mark.parametrize("name", ["npy", "faiss"])
+def test_a_full_disk_is_named_and_leaves_what_was_there(
+    name: str, model: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource", reason="limits of POSIX systems")
+    pytest.importorskip(name) if name == "faiss" else None
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        with pytest.raises(OSError, match="too large") as raised:
+            export(model, DESTINATIONS[name], str(tmp_path / "out"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.filename == str(tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
 def test_files_that_were_changed_are_written_anew(model: Path, tmp_path: Path) -> None:
     row, out = DESTINATIONS["npy"], tmp_path / "out"
     export(model, row, str(out))

@@ -1,14 +1,17 @@
 """Export to Qdrant, which its client imitates in this process."""
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.command import error_of
 from tests.documents.blocks import blocks
 from tests.export.conftest import CutShortError, cut_short, expected, export, rows_of, write
-from twotower.common.errors import ExportError
+from twotower.common.errors import ConfigError, ExportError
 from twotower.export.destination import DESTINATIONS, Destination, Place, Schema
 
 qdrant_client = pytest.importorskip("qdrant_client", reason='needs pip install "twotower[qdrant]"')
@@ -52,6 +55,7 @@ def led_to(client: QdrantClient, name: str = "items") -> str:
     return next(one.collection_name for one in aliases if one.alias_name == name)
 
 
+@pytest.mark.filterwarnings("ignore:Local mode performs exact")
 def test_the_documented_request_is_answered_as_by_the_recommender(
     client: QdrantClient, row: Destination, model: Path, titles: Path, monkeypatch: Any
 ) -> None:
@@ -66,7 +70,7 @@ def test_the_documented_request_is_answered_as_by_the_recommender(
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - it is ours
     recommend = names["recommend"]
-    for user in (100, 103, 105):
+    for user in (42, 103, 105):
         assert recommend(user, k=4) == expected(model, user, 4)
     red = names["recommend"](103, k=3, colour="red")
     best = [item for item in expected(model, 103, 23) if (item - 1000) % 3 == 2]
@@ -136,6 +140,57 @@ def test_no_server(model: Path) -> None:
         export(model, DESTINATIONS["qdrant"], "http://me:pw@127.0.0.1:9")
 
 
+@pytest.mark.parametrize("url", ["localhost:6333", "qdrant.example.com:6333/x", "grpc://host"])
+def test_urls_that_are_not_taken(model: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="must begin with http://"):
+        export(model, DESTINATIONS["qdrant"], url)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server with a key."""
+
+    def do_GET(self) -> None:
+        self.server.keys.append(self.headers["api-key"])  # type: ignore[attr-defined]
+        self.send_response(403)
+        self.end_headers()
+        self.wfile.write(b"forbidden: invalid key s3cret-one")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_the_key_is_that_of_the_environment_and_not_shown(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QDRANT_API_KEY", "s3cret-one")
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        server.keys = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        arguments = ["export", "--to", "qdrant", "--url", url, "--artifacts", model]
+        said = error_of(*arguments)
+        assert server.keys == ["s3cret-one"]  # type: ignore[attr-defined]
+    refused = "Qdrant refuses: 403 Forbidden forbidden: invalid key ***"
+    assert said == f"{url}: {refused}; is $QDRANT_API_KEY right?\n"
+
+
+def test_a_key_that_goes_over_a_network_unencrypted_is_pointed_out(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QDRANT_API_KEY", "s3cret-one")
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr("twotower.export.qdrant.QdrantClient", unreachable)
+    for url in ("http://db:6333", "https://db:6333", "http://localhost:6333"):
+        with pytest.raises(ExportError, match="does not answer"):
+            export(model, DESTINATIONS["qdrant"], url)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("note: http://db:6333: $QDRANT_API_KEY goes over the network")
+
+
+@pytest.mark.slow  # a second to open it
 def test_a_folder_serves_for_trying_out(model: Path, tmp_path: Path) -> None:
     export(model, DESTINATIONS["qdrant"], str(tmp_path / "db"))
     assert "is up to date" in export(model, DESTINATIONS["qdrant"], str(tmp_path / "db"))[0]

@@ -43,7 +43,7 @@ def test_users_have_what_is_not_recommended_again(model: Path, tmp_path: Path) -
     ]
     assert rows.schema.count == NUM_USERS
     text = first(rows_of(write(tmp_path / "text", text=True), "users"), 1)
-    assert text == [{"user_id": 100, "position": 0, "seen": ["i'0", "i'1", "i'2"]}]
+    assert text == [{"user_id": 42, "position": 0, "seen": ["i'0", "i'1", "i'2"]}]
 
 
 def test_batches_are_all_rows_once(model: Path) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from twotower.common.arrays import Float32Array
 from twotower.common.errors import ExportError
-from twotower.common.files import read_json, write_json
+from twotower.common.files import named, read_json, write_json
 from twotower.common.folders import atomic_folder, is_replaceable
 from twotower.common.paths import check_place
 from twotower.export.destination import VECTOR, Batch, Schema
@@ -91,22 +91,24 @@ class FolderWriter:
         """See `Writer`."""
         self._begun = begun = self._begun or self._begin()
         table = pa.Table.from_batches([batch.columns])
-        if begun.vectors is None:
-            flat = pa.array(batch.vectors.reshape(-1))
-            column = pa.FixedSizeListArray.from_arrays(flat, self._schema.dim)
-            table = table.append_column(VECTOR, column)
-        else:
-            begun.vectors.add(batch.vectors)
-        begun.rows.write_table(table.cast(begun.rows.schema))
+        with named(self._path, begun.folder):
+            if begun.vectors is None:
+                flat = pa.array(batch.vectors.reshape(-1))
+                column = pa.FixedSizeListArray.from_arrays(flat, self._schema.dim)
+                table = table.append_column(VECTOR, column)
+            else:
+                begun.vectors.add(batch.vectors)
+            begun.rows.write_table(table.cast(begun.rows.schema))
         self._written += len(batch)
 
     def publish(self) -> None:
         """See `Writer`; nothing is kept of the folder before, whose readers have its files open."""
         begun = self._begun or self._begin()
-        begun.rows.close()
-        begun.file.close()
-        if begun.vectors is not None:
-            begun.vectors.finish()
+        with named(self._path, begun.folder):
+            begun.rows.close()
+            begun.file.close()
+            if begun.vectors is not None:
+                begun.vectors.finish()
         write_json(begun.folder / MANIFEST, self._manifest(begun.folder))
         self._stack.close()
 

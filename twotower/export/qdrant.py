@@ -6,6 +6,7 @@ client, which needs no server.
 """
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,11 +16,16 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from twotower.common.bounded import one_line
-from twotower.common.errors import ExportError
+from twotower.common.errors import ConfigError, ExportError
+from twotower.common.progress import say
 from twotower.common.secrets import without_credentials
 from twotower.export.destination import Batch, Kind, Schema
 
 KEY = "QDRANT_API_KEY"
+HTTP = ("http://", "https://")
+ADDRESS = re.compile(r"[\w.-]+:\d+(/|$)")
+"""host:port, which is hardly a folder."""
+LOOPBACK = re.compile(r"http://(localhost|127\.[\d.]+|\[::1\])(:|/|$)")
 TIMEOUT = 60
 """Seconds that a request may take."""
 POLL = 0.5
@@ -39,14 +45,30 @@ def open_qdrant(url: str, schema: Schema) -> "QdrantWriter":
     Args:
         url: of a server, whose key is in $QDRANT_API_KEY; or the path of a folder.
         schema: what is exported.
+
+    Raises:
+        ConfigError: if the URL is neither.
     """
+    if not url.startswith(HTTP) and (ADDRESS.match(url) or "://" in url):
+        msg = (
+            f"--url {_where(url)}: must begin with http:// or https://, or be the path of a folder"
+        )
+        raise ConfigError(msg)
     with _answering(url):
-        if url.startswith(("http://", "https://")):
-            key = os.environ.get(KEY)
-            client = QdrantClient(url, api_key=key, timeout=TIMEOUT, check_compatibility=False)
+        if url.startswith(HTTP):
+            client = _connect(url, os.environ.get(KEY))
         else:
             client = QdrantClient(path=url)
         return QdrantWriter(client, url, schema)
+
+
+def _connect(url: str, key: str | None) -> QdrantClient:
+    is_open = url.startswith(HTTP[0]) and not LOOPBACK.match(url)
+    if key and is_open:
+        say(f"note: {_where(url)}: ${KEY} goes over the network unencrypted; use https://")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
+        return QdrantClient(url, api_key=key, timeout=TIMEOUT, check_compatibility=False)
 
 
 class QdrantWriter:

@@ -98,7 +98,7 @@ def export_rows(rows: Rows, destination: Destination, place: str, folder: Path, 
         if _version(folder) != schema.model:
             msg = f"{folder}: the model was replaced while it was exported; run this again"
             raise ArtifactError(msg)
-        with step("publishing"):
+        with step("indexing and publishing"):
             writer.publish()
     say(f"{schema.name}: {schema.count:,} rows of model {schema.model[:12]}, as {schema.target}")
 
