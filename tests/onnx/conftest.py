@@ -14,8 +14,6 @@ from twotower.data.features import Features, Vector
 from twotower.data.prepared import Catalogue
 from twotower.training.fit import fit
 
-pytest.importorskip("onnxruntime", reason='needs pip install "twotower[onnx]"')
-
 MODELS: dict[str, dict[str, Any]] = {
     "id": {"features": False},
     "features": {"similarity": "cosine", "item_tower": "features"},
@@ -48,6 +46,9 @@ def catalogue_with_features() -> Catalogue:
     items = Features(columns)
     users = items.concat(items.take(np.arange(6)))
     return Catalogue(replace(found.users, features=users), replace(found.items, features=items))
+
+
+NEEDS = 'needs pip install "twotower[onnx]"'
 
 
 @pytest.fixture(scope="session", params=MODELS)

@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.onnx.conftest import NEEDS
 from twotower.artifacts import Artifacts, load_artifacts
 from twotower.common.errors import ConfigError
 from twotower.new_items import encode
 from twotower.onnx.run import OnnxTowers
 from twotower.onnx.towers import PADDING
 from twotower.serving import Recommender, query_vectors
+
+for library in ("onnx", "onnxruntime"):
+    pytest.importorskip(library, reason=NEEDS)
 
 NEW = {"item_id": [2000, 2001], "colour": ["red", None], "tags": ["a|b", None], "price": [9, 12.5]}
 SERVE = """

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
-from tests.onnx.conftest import MODELS
+from tests.onnx.conftest import MODELS, NEEDS
 from twotower.artifacts import Artifacts
 from twotower.common.errors import ConfigError
 from twotower.config.training import ModelConfig
@@ -26,6 +25,9 @@ from twotower.onnx.towers import (
     user_graph,
 )
 from twotower.serving import query_vectors
+
+onnx = pytest.importorskip("onnx", reason=NEEDS)
+pytest.importorskip("onnxruntime", reason=NEEDS)
 
 CLOSE = 1e-5
 READING = [name for name, options in MODELS.items() if "user_tower" in options]

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from tests.cli.command import error_of, twotower
+from tests.onnx.conftest import NEEDS
 from twotower.artifacts import Artifacts
 from twotower.common.errors import ArtifactError, ExportError
 from twotower.common.files import sha256_file
 from twotower.onnx import check
 from twotower.onnx.write import export_towers
+
+pytest.importorskip("onnx", reason=NEEDS)
+onnxruntime = pytest.importorskip("onnxruntime", reason=NEEDS)
 
 
 def content(folder: Path) -> dict[str, bytes]:
