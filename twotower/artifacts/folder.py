@@ -29,16 +29,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from twotower.artifacts.arrays import HISTORY, KINDS, read_arrays
 from twotower.artifacts.checks import check_counts, check_shapes
 from twotower.artifacts.content import Bytes, check_digest, open_regular, read_content
 from twotower.artifacts.damage import DAMAGE, damage_named, damaged
 from twotower.artifacts.ids import IdColumn
 from twotower.artifacts.meta import META, read_meta
-from twotower.artifacts.npy import as_array
 from twotower.common.arrays import Float32Array, Int64Array
-from twotower.common.errors import ArtifactError
+from twotower.common.errors import ArtifactError, ConfigError
 from twotower.common.paths import ARTIFACTS
+from twotower.config.training import ModelConfig
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import (
@@ -54,20 +56,10 @@ if TYPE_CHECKING:
 
 
 CARD = "model_card.md"
-HISTORY = "history_item_vecs.npy"
 ELSEWHERE = (
     "no such folder; run this in the repository, after dvc repro or dvc pull, or give the model's "
     "folder: Recommender.load(PATH), --artifacts PATH"
 )
-KINDS = {
-    "user_vecs.npy": ("<f4", 2),
-    "item_vecs.npy": ("<f4", 2),
-    HISTORY: ("<f4", 2),
-    "seen_offsets.npy": ("<i8", 1),
-    "seen_items.npy": ("<i8", 1),
-    "item_counts.npy": ("<i8", 1),
-}
-"""Type and number of axes of each array."""
 VOCABULARIES = {"vocabulary/users.parquet": "user", "vocabulary/items.parquet": "item"}
 """Whose ids each file holds."""
 
@@ -160,21 +152,47 @@ class Artifacts:
         return read_content(self.folder / name, digest, mmap=mmap)
 
     @cached_property
-    def towers(self) -> "TwoTower":
-        """The towers with their weights, read from the folder on first use, on the CPU.
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """The weights of the towers, read from the folder on first use, without torch.
 
         Raises:
             ArtifactError: if the folder has been replaced since it was opened, or is damaged.
         """
-        from twotower.artifacts.weights import load_checked, read_weights
-        from twotower.config.training import ModelConfig
+        from twotower.artifacts.weights import read_weights
 
         name = "best_model.pth"
         with damage_named(self.folder), open_regular(self.folder / name) as handle:
             self._check_open(handle, name)
-            weights = read_weights(handle)
-            config = ModelConfig.model_validate(self.meta["model"])
-            return load_checked(self.catalogue, config, weights)
+            return read_weights(handle)
+
+    @cached_property
+    def towers(self) -> "TwoTower":
+        """The towers with their weights, on the CPU; see `weights`.
+
+        Raises:
+            ArtifactError: likewise.
+            ConfigError: if torch is not installed.
+        """
+        try:
+            import torch
+        except ModuleNotFoundError:
+            msg = "the towers need torch; histories and new items onnxruntime, in twotower[onnx]"
+            raise ConfigError(msg) from None
+        from twotower.artifacts.weights import load_checked
+
+        with damage_named(self.folder):
+            weights = {name: torch.from_numpy(each) for name, each in self.weights.items()}
+            return load_checked(self.catalogue, self.config, weights)
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """Section `model` of the configuration that the model was trained with.
+
+        Raises:
+            ArtifactError: if it is not what it may be.
+        """
+        with damage_named(self.folder):
+            return ModelConfig.model_validate(self.meta["model"])
 
     def check_rest(self) -> None:
         """Compare the files that opening the folder does not read with their digests.
@@ -246,7 +264,7 @@ def load_artifacts(
     with damage_named(folder):
         meta = read_meta(folder)
         digests = meta["files"] if verify else {}
-        arrays = _arrays(folder, meta, digests, mmap=mmap)
+        arrays = read_arrays(folder, meta, digests, mmap=mmap)
         users, items = (
             IdColumn(folder / name, whose, mmap=mmap, digest=digests.get(name))
             for name, whose in VOCABULARIES.items()
@@ -267,19 +285,6 @@ def load_artifacts(
         if verify:
             check_counts(artifacts)
     return artifacts
-
-
-def _arrays(
-    folder: Path, meta: Mapping[str, Any], digests: Mapping[str, str], *, mmap: bool
-) -> dict[str, Any]:
-    """The arrays of a folder, by the names of their files."""
-    arrays = {}
-    for name, (dtype, num_axes) in KINDS.items():
-        if name in meta["files"]:
-            finite = dtype == "<f4"
-            content = read_content(folder / name, digests.get(name), mmap=mmap, finite=finite)
-            arrays[name] = as_array(content, name, dtype, num_axes)
-    return arrays
 
 
 def _found(folder: Path) -> Path:

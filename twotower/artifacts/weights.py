@@ -1,17 +1,24 @@
-"""The towers' weights, read from a file that nobody vouches for.
+"""The towers' weights, read from a file that nobody vouches for, without torch.
 
-`torch.load(..., weights_only=True)` runs no code. Before it reads anything, the archive is held to
-what `torch.save` writes of a dict of tensors: records as they are, so that none expands, and a
-pickle of these few names.
+The archive is held to what `torch.save` writes of a dict of tensors: records as they are, so that
+none expands, and a pickle of these few names, none of which is torch's code.
 """
 
+import math
 import pickle
 import pickletools
 import struct
 import zipfile
-from collections.abc import Mapping
-from io import FileIO
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO, FileIO
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 
 from twotower.common.bounded import shown
 from twotower.config.training import ModelConfig
@@ -22,47 +29,81 @@ if TYPE_CHECKING:
 
     from twotower.training.towers import TwoTower
 
-NAMES = {
-    "torch._utils _rebuild_tensor_v2",
-    "collections OrderedDict",
-    *(f"torch {kind}Storage" for kind in ("Float", "Long", "Int", "Bool", "Double")),
+STORAGES = {
+    "torch FloatStorage": np.dtype("<f4"),
+    "torch DoubleStorage": np.dtype("<f8"),
+    "torch LongStorage": np.dtype("<i8"),
+    "torch IntStorage": np.dtype("<i4"),
+    "torch BoolStorage": np.dtype("?"),
 }
+NAMES = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict", *STORAGES}
 """What the pickle of a dict of tensors may name."""
 UNPICKLING = (
     *(pickle.UnpicklingError, RuntimeError, ValueError, KeyError, TypeError, IndexError, EOFError),
     *(AttributeError, AssertionError, MemoryError, OverflowError, struct.error),
 )
-"""What torch's reader raises at an archive or a pickle that makes no sense."""
+"""What reading an archive or a pickle that makes no sense raises."""
 LONGEST_PICKLE = 1 << 24
 """Bytes of the pickle, at most; a tensor takes about a hundred."""
+PICKLE = "/data.pkl"
 
 
-def read_weights(handle: FileIO) -> "dict[str, Tensor]":
-    """The weights in a file that `torch.save` wrote, on the CPU.
+def read_weights(handle: FileIO) -> dict[str, NDArray[Any]]:
+    """The weights in a file that `torch.save` wrote.
 
     Raises:
         OSError: if it cannot be read.
         ValueError: if it is anything but a dict of tensors.
     """
-    import torch
-
-    _check_archive(handle)
-    handle.seek(0)
-    try:
-        weights = torch.load(handle, map_location="cpu", weights_only=True)
-    except UNPICKLING as error:
-        msg = f"best_model.pth cannot be read ({error})"
-        raise ValueError(msg) from None
-    size = handle.seek(0, 2)
+    with _archive(handle) as (archive, folder, pickled):
+        try:
+            weights = _Reader(archive, folder, pickled).load()
+        except UNPICKLING as error:
+            msg = f"best_model.pth cannot be read ({error})"
+            raise ValueError(msg) from None
     if not isinstance(weights, dict) or not all(
-        isinstance(name, str) and _is_plain(each) for name, each in weights.items()
+        isinstance(name, str) and isinstance(each, np.ndarray) for name, each in weights.items()
     ):
         msg = "best_model.pth is no dict of tensors"
         raise ValueError(msg)
-    if sum(each.nbytes for each in weights.values()) > size:
+    if sum(each.nbytes for each in weights.values()) > handle.seek(0, 2):
         msg = "best_model.pth has tensors that share their values"
         raise ValueError(msg)
     return weights
+
+
+class _Reader(pickle.Unpickler):
+    """Reads tensors as arrays."""
+
+    def __init__(self, archive: zipfile.ZipFile, folder: str, pickled: bytes) -> None:
+        super().__init__(BytesIO(pickled))
+        self._record = cache(lambda key: bytearray(archive.read(f"{folder}/data/{key}")))
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for one of NAMES."""
+        known = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
+        return STORAGES.get(f"{module} {name}") or known[name]
+
+    def persistent_load(self, pid: Any) -> NDArray[Any]:
+        """The numbers of a storage."""
+        _, dtype, key, _, _ = pid
+        return np.frombuffer(self._record(key), dtype)
+
+
+def _tensor(
+    storage: NDArray[Any], offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: Any
+) -> NDArray[Any]:
+    """A tensor as a view of its storage, which has every element once."""
+    count: int = math.prod(shape)
+    last = offset + sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
+    if min((offset, *shape, *steps)) < 0 or (count and last >= len(storage)):
+        msg = "a tensor leads out of its storage"
+        raise ValueError(msg)
+    if count > len(storage):
+        msg = "it has tensors that share their values"
+        raise ValueError(msg)
+    width = storage.itemsize
+    return as_strided(storage[offset:], shape, [step * width for step in steps])
 
 
 def load_checked(
@@ -93,9 +134,11 @@ def load_checked(
         raise ValueError(msg) from None
 
 
-def _check_archive(handle: FileIO) -> None:
+@contextmanager
+def _archive(handle: FileIO) -> Iterator[tuple[zipfile.ZipFile, str, bytes]]:
+    """The archive, the name of the folder in it, and the pickle, which may be read."""
     handle.seek(0)
-    if handle.read(4) != b"PK\3\4":  # torch would read what lies before the archive
+    if handle.read(4) != b"PK\3\4":  # others would read what lies before the archive
         msg = "best_model.pth is not what torch.save writes"
         raise ValueError(msg)
     try:
@@ -105,11 +148,13 @@ def _check_archive(handle: FileIO) -> None:
             if not kept or any(each.file_size != each.compress_size for each in records):
                 msg = "best_model.pth is a compressed archive, which torch.save does not write"
                 raise ValueError(msg)
-            pickles = [each for each in records if each.filename.lower().endswith("/data.pkl")]
+            pickles = [each for each in records if each.filename.lower().endswith(PICKLE)]
             if len(pickles) != 1 or pickles[0].file_size > LONGEST_PICKLE:
                 msg = "best_model.pth is not what torch.save writes"
                 raise ValueError(msg)
-            _check_pickle(archive.read(pickles[0]))
+            pickled = archive.read(pickles[0])
+            _check_pickle(pickled)
+            yield archive, pickles[0].filename[: -len(PICKLE)], pickled
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         msg = f"best_model.pth is not what torch.save writes ({error})"
         raise ValueError(msg) from None
@@ -126,9 +171,3 @@ def _check_pickle(content: bytes) -> None:
 
 def _forms(weights: "Mapping[str, Tensor]") -> dict[str, str]:
     return {name: f"{each.dtype} {tuple(each.shape)}" for name, each in weights.items()}
-
-
-def _is_plain(value: Any) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor) and value.layout is torch.strided

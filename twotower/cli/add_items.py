@@ -53,7 +53,7 @@ def add_items(
     with step("reading the model"):
         # Not mapped, as the output may be the same folder, which Windows could not replace.
         model = load_artifacts(artifacts, mmap=False, verify=not no_verify)
-        check_reads_features(model.towers)
+        check_reads_features(model)
     with step(f"reading {items}"):
         new = _read(items, model)
     with step(f"writing {output}"):

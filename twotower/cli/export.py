@@ -77,7 +77,7 @@ def export(
     with step("reading the model"):
         model, version = open_model(artifacts, verify=not no_verify)
     if isinstance(row, TowersFormat):
-        needing(row, row.write, model, Path(place))
+        typer.echo(needing(row, row.write, model, Path(place)), err=True)
         return
     with step("reading the rows"):
         titles = titles or _default_titles()

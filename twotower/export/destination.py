@@ -197,13 +197,13 @@ class TowersFormat:
     Attributes:
         name: after `--to`.
         summary: one line for help and docs.
-        write: makes the folder, given the model and its path.
+        write: makes the folder, given the model and its path; returns what was done, in a line.
         extra: as of a Destination.
     """
 
     name: str
     summary: str
-    write: "Callable[[Artifacts, Path], None]"
+    write: "Callable[[Artifacts, Path], str]"
     extra: str | None = None
 
 
@@ -276,5 +276,11 @@ DESTINATIONS: Table[Destination | TowersFormat] = Table(
         Place.URL,
         lazy("twotower.export.milvus:open_milvus"),
         extra="milvus",
+    ),
+    TowersFormat(
+        "onnx",
+        "the towers as graphs of ONNX, in a folder that Triton can load",
+        lazy("twotower.onnx.write:export_towers"),
+        extra="onnx",
     ),
 )

@@ -13,6 +13,7 @@ from twotower.artifacts.ids import Id
 from twotower.artifacts.write import ModelFiles, write_model
 from twotower.data.features import Features
 from twotower.data.prepared import Catalogue
+from twotower.new_items.encode import encode_new_items, with_more_items
 from twotower.retrieval.approximate import build_index, file_of_index
 
 
@@ -32,12 +33,8 @@ def with_items(artifacts: Artifacts, ids: Sequence[Id], features: Features) -> A
         RequestError: if the item tower says nothing of features.
         ArtifactError: if the folder has been replaced since it was opened.
     """
-    from twotower.config.training import ModelConfig
-    from twotower.new_items.encode import encode_new_items, with_more_items
-
-    config = ModelConfig.model_validate(artifacts.meta["model"])
-    towers, known = artifacts.towers, artifacts.catalogue
-    new = encode_new_items(towers, features, len(ids), config)
+    known = artifacts.catalogue
+    new = encode_new_items(artifacts, features, len(ids))
     catalogue = Catalogue(known.users, known.items.append(ids, features))
     in_history = artifacts.history_item_vecs
     if in_history is not None and new.in_history is not None:
@@ -53,7 +50,7 @@ def with_items(artifacts: Artifacts, ids: Sequence[Id], features: Features) -> A
     )
     # What the properties would read from the folder, which has the smaller model.
     vars(larger)["catalogue"] = catalogue
-    vars(larger)["towers"] = with_more_items(towers, catalogue, config)
+    vars(larger)["weights"] = with_more_items(artifacts.weights, len(ids))
     return larger
 
 

@@ -47,5 +47,5 @@ def load_fitted(root: Path, assessment: Assessment) -> FittedRecommender:
     artifacts = load_artifacts(root / ARTIFACTS, mmap=False)
     model = FittedRecommender(artifacts, item_titles(root / PREPARED / TITLES), assessment)
     model.warm_up()
-    artifacts.towers  # noqa: B018 - read and cached, with the catalogue
+    artifacts.weights  # noqa: B018 - read and cached, as the catalogue is by now
     return model

@@ -37,12 +37,10 @@ class EncodedItems:
 
 def encode_frame(artifacts: Artifacts, frame: Any) -> EncodedItems:
     """See `Recommender.encode_items`."""
-    from twotower.config.training import ModelConfig
     from twotower.new_items.encode import encode_new_items
 
     new, has_ids = read_frame(artifacts, frame, may_be_known=True)
-    config = ModelConfig.model_validate(artifacts.meta["model"])
-    vectors = encode_new_items(artifacts.towers, new.features, len(new.ids), config).items
+    vectors = encode_new_items(artifacts, new.features, len(new.ids)).items
     return EncodedItems(new.ids if has_ids else None, vectors, new.unknown, new.missing)
 
 
@@ -67,7 +65,7 @@ def read_frame(
     from twotower.new_items.frames import FrameSource, frame_table
     from twotower.new_items.read import read_new_items
 
-    check_reads_features(artifacts.towers)
+    check_reads_features(artifacts)
     table = frame_table(frame, NAME)
     has_ids = ID in table.column_names
     if has_ids:

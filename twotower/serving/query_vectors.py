@@ -8,6 +8,7 @@ import numpy as np
 from twotower.artifacts import Artifacts
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.evaluation.fold_in import FoldIn
+from twotower.onnx.run import OnnxTowers, is_installed
 
 BLOCK = 2**16
 """Items whose lengths are computed at a time."""
@@ -58,7 +59,14 @@ def _fold_in(artifacts: Artifacts) -> FoldIn:
 
 
 def _read_sequences(artifacts: Artifacts, items: Int64Array) -> Float32Array:
-    return artifacts.towers.sequence_vectors(items)  # the weights are read on first use
+    """By onnxruntime where it is installed, which needs no torch; the weights are read once."""
+    if not is_installed():
+        return artifacts.towers.sequence_vectors(items)
+    kept = vars(artifacts)  # as what it reads itself is; its own room knows nothing of graphs
+    if "onnx_towers" not in kept:
+        kept["onnx_towers"] = OnnxTowers(artifacts)
+    towers: OnnxTowers = kept["onnx_towers"]
+    return towers.sequence_vectors(items)
 
 
 def tower_width(artifacts: Artifacts) -> int:
