@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cli.command import error_of
+from tests.conftest import REPOSITORY
 from tests.serving.conftest import LINE, write_model
 from twotower.artifacts import load_artifacts
 from twotower.cli.app import app
@@ -76,6 +78,17 @@ def ask(address: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
+def check_documented_client(address: str) -> None:
+    page = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    [block] = [one for one in re.findall("```python\n(.*?)```", page, re.DOTALL) if "urllib" in one]
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102 - what readers are told to run
+    [row] = names["recommend"]([100], k=1, service=address)
+    assert row["items"] == [1004]
+    with pytest.raises(ValueError, match="k: Input should be greater"):
+        names["recommend"]([100], k=0, service=address)
+
+
 def test_requests_are_answered_while_the_model_is_replaced(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn", reason='needs pip install "twotower[serve]"')
     folder = write_model(tmp_path / "m", [[1.0]], LINE, [])
@@ -86,6 +99,7 @@ def test_requests_are_answered_while_the_model_is_replaced(tmp_path: Path) -> No
         assert ask(f"{address}/recommend", question)["results"][0]["items"] == [1004]
         with pytest.raises(urllib.error.HTTPError, match="422"):
             ask(f"{address}/recommend", {"user_ids": [100], "k": 0})
+        check_documented_client(address)
         write_model(folder, [[-1.0]], LINE, [])
         give_up = time.monotonic() + SECONDS
         while len(want) == 1:
@@ -128,6 +142,43 @@ def test_a_key_is_required_and_nowhere_shown(tmp_path: Path, workers: str) -> No
     assert key not in text
     assert "Traceback" not in text
     assert not re.search("^INFO: fake", text, re.MULTILINE)
+
+
+BODY = json.dumps({"user_ids": [100], "k": 1}).encode()
+HEAD = f"POST /recommend HTTP/1.1\r\ncontent-type: application/json\r\nconnection: close\r\n\
+content-length: {len(BODY)}\r\nx-request-id: last\r\n\r\n".encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_was_asked_before_the_end_is_answered_and_logged(tmp_path: Path, workers: str) -> None:
+    pytest.importorskip("uvicorn", reason='needs pip install "twotower[serve]"')
+    folder, exposures = write_model(tmp_path / "m", [[1.0]], LINE, []), tmp_path / "exposures"
+    options = ("--workers", workers, "--log-format", "json", "--access-log")
+    log: list[str] = []
+    answers: list[bytes] = []
+
+    def finish() -> None:
+        one.sendall(BODY[5:])
+        answers.append(b"".join(iter(lambda: one.recv(2**16), b"")))
+
+    with serving(folder, *options, "--exposures", str(exposures), log=log) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        one = socket.create_connection((host, int(port)), timeout=SECONDS)
+        one.sendall(HEAD + BODY[:5])
+        time.sleep(0.5)
+        rest = threading.Timer(1.5, finish)  # that is, after the service was told to end
+        rest.start()
+    rest.join()
+    one.close()
+    [answer] = answers
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    lines = [json.loads(line) for line in "".join(log).splitlines()]  # each is an object
+    messages = [line["message"] for line in lines]
+    assert messages.index("Shutting down") < messages.index("POST /recommend 200")
+    [path] = exposures.iterdir()
+    [exposure] = map(json.loads, path.read_bytes().splitlines())
+    assert (exposure["request_id"], exposure["items"]) == ("last", [1004])
 
 
 @pytest.mark.parametrize("text", ["", " ", "a,,b"])

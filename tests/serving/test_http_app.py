@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason='needs pip install "twotower[serve]"')
 from fastapi.testclient import TestClient
 
 from twotower.new_items.grow import write_with_items
-from twotower.serving import guard, http_app
+from twotower.serving import endpoints, guard
 from twotower.serving.http_app import ServeOptions, create_app
 from twotower.serving.live_model import LiveModel, Served
 
@@ -132,27 +132,27 @@ def test_what_can_be_asked(client: TestClient, asked: Any, want: Any) -> None:
 @pytest.mark.parametrize(
     ("most", "body"),
     [
-        (10 + 4 * http_app.ID, {"user_ids": [100, 7, 7]}),
-        (10 + 4 * http_app.ID, {"user_ids": [100, 7], "k": 3}),
-        (10 + 4 * http_app.ID, {"user_ids": [100, 7], "blocked": [1004]}),
-        (9 + 4 * http_app.ID, {"user_ids": [100, 7]}),
-        (http_app.AT_ONCE, {"user_ids": [100, 7], "diversity": 0.5}),
-        (http_app.AT_ONCE, {"histories": [[1000]]}),
+        (10 + 4 * endpoints.ID, {"user_ids": [100, 7, 7]}),
+        (10 + 4 * endpoints.ID, {"user_ids": [100, 7], "k": 3}),
+        (10 + 4 * endpoints.ID, {"user_ids": [100, 7], "blocked": [1004]}),
+        (9 + 4 * endpoints.ID, {"user_ids": [100, 7]}),
+        (endpoints.AT_ONCE, {"user_ids": [100, 7], "diversity": 0.5}),
+        (endpoints.AT_ONCE, {"histories": [[1000]]}),
     ],
 )
 def test_a_large_request_is_answered_in_a_thread(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, most: int, body: dict[str, Any]
 ) -> None:
-    threads, recommend = [], http_app._recommend
+    threads, recommend = [], endpoints._recommend
 
     def noted(*arguments: Any) -> Any:
         threads.append(threading.get_ident())
         return recommend(*arguments)
 
-    monkeypatch.setattr(http_app, "_recommend", noted)
-    monkeypatch.setattr(http_app, "AT_ONCE", 10 + 4 * http_app.ID)  # five items of one dimension
+    monkeypatch.setattr(endpoints, "_recommend", noted)
+    monkeypatch.setattr(endpoints, "AT_ONCE", 10 + 4 * endpoints.ID)  # five items of one dimension
     small = client.post("/recommend", json={"user_ids": [100, 7], "k": 2})
-    monkeypatch.setattr(http_app, "AT_ONCE", most)
+    monkeypatch.setattr(endpoints, "AT_ONCE", most)
     large = client.post("/recommend", json={"k": 2, **body})
     assert small.status_code == large.status_code == 200
     assert len(set(threads)) == 2
@@ -237,11 +237,12 @@ def test_a_large_answer_comes_in_pieces_and_whole(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"user_ids": [100] * 4, "k": 50}
-    whole = client.post("/recommend", json=asked)
+    headers = {"x-request-id": "same"}
+    whole = client.post("/recommend", json=asked, headers=headers)
     for size in (1, 7, len(whole.content) - 1):
-        monkeypatch.setattr(http_app, "PIECE", size)
+        monkeypatch.setattr(endpoints, "PIECE", size)
         monkeypatch.setattr(guard, "PIECE", size)
-        pieces = client.post("/recommend", json=asked)
+        pieces = client.post("/recommend", json=asked, headers=headers)
         assert (pieces.content, pieces.headers) == (whole.content, whole.headers)
 
 
@@ -324,7 +325,7 @@ def test_text_is_written_as_in_the_data(tmp_path: Path, path: str, body: Any, wa
 
 def test_documentation_names_every_answer(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/health", "/recommend", "/similar"}
+    assert set(paths) == {"/health", "/metrics", "/recommend", "/similar"}
     assert set(paths["/recommend"]["post"]["responses"]) == {"200", "400", "413", "422", "503"}
     assert client.get("/docs").status_code == 200
 

@@ -130,7 +130,7 @@ def test_the_watcher_refreshes_until_it_is_stopped(
         raise RuntimeError(msg)
 
     monkeypatch.setattr(live, "refresh", refresh)
-    watcher = FolderWatcher(live, 0.001)
+    watcher = FolderWatcher(live, 0.001, lambda _: None)
     watcher.start()
     for _ in range(3):
         assert looked.acquire(timeout=60)

@@ -6,9 +6,12 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from twotower.serving.metrics import Metrics
 
 LOG = logging.getLogger("uvicorn.error")
 BESIDE = 2**16
@@ -20,7 +23,13 @@ CONNECTIONS = 500
 LOOK = 1.0
 """Seconds between two looks at what a client is doing."""
 
+METRICS = "metrics"
+"""Where an application's lifespan leaves its `Metrics`, if it has any."""
+
 Slow = Literal["head", "body", "answer"]
+Closed = Literal["slow_head", "slow_body", "slow_answer", "crowded", "malformed"]
+"""Why a connection was broken off; malformed: no HTTP, too long a head, or too much ahead."""
+WHY: dict[Slow, Closed] = {"head": "slow_head", "body": "slow_body", "answer": "slow_answer"}
 SECONDS: dict[Slow, float] = {"head": 10, "body": 30, "answer": 60}
 """That a client may take to send a request's head, then its body, and to read the answer."""
 
@@ -44,6 +53,7 @@ class Connection(HttpToolsProtocol):
 
     most = connections()
     _warned = -float("inf")
+    _metrics: "Metrics | None" = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """See uvicorn."""
@@ -52,6 +62,7 @@ class Connection(HttpToolsProtocol):
         self._doing: tuple[Slow | None, object] = ("head", None)
         self.since = 0.0
         self._next: asyncio.TimerHandle | None = None
+        self._metrics = self.app_state.get(METRICS)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Send at once what there is to send, and make room if there are too many.
@@ -63,6 +74,8 @@ class Connection(HttpToolsProtocol):
         with suppress(OSError):  # macOS and Windows refuse it where the client has gone already
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
+        if self._metrics:
+            self._metrics.connections.inc()
         self.since = self.loop.time()
         self._next = self.loop.call_later(LOOK, self._look)
         if len(self.connections) > self.most:
@@ -72,6 +85,8 @@ class Connection(HttpToolsProtocol):
         """See `asyncio.Protocol`."""
         if self._next:
             self._next.cancel()
+        if self._metrics:
+            self._metrics.connections.dec()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -83,7 +98,12 @@ class Connection(HttpToolsProtocol):
         if self.slow == "head":
             self.send_400_response(f"The head of a request may have {BESIDE} bytes.")
         else:
-            self.transport.abort()
+            self._break_off("malformed")
+
+    def send_400_response(self, msg: str) -> None:
+        """See uvicorn."""
+        self._count("malformed")
+        super().send_400_response(msg)
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
@@ -112,14 +132,22 @@ class Connection(HttpToolsProtocol):
         if doing != self._doing:
             self._doing, self.since = doing, now
         elif doing[0] and now - self.since > SECONDS[doing[0]]:
-            self.transport.abort()
+            self._break_off(WHY[doing[0]])
         self._next = self.loop.call_later(LOOK, self._look)
 
     def _make_room(self) -> None:
         """Hang up on who has been waited for longest; on the new one, if the rest are at work."""
         waiting = [one for one in self.connections if isinstance(one, Connection) and one.slow]
-        min(waiting, key=lambda one: one.since).transport.abort()
+        min(waiting, key=lambda one: one.since)._break_off("crowded")
         now = time.monotonic()
         if now - Connection._warned > 60:
             Connection._warned = now
             LOG.warning("%d connections are open: closing those that wait longest", self.most)
+
+    def _break_off(self, reason: Closed) -> None:
+        self._count(reason)
+        self.transport.abort()
+
+    def _count(self, reason: Closed) -> None:
+        if self._metrics:
+            self._metrics.closed(reason)

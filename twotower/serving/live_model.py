@@ -2,8 +2,11 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from twotower.artifacts import META, version_of
 from twotower.common.errors import ArtifactError, TwoTowerError
@@ -13,6 +16,8 @@ LOG = logging.getLogger("uvicorn.error")
 """The log that uvicorn shows."""
 VERSION_DIGITS = 12
 ATTEMPTS = 3
+Refreshed = Literal["loaded", "failed"]
+"""What became of an attempt to load another model."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,14 @@ class Served:
     Attributes:
         recommender: the model.
         version: hexadecimal digest of the folder's content; the same on every machine.
+        written: when its model_meta.json was, in seconds since 1970.
+        loaded: when the model was, likewise.
     """
 
     recommender: Recommender
     version: str
+    written: float
+    loaded: float
 
 
 class LiveModel:
@@ -94,19 +103,20 @@ class LiveModel:
 
     def _load(self) -> Served:
         for _ in range(ATTEMPTS):
-            version = self._version()
+            version, written = self._version()
             recommender = Recommender.load(self._folder, **self._options)
             if self._options["verify"]:
                 recommender.artifacts.check_rest()
             recommender.warm_up()
-            if self._version() == version:
-                return Served(recommender, version)
+            if self._version() == (version, written):
+                return Served(recommender, version, written, time.time())
         msg = f"{self._folder}: the model keeps changing while it is read"
         raise ArtifactError(msg)
 
-    def _version(self) -> str:
+    def _version(self) -> tuple[str, float]:
+        """Of the folder, and when it was written."""
         try:
-            return version_of(self._folder)[:VERSION_DIGITS]
+            return version_of(self._folder)[:VERSION_DIGITS], (self._folder / META).stat().st_mtime
         except (OSError, ValueError) as error:
             msg = f"{self._folder}: not a complete model folder ({error})"
             raise ArtifactError(msg) from None
@@ -115,9 +125,16 @@ class LiveModel:
 class FolderWatcher:
     """A thread that refreshes a live model at intervals until it is stopped."""
 
-    def __init__(self, model: LiveModel, seconds: float) -> None:
-        self._model = model
-        self._seconds = seconds
+    def __init__(self, model: LiveModel, seconds: float, told: Callable[[Refreshed], None]) -> None:
+        """Prepare the thread.
+
+        Args:
+            model: that is refreshed.
+            seconds: between two looks at its folder.
+            told: is told of each attempt to load another model.
+        """
+        self._model, self._seconds, self._told = model, seconds, told
+        self._problem: str | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model watcher", daemon=True)
 
@@ -133,7 +150,17 @@ class FolderWatcher:
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):
             try:
-                if self._model.refresh():
-                    LOG.info("now serving model %s", self._model.served.version)
+                self._look()
             except Exception:  # a bug must not end the thread: the old model still answers
                 LOG.exception("cannot check the model folder for a new model")
+
+    def _look(self) -> None:
+        took_over, problem = self._model.refresh(), self._model.problem
+        if took_over:
+            self._told("loaded")
+            LOG.info("now serving model %s", self._model.served.version)
+        elif problem is not None:
+            self._told("failed")
+            if problem != self._problem:
+                LOG.warning("still serving model %s: %s", self._model.served.version, problem)
+        self._problem = problem

@@ -128,6 +128,17 @@ class Problem(_Schema):
     detail: str
 
 
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body cannot be parsed."},
+    413: {"model": Problem, "description": "The body is too large."},
+    422: {"model": Problem, "description": "The request is not valid; `detail` says why."},
+    503: {"model": Problem, "description": "The answer would take too long, now or always."},
+}
+NO_KEY: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "The key is missing or wrong."},
+}
+
+
 def explain(errors: Any) -> str:
     """The first of pydantic's errors in one line, without what the client sent."""
     problem = errors[0]
