@@ -124,15 +124,16 @@ class Node:
         if "term" in body["query"]:
             ((name, value),) = body["query"]["term"].items()
             found = [d for d in self.documents[index].values() if d[name] == value]
-            fields = {field: np.atleast_1d(found[0][field]).tolist() for field in body["fields"]}
-            return {"hits": {"hits": [{"fields": fields}]}}
+            fields = body["fields"]
+            hits = [{"fields": {f: np.atleast_1d(d[f]).tolist() for f in fields}} for d in found]
+            return {"hits": {"hits": hits}}
         query = body["query"]["script_score"]
         script = query["script"]
         asked = script["params"].get("query_value") or script["params"]["query_vector"]
         chosen = query["query"]["bool"]
         wanted = {name: value for each in chosen["filter"] for name, value in each["term"].items()}
         blocked = chosen["must_not"]["terms"]
-        hits = []
+        hits = list[dict[str, Any]]()
         for document in self.documents[index].values():
             values = {name: np.atleast_1d(value).tolist() for name, value in document.items()}
             if any(value not in values.get(name, []) for name, value in wanted.items()):

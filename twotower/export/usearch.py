@@ -8,7 +8,8 @@ from twotower.common.arrays import Float32Array
 from twotower.export.destination import Schema
 from twotower.export.folder import FolderWriter
 from twotower.export.npy import VECTORS, ArrayFile
-from twotower.retrieval.approximate import build_index, check_installed
+from twotower.retrieval.approximate import build_index
+from twotower.retrieval.graph import check_installed
 
 INDEX = "index.usearch"
 
