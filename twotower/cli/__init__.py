@@ -6,6 +6,7 @@ quiet_start()
 
 from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the app
     add_items,
+    backtest,
     check,
     compare,
     init,
