@@ -35,8 +35,8 @@ def fold_config(config: Config) -> Config:
     if names_group(config.hpo.objective):
         msg = (
             f"hpo.objective: {config.hpo.objective} is of warm or cold items, which a backtest "
-            "does not tell apart: at a cut-off, only items with events are known; choose one of all "
-            "items"
+            "does not tell apart: at a cut-off, only items with events are known; choose one of "
+            "all items"
         )
         raise ConfigError(msg)
     ours = {"storage": None, "study_name": "two-tower", "timeout": None, "timeout_grace": None}

@@ -37,9 +37,7 @@ def period_seconds(text: str) -> int:
     """
     found = re.fullmatch(r"([1-9]\d{0,5})([hdw])", text.strip())
     if found is None:
-        msg = (
-            f"--every: {shown(text)} is no length of time; write hours, days or weeks: 12h, 7d, 4w"
-        )
+        msg = f"--every: {shown(text)} is no length of time; write e.g. 12h, 7d or 4w"
         raise ConfigError(msg)
     return int(found[1]) * UNITS[found[2]]
 
@@ -47,8 +45,8 @@ def period_seconds(text: str) -> int:
 def folds_of(first: int, last: int, every: int, count: int) -> list[Fold]:
     """The folds, the earliest first; the test of the last one ends with the last event.
 
-    Fold i of n is cut at `last + 1 - (n - i + 1) * every`. Its validation split is the period before
-    the cut-off, as long as the one that it is tested on.
+    Fold i of n is cut at `last + 1 - (n - i + 1) * every`. Its validation split is the period
+    before the cut-off, as long as the one that it is tested on.
 
     Args:
         first: time of the first event.

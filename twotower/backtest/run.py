@@ -9,7 +9,6 @@ from typing import Any
 
 from twotower.assessment.comparison import ALPHA
 from twotower.assessment.intervals import LEVEL
-from twotower.assessment.verdict import VERDICT_VERSION
 from twotower.backtest.comparisons import fold_rows, gains
 from twotower.backtest.fold_data import fold_config, read_events
 from twotower.backtest.fold_run import FoldRun, run_fold
@@ -116,7 +115,6 @@ def _content(
         "n_trials": config.hpo.n_trials,
         "objective": metric,
         "scores": [row for fold in scores for row in fold_rows(fold, config.seed)],
-        "verdict_version": VERDICT_VERSION,
         "verdicts": dict(sorted(Counter(texts).items())),
     }
 
