@@ -52,7 +52,11 @@ from twotower.search.run_search import run_search
 
 FORMAT_VERSION = 1
 """Of fold.json and what is beside it."""
-CODE = (*OBJECTIVE_CODE, "artifacts", "assessment", "backtest", "baselines", "search", "refit.py")
+CODE = (
+    *OBJECTIVE_CODE,
+    *("artifacts", "assessment", "baselines", "search", "refit.py"),
+    *("backtest/fold_data.py", "backtest/fold_run.py", "backtest/others.py"),
+)
 """What a fold's results depend on besides the digests of its data."""
 ELSEWHERE = {"dask", "executor", "on_drift", "storage", "study_name", "timeout", "timeout_grace",
              "tries", "workers"}  # fmt: skip

@@ -3,8 +3,7 @@
 backtest.json      all of it; what the report shows
 headline.json      a few numbers, for DVC's tables
 folds.csv          a row for each fold and scorer
-backtest.html, plotly.min.js
-                   the plot, with a sentence for each question
+backtest.html      the plot, with a sentence for each question; it loads plotly.min.js
 """
 
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from twotower.common.files import check_seal, read_json, sealed, write_csv, writ
 from twotower.common.scorers import MODEL
 from twotower.plots.pages import write_pages
 
-FOLDER = Path("backtest")
 RESULTS = "backtest.json"
 COLUMNS = ["fold", "from", "to", "scorer", "num_users", "value", "low", "high",
            "gain", "gain_low", "gain_high"]  # fmt: skip

@@ -55,8 +55,11 @@ def _questions(every: int) -> Iterator[tuple[str, str]]:
 
 def _answer(gain: Mapping[str, Any], label: str, alpha: float) -> str:
     """What it costs, or that no difference is shown."""
+    change, low, high = (
+        f"{round(-gain[key], 4) + 0.0:+.4f}" for key in ("difference", "high", "low")
+    )
     figures = (
-        f"{-gain['difference']:+.4f} {label} [{-gain['high']:+.4f}, {-gain['low']:+.4f}], "
+        f"{change} {label} [{low}, {high}], "
         f"{gain['without']:.4f} against {gain['mean']:.4f} (p {gain['p_value']:.2g})"
     )
     if gain["p_value"] > alpha:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from twotower.cli.app import app, examples, loading
+from twotower.common.paths import BACKTEST, check_place, repository_root
 
 
 @app.command(
@@ -19,14 +20,14 @@ def backtest(
         str, typer.Option(help="Length of a test period: hours, days or weeks, as in 12h, 7d, 4w.")
     ] = "7d",
     folds: Annotated[
-        int, typer.Option(min=1, help="Number of periods; the last one ends now.")
+        int, typer.Option(min=1, help="Periods; the last one ends with the data.")
     ] = 8,
     n_trials: Annotated[
         int | None, typer.Option(min=1, help="Trials of each search, in place of hpo.n_trials.")
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder to write to; twotower report shows that of the default.")
-    ] = Path("backtest"),
+    ] = BACKTEST,
 ) -> None:
     """Search, train and score at several times in the past, as if they were today.
 
@@ -41,7 +42,6 @@ def backtest(
         from twotower.backtest.run import backtest as run
         from twotower.backtest.wording import sentences
         from twotower.common.interrupts import listening
-        from twotower.common.paths import check_place, repository_root
         from twotower.config import load_config
 
     check_place(out / "backtest.json")
