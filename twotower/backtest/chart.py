@@ -23,7 +23,7 @@ COLORS = {
     DEFAULT: chart.TRIAL,
 }
 """Of the lines, the most important first; the best baseline and popularity are grey."""
-DASHES = {NEVER: "dash", FIRST_SEARCH: "dot"}
+DASHES = {NEVER: "dash", FIRST_SEARCH: "dot", "popularity": "dot"}
 HEIGHT = 760
 """Of the figure, in pixels."""
 
@@ -36,7 +36,8 @@ def draw_backtest(content: Mapping[str, Any]) -> Chart:
     """
     every = length_text(content["every_seconds"])
     label = metric_label(content["objective"])
-    gains = [name for name in OTHERS if name in content["gains"]]
+    compared = content["gains"]
+    gains = [name for name in OTHERS if name in compared and not compared[name]["is_same"]]
     titles = [f"{label} of each period of {every}"]
     titles += ["What less work costs or gains, over all periods"] if gains else []
     figure = make_subplots(
@@ -60,7 +61,7 @@ def draw_backtest(content: Mapping[str, Any]) -> Chart:
     figure.update_xaxes(automargin=True, gridcolor=chart.GRID, zeroline=False)
     figure.update_yaxes(automargin=True, gridcolor=chart.GRID, zeroline=False)
     for title in figure.layout.annotations:
-        title.update(x=0, xanchor="left", font={"size": 15, "color": chart.INK})
+        title.update(x=0, xanchor="left", font={"size": 14, "color": chart.INK})
     return Chart("backtest", "Backtest", figure, notes=tuple(sentences(content)))
 
 
@@ -69,9 +70,9 @@ def _layout() -> dict[str, Any]:
         "template": "plotly_white",
         "autosize": True,
         "height": HEIGHT,
-        "margin": {"l": 10, "r": 20, "t": 40, "b": 10},
+        "margin": {"l": 10, "r": 10, "t": 70, "b": 10},
         "font": {"family": "Arial, Helvetica, sans-serif", "size": 12, "color": chart.INK},
-        "legend": {"orientation": "h", "x": 0, "y": 0.42, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
         "hoverlabel": {"align": "left"},
     }
 
@@ -94,7 +95,7 @@ def mean_scores(content: Mapping[str, Any]) -> dict[str, float]:
 
 def _lines(content: Mapping[str, Any]) -> Iterator[Any]:
     starts = {fold["number"]: fold["from"] for fold in content["folds"]}
-    for name in lines_of(content):
+    for name in reversed(lines_of(content)):  # what is drawn last is on top
         rows = [row for row in content["scores"] if row["scorer"] == name]
         bars = {}
         if name == MODEL:
@@ -105,6 +106,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[Any]:
             mode="lines+markers",
             name=label_of(name, content["every_seconds"]),
             line={"color": COLORS.get(name, chart.MUTED), "dash": DASHES.get(name, "solid")},
+            legendrank=lines_of(content).index(name),
             customdata=[row["num_users"] for row in rows],
             hovertemplate="%{x|%Y-%m-%d}: %{y:.4f} of %{customdata:,} users",
             **bars,

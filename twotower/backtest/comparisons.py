@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twotower.assessment.comparison import ALPHA
 from twotower.assessment.intervals import LEVEL, RESAMPLES
 from twotower.assessment.statistics.bounded_means import (
     DIFFERENCE,
@@ -54,6 +53,7 @@ class Gain:
         mean: of the objective, of the model that is searched and trained anew.
         without: of the other.
         difference: mean - without.
+        is_same: whether every user has the same under both, as of a search that keeps the defaults.
         low: end of the confidence interval of the difference; `high` is the other.
         high: see `low`.
         p_value: of no difference, two-sided, adjusted for all comparisons of the backtest (Holm).
@@ -65,14 +65,10 @@ class Gain:
     mean: float
     without: float
     difference: float
+    is_same: bool
     low: float
     high: float
     p_value: float
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether there is a difference, by a test at level ALPHA."""
-        return self.p_value <= ALPHA
 
 
 def gains(
@@ -113,6 +109,7 @@ def _gain(
         mean=float(model.mean()),
         without=float(other.mean()),
         difference=float((model - other).mean()),
+        is_same=bool((model == other).all()),
         low=float(lows[0]),
         high=float(highs[0]),
         p_value=float(means.p_values("two-sided")[0]),

@@ -55,6 +55,8 @@ def _questions(every: int) -> Iterator[tuple[str, str]]:
 
 def _answer(gain: Mapping[str, Any], label: str, alpha: float) -> str:
     """What it costs, or that no difference is shown."""
+    if gain["is_same"]:
+        return "the same result, user by user, in every period"
     change, low, high = (
         f"{round(-gain[key], 4) + 0.0:+.4f}" for key in ("difference", "high", "low")
     )
