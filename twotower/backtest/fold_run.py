@@ -13,7 +13,7 @@ and CPU or GPU. Folders of other keys are left from other data or settings; all 
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ def fold_key(prepared: Path, config: Config) -> str:
     sections = {"evaluate", "hpo", "model", "portable", "refit", "seed", "train"}
     parameters = config.model_dump(mode="json", include=sections)
     values = {
-        "code": code_digest(Path(twotower.__file__).parent, CODE),
+        "code": _loaded_code(),
         "data": {path.relative_to(prepared).as_posix(): sha256_file(path) for path in files},
         "parameters": parameters
         | {"hpo": {k: v for k, v in parameters["hpo"].items() if k not in ELSEWHERE}},
@@ -158,6 +158,12 @@ def fold_key(prepared: Path, config: Config) -> str:
         "versions": [FORMAT_VERSION, OBJECTIVE_VERSION, SEARCH_VERSION],
     }
     return sha256_text(json_text(values))[:16]
+
+
+@cache
+def _loaded_code() -> str:
+    """Digest of the code in the memory of this process; the files may change later."""
+    return code_digest(Path(twotower.__file__).parent, CODE)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -21,6 +21,8 @@ def sentences(content: Mapping[str, Any]) -> Iterator[str]:
         if name in gains:
             yield f"{what}: {_answer(gains[name], label, content['alpha'])}."
     yield _verdicts(content["verdicts"])
+    if not gains:
+        return
     level = f"{100 * content['level']:g} %"
     yield (
         f"In brackets: the {level} interval of the difference, each by itself; rows of one user "
