@@ -1,4 +1,5 @@
 from tests.backtest.contents import content, gain
+from tests.backtest.pictures import table
 from twotower.backtest.chart import draw_backtest, lines_of, mean_scores
 from twotower.backtest.wording import sentences
 
@@ -38,3 +39,12 @@ def test_without_comparisons_there_is_one_part() -> None:
 
 def test_the_answers_are_below() -> None:
     assert draw_backtest(content()).notes == tuple(sentences(content()))
+
+
+def test_the_table_of_the_document() -> None:
+    header, rule, first, _, last = table(content())
+    assert header == (
+        "| period | users | optimized | never retrained | default | ease | popularity | verdict |"
+    )
+    assert header.count("|") == rule.count("|") == last.count("|")
+    assert first.startswith("| 2025-01-01 to 2025-01-02 | 1,001 | 0.200 [0.150, 0.250] | 0.100 |")
