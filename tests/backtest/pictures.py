@@ -36,4 +36,4 @@ if __name__ == "__main__":
         sys.exit("run twotower backtest first")
     chart = replace(draw_backtest(found), name=f"backtest-{sys.argv[1]}")
     write_pictures([chart], FOLDER)
-    print("\n".join(table(found)))
+    sys.stdout.write("\n".join(table(found)) + "\n")
