@@ -108,6 +108,7 @@ def test_a_second_run_computes_nothing_and_finds_the_same(
     assert canonical(again) == canonical(done[1])
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_computed_again(
     done: tuple[Path, dict[str, Any]], raw: Path, kept: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_what_is_damaged_is_computed_again(
     assert canonical(again) == canonical(done[1])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_ends_with_the_same(
     done: tuple[Path, dict[str, Any]], raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +156,7 @@ def test_another_parameter_is_another_key(raw: Path, kept: Path) -> None:
     assert fold_run.fold_key(prepared, config) != key
 
 
+@pytest.mark.slow
 def test_a_fold_without_a_model_is_left_out(
     raw: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

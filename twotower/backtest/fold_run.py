@@ -41,11 +41,10 @@ from twotower.ingest.prepare import Loaded
 from twotower.refit import RefitOutputs, num_parts, refit
 from twotower.search.console import SearchConsole
 from twotower.search.identity import (
-    OBJECTIVE_CODE,
     OBJECTIVE_VERSION,
     SEARCH_VERSION,
-    code_digest,
     provenance,
+    python_files,
 )
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run_search import run_search
@@ -53,11 +52,10 @@ from twotower.search.run_search import run_search
 FORMAT_VERSION = 1
 """Of fold.json and what is beside it."""
 CODE = (
-    *OBJECTIVE_CODE,
-    *("artifacts", "assessment", "baselines", "search", "refit.py"),
+    *("artifacts", "assessment", "baselines", "ingest", "search", "refit.py"),
     *("backtest/fold_data.py", "backtest/fold_run.py", "backtest/others.py"),
 )
-"""What a fold's results depend on besides the digests of its data."""
+"""The code that a fold's results depend on besides that of a trial, which is in the provenance."""
 ELSEWHERE = {"dask", "executor", "on_drift", "storage", "study_name", "timeout", "timeout_grace",
              "tries", "workers"}  # fmt: skip
 """Keys of section `hpo` that change no result of a finished search."""
@@ -150,7 +148,7 @@ def fold_key(prepared: Path, config: Config) -> str:
     sections = {"evaluate", "hpo", "model", "portable", "refit", "seed", "train"}
     parameters = config.model_dump(mode="json", include=sections)
     values = {
-        "code": _loaded_code(),
+        "code": _code(),
         "data": {path.relative_to(prepared).as_posix(): sha256_file(path) for path in files},
         "parameters": parameters
         | {"hpo": {k: v for k, v in parameters["hpo"].items() if k not in ELSEWHERE}},
@@ -161,9 +159,10 @@ def fold_key(prepared: Path, config: Config) -> str:
 
 
 @cache
-def _loaded_code() -> str:
-    """Digest of the code in the memory of this process; the files may change later."""
-    return code_digest(Path(twotower.__file__).parent, CODE)
+def _code() -> dict[str, str]:
+    """Digests of the files of CODE, read once: they are of the code in memory."""
+    package = Path(twotower.__file__).parent
+    return {name: sha256_file(package / name) for name in python_files(package, CODE)}
 
 
 def _read(path: Path) -> dict[str, Any] | None:
