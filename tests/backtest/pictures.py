@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from tests.conftest import REPOSITORY
+from twotower.backtest import BACKTEST
 from twotower.backtest.chart import draw_backtest
 from twotower.backtest.outputs import read_backtest
-from twotower.common.paths import BACKTEST
 from twotower.plots.pictures import write_pictures
 from twotower.report.backtest import backtest_section
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from twotower.backtest import BACKTEST
 from twotower.cli.app import app, examples, loading
-from twotower.common.paths import BACKTEST, check_place, repository_root
+from twotower.common.paths import check_place, repository_root
 
 
 @app.command(

@@ -9,8 +9,6 @@ PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
 ARTIFACTS = Path(".artifacts_best")
 """Folder of the final model."""
-BACKTEST = Path("backtest")
-"""Folder of what `twotower backtest` finds."""
 REPORT = Path("report.html")
 """No output of a stage: it holds the time and the commit."""
 

@@ -11,11 +11,12 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, Id
 from twotower.assessment.looks import num_looks
 from twotower.assessment.per_user import PER_USER, read_per_user
+from twotower.backtest import BACKTEST
 from twotower.backtest.outputs import read_backtest
 from twotower.common.errors import DataError
 from twotower.common.files import parse_json
 from twotower.common.git import git
-from twotower.common.paths import BACKTEST, LOCK, PARAMS
+from twotower.common.paths import LOCK, PARAMS
 from twotower.config import Config, load_config
 from twotower.data.prepared import PREPARED, read_parts
 from twotower.ingest.titles import TITLES, item_titles
