@@ -11,6 +11,7 @@ from tests.cli.command import error_of, twotower
 from twotower.cli import app
 
 COMMANDS = {
+    "backtest",
     "check",
     "compare",
     "init",

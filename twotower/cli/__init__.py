@@ -7,6 +7,7 @@ quiet_start()
 from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the app
     ab,
     add_items,
+    backtest,
     check,
     compare,
     export,

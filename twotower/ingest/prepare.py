@@ -40,6 +40,25 @@ from twotower.ingest.titles import TITLES, write_titles
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """The raw files, read and checked.
+
+    Attributes:
+        events: all valid rows of the users of the sample, by user, then by time.
+        log: how they were read.
+        tables: the users and the items table; None: there is none.
+        kept: the same, without users who are not in the sample.
+        num_sampled_out: how many those are.
+    """
+
+    events: Events
+    log: EventLog
+    tables: Mapping[str, SideTable | None]
+    kept: Mapping[str, SideTable | None]
+    num_sampled_out: int
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Data that is ready to be written.
 
@@ -88,7 +107,8 @@ def prepare(
         ConfigError: see `examine`.
     """
     prepared = examine(config, output, last_run)
-    _write(output, metrics, prepared)
+    write_prepared(output, prepared.events, prepared.catalogue, prepared.tables, prepared.profile)
+    write_json(metrics, prepared.report)
     return prepared.report
 
 
@@ -105,6 +125,36 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
             the first invalid rows; or of the guard rails that the data breaks.
         ConfigError: if the strategy is `given` and neither files nor a column are.
     """
+    loaded = load_events(config, output)
+    events, log, tables = loaded.events, loaded.log, loaded.tables
+    num_rows = len(events)
+    with step("splitting"):
+        split_events(events, config)
+    with step("comparing with the last run"):
+        new = profile(events, log, loaded.kept)
+        changes = check_data(new, last_run, config.guard, log.why_text) if last_run else []
+    catalogue = build_catalogue(events, loaded.kept, config)
+    removed = {"sampled_out_users": loaded.num_sampled_out, "merged_rows": num_rows - len(events)}
+    with step("counting"):
+        report = data_report(config.data, log, tables, events, catalogue, removed=removed)
+    if config.split.cold_items:
+        report["held_out_items"] = held_out_item_counts(events, config)
+    if changes:
+        report["changes"] = [change.described() for change in changes]
+    return Prepared(events, catalogue, tables, report, new)
+
+
+def load_events(config: Config, output: Path) -> Loaded:
+    """Read, check and sort the raw files, and keep the sample of the users.
+
+    Args:
+        config: see `prepare`.
+        output: folder that will be written to, which data.root must not contain.
+
+    Raises:
+        DataError: see `examine`.
+        ConfigError: see `examine`.
+    """
     config = config.model_copy(update={"data": pinned(config.data)})
     root = _check_root(Path(config.data.root), output)
     problems = Problems()
@@ -117,28 +167,26 @@ def examine(config: Config, output: Path, last_run: Path | None = None) -> Prepa
     )
     users, num_sampled_out = sample_users(tables["users"], events, config.data.sample, config.seed)
     _check_enough(events, log)
-    num_rows = len(events)
     with step("sorting"):
         events.sort()
-    with step("splitting"):
-        split_events(events, config)
-    used = {"users": users, "items": tables["items"]}
-    with step("comparing with the last run"):
-        new = profile(events, log, used)
-        changes = check_data(new, last_run, config.guard, log.why_text) if last_run else []
+    return Loaded(events, log, tables, tables | {"users": users}, num_sampled_out)
+
+
+def build_catalogue(
+    events: Events, tables: Mapping[str, SideTable | None], config: Config
+) -> Catalogue:
+    """The users and items that a search knows: those of the training split and of the tables.
+
+    Args:
+        events: each with its split.
+        tables: "users" and "items", without users who are not in the sample.
+        config: section `data`.
+    """
     text = IdText.of(config.data.unicode)
-    catalogue = Catalogue(
-        users=build_entities(users, events.ids_of("train", "user"), text),
-        items=build_entities(tables["items"], events.ids_of("train", "item"), text),
+    users, items = (
+        build_entities(tables[f"{side}s"], events.ids_of("train", side), text) for side in SIDES
     )
-    removed = {"sampled_out_users": num_sampled_out, "merged_rows": num_rows - len(events)}
-    with step("counting"):
-        report = data_report(config.data, log, tables, events, catalogue, removed=removed)
-    if config.split.cold_items:
-        report["held_out_items"] = held_out_item_counts(events, config)
-    if changes:
-        report["changes"] = [change.described() for change in changes]
-    return Prepared(events, catalogue, tables, report, new)
+    return Catalogue(users, items)
 
 
 def sample_users(
@@ -191,23 +239,39 @@ def _check_enough(events: Events, log: EventLog) -> None:
             raise DataError(msg)
 
 
-def _write(output: Path, metrics: Path, prepared: Prepared) -> None:
-    """Write everything beside the outputs first, then move each file to its name."""
+def write_prepared(
+    output: Path,
+    events: Events,
+    catalogue: Catalogue,
+    tables: Mapping[str, SideTable | None],
+    profile: DataProfile | None = None,
+) -> None:
+    """Write everything beside the outputs first, then move each file to its name.
+
+    Args:
+        output: folder for the layout of twotower.data.prepared.
+        events: all rows, in order, each with its split.
+        catalogue: users and items.
+        tables: the users table, for the clusters, and that of items, for the titles; None: there
+            is none.
+        profile: of the data; None: no run will be compared with it.
+    """
     with staged(output, output) as staging:
-        names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS, PROFILE]
+        names = [*(f"{name}.parquet" for name in PARTS), TITLES, CLUSTERS]
         for name in PARTS:
-            _write_part(staging / f"{name}.parquet", prepared.events, name)
-        users, items = prepared.tables["users"], prepared.tables["items"]
+            _write_part(staging / f"{name}.parquet", events, name)
+        users, items = tables["users"], tables["items"]
         no_ids = pa.array([], pa.string())
         write_titles(staging / TITLES, items.column if items else no_ids, items and items.titles)
         ids = users.column if users else no_ids
         write_clusters(staging / CLUSTERS, ids, users and users.clusters)
-        write_last_run(staging / PROFILE, prepared.profile)
+        if profile is not None:
+            write_last_run(staging / PROFILE, profile)
+            names.append(PROFILE)
         searched = [staging / f"{name}.parquet" for name in SEARCHED]
-        write_catalogue(output / "vocabulary", prepared.catalogue, searched)
+        write_catalogue(output / "vocabulary", catalogue, searched)
         for name in names:
             (staging / name).replace(output / name)
-    write_json(metrics, prepared.report)
 
 
 def _write_part(path: Path, events: Events, name: str) -> None:

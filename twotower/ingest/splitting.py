@@ -37,10 +37,24 @@ def split_events(events: Events, config: Config) -> None:
     if split.cold_items:
         held_out = _labels_of_items(events, config)
         labels = np.where(held_out == UNSPLIT, labels, held_out)
+    label_events(events, labels, config)
+
+
+def label_events(events: Events, labels: Int8Array, config: Config) -> None:
+    """Give each row the split that was chosen for it, and merge repeats if that is set.
+
+    Args:
+        events: sorted.
+        labels: [num_rows] position in PARTS.
+        config: sections `data` and `split`.
+
+    Raises:
+        DataError: see `split_events`.
+    """
     events.columns["split"] = labels
     if config.data.repeats == "merge":
         _merge_repeats(events)
-    _check_split(events, split)
+    _check_split(events, config.split)
 
 
 def held_out_item_counts(events: Events, config: Config) -> dict[str, dict[str, int]]:

@@ -29,6 +29,7 @@ from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
 from twotower.plots.pages import with_commands
 from twotower.plots.parallel_chart import draw_parallel
+from twotower.report.backtest import backtest_section
 from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
 from twotower.report.item_map import draw_item_map, item_groups
 from twotower.report.people import people
@@ -112,6 +113,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         item_groups=list(_item_groups(sources.metrics["item_groups"])),
         charts=_charts(sources),
         slices=draw_slices(sources),
+        backtest=backtest_section(sources.backtest),
         parameters=draw_parameters(sources.search),
         item_map=draw_item_map(sources.model.artifacts, sources.titles, groups),
         people=people(sources, groups, anonymous=anonymous),

@@ -11,6 +11,8 @@ import pandas as pd
 from twotower.artifacts import ARTIFACTS, Id
 from twotower.assessment.looks import num_looks
 from twotower.assessment.per_user import PER_USER, read_per_user
+from twotower.backtest import BACKTEST
+from twotower.backtest.outputs import read_backtest
 from twotower.common.errors import DataError
 from twotower.common.files import parse_json
 from twotower.common.git import git
@@ -51,6 +53,7 @@ class Sources:
         titles: of the items that have one, by id.
         model: the final model.
         looks: how often its test rows have been looked at.
+        backtest: content of backtest.json; None: no backtest has been run.
     """
 
     root: Path
@@ -63,6 +66,7 @@ class Sources:
     titles: Mapping[Id, str]
     model: Recommender
     looks: int
+    backtest: Mapping[str, Any] | None
 
     @property
     def is_scored(self) -> bool:
@@ -117,6 +121,7 @@ def read_sources(root: Path = Path(), search: DrawnSearch | None = None) -> Sour
         titles=item_titles(prepared / TITLES),
         model=Recommender.load(root / ARTIFACTS),
         looks=num_looks(root, metrics["verdict"], read_per_user(root / PER_USER)),
+        backtest=read_backtest(root / BACKTEST),
     )
 
 
