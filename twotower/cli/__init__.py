@@ -8,6 +8,7 @@ from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the a
     add_items,
     check,
     compare,
+    finetune,
     init,
     inspect,
     portable,
