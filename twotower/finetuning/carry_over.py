@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from pandas.api.types import is_integer_dtype
 from torch import Tensor, nn
 
 from twotower.common.errors import ConfigError
@@ -44,8 +45,8 @@ class Carried:
             ConfigError: if the ids of one are numbers and those of the other text.
         """
         before, after = old.vocabulary.ids, new.vocabulary.ids
-        if len(before) and len(after) and (before.dtype == object) != (after.dtype == object):
-            kinds = ["text" if ids.dtype == object else "integers" for ids in (before, after)]
+        kinds = ["integers" if is_integer_dtype(ids.dtype) else "text" for ids in (before, after)]
+        if len(before) and len(after) and kinds[0] != kinds[1]:
             msg = f"the ids of the start model are {kinds[0]}, those of the data {kinds[1]}"
             raise ConfigError(msg)
         places = new.vocabulary.encode(before)

@@ -22,7 +22,7 @@ from twotower.evaluation.ranking import Scorer
 from twotower.finetuning.alignment import align
 from twotower.finetuning.carry_over import Carried, carry_over
 from twotower.finetuning.drift import Vectors, drift
-from twotower.finetuning.record import MODEL, RESET, START, StartRecord, read_record
+from twotower.finetuning.record import MODEL, RECORD, RESET, START, StartRecord, read_record
 from twotower.registry.training_rows import (
     FILE,
     count_trained_on,
@@ -63,11 +63,13 @@ class StartModel:
             artifacts.check_rest()
             rows = read_training_rows(path / FILE, int(artifacts.item_counts.sum()))
             digests = sha256_file(path / META), sha256_file(path / FILE)
-        except (TwoTowerError, OSError) as error:
-            msg = f"{error}; dvc pull brings the start model, {RESET} does without"
-            raise ConfigError(msg) from None
+        except (TwoTowerError, OSError):
+            digests = "", ""
         if digests != (record.model, record.training_rows):
-            msg = f"{path}: another model than {folder}/start.json names; run dvc checkout"
+            msg = (
+                f"{path}: is missing, damaged, or not the model that {folder / RECORD} names; dvc "
+                f"pull --force brings it, and without it models are trained anew: {RESET}"
+            )
             raise ConfigError(msg)
         return cls(record, artifacts, rows)
 
