@@ -1,12 +1,12 @@
 """A model that continues from the last one, beside models trained anew: time, quality, drift.
 
-    python -m benchmarks.finetune sample|shop [--epochs 1 2 3 5]
+    python -m benchmarks.finetune sample|shop [--epochs 1 2 3]
 
 The start model is trained on all but the last month of a year. Then that month's rows come: one
 model is trained anew, and others continue from the start model for a few epochs. All are scored on
 the test split of the whole year; differences are those of the same users, with 90 % intervals. The
 closed form (init: ridge) is computed anew, and turned. Times are CPU seconds of `fit` alone.
-`shop` is an invented one of 20,000 users.
+`shop` is an invented one of 8,000 users.
 """
 
 import argparse
@@ -40,12 +40,12 @@ from twotower.training.device import use_threads
 from twotower.training.fit import fit
 from twotower.training.towers import TwoTower
 
-LARGE = Shop("large", "of 20,000 users", 20_000, 5_000, 20.0, 40, 8, 0.05, changing=0.5, told=0.7)
+LARGE = Shop("large", "of 8,000 users", 8_000, 3_000, 12.0, 30, 8, 0.05, changing=0.5, told=0.7)
 LAST_MONTH = "2025-12-01"
 METRICS = ("recall_at_10", "ndcg_at_10")
 TRAINED: dict[str, dict[str, Any]] = {
     "sample": {"user_tower": "history", "dim": 32, "batch_size": 128, "lr": 0.006, "epochs": 5},
-    "shop": {"user_tower": "history", "dim": 64, "batch_size": 1024, "lr": 0.003, "epochs": 10},
+    "shop": {"user_tower": "history", "dim": 32, "batch_size": 512, "lr": 0.003, "epochs": 6},
 }
 CLOSED: dict[str, Any] = {
     "init": "ridge",
@@ -190,7 +190,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", choices=list(TRAINED))
-    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 2, 3, 5])
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
     use_threads(1)
     with tempfile.TemporaryDirectory(prefix="finetune-") as temporary:
