@@ -26,7 +26,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = read_record(tmp_path)
     assert found is not None
     assert replace(found, params={}) == replace(RECORD, params={})
-    assert found.finetuned == {**RECORD.params, "hidden": [], "epochs": 2, "last_epoch": None}
+    assert found.finetuned == {
+        **RECORD.params,
+        "hidden": [],
+        "epochs": 2,
+        "last_epoch": None,
+        "schedule": "linear",
+    }
 
 
 @pytest.mark.parametrize("content", ["{", "3", '{"model": 3}', '{"epochs": 2}'])

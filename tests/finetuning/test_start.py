@@ -74,10 +74,16 @@ def test_a_model_continues_and_the_bytes_are_the_same_again(
     run(tmp_path, grown, start, "once")
     run(tmp_path, grown, StartModel.open(tmp_path / START), "again")
     assert digests(tmp_path / "once") == digests(tmp_path / "again")
-    metrics = run(tmp_path, grown, start, "scored", SCORED)
-    meta = load_artifacts(tmp_path / "scored" / "model").meta
-    assert meta["best_params"] == {**start.record.params, "epochs": 2, "last_epoch": None}
+    meta = load_artifacts(tmp_path / "once" / "model").meta
+    assert meta["best_params"] == start.record.finetuned
     assert meta["start"] == {"model": start.record.model, "version": None}
+
+
+@pytest.mark.slow
+def test_it_is_compared_with_the_start_model_and_with_training_anew(
+    tmp_path: Path, grown: Path, choose: Chosen
+) -> None:
+    metrics = run(tmp_path, grown, StartModel.open(choose(TRAINED)), "scored", SCORED)
     found = metrics["finetuning"]
     assert found["against_anew"]["finetuned"] == metrics["optimized"]["recall_at_10"]
     assert found["drift"]["items"] == 24
@@ -89,11 +95,13 @@ def test_a_model_continues_and_the_bytes_are_the_same_again(
 
 
 def test_a_closed_form_is_computed_anew_and_turned(
-    tmp_path: Path, grown: Path, choose: Chosen
+    tmp_path: Path, prepared: Path, grown: Path, choose: Chosen
 ) -> None:
     start = StartModel.open(choose(CLOSED))
     assert start is not None
     assert not start.trains
+    with pytest.raises(ConfigError, match="--epochs: the model is a closed form"):
+        start_from_folder(tmp_path / "first", prepared, 2, tmp_path / START)
     drift = run(tmp_path, grown, start, "turned")["finetuning"]["drift"]
     outputs = RefitOutputs(tmp_path / "anew" / "model", tmp_path / "anew" / "test.json")
     refit(UNSCORED, {"best_params": CLOSED}, grown, outputs)

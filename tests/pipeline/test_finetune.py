@@ -35,8 +35,7 @@ def test_a_run_continues_from_the_champion(project: Project, tmp_path: Path) -> 
     assert project.git("ls-files", "data/start_model").split() == [
         f"data/start_model/{name}" for name in (".gitignore", "model.dvc", "start.json")
     ]
-    project.run("twotower", "registry", "register")
-    assert "version 2" in project.run("twotower", "registry", "list")
+    assert "as version 2 of two-tower" in project.run("twotower", "registry", "register")
 
     project.dvc("push", "--quiet")
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))
