@@ -165,7 +165,14 @@ def rows(
     start.align(anew, after.catalogue)
     scores = after.scores(anew, params)
     yield _row("the same, turned", seconds, scores, reference, after.moved(anew, start))
-    for number in epochs if params["epochs"] else ():
+    if not params["epochs"]:
+        return
+    falling = {**params, "schedule": "linear"}
+    other, seconds = after.fit(falling)
+    start.align(other, after.catalogue)
+    scores = after.scores(other, falling)
+    yield _row("anew, falling rate, turned", seconds, scores, reference, after.moved(other, start))
+    for number in epochs:
         going = replace(start, record=replace(start.record, epochs=number))
         values = going.record.finetuned
         model, seconds = after.fit(values, going)
