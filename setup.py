@@ -18,6 +18,7 @@ SHIPPED = (
     ".github/workflows/retrain.yml",
     ".gitignore",
     "constraints.txt",
+    "data/start_model/start.json",
     "dvc.yaml",
     "params.schema.json",
     "params.yaml",

@@ -28,6 +28,7 @@ from twotower.data.interactions import Interactions
 from twotower.data.prepared import PREPARED, SPLITS, Catalogue, read_catalogue, read_parts
 from twotower.evaluation.held_out import HeldOut
 from twotower.evaluation.item_groups import assessed_as, weights_of
+from twotower.finetuning.start import StartModel, against_anew
 from twotower.retrieval.approximate import check_installed
 from twotower.training.device import use_threads
 from twotower.training.fit import fit
@@ -71,16 +72,25 @@ def read_search(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _TrainingSet:
-    """Splits to train on, and the users and items that get vectors."""
+    """Splits to train on, the users and items that get vectors, and what training goes on from."""
 
     catalogue: Catalogue
     rows: pd.DataFrame
     decompositions: Path | None
+    start: StartModel | None
 
-    def fit(self, config: Config, params: Mapping[str, Any], seed: int | None = None) -> TwoTower:
+    def fit(
+        self,
+        config: Config,
+        params: Mapping[str, Any],
+        seed: int | None = None,
+        *,
+        anew: bool = False,
+    ) -> TwoTower:
         model_config, train_config = config.search_space.sections(params)
         seed = config.seed if seed is None else seed
-        return fit(
+        start = None if anew else self.start
+        model = fit(
             self.catalogue,
             self.encoded(),
             model_config,
@@ -88,7 +98,11 @@ class _TrainingSet:
             seed=seed,
             # Decompositions of further seeds are not worth keeping.
             decompositions=self.decompositions if seed == config.seed else None,
+            begin=start.begin(self.catalogue) if start else None,
         )
+        if start is not None:
+            start.align(model, self.catalogue)
+        return model
 
     def encoded(self) -> Interactions:
         return self.catalogue.encode(self.rows)
@@ -101,15 +115,16 @@ class _TrainingSet:
 class _PreparedData:
     """The splits and the vocabulary that the prepare stage wrote."""
 
-    def __init__(self, folder: Path, decompositions: Path | None) -> None:
-        self._folder, self._decompositions = folder, decompositions
+    def __init__(self, folder: Path, decompositions: Path | None, start: StartModel | None) -> None:
+        self._folder, self._decompositions, self._start = folder, decompositions, start
         self.splits = read_parts(folder)
         self.vocabulary = read_catalogue(folder / "vocabulary")
 
     def training_set(self, *names: str) -> _TrainingSet:
         frames = [self.splits[name] for name in names]
         catalogue = self.vocabulary.extend(*frames)
-        return _TrainingSet(catalogue, pd.concat(frames, ignore_index=True), self._decompositions)
+        rows = pd.concat(frames, ignore_index=True)
+        return _TrainingSet(catalogue, rows, self._decompositions, self._start)
 
     def not_empty(self) -> dict[str, pd.DataFrame]:
         return {name: rows for name, rows in self.splits.items() if len(rows)}
@@ -134,6 +149,7 @@ def refit(
     outputs: RefitOutputs | None = None,
     decompositions: Path | None = None,
     *,
+    start: StartModel | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Assessment:
     """Train the final model, score it, and write it.
@@ -145,6 +161,7 @@ def refit(
         prepared: folder that the prepare stage wrote.
         outputs: where the results go.
         decompositions: cache folder of spectral starts; None: they are computed again.
+        start: model to continue from, with its hyperparameters instead of those of `search`.
         say: told beforehand of what will take a while.
 
     Returns:
@@ -155,16 +172,21 @@ def refit(
         TrainingError: if training with the best hyperparameters diverges on train + validation.
         SearchError: if `best_params` has an unknown hyperparameter.
         DataError: if the prepared data is missing.
-        ConfigError: if there is to be an index that takes usearch, which is not installed.
+        ConfigError: if there is to be an index that takes usearch, which is not installed; if test
+            rows are in the training data of `start`, or it does not fit the data.
     """
     outputs = outputs or RefitOutputs()
     if config.refit.index:
         check_installed(INDEXES[config.refit.index].dtype)
+    if start is not None:
+        search = {**search, "best_params": start.record.finetuned, "best_trial": None}
     best_params: dict[str, Any] = dict(search["best_params"])
     if unknown := sorted(set(best_params) - config.search_space.defaults.keys()):
         msg = f"hpo_results.json: best_params: unknown hyperparameter {unknown[0]}; run hpo again"
         raise SearchError(msg)
-    data = _PreparedData(prepared, decompositions)
+    data = _PreparedData(prepared, decompositions, start)
+    if start is not None:
+        start.check_unseen(data.splits)
     trained_on = ["train", "validation_history", "validation"]
     training = data.training_set(*trained_on)
     with part("final model"):
@@ -180,6 +202,10 @@ def refit(
         "trained_on": [name for name in trained_on if name in data.not_empty()],
     }
     catalogue, rows = training.catalogue, training.encoded()
+    if start is not None:
+        moved = start.drift(model, catalogue, seed=config.seed)
+        meta["start"] = {"model": start.record.model, "version": start.record.version}
+        assessment.metrics.setdefault("finetuning", {})["drift"] = moved
     index = config.refit.index and INDEXES[config.refit.index].dtype
     facts = CardFacts(config, search, data.not_empty(), catalogue, meta, rows, assessment)
     with part("files"):
@@ -192,7 +218,7 @@ def refit(
     return assessment
 
 
-def num_parts(config: Config) -> int:
+def num_parts(config: Config, *, finetunes: bool = False) -> int:
     """How many parts of a refit are shown: the model and its files, and what it is scored beside.
 
     Of a model that is the default one, or data without a test split, it shows fewer.
@@ -200,6 +226,7 @@ def num_parts(config: Config) -> int:
     parts = 3 if config.refit.final == "all" else 2
     if not config.refit.score_test:
         return parts
+    parts += finetunes
     baselines = len(wanted_baselines(config.refit.extra_baselines))
     if config.reports_item_groups:
         baselines += sum(1 for row in BASELINES.values() if row.kinds)
@@ -255,7 +282,28 @@ def _assess(
         say=say,
         new=_folded_in(choosing),
     )
-    return assess(board, held_out.catalogue, test, _comparable(search, config), seed=config.seed)
+    assessed = assess(
+        board, held_out.catalogue, test, _comparable(search, config), seed=config.seed
+    )
+    if training.start is not None:
+        assessed.metrics["finetuning"] = {
+            "against_anew": _against_anew(config, training, board, held_out)
+        }
+    return assessed
+
+
+def _against_anew(
+    config: Config, training: _TrainingSet, board: Scoreboard, held_out: HeldOut
+) -> dict[str, Any] | None:
+    """The start model's hyperparameters trained from nothing; None if that diverges."""
+    params = training.start.record.params if training.start else {}
+    with part("trained anew, to compare"):
+        try:
+            model = training.fit(config, params, anew=True)
+        except TrainingError:
+            return None
+        scorer = held_out.scorer(model, config.search_space.sections(params)[0])
+        return against_anew(board, scorer, seed=config.seed)
 
 
 def _folded_in(held_out: HeldOut) -> TrainingData | None:
@@ -301,14 +349,14 @@ def _score_models(
                 board.num_diverged += 1
     default, best = (canonical(hyperparameters(*sections(p))) for p in ({}, best_params))
     for one in board.boards:
-        one.default_differs = default != best
+        one.default_differs = default != best or training.start is not None
         if not one.default_differs:
             one.evaluations[DEFAULT] = one.evaluations[MODEL]
     if not board.default_differs:
         return
     with part("default hyperparameters"):
         try:
-            default_model = training.fit(config, {})
+            default_model = training.fit(config, {}, anew=True)
             board.add(DEFAULT, held_out.scorer(default_model, default_config))
         except TrainingError as error:  # a poor baseline must not cost the user the model
             board.failures[DEFAULT] = str(error)

@@ -77,7 +77,7 @@ def model_card(facts: CardFacts) -> str:
         data=f"Interactions of users with items{f': {card.dataset}' if card.dataset else ''}. "
         "The test split was held out from the search and from training.",
         splits=list(_splits(facts.splits)),
-        trained_on=" + ".join(meta["trained_on"]),
+        trained_on=" + ".join(meta["trained_on"]) + _start(meta),
         user_features=", ".join(facts.catalogue.users.features.columns) or "none",
         item_features=", ".join(facts.catalogue.items.features.columns) or "none",
         **_scores(facts),
@@ -130,6 +130,12 @@ def _summary(facts: CardFacts) -> str:
         f"users and {meta['num_items']:,} items, compared by "
         f"{'cosine' if model['similarity'] == 'cosine' else 'inner product'}."
     )
+
+
+def _start(meta: Mapping[str, Any]) -> str:
+    """What a fine-tuned model continues."""
+    start = meta.get("start")
+    return f", and continues the model {start['model']}" if start else ""
 
 
 def _serves(model: Mapping[str, Any]) -> str:

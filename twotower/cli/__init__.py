@@ -12,6 +12,7 @@ from twotower.cli import (  # noqa: E402, F401 - each adds its commands to the a
     compare,
     export,
     fetch,
+    finetune,
     init,
     inspect,
     portable,

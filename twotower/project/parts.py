@@ -59,6 +59,7 @@ PARTS = Table(
     Part(".dvcignore"),
     Part("params.schema.json"),
     Part("constraints.txt"),
+    Part("data/start_model/start.json"),
     Part(JOB, weekly=True),
     Part(WORKFLOW, _with_an_installed_package, weekly=True),
 )

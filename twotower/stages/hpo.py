@@ -68,6 +68,7 @@ def _search(arguments: argparse.Namespace) -> None:
     with step(LOADING):
         from twotower.config import load_config
         from twotower.config.params import stated_secrets
+        from twotower.finetuning.record import RESET, read_record, without_search
         from twotower.search.outputs import SearchOutputs
         from twotower.search.run_search import run_search
         from twotower.stages.search_reporter import SearchReporter
@@ -79,6 +80,9 @@ def _search(arguments: argparse.Namespace) -> None:
     say_made_elsewhere("hpo", device=device, portable=config.portable)
     if arguments.data_root is not None:
         _prepare(config)
+    if (record := read_record()) is not None:
+        config = without_search(config, record)
+        say(f"no search: one trial has the hyperparameters of the start model ({RESET} searches)")
     root = repository_root()
     reporter, outputs = SearchReporter(config, root), SearchOutputs()
     try:

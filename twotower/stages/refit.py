@@ -25,16 +25,19 @@ def _refit() -> None:
         from twotower.assessment.looks import record_look
         from twotower.assessment.summary import summary
         from twotower.config import load_config
+        from twotower.finetuning.start import StartModel
+        from twotower.finetuning.summary import finetuning_lines
         from twotower.refit import RefitOutputs, num_parts, read_search, refit
         from twotower.training.device import resolve_device
     kept = decompositions_folder(repository_root())
     search, config = read_search(RESULTS), load_config()
     device = resolve_device(config.train.device)
     say_made_elsewhere("refit", device=device, portable=config.portable)
-    with step("refit", num_parts(config)):
-        assessment = refit(config, search, decompositions=kept, say=say)
+    start = StartModel.open()
+    with step("refit", num_parts(config, finetunes=start is not None)):
+        assessment = refit(config, search, decompositions=kept, start=start, say=say)
     looks = record_look(repository_root(), assessment.verdict, assessment.per_user)
-    for line in summary(assessment, looks):
+    for line in (*summary(assessment, looks), *finetuning_lines(assessment.metrics)):
         say(line)
     if config.mlflow.enabled:
         from twotower.tracking.background import log_scores

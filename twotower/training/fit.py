@@ -29,6 +29,8 @@ from twotower.training.towers import TwoTower
 
 OnEpoch = Callable[[int, float, TwoTower], None]
 """Called after each epoch with its number, from 1, the mean loss of its rows, and the model."""
+Begin = Callable[[TwoTower, StartInputs], None]
+"""Sets the parameters of a new model in place, like the starts of `config.training_choices`."""
 
 
 def fit(
@@ -40,6 +42,7 @@ def fit(
     seed: int,
     on_epoch: OnEpoch | None = None,
     decompositions: Path | None = None,
+    begin: Begin | None = None,
 ) -> TwoTower:
     """Train a model; the same arguments give the same bits in every process.
 
@@ -51,6 +54,7 @@ def fit(
         seed: the seed of params.yaml.
         on_epoch: called after each epoch; may raise to stop training.
         decompositions: folder that caches decompositions; None: no cache.
+        begin: sets the parameters in place of `model.init`; None: that start.
 
     Raises:
         TrainingError: if the loss is not finite, the data is too small to be decomposed, a sequence
@@ -76,7 +80,7 @@ def fit(
             raise TrainingError(msg)
         sequences = Sequences.of(interactions, num_users, num_items)
     model = TwoTower(catalogue, model_config, history, popularity, sequences)
-    STARTS[model_config.init].function(model, inputs)
+    (begin or STARTS[model_config.init].function)(model, inputs)
     model.to(device)
     source: ExampleSource = (
         Rows(interactions, num_items, history, device)
