@@ -2,8 +2,9 @@
 
 import pytest
 
-from twotower.common.errors import ConfigError
+from twotower.common.errors import ConfigError, DataError
 from twotower.fetch.credentials import fill_in
+from twotower.fetch.database import open_database
 
 
 def test_a_value_is_escaped_as_urls_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +30,13 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_error_without_words_has_its_type() -> None:
     assert fill_in("https://host/x", "k").explain(TimeoutError()) == "TimeoutError"
+
+
+def test_a_value_is_not_shown_amid_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "hunter2")
+    address = fill_in("https://x${KEY}y.example.org/v${KEY}_1.csv", "k")
+    assert address.explain(address.url) == "https://x***y.example.org/v***_1.csv"
+    assert address.explain("cannot connect to xHunter2y") == "cannot connect to x***y"
+    with pytest.raises(DataError, match=r"^data.source: v\*\*\*_1.db: no such file$"):
+        with open_database("sqlite:///v${KEY}_1.db"):
+            pass

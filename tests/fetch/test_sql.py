@@ -20,6 +20,7 @@ from twotower.fetch.sql import Query
         ("SELECT a /* ORDER\nBY a */ FROM t", False),
         ("SELECT ')' FROM t ORDER BY a", True),
         ("SELECT $x$ ORDER BY $x$ FROM t", False),
+        (r"SELECT E'it\'s', ' ORDER BY ' FROM t", False),
         ("SELECT border by_name FROM t", False),
     ],
 )
@@ -29,6 +30,12 @@ def test_only_the_outermost_order_counts(text: str, is_ordered: bool) -> None:
 
 def test_a_comment_at_the_end_stays_inside() -> None:
     query = Query.of("SELECT a, b FROM t -- all;\n")
-    inner = "SELECT * FROM (\nSELECT a, b FROM t -- all\n) AS fetched "
+    inner = "SELECT * FROM (\nSELECT a, b FROM t -- all;\n) AS fetched "
     assert query.sorted_by(2) == inner + "ORDER BY 1, 2"
     assert query.without_rows == inner + "WHERE 1 = 0"
+
+
+@pytest.mark.parametrize("end", ["", "; -- all", ";\n/* all; */\n-- of them\n", " ; ;"])
+def test_what_follows_the_last_semicolon_is_left_out(end: str) -> None:
+    text = "SELECT a FROM t WHERE b = ';--'"
+    assert Query.of(text + end).text == text

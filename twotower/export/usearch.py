@@ -21,10 +21,10 @@ def open_usearch(place: str, schema: Schema) -> FolderWriter:
         ConfigError: if usearch is not installed.
     """
     check_installed()
-    return FolderWriter(place, schema, "usearch", GraphIndex)
+    return FolderWriter(place, schema, "usearch", GraphFile)
 
 
-class GraphIndex:
+class GraphFile:
     """An index of vectors that wait in a file until all are there."""
 
     def __init__(self, folder: Path, schema: Schema) -> None:

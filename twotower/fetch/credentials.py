@@ -1,12 +1,13 @@
 """Credentials, which come from the environment and go into no file and no message."""
 
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from twotower.common.bounded import one_line
 from twotower.common.errors import ConfigError
-from twotower.common.secrets import mask_credentials, without
+from twotower.common.secrets import LEAST, MASK, mask_credentials
 from twotower.config.fetched import VARIABLE
 
 
@@ -22,9 +23,13 @@ class Address:
     url: str
     secrets: tuple[str, ...] = ()
 
-    def explain(self, error: BaseException) -> str:
+    def explain(self, error: BaseException | str) -> str:
         """What an error says, in a line without secrets."""
-        return one_line(mask_credentials(without(str(error) or type(error).__name__, self.secrets)))
+        said = str(error) or type(error).__name__
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if len(secret) >= LEAST:  # also where a URL has letters before or behind a variable
+                said = re.sub(re.escape(secret), MASK, said, flags=re.IGNORECASE)
+        return one_line(mask_credentials(said))
 
 
 def fill_in(text: str, key: str) -> Address:

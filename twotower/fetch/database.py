@@ -59,7 +59,7 @@ def open_database(source: str) -> AbstractContextManager[Database]:
     return open_sql(url, address)
 
 
-def check_file(url: URL) -> None:
+def check_file(url: URL, address: Address) -> None:
     """Refuse a database file that is not there: some drivers would make one.
 
     Raises:
@@ -69,7 +69,7 @@ def check_file(url: URL) -> None:
 
     name = url.database or ""
     if not Path(name).is_file():
-        msg = f"{KEY}: {name or url.get_backend_name()}: no such file"
+        msg = f"{KEY}: {address.explain(f'{name or url.get_backend_name()}: no such file')}"
         raise DataError(msg)
 
 

@@ -23,7 +23,7 @@ def open_duckdb(url: URL, address: Address) -> Iterator["DuckDB"]:
         raise ConfigError(msg) from None
     file = "" if url.database == ":memory:" else url.database or ""
     if file:
-        check_file(url)
+        check_file(url, address)
     try:
         connection = duckdb.connect(file or ":memory:", read_only=bool(file))
     except duckdb.Error as error:

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 
 TEXTS = re.compile(
-    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`", re.DOTALL
+    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'"
+    r"|\"(?:[^\"]|\"\")*\"|`[^`]*`",
+    re.DOTALL,
 )
 """Comments, strings and quoted names."""
 INNERMOST = re.compile(r"\([^()]*\)")
@@ -24,7 +26,9 @@ class Query:
     @classmethod
     def of(cls, text: str) -> "Query":
         """The query of a text as somebody wrote it."""
-        return cls(text.strip().rstrip(";").rstrip())
+        text = text.strip()
+        code = TEXTS.sub(_blank, text).rstrip()  # as long as it is up to there
+        return cls(text[: len(code.rstrip("; \t\r\n"))] if code.endswith(";") else text)
 
     @property
     def is_ordered(self) -> bool:
@@ -47,3 +51,8 @@ class Query:
     @property
     def _table(self) -> str:
         return f"(\n{self.text}\n) AS fetched"  # it may end in a comment
+
+
+def _blank(found: re.Match[str]) -> str:
+    """Blanks for a comment, anything else for a text, of the same length."""
+    return (" " if found[0][0] in "-/" else "x") * len(found[0])

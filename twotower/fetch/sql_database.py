@@ -28,11 +28,11 @@ BEGINNINGS = {
 @contextmanager
 def open_sql(url: URL, address: Address) -> Iterator["SqlDatabase"]:
     """Connect by the dialect that a URL names; see `open_database`."""
-    backend = url.get_backend_name()
-    if url.drivername == POSTGRESQL:
+    if url.drivername in {POSTGRESQL, "postgres"}:  # libpq takes either
         url = url.set(drivername=f"{POSTGRESQL}+psycopg")
+    backend = url.get_backend_name()
     if backend == "sqlite":
-        check_file(url)
+        check_file(url, address)
     limits = {"connect_timeout": CONNECT_SECONDS}
     try:
         engine = create_engine(url, connect_args=limits if backend == POSTGRESQL else {})
