@@ -45,6 +45,13 @@ def test_titles_are_those_of_the_project(place: Path, model: Path, titles: Path)
         (["--to", "npy", "--output", "o", "--url", "x"], "--to npy needs --output, and no --url"),
         (["--to", "npy", "--output", "o", "--name", "A"], "--name 'A': must be of lower-case"),
         (["--to", "npy", "--output", "o", "--titles", "absent"], "absent"),
+        (["--to", "onnx", "--output", "o", "--vectors", "items"], "--to onnx takes no --vectors"),
+        (["--to", "onnx", "--output", "o", "--name", "a"], "--to onnx takes no --name"),
+        (["--to", "onnx", "--output", "o", "--titles", "t"], "--to onnx takes no --titles"),
+        (
+            ["--to", "npy", "--output", "o", "--vectors", "users", "--titles", "t"],
+            "--vectors users takes no --titles",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(model: Path, arguments: list[str], message: str) -> None:  # noqa: F811

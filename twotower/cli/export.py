@@ -1,5 +1,6 @@
 """`twotower export`: the vectors of a model, for vector databases and other libraries."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -43,8 +44,12 @@ def export(
         ),
     ] = None,
     vectors: Annotated[
-        Vectors, typer.Option(help="Items to be searched, or the users to search for.")
-    ] = Vectors.ITEMS,
+        Vectors | None,
+        typer.Option(
+            help="Items to be searched, or the users to search for.",
+            show_default=Vectors.ITEMS.value,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -71,6 +76,12 @@ def export(
     """
     row = _destination(to)
     place = _place(row, output, url)
+    whose = (vectors or Vectors.ITEMS).value
+    of_rows = {"--vectors": vectors, "--name": name, "--titles": titles}
+    if isinstance(row, TowersFormat):
+        _refuse(f"--to {row.name}", of_rows)
+    elif vectors is Vectors.USERS:
+        _refuse("--vectors users", {"--titles": titles})
     with loading():
         from twotower.export.run import export_rows, make_rows, needing, open_model
 
@@ -81,7 +92,7 @@ def export(
         return
     with step("reading the rows"):
         titles = titles or _default_titles()
-        rows = make_rows(model, version, vectors.value, name or vectors.value, titles)
+        rows = make_rows(model, version, whose, name or whose, titles)
     export_rows(rows, row, place, artifacts, say=lambda line: typer.echo(line, err=True))
 
 
@@ -106,6 +117,14 @@ def _place(row: Destination | TowersFormat, output: Path | None, url: str | None
         msg = f"--to {row.name} needs {wanted.value}, and no {next(iter(given)).value}"
         raise ConfigError(msg)
     return place
+
+
+def _refuse(choice: str, options: Mapping[str, object]) -> None:
+    """Name an option that was given, but says nothing of what is exported."""
+    for option, value in options.items():
+        if value is not None:
+            msg = f"{choice} takes no {option}"
+            raise ConfigError(msg)
 
 
 def _default_titles() -> Path | None:
