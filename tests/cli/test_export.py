@@ -42,6 +42,7 @@ def test_titles_are_those_of_the_project(place: Path, model: Path, titles: Path)
         (["--to", "qdrent", "--url", "x"], "--to must be one of parquet, "),
         (["--to", "parquet"], "--to parquet needs --output, and no --url"),
         (["--to", "qdrant"], "--to qdrant needs --url, and no --output"),
+        (["--to", "opensearch", "--url", ""], "--to opensearch needs --url, and no --output"),
         (["--to", "npy", "--output", "o", "--url", "x"], "--to npy needs --output, and no --url"),
         (["--to", "npy", "--output", "o", "--name", "A"], "--name 'A': must be of lower-case"),
         (["--to", "npy", "--output", "o", "--titles", "absent"], "absent"),

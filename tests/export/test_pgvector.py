@@ -128,8 +128,9 @@ def test_readers_are_neither_disturbed_nor_waited_for(
         export(folders[2], ROW, url)
         assert third in shown(server)
     assert tables(server) == sorted(["items", first, second, third])  # the first was being read
+    server.sql(f"CREATE VIEW theirs AS TABLE {second}", "db")  # which is not taken away
     export(folders[3], ROW, url)
-    assert tables(server) == sorted(["items", third, fourth])
+    assert tables(server) == sorted(["items", second, "theirs", third, fourth])
 
 
 @pytest.mark.slow

@@ -6,12 +6,22 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.cli.command import error_of
 from tests.documents.blocks import blocks
-from tests.export.conftest import CutShortError, cut_short, expected, export, rows_of, write
+from tests.export.conftest import (
+    NUM_ITEMS,
+    CutShortError,
+    cut_short,
+    expected,
+    export,
+    rows_of,
+    write,
+)
 from twotower.common.errors import ConfigError, ExportError
+from twotower.data.features import Categorical, Features
 from twotower.export.destination import DESTINATIONS, Destination, Place, Schema
 
 qdrant_client = pytest.importorskip("qdrant_client", reason='needs pip install "twotower[qdrant]"')
@@ -112,6 +122,49 @@ def test_readers_go_from_a_whole_version_to_the_next(
     said = export(folders[1], row, "http://x")  # back to the model before
     assert said[0] == f"{second}: going on after row 23 of 23"
     assert led_to(client) == second
+
+
+def test_requests_are_of_bounded_size(
+    client: QdrantClient, row: Destination, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def upsert(name: str, points: models.Batch, wait: bool) -> None:
+        asked.append(len(points.ids))
+        QdrantClient.upsert(client, name, points, wait=wait)
+
+    monkeypatch.setattr(client, "upsert", upsert)
+    monkeypatch.setattr("twotower.export.qdrant.REQUEST", 1_000)  # a row: 96 and about 90 bytes
+    export(model, row, "http://x")
+    assert max(asked) < 10
+    assert sum(asked) == 23
+    found = client.scroll("items", limit=100)[0]
+    assert [point.payload and point.payload["item_id"] for point in found] == [*range(1000, 1023)]
+    asked.clear()
+    monkeypatch.setattr("twotower.export.qdrant.REQUEST", 1)
+    export(model, row, "http://x", "users")
+    assert asked == [1] * 6
+
+
+def test_keys_that_are_paths_to_qdrant_are_quoted(
+    client: QdrantClient, row: Destination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("colour", "Größe_x-2", "a.b", "my price", 'a"b')
+    column = Categorical(np.arange(NUM_ITEMS) % 3, ("green", "red"))
+    features = Features(dict.fromkeys(names, column))
+    indexed: list[str] = []
+    monkeypatch.setattr(client, "create_payload_index", lambda _, key, __: indexed.append(key))
+    folder = write(tmp_path / "model", features=features)
+    with pytest.raises(CutShortError):
+        export(folder, cut_short(row, 10), "http://x")
+    given = ["item_id", "position", "interactions", "Größe_x-2", '"a.b"', "colour", '"my price"']
+    assert indexed == given
+    export(folder, row, "http://x")  # it cannot know how far the first came
+    assert indexed == given * 2
+    assert "is up to date" in export(folder, row, "http://x")[0]
+    assert indexed == given * 2
+    is_red = models.FieldCondition(key='"a.b"', match=models.MatchValue(value="red"))
+    assert client.count("items", models.Filter(must=[is_red])).count == 7
 
 
 def test_what_is_not_ours_is_left_alone(

@@ -113,7 +113,7 @@ def _place(row: Destination | TowersFormat, output: Path | None, url: str | None
     wanted = row.place if isinstance(row, Destination) else Place.FOLDER
     given = {Place.FOLDER: None if output is None else str(output), Place.URL: url}
     place = given.pop(wanted)
-    if place is None or any(other is not None for other in given.values()):
+    if not place or any(other is not None for other in given.values()):
         msg = f"--to {row.name} needs {wanted.value}, and no {next(iter(given)).value}"
         raise ConfigError(msg)
     return place

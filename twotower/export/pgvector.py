@@ -166,12 +166,12 @@ class TableWriter:
                 self._drop(name)
 
     def _drop(self, name: str) -> None:
-        """Drop a table; one that is still read goes with the next export."""
+        """Drop a table; one that is still read, or that others' views show, stays for now."""
         try:
             with self._connection.transaction():
                 self._limit_wait()
                 self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist):
             return
 
     @property

@@ -5,6 +5,7 @@ of the data is in the payload. The URL may also be the path of a folder, for the
 client, which needs no server.
 """
 
+import json
 import os
 import re
 import time
@@ -37,6 +38,12 @@ INDEXED = {
     Kind.INTEGER: models.PayloadSchemaType.INTEGER,
 }
 """Columns that queries filter by."""
+REQUEST = 16 << 20
+"""Bytes of a request, or one row; Qdrant takes 32 MB."""
+NUMBER = 24
+"""Bytes of a number of a vector, at most."""
+KEY_ALONE = re.compile(r"[\w-]+")
+"""A key of the payload that needs no quotes: other characters are steps of a path."""
 
 
 def open_qdrant(url: str, schema: Schema) -> "QdrantWriter":
@@ -80,6 +87,8 @@ class QdrantWriter:
         if self._collections().count(schema.target) == 0:
             self._create()
         self._check_ours(schema.target)
+        if not self.is_current():
+            self._index_payload()
 
     def is_current(self) -> bool:
         """See `Writer`."""
@@ -92,13 +101,18 @@ class QdrantWriter:
 
     def write(self, batch: Batch) -> None:
         """See `Writer`."""
-        points = models.Batch(
-            ids=list(range(batch.start, batch.start + len(batch))),
-            vectors=batch.vectors.tolist(),
-            payloads=list(batch.rows()),
-        )
-        with _answering(self._url):
-            self._client.upsert(self._schema.target, points, wait=True)
+        payloads = list(batch.rows())
+        largest = NUMBER * self._schema.dim + max(len(json.dumps(each)) for each in payloads)
+        size = max(1, REQUEST // largest)
+        for low in range(0, len(batch), size):
+            high = min(low + size, len(batch))
+            points = models.Batch(
+                ids=list(range(batch.start + low, batch.start + high)),
+                vectors=batch.vectors[low:high].tolist(),
+                payloads=payloads[low:high],
+            )
+            with _answering(self._url):
+                self._client.upsert(self._schema.target, points, wait=True)
 
     def publish(self) -> None:
         """See `Writer`; waits until Qdrant has indexed the collection."""
@@ -160,11 +174,15 @@ class QdrantWriter:
             vectors_config=models.VectorParams(size=self._schema.dim, distance=models.Distance.DOT),
             metadata=dict(self._schema.mark),
         )
+
+    def _index_payload(self) -> None:
+        """Index what queries filter by; again, if an export was cut short: it is there then."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Payload indexes have no effect")  # in local mode
             for field in self._schema.fields:
-                if field.kind in INDEXED:
-                    self._client.create_payload_index(target, field.name, INDEXED[field.kind])
+                if field.kind in INDEXED and '"' not in field.name:
+                    key = field.name if KEY_ALONE.fullmatch(field.name) else f'"{field.name}"'
+                    self._client.create_payload_index(self._schema.target, key, INDEXED[field.kind])
 
 
 @contextmanager
