@@ -10,7 +10,8 @@ import pytest
 from tests.cli.test_serve import SECONDS, ask
 from tests.conftest import REPOSITORY
 from tests.deploy.only import canonical, modules_of, with_requirements
-from tests.serving.conftest import LINE, write_model
+from tests.onnx.conftest import MODELS, trained
+from twotower.serving import Recommender
 
 LIST = REPOSITORY / "deploy" / "requirements-serve.txt"
 LISTED = re.findall(r"^[a-z].*", LIST.read_text(encoding="utf-8"), re.MULTILINE)
@@ -22,7 +23,9 @@ HEAVY = {"torch", "mlflow", "dvc", "optuna", "scipy", "plotly", "sqlalchemy"}
 @pytest.mark.slow
 def test_the_service_imports_what_is_listed_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("usearch", reason='needs pip install "twotower[index]"')
-    model = write_model(tmp_path / "model", [[1.0], [-1.0]], LINE, [(0, 4)], index="f32")
+    pytest.importorskip("onnxruntime", reason='needs pip install "twotower[onnx]"')
+    model = trained(tmp_path / "model", index="f32", **MODELS["sequence"]).folder
+    best = Recommender.load(model).recommend_from_history([1001, 1004], 3)
     log = tmp_path / "imports"
     command = [sys.executable, "-m", "tests.deploy.only", str(log), ",".join(LISTED)]
     command += ["serve", "--artifacts", str(model), "--port", "0", "--approximate"]
@@ -35,8 +38,10 @@ def test_the_service_imports_what_is_listed_and_nothing_else(tmp_path: Path) -> 
                 assert line, said
                 said += line
             answer = ask(f"{found[1]}/recommend", {"user_ids": [100, 7], "k": 1})
-            assert [row["items"] for row in answer["results"]] == [[1003], [1004]]
-            ask(f"{found[1]}/recommend", {"histories": [[1001]], "k": 1, "diversity": 0.5})
+            assert [row["source"] for row in answer["results"]] == ["model", "popularity"]
+            answer = ask(f"{found[1]}/recommend", {"histories": [[1001, 1004]], "k": 3})
+            assert answer["results"][0]["items"] == best.item_ids[0]
+            ask(f"{found[1]}/recommend", {"user_ids": [100], "k": 1, "diversity": 0.5})
             ask(f"{found[1]}/similar", {"item_ids": [1001], "k": 1})
         finally:
             process.terminate()

@@ -63,11 +63,12 @@ def sequence(tmp_path_factory: Any) -> Artifacts:
     return trained(tmp_path_factory.mktemp("onnx") / "m", **MODELS["sequence"])
 
 
-def trained(folder: Path, **options: Any) -> Artifacts:
+def trained(folder: Path, index: str | None = None, **options: Any) -> Artifacts:
     """A model that was trained for an epoch."""
     catalogue, frame = catalogue_with_features(), events(seed=0)
     rows = catalogue.encode(frame[frame["item_id"] != 1005])
     config = ModelConfig.model_validate({"dim": 8, **options})
     towers = fit(catalogue, rows, config, TrainConfig(epochs=1, lr=0.05, batch_size=64), seed=1)
-    write_artifacts(folder, towers, catalogue, rows, {"model": config.model_dump(mode="json")})
+    meta = {"model": config.model_dump(mode="json")}
+    write_artifacts(folder, towers, catalogue, rows, meta, index=index)
     return load_artifacts(folder)
