@@ -88,6 +88,13 @@ def test_images_of_others_have_a_version() -> None:
     assert {each["image"] for each in CONTAINERS} == OWN
 
 
+def test_qdrant_is_of_a_version_that_its_client_supports() -> None:
+    (server,) = re.findall(r":v1\.(\d+)\.", COMPOSE["services"]["qdrant"]["image"])
+    pinned = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
+    (client,) = re.findall(r"^qdrant-client==1\.(\d+)\.", pinned, re.M)
+    assert abs(int(server) - int(client)) <= 1
+
+
 def test_the_extras_exist() -> None:
     (extras,) = re.findall(r"\$\{wheel\}\[(.*?)\]", DOCKERFILE)
     assert set(extras.split(",")) <= PROJECT["optional-dependencies"].keys()
