@@ -135,6 +135,8 @@ def test_variables_in_the_source(postgres: server.Server, monkeypatch: pytest.Mo
     monkeypatch.delenv("PGPASSWORD")
     monkeypatch.setenv("SHOP", server.PASSWORD)
     source = source_of(postgres).replace("me@", "me:${SHOP}@")
+    fetch(data_of(source.replace("postgresql:", "postgres:"), {"interactions": "SELECT 1 AS a"}))
+    assert rows() == [(1,)]
     fetch(data_of(source, {"interactions": "SELECT 1 AS a"}))
     record = Path("raw/fetch.json").read_text()
     assert json.loads(record)["tables"]["interactions"]["origin"]["source"] == source
