@@ -51,6 +51,15 @@ def test_outputs_of_stages_are_tracked(checkout: Path) -> None:
     assert untracked_note(SHOP, Path()) is None
 
 
+@pytest.mark.parametrize("out", ["${data.root}: {persist: true}", "my/shop"])
+def test_an_output_of_a_stage_that_has_not_run(checkout: Path, out: str) -> None:
+    text = f"stages:\n  fetch:\n    outs:\n      - {out}\n"
+    (checkout / "dvc.yaml").write_text(text)
+    assert untracked_note(SHOP, Path()) == (
+        "my/shop: DVC does not have this output of stage fetch yet: dvc repro fetch, before git add"
+    )
+
+
 def test_many_files_are_counted(checkout: Path) -> None:
     for number in range(4):
         (checkout / SHOP / f"part-{number}.csv").write_text("")

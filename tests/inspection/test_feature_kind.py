@@ -73,6 +73,13 @@ def test_titles_are_texts_of_items() -> None:
     assert not kind([f"{n},50 EUR" for n in range(50)]).is_title
 
 
+def test_names_of_few_words_are_titles_and_no_tags() -> None:
+    names = [f"{one} {other}" for one in "ABCDEFG" for other in "HIJKLMN"]
+    assert kind(names, "tags").separator == " "
+    assert kind(names, "name").is_title
+    assert kind(GENRES, "name").separator == "|"
+
+
 def test_numbers_with_a_type_need_no_mark() -> None:
     assert kind([1.5, 2.5, 3.5, 4.0], decimal=",").kind == "numeric"
 

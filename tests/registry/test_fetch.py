@@ -32,8 +32,12 @@ def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
     assert (out / META).stat().st_mtime_ns == stamp  # not even replaced
     live = LiveModel(out)
     assert live.served.version == before
+    assert fetch(shop.registry, tmp_path / "challenger", 2) == (2, True)
+    with pytest.raises(RegistryError, match="shop has no version 3"):
+        fetch(shop.registry, out, 3)
     shop.promote(force=True)
     assert fetch(shop.registry, out) == (2, True)
+    assert fetch(shop.registry, tmp_path / "challenger", 2) == (2, False)
     assert live.refresh()
 
 

@@ -97,9 +97,17 @@ def promote(
     raise typer.Exit(0 if decision.promoted else STAYS)
 
 
-@registry.command(epilog=examples("twotower registry fetch --out served"))
+@registry.command(
+    epilog=examples(
+        "twotower registry fetch --out served",
+        "twotower registry fetch --out challenger --version 2",
+    )
+)
 def fetch(
     out: Annotated[Path, typer.Option(help="Folder to put the model in; replaced as a whole.")],
+    version: Annotated[
+        int | None, typer.Option(help="Version to download, instead of the champion.")
+    ] = None,
 ) -> None:
     """Download the champion's model folder, to be served.
 
@@ -110,8 +118,8 @@ def fetch(
 
     store = _open()
     with step("fetch"):
-        version, is_new = fetch_model(store, out)
-    typer.echo(f"{out} holds version {version} of {store.name} {'now' if is_new else 'already'}")
+        number, is_new = fetch_model(store, out, version)
+    typer.echo(f"{out} holds version {number} of {store.name} {'now' if is_new else 'already'}")
 
 
 @registry.command("list")

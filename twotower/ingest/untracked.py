@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from twotower.common.git import git
 from twotower.common.yaml_file import read_yaml
@@ -33,6 +34,11 @@ def untracked_note(root: Path, repository: Path) -> str | None:
     names = [n for n in untracked_files(root, repository) if not (is_copy and Path(n).exists())]
     if not names:
         return None
+    if stage := _stage_that_writes(root, repository):
+        return (
+            f"{root}: DVC does not have this output of stage {stage} yet: "
+            f"dvc repro {stage}, before git add"
+        )
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return (
         f"{', '.join(names[:MAX_NAMED])}{more}: in neither git nor DVC, so `dvc exp run --temp` "
@@ -53,10 +59,22 @@ def _in_dvc(repository: Path) -> Iterator[Path]:
     """Files and folders that DVC has: by .dvc files in git, and outputs of stages."""
     for name in _listed(repository, "--", "*.dvc"):
         yield Path(name).with_suffix("")
-    lock = repository / "dvc.lock"
-    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    for stage in stages.values():
+    for stage in _stages(repository / "dvc.lock").values():
         yield from (Path(out["path"]) for out in stage.get("outs", ()))
+
+
+def _stage_that_writes(root: Path, repository: Path) -> str | None:
+    """The stage of dvc.yaml whose output the folder is, as docs/warehouses.md has one."""
+    for name, stage in _stages(repository / "dvc.yaml").items():
+        outs = [next(iter(out)) if isinstance(out, dict) else out for out in stage.get("outs", ())]
+        if {"${data.root}", root.as_posix()}.intersection(outs):
+            return name
+    return None
+
+
+def _stages(path: Path) -> dict[str, dict[str, Any]]:
+    """By name; none if there is no such file."""
+    return (read_yaml(path) or {}).get("stages", {}) if path.exists() else {}
 
 
 def _listed(repository: Path, *arguments: str) -> list[str]:

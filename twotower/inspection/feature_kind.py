@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.dense import Vector
 from twotower.data.features import Numeric
+from twotower.ingest.recognised_names import is_named
 from twotower.inspection.column import ADDRESS, Column
-from twotower.inspection.names import IDS, LABELS, PERSONAL, has_word
+from twotower.inspection.names import IDS, LABELS, PERSONAL, TITLES, has_word
 from twotower.inspection.time_forms import time_form
 
 PERSONAL_DATA = "personal data"
@@ -98,7 +99,8 @@ def _reasons(column: Column, role: str) -> Iterator[str]:
 
 def _of_text(column: Column, role: str) -> FeatureKind:
     separator = next(_list_separators(column), None)
-    if separator is not None:
+    is_name = role == "items" and is_named(column.name, TITLES)
+    if separator is not None and not (is_name and separator == " "):  # words of a name are no tags
         return FeatureKind(MultiValued.name, separator)
     num_distinct = len(column.counts)
     most = min(MANY, max(FEW, MOST_CATEGORIES * len(column.filled)))

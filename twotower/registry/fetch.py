@@ -1,4 +1,4 @@
-"""Puts the champion's model folder where it is served."""
+"""Puts a registered model folder, the champion's as a rule, where it is served."""
 
 import errno
 import tempfile
@@ -15,34 +15,35 @@ CONCURRENT = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
 """Errors of renaming what another program has renamed."""
 
 
-def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
-    """Download the champion's model folder, unless `out` holds it already.
+def fetch(registry: Registry, out: Path, number: int | None = None) -> tuple[int, bool]:
+    """Download a version's model folder, unless `out` holds it already.
 
     Args:
         registry: of the models.
         out: a model folder, which is replaced as a whole (see `atomic_folder`); an empty folder, or
             a path at which nothing exists.
+        number: of the version; None: the champion.
 
     Returns:
-        The number of the champion's version, and whether it was downloaded.
+        The number of the version, and whether it was downloaded.
 
     Raises:
-        RegistryError: if there is no champion, it cannot be read, `out` is something else, or is
-            replaced by another program at the same time.
+        RegistryError: if there is no such version, it cannot be read, `out` is something else, or
+            is replaced by another program at the same time.
         ConfigError: if `out` is below a file.
     """
     check_place(out)
-    champion = registry.by_alias(CHAMPION)
-    if champion is None:
+    version = registry.by_alias(CHAMPION) if number is None else registry.by_number(number)
+    if version is None:
         msg = f"{registry.name} has no champion; run twotower registry promote first"
         raise RegistryError(msg)
-    if _holds(out, champion.tags.get(MODEL_TAG)):
-        return int(champion.version), False
+    if _holds(out, version.tags.get(MODEL_TAG)):
+        return int(version.version), False
     if not is_replaceable(out, META):
         msg = f"{out} is not a model folder, so it is not replaced"
         raise RegistryError(msg)
     with tempfile.TemporaryDirectory(prefix="twotower-") as temporary:
-        artifacts, _ = registry.download(champion, Path(temporary))
+        artifacts, _ = registry.download(version, Path(temporary))
         try:
             with atomic_folder(out, META) as target:
                 copy_model(artifacts, target)
@@ -51,7 +52,7 @@ def fetch(registry: Registry, out: Path) -> tuple[int, bool]:
                 raise
             msg = f"{out} is replaced by another program at the same time; run this again"
             raise RegistryError(msg) from None
-    return int(champion.version), True
+    return int(version.version), True
 
 
 def _holds(folder: Path, model: str | None) -> bool:
