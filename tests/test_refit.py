@@ -301,7 +301,8 @@ def test_more_seeds_change_neither_the_model_nor_its_metrics(
     changed = {
         path for path, digest in digests(tmp_path).items() if digests(done[0])[path] != digest
     }
-    assert changed == {"intervals.json", "verdict.json"}
+    said = {"artifacts/model_card.md", "artifacts/model_meta.json"}  # the digest of the card, too
+    assert changed == {"intervals.json", "verdict.json", *said}
     assert read(tmp_path / "intervals.json")["seeds"]["mrr"]["std"] is None
 
 

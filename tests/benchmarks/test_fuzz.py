@@ -1,7 +1,9 @@
 """The short form of `python -m benchmarks.fuzz`, and its frame."""
 
+import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +20,17 @@ from benchmarks.promises import insist, insist_bounded
 SLOW = {"artifacts", "indexes", "results"}
 """Kinds whose cases take more than two seconds."""
 CASES = 100
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """The kind `http` starts uvicorn, which sets up its log for good."""
+    logs = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")]
+    before = [(log, log.level, log.propagate, log.handlers[:]) for log in logs]
+    yield
+    for log, level, propagate, handlers in before:
+        log.setLevel(level)
+        log.propagate, log.handlers = propagate, handlers
 
 
 @pytest.mark.parametrize(

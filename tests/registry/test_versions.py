@@ -1,8 +1,6 @@
 """Models are registered, compared and promoted."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tests.conftest import events, split_by_time, split_by_user
-from tests.registry.conftest import GOOD, POOR, Shop, Workspace
+from tests.registry.conftest import GOOD, POOR, Shop
 from twotower.common.errors import (
     ArtifactError,
     ComparisonError,
@@ -95,18 +93,6 @@ def test_the_package(shop: Shop, tmp_path: Path) -> None:
     assert {line.split("==")[0] for line in pinned} == {"mlflow", "numpy", "pandas", "pyarrow"}
     assert (folder / "code" / "twotower" / "serving").is_dir()
     assert not list(folder.glob("code/**/__pycache__"))
-
-
-def test_the_pinned_requirements_are_enough(workspace: Workspace) -> None:
-    folder = workspace.model("model", GOOD)
-    code = (
-        "import sys; from twotower import Recommender\n"
-        f"Recommender.load({str(folder)!r}).recommend([100, 7], k=3)\n"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    needed_elsewhere = {"torch", "optuna", "scipy", "pydantic", "sqlalchemy", "usearch", "yaml"}
-    assert not needed_elsewhere & set(ran.stdout.split())
 
 
 def test_a_champion_that_knows_the_test_rows_is_no_opponent(shop: Shop) -> None:

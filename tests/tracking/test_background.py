@@ -32,7 +32,7 @@ from twotower.search.trial import Trial
 from twotower.tracking import background
 from twotower.tracking.ending import Ending
 
-enabled, background.END_SECONDS = bool(int(sys.argv[1])), float(sys.argv[2])
+enabled = bool(int(sys.argv[1]))
 config = parse_config({"mlflow": {"enabled": enabled}})
 data = {"train.parquet": "ab", "validation.parquet": "cd"}
 location = SimpleNamespace(  # a real one imports torch, which takes seconds
@@ -43,17 +43,26 @@ location = SimpleNamespace(  # a real one imports torch, which takes seconds
     study_name=lambda hpo: "live",
 )
 counts = {"num_train_rows": 7, "num_validation_rows": 1}
-publisher = background.publish_in_background(config, Path("."), location, counts)
-if publisher is not None:
-    publisher.add([Trial(0, "COMPLETE", {"dim": 8}, "p", 0.5)])
-    publisher.end(Ending("FINISHED"))
+for seconds, root in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
+    background.END_SECONDS = float(seconds)
+    publisher = background.publish_in_background(config, Path(root), location, counts)
+    if publisher is not None:
+        publisher.add([Trial(0, "COMPLETE", {"dim": 8}, "p", 0.5)])
+        publisher.end(Ending("FINISHED"))
 assert ("mlflow" in sys.modules) == enabled
 """
 
 
-def run_search(folder: Path, *, enabled: bool, seconds: float = 60) -> tuple[str, str]:
-    """Output and errors of a process in which a search ends after its only trial."""
-    command = [sys.executable, "-c", SEARCH, str(int(enabled)), str(seconds)]
+def run_searches(folder: Path, *, enabled: bool, **seconds: float) -> tuple[str, str]:
+    """Output and errors of a process in which searches end after their only trial.
+
+    Args:
+        folder: the process's own.
+        enabled: whether they are logged.
+        seconds: by folder in it: what its search gives MLflow in the end.
+    """
+    roots = [text for name, limit in seconds.items() for text in (str(limit), str(folder / name))]
+    command = [sys.executable, "-c", SEARCH, str(int(enabled)), *roots]
     ran = subprocess.run(
         command, check=True, cwd=folder, capture_output=True, text=True, timeout=90
     )
@@ -109,19 +118,19 @@ def closed_port() -> int:
 
 
 def test_without_tracking_mlflow_is_not_imported(tmp_path: Path) -> None:
-    assert run_search(tmp_path, enabled=False) == ("", "")
+    assert run_searches(tmp_path, enabled=False, new=1) == ("", "")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_store_is_made_without_a_word(tmp_path: Path) -> None:
-    assert run_search(tmp_path, enabled=True) == ("", "")
-    assert (tmp_path / "mlflow.db").exists()
-
-
-def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
-    """MLflow alone would try for 100 seconds."""
-    (tmp_path / "mlflow.db").mkdir()
-    _, errors = run_search(tmp_path, enabled=True, seconds=1)
+def test_a_new_store_is_made_without_a_word_but_for_one_that_cannot_be_opened(
+    tmp_path: Path,
+) -> None:
+    """MLflow alone would try the other for 100 seconds."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "unusable" / "mlflow.db").mkdir(parents=True)
+    output, errors = run_searches(tmp_path, enabled=True, new=60, unusable=1)
+    assert (tmp_path / "new" / "mlflow.db").is_file()
+    assert output == ""
     (line,) = errors.splitlines()
     assert "MLflow is missing 1 trial;" in line
 

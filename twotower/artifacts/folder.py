@@ -40,7 +40,6 @@ from twotower.artifacts.meta import META, read_meta
 from twotower.common.arrays import Float32Array, Int64Array
 from twotower.common.errors import ArtifactError, ConfigError
 from twotower.common.paths import ARTIFACTS
-from twotower.config.training import ModelConfig
 from twotower.data.interactions import ItemLists
 from twotower.data.prepared import Catalogue, read_catalogue
 from twotower.retrieval.approximate import (
@@ -52,6 +51,7 @@ from twotower.retrieval.approximate import (
 )
 
 if TYPE_CHECKING:
+    from twotower.config.training import ModelConfig
     from twotower.training.towers import TwoTower
 
 
@@ -185,12 +185,14 @@ class Artifacts:
             return load_checked(self.catalogue, self.config, weights)
 
     @cached_property
-    def config(self) -> ModelConfig:
+    def config(self) -> "ModelConfig":
         """Section `model` of the configuration that the model was trained with.
 
         Raises:
             ArtifactError: if it is not what it may be.
         """
+        from twotower.config.training import ModelConfig
+
         with damage_named(self.folder):
             return ModelConfig.model_validate(self.meta["model"])
 

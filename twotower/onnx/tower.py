@@ -1,17 +1,19 @@
 """One tower as nodes of a graph, whose side features are inputs."""
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.config.training import ModelConfig
 from twotower.data.categories import Categorical, MultiValued
 from twotower.data.dense import Dense
 from twotower.data.features import Features, Numeric
 from twotower.onnx.graph import Graph
 from twotower.onnx.transformer import Weights, weight_of
+
+if TYPE_CHECKING:
+    from twotower.config.training import ModelConfig
 
 
 def feature_inputs(features: Features) -> dict[str, NDArray[Any]]:
@@ -43,7 +45,13 @@ def feature_inputs(features: Features) -> dict[str, NDArray[Any]]:
 
 
 def tower_vectors(
-    graph: Graph, config: ModelConfig, weights: Weights, name: str, *, features: Features, idx: str
+    graph: Graph,
+    config: "ModelConfig",
+    weights: Weights,
+    name: str,
+    *,
+    features: Features,
+    idx: str,
 ) -> str:
     """[batch, width] what `Tower.forward` computes.
 
@@ -89,7 +97,7 @@ def tower_vectors(
     return _hidden(graph, config, weights, name, total)
 
 
-def _hidden(graph: Graph, config: ModelConfig, weights: Weights, name: str, total: str) -> str:
+def _hidden(graph: Graph, config: "ModelConfig", weights: Weights, name: str, total: str) -> str:
     """The hidden layers, and the output layer after them."""
     widths = [config.width, *config.hidden, config.width] if config.hidden else []
     for depth, (narrow, wide) in enumerate(itertools.pairwise(widths)):

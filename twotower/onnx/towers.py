@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twotower.common.arrays import Float32Array
-from twotower.config.training import ModelConfig
 from twotower.data.features import Features
 from twotower.onnx.graph import Graph
 from twotower.onnx.tower import axes, column, rows_of, tower_vectors
@@ -36,6 +35,8 @@ from twotower.onnx.transformer import Weights, last_states
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from twotower.config.training import ModelConfig
 
 NEW, HISTORY_ALONE, PADDING = -1, -2, -1
 SHORTEST = 1e-12
@@ -57,7 +58,7 @@ class Model:
         history_decay: share of its weight that an item loses with each later one.
     """
 
-    config: ModelConfig
+    config: "ModelConfig"
     weights: Weights
     users: Features
     items: Features
@@ -142,7 +143,7 @@ def _with_history(graph: Graph, model: Model, own: str, known: str, history: str
     return graph.add("Add", own, graph.add("Mul", total, scale))
 
 
-def _finished(graph: Graph, config: ModelConfig, vectors: str) -> str:
+def _finished(graph: Graph, config: "ModelConfig", vectors: str) -> str:
     """See `TwoTower.finish`."""
     if config.similarity != "cosine":
         return vectors

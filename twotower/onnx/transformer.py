@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twotower.config.training import ModelConfig
 from twotower.onnx.graph import Graph
+
+if TYPE_CHECKING:
+    from twotower.config.training import ModelConfig
 
 EPSILON = 1e-5
 """What torch adds to the variance of a layer norm."""
@@ -34,7 +36,7 @@ def weight_of(weights: Weights, name: str, *shape: int) -> NDArray[Any]:
 class Layers:
     """The encoder's layers, of which only the state after the last item is wanted."""
 
-    def __init__(self, graph: Graph, config: ModelConfig, weights: Weights) -> None:
+    def __init__(self, graph: Graph, config: "ModelConfig", weights: Weights) -> None:
         self.graph, self.width, self.heads = graph, config.width, config.sequence_heads
         self._weights = weights
 
@@ -91,7 +93,7 @@ class Layers:
 
 
 def last_states(
-    graph: Graph, config: ModelConfig, weights: Weights, inputs: tuple[str, str, str]
+    graph: Graph, config: "ModelConfig", weights: Weights, inputs: tuple[str, str, str]
 ) -> tuple[str, str]:
     """[batch, width] the state after the last item, and [batch] the number of items read.
 

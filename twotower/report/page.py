@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -29,7 +29,6 @@ from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
 from twotower.plots.pages import with_commands
 from twotower.plots.parallel_chart import draw_parallel
-from twotower.report.backtest import backtest_section
 from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
 from twotower.report.item_map import draw_item_map, item_groups
 from twotower.report.people import people
@@ -37,6 +36,9 @@ from twotower.report.score_charts import draw_gap, draw_scores, draw_slices, sco
 from twotower.report.search_charts import draw_curves, draw_parameters
 from twotower.report.sources import Sources, read_sources
 from twotower.tracking.git import git_tags
+
+if TYPE_CHECKING:
+    from twotower.report.backtest import BacktestSection
 
 CLEAR = "rgba(0, 0, 0, 0)"
 WIDE_HEIGHT = 560
@@ -113,7 +115,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         item_groups=list(_item_groups(sources.metrics["item_groups"])),
         charts=_charts(sources),
         slices=draw_slices(sources),
-        backtest=backtest_section(sources.backtest),
+        backtest=_backtest_section(sources.backtest),
         parameters=draw_parameters(sources.search),
         item_map=draw_item_map(sources.model.artifacts, sources.titles, groups),
         people=people(sources, groups, anonymous=anonymous),
@@ -258,3 +260,11 @@ def _hyperparameters(sources: Sources) -> Iterator[tuple[str, Any, Any, bool]]:
     values = {**meta["model"], **meta["train"]}
     for name in sorted(values, key=lambda name: (name not in searched, name)):
         yield name, values[name], configured.get(name), name in searched
+
+
+def _backtest_section(content: Mapping[str, Any] | None) -> "BacktestSection | None":
+    if content is None:
+        return None
+    from twotower.report.backtest import backtest_section  # imports torch
+
+    return backtest_section(content)

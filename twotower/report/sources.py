@@ -12,7 +12,6 @@ from twotower.artifacts import ARTIFACTS, Id
 from twotower.assessment.looks import num_looks
 from twotower.assessment.per_user import PER_USER, read_per_user
 from twotower.backtest import BACKTEST
-from twotower.backtest.outputs import read_backtest
 from twotower.common.errors import DataError
 from twotower.common.files import parse_json
 from twotower.common.git import git
@@ -121,7 +120,7 @@ def read_sources(root: Path = Path(), search: DrawnSearch | None = None) -> Sour
         titles=item_titles(prepared / TITLES),
         model=Recommender.load(root / ARTIFACTS),
         looks=num_looks(root, metrics["verdict"], read_per_user(root / PER_USER)),
-        backtest=read_backtest(root / BACKTEST),
+        backtest=_backtest(root / BACKTEST),
     )
 
 
@@ -152,3 +151,11 @@ def _read_json(path: Path, stage: str) -> _Keys:
     if not isinstance(content, _Keys):
         raise damaged("it holds no object")
     return content
+
+
+def _backtest(path: Path) -> Mapping[str, Any] | None:
+    if not path.exists():
+        return None
+    from twotower.backtest.outputs import read_backtest  # imports torch
+
+    return read_backtest(path)

@@ -1,4 +1,5 @@
 import errno
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,14 @@ from twotower.common.errors import SearchError
 from twotower.search.identity import Fingerprint
 from twotower.search.store import snapshot as snapshot_module
 from twotower.search.store.snapshot import read_snapshot, read_stored, write_snapshot
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one trial; not to be changed."""
+    path = tmp_path_factory.mktemp("snapshot") / "x.db"
+    write_snapshot(path, "s", [finished(0)], SPACE, {})
+    return path
 
 
 def dump(path: Path) -> list[str]:
@@ -151,9 +160,8 @@ def of_no_text(path: Path) -> None:
         (with_a_foreign_trial, "has a trial 1 that this search did not run"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, spoil: Any, problem: str) -> None:
-    path = tmp_path / "x.db"
-    write_snapshot(path, "s", [finished(0)], SPACE, {})
+def test_other_files_are_refused(tmp_path: Path, snapshot: Path, spoil: Any, problem: str) -> None:
+    path = Path(shutil.copy(snapshot, tmp_path / "x.db"))
     spoil(path)
     with pytest.raises(SearchError) as caught:
         read_stored(path)

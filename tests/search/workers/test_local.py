@@ -187,7 +187,7 @@ def test_a_forked_worker_has_the_objective_and_one_that_replaces_it_loads_it(
 @pytest.mark.parametrize(
     ("forked", "action"),
     [
-        pytest.param("None", "wait", marks=posix_only, id="afresh"),
+        pytest.param("None", "wait", marks=[posix_only, pytest.mark.slow], id="afresh"),
         pytest.param("None", "hold", marks=[linux_only, pytest.mark.slow], id="afresh-gil"),
         pytest.param("partial(act, Path(sys.argv[1]))", "hold", marks=linux_only, id="forked-gil"),
     ],
