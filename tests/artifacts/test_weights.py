@@ -19,6 +19,9 @@ from twotower.artifacts.weights import load_checked, read_weights
 from twotower.config.training import ModelConfig
 from twotower.training.towers import TwoTower
 
+REBUILD = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n"
+STORAGE = b"\x80\x02(K\0ctorch\nFloatStorage\nK\0K\0K\1tQ."
+
 
 class Payload:
     def __reduce__(self) -> tuple[Any, ...]:
@@ -116,7 +119,13 @@ def test_weights_are_read(read: Callable[[bytes], Any]) -> None:
         (two_pickles(), "not what torch.save writes"),
         (torch_saved({"a": torch.zeros(1).expand(1 << 40)}), "share their values"),
         (torch_saved({"a": torch.eye(3).to_sparse()}), "which is no weight"),
-        (torch_saved([torch.zeros(1)]), "no dict of tensors"),
+        (torch_saved([torch.zeros(1)]), "which is no weight"),
+        (archive(b"\x80\x02}K\x01" + b"\x85" * 9**5 + b"K\x01s."), "no dict of tensors"),
+        (archive(STORAGE.replace(b"K\0", b"K\1\x85" + b"q\0h\0\x86" * 40)), "no dict of tensors"),
+        (archive(REBUILD + b"}X\1\0\0\0aK\1sb."), "no dict of tensors"),
+        (archive(REBUILD + b")b."), "'BUILD', which is no weight"),
+        (archive({}).replace(b"\0\0\0\0\0\0", b"\0\0\1\0\0\0", 1), "best_model.pth"),
+        (torch_saved({"a": torch.ones(1)}).replace(b"little", b"bigbig"), "best_model.pth"),
         (torch_saved({"a": torch.zeros(9)})[:-30], "not what torch.save writes"),
         (b"", "not what torch.save writes"),
     ],

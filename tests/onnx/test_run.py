@@ -80,5 +80,5 @@ def test_towers_without_torch_are_a_clear_error(
     sequence: Artifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ConfigError, match="the towers need torch"):
+    with pytest.raises(ConfigError, match="this needs torch: pip install torch"):
         load_artifacts(sequence.folder).towers  # noqa: B018 - it is read on first use

@@ -3,6 +3,8 @@
 import errno
 import json
 import logging
+import shutil
+import sys
 import threading
 import time
 from collections import Counter
@@ -78,6 +80,21 @@ def test_two_processes_never_share_a_file(tmp_path: Path, found: Recommendations
         log.add("r", "v", found)
         written(log)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted there")
+def test_lines_are_not_written_into_a_file_that_was_deleted(
+    tmp_path: Path, found: Recommendations
+) -> None:
+    kept, folder = Kept(), tmp_path / "log"
+    folder.mkdir()
+    log = ExposureLog(folder, kept)
+    for name, then in (("deleted", shutil.rmtree), ("lost", Path.mkdir), ("kept", Path.stat)):
+        log.add(name, "v", found)
+        written(log)
+        then(folder)
+    assert [line["request_id"] for line in lines(folder)] == ["kept", "kept"]
+    assert kept == {"written": 4, "lost": 2}
 
 
 class FullDisk:

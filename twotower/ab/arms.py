@@ -27,19 +27,22 @@ class LoggedArms:
         """See `ArmOf`.
 
         Raises:
-            ValueError: if a line of the experiment has an arm that is none.
+            ValueError: if the name is no text, or an arm of the experiment is none.
             DataError: if there are several experiments, and none was named.
         """
         name, arm = line.get("experiment"), line.get("arm")
         if name is None or arm is None:
             return None
-        self.name = self.name or str(name)
+        if not isinstance(name, str):
+            msg = f"experiment must be text, not {shown(name)}"
+            raise ValueError(msg)
+        self.name = self.name or name
         if name != self.name:
             if self._is_given:
                 return None
             msg = f"the log has several experiments, {self.name} and {name}: name one, --experiment"
             raise DataError(msg)
-        if arm not in ARMS:
+        if not isinstance(arm, str) or arm not in ARMS:
             msg = f"arm must be control or treatment, not {shown(arm)}"
             raise ValueError(msg)
         return ARMS[arm]

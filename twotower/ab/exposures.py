@@ -1,6 +1,7 @@
 """Reads logs of exposures: who was shown what, when, by which model."""
 
 import gzip
+import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -116,7 +117,7 @@ def read_exposures(
                 continue
             log.num_lines += 1
             try:
-                log.add(parse_json(line.decode()))
+                log.add(_parsed(line))
             except ValueError as error:
                 is_cut = not line.endswith(b"\n")
                 if not (drop or is_cut):
@@ -138,6 +139,13 @@ def _opened(file: Path) -> IO[bytes]:
     if file.suffix == ".gz":
         return gzip.open(file, "rb")  # type: ignore[return-value]  # a reader, whatever its type
     return file.open("rb")
+
+
+def _parsed(line: bytes) -> Any:
+    found = parse_json(line.decode())
+    if b"\\u" in line:
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    return found
 
 
 def _broken(file: Path, number: int, line: bytes, error: ValueError) -> DataError:
@@ -269,4 +277,6 @@ def seconds_of(time: str) -> float:
         ValueError: if it is none.
     """
     moment = datetime.fromisoformat(time)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    datetime.fromtimestamp(seconds, UTC)  # which has years from 1 to 9999, too
+    return seconds

@@ -176,7 +176,10 @@ class Artifacts:
         try:
             import torch
         except ModuleNotFoundError:
-            msg = "the towers need torch; histories and new items onnxruntime, in twotower[onnx]"
+            msg = (
+                "this needs torch: pip install torch. Or, but for add-items, which writes towers: "
+                'pip install "twotower[onnx]"'
+            )
             raise ConfigError(msg) from None
         from twotower.artifacts.weights import load_checked
 

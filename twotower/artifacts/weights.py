@@ -1,26 +1,20 @@
 """The towers' weights, read from a file that nobody vouches for, without torch.
 
 The archive is held to what `torch.save` writes of a dict of tensors: records as they are, so that
-none expands, and a pickle of these few names, none of which is torch's code.
+none expands, and a pickle that `TensorPickle` follows, without calling anything.
 """
 
-import math
-import pickle
-import pickletools
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from io import BytesIO, FileIO
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from twotower.common.bounded import shown
+from twotower.artifacts.tensor_pickle import TensorPickle
 from twotower.config.training import ModelConfig
 from twotower.data.prepared import Catalogue
 
@@ -29,21 +23,12 @@ if TYPE_CHECKING:
 
     from twotower.training.towers import TwoTower
 
-STORAGES = {
-    "torch FloatStorage": np.dtype("<f4"),
-    "torch DoubleStorage": np.dtype("<f8"),
-    "torch LongStorage": np.dtype("<i8"),
-    "torch IntStorage": np.dtype("<i4"),
-    "torch BoolStorage": np.dtype("?"),
-}
-NAMES = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict", *STORAGES}
-"""What the pickle of a dict of tensors may name."""
-UNPICKLING = (
-    *(pickle.UnpicklingError, RuntimeError, ValueError, KeyError, TypeError, IndexError, EOFError),
-    *(AttributeError, AssertionError, MemoryError, OverflowError, struct.error),
+UNREADABLE = (
+    *(zipfile.BadZipFile, RuntimeError, ValueError, KeyError, IndexError, EOFError, struct.error),
+    *(TypeError, OverflowError, MemoryError),
 )
 """What reading an archive or a pickle that makes no sense raises."""
-LONGEST_PICKLE = 1 << 24
+LONGEST_PICKLE = 1 << 20
 """Bytes of the pickle, at most; a tensor takes about a hundred."""
 PICKLE = "/data.pkl"
 
@@ -56,54 +41,16 @@ def read_weights(handle: FileIO) -> dict[str, NDArray[Any]]:
         ValueError: if it is anything but a dict of tensors.
     """
     with _archive(handle) as (archive, folder, pickled):
+        record = cache(lambda key: bytearray(archive.read(f"{folder}/data/{key}")))
         try:
-            weights = _Reader(archive, folder, pickled).load()
-        except UNPICKLING as error:
+            weights = TensorPickle(record).read(pickled)
+        except UNREADABLE as error:
             msg = f"best_model.pth cannot be read ({error})"
             raise ValueError(msg) from None
-    if not isinstance(weights, dict) or not all(
-        isinstance(name, str) and isinstance(each, np.ndarray) for name, each in weights.items()
-    ):
-        msg = "best_model.pth is no dict of tensors"
-        raise ValueError(msg)
     if sum(each.nbytes for each in weights.values()) > handle.seek(0, 2):
         msg = "best_model.pth has tensors that share their values"
         raise ValueError(msg)
     return weights
-
-
-class _Reader(pickle.Unpickler):
-    """Reads tensors as arrays."""
-
-    def __init__(self, archive: zipfile.ZipFile, folder: str, pickled: bytes) -> None:
-        super().__init__(BytesIO(pickled))
-        self._record = cache(lambda key: bytearray(archive.read(f"{folder}/data/{key}")))
-
-    def find_class(self, module: str, name: str) -> Any:
-        """What stands for one of NAMES."""
-        known = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
-        return STORAGES.get(f"{module} {name}") or known[name]
-
-    def persistent_load(self, pid: Any) -> NDArray[Any]:
-        """The numbers of a storage."""
-        _, dtype, key, _, _ = pid
-        return np.frombuffer(self._record(key), dtype)
-
-
-def _tensor(
-    storage: NDArray[Any], offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: Any
-) -> NDArray[Any]:
-    """A tensor as a view of its storage, which has every element once."""
-    count: int = math.prod(shape)
-    last = offset + sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
-    if min((offset, *shape, *steps)) < 0 or (count and last >= len(storage)):
-        msg = "a tensor leads out of its storage"
-        raise ValueError(msg)
-    if count > len(storage):
-        msg = "it has tensors that share their values"
-        raise ValueError(msg)
-    width = storage.itemsize
-    return as_strided(storage[offset:], shape, [step * width for step in steps])
 
 
 def load_checked(
@@ -136,37 +83,38 @@ def load_checked(
 
 @contextmanager
 def _archive(handle: FileIO) -> Iterator[tuple[zipfile.ZipFile, str, bytes]]:
-    """The archive, the name of the folder in it, and the pickle, which may be read."""
+    """The archive, the name of the folder in it, and the pickle."""
+    size = handle.seek(0, 2)
     handle.seek(0)
     if handle.read(4) != b"PK\3\4":  # others would read what lies before the archive
         msg = "best_model.pth is not what torch.save writes"
         raise ValueError(msg)
     try:
         with zipfile.ZipFile(handle) as archive:
-            records = archive.infolist()
-            kept = all(each.compress_type == zipfile.ZIP_STORED for each in records)
-            if not kept or any(each.file_size != each.compress_size for each in records):
-                msg = "best_model.pth is a compressed archive, which torch.save does not write"
+            _check_records(archive.infolist(), size)
+            [name] = [one for one in archive.namelist() if one.lower().endswith(PICKLE)]
+            folder, pickled = name[: -len(PICKLE)], archive.read(name)
+            order = f"{folder}/byteorder"
+            if order in archive.namelist() and archive.read(order) != b"little":
+                msg = "best_model.pth was written by a machine of another byte order"
                 raise ValueError(msg)
-            pickles = [each for each in records if each.filename.lower().endswith(PICKLE)]
-            if len(pickles) != 1 or pickles[0].file_size > LONGEST_PICKLE:
-                msg = "best_model.pth is not what torch.save writes"
-                raise ValueError(msg)
-            pickled = archive.read(pickles[0])
-            _check_pickle(pickled)
-            yield archive, pickles[0].filename[: -len(PICKLE)], pickled
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            yield archive, folder, pickled
+    except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
         msg = f"best_model.pth is not what torch.save writes ({error})"
         raise ValueError(msg) from None
 
 
-def _check_pickle(content: bytes) -> None:
-    """Read the pickle's instructions, without following them."""
-    for code, argument, _ in pickletools.genops(content):
-        named = code.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "OBJ", "NEWOBJ"}
-        if named or (code.name == "GLOBAL" and argument not in NAMES):
-            msg = f"best_model.pth names {shown(argument)}, which is no weight"
-            raise ValueError(msg)
+def _check_records(records: list[zipfile.ZipInfo], size: int) -> None:
+    """Require records that need no more memory than the file has bytes."""
+    kept = all(each.compress_type == zipfile.ZIP_STORED for each in records)
+    if not kept or any(each.file_size != each.compress_size for each in records):
+        msg = "best_model.pth is a compressed archive, which torch.save does not write"
+        raise ValueError(msg)
+    pickles = [each for each in records if each.filename.lower().endswith(PICKLE)]
+    is_small = sum(each.file_size for each in records) <= size  # records may lie over each other
+    if len(pickles) != 1 or pickles[0].file_size > LONGEST_PICKLE or not is_small:
+        msg = "best_model.pth is not what torch.save writes"
+        raise ValueError(msg)
 
 
 def _forms(weights: "Mapping[str, Tensor]") -> dict[str, str]:

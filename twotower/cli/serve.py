@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MEMORY = "/dev/shm"  # noqa: S108 - where Linux keeps files in memory
 SHUTDOWN = 30
 """Seconds that requests have to end once the service is asked to."""
+HANGS = 60
+"""Seconds after which a process that gives no sign of life is replaced; on a busy machine, one
+takes more than uvicorn's 5 to begin."""
 
 
 @app.command(
@@ -129,6 +132,7 @@ def serve(
             server_header=False,
             headers=[("x-content-type-options", "nosniff")],
             timeout_graceful_shutdown=SHUTDOWN,
+            timeout_worker_healthcheck=HANGS,
         )
 
 

@@ -103,7 +103,7 @@ class ExposureLog:
             return
         num_rows = sum(rows for _, rows in waiting)
         try:
-            if self._file is None or self._file.is_full():
+            if self._file is None or self._file.is_over():
                 self._file = self._next()
             self._file.append(b"".join(lines for lines, _ in waiting))
         except OSError as error:
@@ -138,8 +138,10 @@ class _File:
                 continue
         self._size, self._begun = 0, time.monotonic()
 
-    def is_full(self) -> bool:
-        return self._size >= LARGEST or time.monotonic() - self._begun >= LONGEST
+    def is_over(self) -> bool:
+        """Whether another file is to be begun: the next is due, or this one was deleted."""
+        is_due = self._size >= LARGEST or time.monotonic() - self._begun >= LONGEST
+        return is_due or os.fstat(self._handle.fileno()).st_nlink == 0
 
     def append(self, data: bytes) -> None:
         """Add whole lines, or nothing.
