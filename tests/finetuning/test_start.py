@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import events, split_by_time, write_prepared
-from tests.test_refit import config, digests
+from tests.refit.test_refit import config, digests
 from twotower.artifacts import load_artifacts
 from twotower.common.errors import ConfigError
 from twotower.config import Config

@@ -13,7 +13,6 @@ import torch
 import yaml
 
 from tests.conftest import events, split_by_time, split_by_user, write_prepared
-from twotower import refit as refit_module
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment import scoreboard
 from twotower.assessment.assess import Assessment
@@ -28,7 +27,7 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
-from twotower.refit import RefitOutputs, read_search, refit
+from twotower.refit import RefitOutputs, read_search, refit, training_set
 from twotower.training.towers import TwoTower
 
 EVERY_RUN = [row.name for row in wanted_baselines(())]
@@ -301,14 +300,15 @@ def test_more_seeds_change_neither_the_model_nor_its_metrics(
     changed = {
         path for path, digest in digests(tmp_path).items() if digests(done[0])[path] != digest
     }
-    assert changed == {"intervals.json", "verdict.json"}
+    told = {"artifacts/model_card.md", "artifacts/model_meta.json"}  # the verdict, and its digest
+    assert changed == {"intervals.json", "verdict.json", *told}
     assert read(tmp_path / "intervals.json")["seeds"]["mrr"]["std"] is None
 
 
 def test_a_further_seed_that_diverges_costs_only_itself(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = refit_module.fit
+    whole = training_set.fit
 
     def fit(*arguments: Any, **options: Any) -> Any:
         if options["seed"] == derive_seed(42, "refit", 1):
@@ -316,7 +316,7 @@ def test_a_further_seed_that_diverges_costs_only_itself(
             raise TrainingError(msg)
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(refit_module, "fit", fit)
+    monkeypatch.setattr(training_set, "fit", fit)
     run(tmp_path, prepared)
     intervals = read(tmp_path / "intervals.json")
     assert intervals["seeds_diverged"] == 1
@@ -412,7 +412,7 @@ def test_many_users_choose_by_a_sample_what_is_fitted_to_all(
 def test_defaults_that_diverge_do_not_cost_the_model(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = refit_module.fit
+    whole = training_set.fit
 
     def fit(*arguments: Any, **options: Any) -> Any:
         if arguments[3].epochs == 1:
@@ -420,7 +420,7 @@ def test_defaults_that_diverge_do_not_cost_the_model(
             raise TrainingError(msg)
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(refit_module, "fit", fit)
+    monkeypatch.setattr(training_set, "fit", fit)
     metrics = run(tmp_path, prepared)
     assert metrics["default"] == {"failure": "the loss is not finite"}
     assert metrics["optimized"]["recall_at_10"] > 0
