@@ -181,9 +181,7 @@ def test_a_name_that_the_file_made_up_leaves_one_line(last_run: Path) -> None:
     stored = json.loads(last_run.read_text(encoding="utf-8"))
     features = {"features": {"items.a\nb": {"missing": 0.0}}}
     last_run.write_text(json.dumps(stored | features), encoding="utf-8")
-    with pytest.raises(
-        DataError, match=r"items\.a b has no value in 100% of the rows, after 0%"
-    ):
+    with pytest.raises(DataError, match=r"items\.a b has no value in 100% of the rows, after 0%"):
         check(data(), last_run, GuardConfig())
 
 

@@ -121,7 +121,7 @@ def refit(
     catalogue, rows = training.catalogue, training.encoded()
     if start is not None:
         moved = start.drift(model, catalogue, seed=config.seed)
-        meta["start"] = {"model": start.record.model, "version": start.record.version}
+        meta["start"] = start.record.told
         assessment.metrics.setdefault("finetuning", {})["drift"] = moved
     index = config.refit.index and INDEXES[config.refit.index].dtype
     facts = CardFacts(config, search, data.not_empty(), catalogue, meta, rows, assessment)
