@@ -121,12 +121,13 @@ def test_the_card_says_what_the_metrics_say(
 
 
 def test_a_card_of_a_model_without_scores_says_why(tmp_path: Path, prepared: Path) -> None:
-    card = {"name": "shop: 1", "dataset": "our shop", "license": "cc-by-4.0"}
+    card = {"name": "shop:\n---\n# 1", "dataset": "our shop\n", "license": "cc-by-4.0"}
     run(tmp_path, prepared, config(refit={"score_test": False, "card": card}))
     head, text = card_of(tmp_path)
     assert (head["license"], "model-index" in head) == ("cc-by-4.0", False)
     assert "The model was not scored: refit.score_test is false." in text
-    assert "# shop: 1\n" in text
+    assert "# shop: --- # 1\n" in text
+    assert "such as age or place.\n" in text
     assert "Interactions of users with items: our shop." in text
 
 
@@ -221,6 +222,8 @@ def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
     shipped = load_artifacts(tmp_path / "artifacts")
     assert shipped.meta["trained_on"] == ["train", "validation", "test"]
     assert shipped.meta["final"] == "all"
+    text = card_of(tmp_path)[1]
+    assert "held out from the search and from the training of the model that was scored." in text
     test_items = set(read_split(prepared / "test.parquet")["item_id"])
     assert test_items <= set(shipped.catalogue.items.vocabulary.ids)
     old = load_artifacts(done[0] / "artifacts").user_vecs
@@ -497,6 +500,7 @@ def test_with_all_data_the_new_users_are_trained_on_too(tmp_path: Path) -> None:
     assess(tmp_path, prepared, settings)
     artifacts = load_artifacts(tmp_path / "artifacts")
     assert sorted(artifacts.meta["trained_on"]) == sorted(parts)
+    assert "held out from the search." in card_of(tmp_path)[1]
     assert artifacts.item_counts.sum() == sum(map(len, parts.values()))
 
 
