@@ -26,7 +26,9 @@ from twotower.common.errors import DataError, SearchError
 from twotower.config import Config
 from twotower.config.hpo import HpoConfig
 from twotower.config.splitting import GuardConfig
-from twotower.ingest.guard import DataProfile, check_data, write_last_run
+from twotower.ingest.data_profile import DataProfile, write_last_run
+from twotower.ingest.drift import FeatureProfile
+from twotower.ingest.guard import check_data
 from twotower.plots.drawn_search import read_search
 from twotower.search.store.live_study import open_study
 from twotower.search.store.snapshot import read_snapshot, write_snapshot
@@ -91,6 +93,15 @@ def trials() -> list[Trial]:
     return [*whole[:-2], replace(whole[-2], **pruned), replace(whole[-1], **last)]
 
 
+LAST_RUN = DataProfile(
+    9, 2, 2, 5, 6, ["0a"], ["0b"], "text", "text", [9], {"view": 6, "buy": 3},
+    {
+        "items.price": FeatureProfile(0.5, None, [n / 4 for n in range(101)], 1),
+        "items.brand": FeatureProfile(0.0, {"0c": 2}),
+    },
+)  # fmt: skip
+
+
 @cache
 def originals() -> Mapping[str, bytes]:
     """The files as they are written."""
@@ -99,7 +110,7 @@ def originals() -> Mapping[str, bytes]:
         write_search(folder, random_trials(COUNT))
         warm = [{"number": 1, "params": {"dim": 16, "lr": 0.01}, "value": 0.5}, {"params": {}}]
         (folder / "warm.json").write_text(json.dumps({"trials": warm}), encoding="utf-8")
-        write_last_run(folder / "last.json", DataProfile(9, 2, 2, 5, 6, ["0a"], ["0b"], "text"))
+        write_last_run(folder / "last.json", LAST_RUN)
         TrialFiles(folder).write(trials()[1])
         facts = {"identity": WHERE.identity.digest, "identity_values": WHERE.identity.values}
         write_snapshot(folder / "snapshot.db", "s", trials(), SPACE, facts)
@@ -135,8 +146,7 @@ def _warm_start(path: Path) -> None:
 
 
 def _last_run(path: Path) -> None:
-    new = DataProfile(9, 2, 2, 5, 6, ["0a"], ["0b"], "text", "text")
-    check_data(lambda: new, path, GuardConfig())
+    check_data(LAST_RUN, path, GuardConfig())
 
 
 def _trial_file(path: Path) -> None:

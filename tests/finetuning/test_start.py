@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import events, split_by_time, write_prepared
-from tests.test_refit import config, digests
+from tests.refit.test_refit import config, digests
 from twotower.artifacts import load_artifacts
 from twotower.common.errors import ConfigError
 from twotower.config import Config
@@ -76,7 +76,12 @@ def test_a_model_continues_and_the_bytes_are_the_same_again(
     assert digests(tmp_path / "once") == digests(tmp_path / "again")
     meta = load_artifacts(tmp_path / "once" / "model").meta
     assert meta["best_params"] == start.record.finetuned
-    assert meta["start"] == {"model": start.record.model, "version": None}
+    anew = {"epochs": 6, "last_epoch": None, "schedule": "constant"}
+    assert meta["start"] == {"model": start.record.model, "version": None, "anew": anew}
+    # In a chain, neither the comparison nor the share of epochs gets weaker from link to link.
+    record = start_from_folder(tmp_path / "once" / "model", grown, None, tmp_path / "next")
+    assert record.epochs == 2  # a third of 6, not of 2
+    assert record.params == start.record.params
 
 
 @pytest.mark.slow

@@ -158,13 +158,31 @@ def test_only_an_empty_object_is_an_empty_profile(tmp_path: Path, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    "damage", [{"rows": "many"}, {"rows": 0}, {"first": 10**20}, {"item_rows": [1]}]
+    "damage",
+    [
+        {"rows": "many"},
+        {"rows": 0},
+        {"first": 10**20},
+        {"item_rows": [1]},
+        {"item_rows": [10**20] * 10},
+        {"events": {"buy": 10**20}},
+        {"user_ids": "a\nb"},
+        {"features": {"items.price": {"missing": 0, "percentiles": [0.5] * 101}}},
+    ],
 )
 def test_a_damaged_file_is_one_line(last_run: Path, tmp_path: Path, damage: Any) -> None:
     path, whole = tmp_path / "damaged.json", json.loads(last_run.read_text(encoding="utf-8"))
     path.write_text(json.dumps(whole | damage), encoding="utf-8")
     with pytest.raises(DataError, match="not a profile of the last run's data; empty it with"):
         check(data(), path, GuardConfig())
+
+
+def test_a_name_that_the_file_made_up_leaves_one_line(last_run: Path) -> None:
+    stored = json.loads(last_run.read_text(encoding="utf-8"))
+    features = {"features": {"items.a\nb": {"missing": 0.0}}}
+    last_run.write_text(json.dumps(stored | features), encoding="utf-8")
+    with pytest.raises(DataError, match=r"items\.a b has no value in 100% of the rows, after 0%"):
+        check(data(), last_run, GuardConfig())
 
 
 @given(st.integers(0, 100), st.integers(0, 100))

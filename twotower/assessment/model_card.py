@@ -21,6 +21,7 @@ from twotower.common.scorers import MODEL, RANDOM
 from twotower.config import Config
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
+from twotower.evaluation.item_groups import ItemGroup, assessed_as
 from twotower.evaluation.metrics import metric_label
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def model_card(facts: CardFacts) -> str:
         summary=_summary(facts),
         serves=_serves(meta["model"]),
         data=f"Interactions of users with items{f': {card.dataset}' if card.dataset else ''}. "
-        "The test split was held out from the search and from training.",
+        f"The test split was held out from the search{_held_out_from(facts)}.",
         splits=list(_splits(facts.splits)),
         trained_on=" + ".join(meta["trained_on"]) + _start(meta),
         user_features=", ".join(facts.catalogue.users.features.columns) or "none",
@@ -94,10 +95,15 @@ def _front_matter(facts: CardFacts) -> str:
     from ruamel.yaml import YAML
 
     card, metrics = facts.config.refit.card, facts.assessment.metrics
+    _, group = assessed_as(facts.config.hpo.objective)
     results = []
     if metrics["scored"]:
         values = [
-            {"type": key, "name": metric_label(key), "value": round_float(metrics[MODEL][key])}
+            {
+                "type": f"{key}{group.suffix}",
+                "name": f"{metric_label(key)}{_among(group)}",
+                "value": round_float(metrics[MODEL][key]),
+            }
             for key in _shown(facts)
         ]
         data = {"type": "interactions", "name": card.dataset or "interactions", "split": "test"}
@@ -116,6 +122,11 @@ def _front_matter(facts: CardFacts) -> str:
     return buffer.getvalue()
 
 
+def _among(group: ItemGroup) -> str:
+    """Which items are looked for, if these are not all."""
+    return f" among {group.summary}" if group.suffix else ""
+
+
 def _shown(facts: CardFacts) -> list[str]:
     """The metrics of the card: the objective, and the usual ones at its cut-off."""
     objective = facts.assessment.verdict["objective"]
@@ -130,6 +141,14 @@ def _summary(facts: CardFacts) -> str:
         f"users and {meta['num_items']:,} items, compared by "
         f"{'cosine' if model['similarity'] == 'cosine' else 'inner product'}."
     )
+
+
+def _held_out_from(facts: CardFacts) -> str:
+    """Besides the search."""
+    if facts.meta["final"] != "all":
+        return " and from training"
+    scored = facts.assessment.metrics["scored"]
+    return " and from the training of the model that was scored" if scored else ""
 
 
 def _start(meta: Mapping[str, Any]) -> str:
@@ -184,6 +203,7 @@ def _scores(facts: CardFacts) -> dict[str, Any]:
         return {"scored": False, "why_unscored": assessment.verdict["reason"]}
     verdict, metrics, slices = assessment.verdict, assessment.metrics, assessment.slices
     shown, objective = _shown(facts), verdict["objective"]
+    among = _among(assessed_as(facts.config.hpo.objective)[1])
     intervals = assessment.intervals["intervals"]
 
     def cell(scorer: str, key: str) -> str:
@@ -202,7 +222,8 @@ def _scores(facts: CardFacts) -> dict[str, Any]:
         "scored": True,
         "users": users + in_clusters(verdict.get("num_clusters")),
         "exclude_seen": " but those of the training rows" * facts.config.evaluate.exclude_seen,
-        "objective": metric_label(objective),
+        "among": among,
+        "objective": f"{metric_label(objective)}{among}",
         "verdict": verdict["sentence"],
         "metrics": [metric_label(key) for key in shown],
         "scorers": scorers,
@@ -246,14 +267,15 @@ def _limits(facts: CardFacts) -> Iterator[str]:
             f"Lists of {k} items reach {shares[0]} of the catalogue over all test users "
             f"(random lists: {shares[1]})."
         )
-    if facts.meta["final"] == "all":
+    if facts.meta["final"] == "all" and assessment.metrics["scored"]:
         yield "The metrics are of a model without the test rows; this one was trained on them too."
     trained = np.unique(facts.rows.item_idx[facts.rows.item_idx >= 0])
     if num_cold := facts.meta["num_items"] - len(trained):
         known = "known by their features alone"
         how = "not trained" if model["item_tower"] == "id" or not model["features"] else known
         yield f"{num_cold:,} items have no training rows: their vectors are {how}."
-    yield "Users were not compared by their features, such as age or place: see the groups above."
+    groups = ": see the groups above" if assessment.metrics["scored"] else ""
+    yield f"Users were not compared by their features, such as age or place{groups}."
 
 
 def _searched(facts: CardFacts) -> list[tuple[str, str]]:

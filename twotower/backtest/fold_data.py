@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from twotower.backtest.periods import Fold, check_times, folds_of
 from twotower.common.errors import ConfigError
 from twotower.config import Config
+from twotower.config.refit import CardConfig
 from twotower.config.splitting import SplitConfig
 from twotower.data.prepared import Catalogue, read_catalogue, read_parts
 from twotower.data.splits import TEST, TRAIN, VALIDATION
@@ -40,7 +41,7 @@ def fold_config(config: Config) -> Config:
         )
         raise ConfigError(msg)
     ours = {"storage": None, "study_name": "two-tower", "timeout": None, "timeout_grace": None}
-    final = {"final": "train_validation", "score_test": True, "index": None}
+    final = {"final": "train_validation", "score_test": True, "index": None, "card": CardConfig()}
     return config.model_copy(
         update={
             "hpo": config.hpo.model_copy(update=ours),

@@ -52,7 +52,7 @@ from twotower.search.run_search import run_search
 FORMAT_VERSION = 1
 """Of fold.json and what is beside it."""
 CODE = (
-    *("artifacts", "assessment", "baselines", "search", "refit.py"),
+    *("artifacts", "assessment", "baselines", "refit", "search"),
     *("backtest/fold_data.py", "backtest/fold_run.py", "backtest/others.py"),
 )
 """The code that a fold's results depend on besides that of a trial, which is in the provenance."""

@@ -33,7 +33,9 @@ def finetune(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=0, help="Epochs to train for; by default a third of the model's own."),
+        typer.Option(
+            min=0, help="Epochs to train for; by default a third of those of training anew."
+        ),
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Search and train anew again.")] = False,
 ) -> None:
@@ -56,7 +58,7 @@ def finetune(
     record = _start(source, epochs)
     named = source if record.version is None else f"version {record.version}"
     how = (
-        f"trains for {record.epochs} epochs from its weights"
+        f"trains for {record.epochs} epoch{'' if record.epochs == 1 else 's'} from its weights"
         if record.epochs
         else "computes its closed form anew and turns it to its vectors"
     )

@@ -24,14 +24,25 @@ class BaselineBudget(Section):
     """Time that a baseline may take, to choose its setting and to be fitted."""
 
 
+def _in_a_line(text: str) -> str:
+    words = text.split()
+    if not words:
+        msg = "must not be blank"
+        raise ValueError(msg)
+    return " ".join(words)
+
+
+Line = Annotated[Text, AfterValidator(_in_a_line)]
+
+
 class CardConfig(Section):
     """Section `refit.card`: what only people know of the model, for its model_card.md."""
 
-    name: Text = "two-tower"
+    name: Line = "two-tower"
     """What the model is called."""
-    dataset: Text | None = None
+    dataset: Line | None = None
     """What the data is called; null: interactions."""
-    license: Text | None = None
+    license: Line | None = None
     """Terms of use of the model, as Hugging Face's hub abbreviates them: mit, cc-by-4.0, other."""
 
 

@@ -22,6 +22,8 @@ START = Path("data/start_model")
 RECORD = "start.json"
 MODEL = "model"
 RESET = "twotower finetune --reset"
+COURSE = ("epochs", "last_epoch", "schedule")
+"""Hyperparameters that a model which continues from another has of its own."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class StartRecord:
         training_rows: of the hashes of its training rows.
         version: its number in the registry; None: it came from a folder.
         epochs: to train for from its weights; 0: a closed form, which is computed anew and turned.
-        params: its hyperparameters by name, with the epochs that it was trained for itself.
+        params: its hyperparameters by name, with the COURSE by which it is trained anew: if it was
+            continued from another model itself, that of the first of them.
     """
 
     model: str
@@ -51,6 +54,12 @@ class StartRecord:
         """
         settings = {"epochs": self.epochs, "last_epoch": None, "schedule": "linear"}
         return {**self.params, **settings}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Section `start` of model_meta.json of the model that continues from it."""
+        course = {name: self.params[name] for name in COURSE}
+        return {"model": self.model, "version": self.version, "anew": course}
 
     def write(self, folder: Path) -> None:
         """Write start.json into the folder."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, PositiveInt, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from twotower.common.errors import DataError
 from twotower.common.files import read_json, write_json
@@ -27,6 +27,7 @@ RESET = "twotower retrain reset"
 
 Seconds = Annotated[int, Field(ge=-62_135_596_800, le=253_402_300_799)]
 """Since 1970, UTC, in the years 1 to 9999, which dates have."""
+IdKind = Annotated[str, Field(pattern="^(integer|text)$")]
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class DataProfile:
         features: by table and name, as in "items.price".
     """
 
-    rows: PositiveInt
+    rows: Count
     users: int
     items: int
     first: Seconds | None
     last: Seconds | None
     user_hashes: list[str]
     item_hashes: list[str]
-    user_ids: str | None = None
-    item_ids: str | None = None
+    user_ids: IdKind | None = None
+    item_ids: IdKind | None = None
     item_rows: list[Count] | None = None
     events: dict[str, Count] | None = None
     features: dict[str, FeatureProfile] | None = None

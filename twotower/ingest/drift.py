@@ -6,7 +6,7 @@ below 0.1 little has changed, above 0.25 much has (Siddiqi, "Credit Risk Scoreca
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,8 @@ NUMBERS = Cells.NUMBERS
 CATEGORIES = (Cells.TEXT, Cells.LISTS)
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**14)]
+"""Of rows: of SKETCH of them, ten times the sum is an int64."""
 Percentiles = Annotated[list[FiniteFloat], Field(min_length=101, max_length=101)]
 
 
@@ -51,7 +52,12 @@ class FeatureProfile:
     missing: Share
     categories: dict[str, Count] | None = None
     percentiles: Percentiles | None = None
-    num_values: Annotated[int, Field(ge=0)] = 0
+    num_values: Count | Literal[0] = 0
+
+    def __post_init__(self) -> None:
+        if (self.percentiles is None) != (self.num_values == 0):
+            msg = "percentiles without num_values, or num_values without percentiles"
+            raise ValueError(msg)
 
 
 def hex_hashes(values: pd.Series) -> list[str]:

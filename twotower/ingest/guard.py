@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from twotower.common.bounded import one_line
 from twotower.common.errors import DataError
 from twotower.common.units import DAY
 from twotower.config.splitting import GuardConfig
@@ -83,7 +84,7 @@ def check_data(
         return []
     changed = list(_changed_ids(last, new, why_text or {}))
     changes = list(_changes(last, new, config))
-    exceeded = [str(change) for change in changes if change.is_too_large]
+    exceeded = [one_line(change) for change in changes if change.is_too_large]
     if last.first is not None and new.first is None:
         exceeded.append("the events no longer have times")
     if changed or exceeded:

@@ -22,7 +22,7 @@ from twotower.registry.training_rows import FILE, row_hashes, training_frame
 from twotower.registry.versions import CHAMPION, Registry
 
 SHARE = 3
-"""Epochs of the start model for one of the finetuning, unless another number is asked for."""
+"""Epochs of training anew for one of the finetuning, unless another number is asked for."""
 
 
 def start_from_champion(
@@ -120,12 +120,13 @@ def _start_from(
 
 
 def _sections(artifacts: Artifacts) -> tuple[ModelConfig, TrainConfig]:
-    """The sections `model` and `train` that a model was trained with."""
+    """The sections `model` and `train` by which a model, or one like it, is trained anew."""
     meta = artifacts.meta
     try:
         train = {name: value for name, value in meta["train"].items() if name != "device"}
+        train |= meta["start"]["anew"] if "start" in meta else {}
         return ModelConfig.model_validate(meta["model"]), TrainConfig.model_validate(train)
-    except (KeyError, ValidationError):
+    except (KeyError, TypeError, ValidationError):
         msg = (
             "the model is of another version of twotower, with hyperparameters that this one lacks"
         )

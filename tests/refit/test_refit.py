@@ -13,7 +13,6 @@ import torch
 import yaml
 
 from tests.conftest import events, split_by_time, split_by_user, write_prepared
-from twotower import refit as refit_module
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
 from twotower.assessment import scoreboard
 from twotower.assessment.assess import Assessment
@@ -28,7 +27,7 @@ from twotower.data.prepared import read_catalogue, read_split
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import evaluation_set
 from twotower.evaluation.ranking import VectorScorer
-from twotower.refit import RefitOutputs, read_search, refit
+from twotower.refit import RefitOutputs, read_search, refit, training_set
 from twotower.training.towers import TwoTower
 
 EVERY_RUN = [row.name for row in wanted_baselines(())]
@@ -122,12 +121,13 @@ def test_the_card_says_what_the_metrics_say(
 
 
 def test_a_card_of_a_model_without_scores_says_why(tmp_path: Path, prepared: Path) -> None:
-    card = {"name": "shop: 1", "dataset": "our shop", "license": "cc-by-4.0"}
+    card = {"name": "shop:\n---\n# 1", "dataset": "our shop\n", "license": "cc-by-4.0"}
     run(tmp_path, prepared, config(refit={"score_test": False, "card": card}))
     head, text = card_of(tmp_path)
     assert (head["license"], "model-index" in head) == ("cc-by-4.0", False)
     assert "The model was not scored: refit.score_test is false." in text
-    assert "# shop: 1\n" in text
+    assert "# shop: --- # 1\n" in text
+    assert "such as age or place.\n" in text
     assert "Interactions of users with items: our shop." in text
 
 
@@ -222,6 +222,8 @@ def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
     shipped = load_artifacts(tmp_path / "artifacts")
     assert shipped.meta["trained_on"] == ["train", "validation", "test"]
     assert shipped.meta["final"] == "all"
+    text = card_of(tmp_path)[1]
+    assert "held out from the search and from the training of the model that was scored." in text
     test_items = set(read_split(prepared / "test.parquet")["item_id"])
     assert test_items <= set(shipped.catalogue.items.vocabulary.ids)
     old = load_artifacts(done[0] / "artifacts").user_vecs
@@ -301,15 +303,15 @@ def test_more_seeds_change_neither_the_model_nor_its_metrics(
     changed = {
         path for path, digest in digests(tmp_path).items() if digests(done[0])[path] != digest
     }
-    said = {"artifacts/model_card.md", "artifacts/model_meta.json"}  # the digest of the card, too
-    assert changed == {"intervals.json", "verdict.json", *said}
+    told = {"artifacts/model_card.md", "artifacts/model_meta.json"}  # the verdict, and its digest
+    assert changed == {"intervals.json", "verdict.json", *told}
     assert read(tmp_path / "intervals.json")["seeds"]["mrr"]["std"] is None
 
 
 def test_a_further_seed_that_diverges_costs_only_itself(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = refit_module.fit
+    whole = training_set.fit
 
     def fit(*arguments: Any, **options: Any) -> Any:
         if options["seed"] == derive_seed(42, "refit", 1):
@@ -317,7 +319,7 @@ def test_a_further_seed_that_diverges_costs_only_itself(
             raise TrainingError(msg)
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(refit_module, "fit", fit)
+    monkeypatch.setattr(training_set, "fit", fit)
     run(tmp_path, prepared)
     intervals = read(tmp_path / "intervals.json")
     assert intervals["seeds_diverged"] == 1
@@ -413,7 +415,7 @@ def test_many_users_choose_by_a_sample_what_is_fitted_to_all(
 def test_defaults_that_diverge_do_not_cost_the_model(
     tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = refit_module.fit
+    whole = training_set.fit
 
     def fit(*arguments: Any, **options: Any) -> Any:
         if arguments[3].epochs == 1:
@@ -421,7 +423,7 @@ def test_defaults_that_diverge_do_not_cost_the_model(
             raise TrainingError(msg)
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(refit_module, "fit", fit)
+    monkeypatch.setattr(training_set, "fit", fit)
     metrics = run(tmp_path, prepared)
     assert metrics["default"] == {"failure": "the loss is not finite"}
     assert metrics["optimized"]["recall_at_10"] > 0
@@ -498,6 +500,7 @@ def test_with_all_data_the_new_users_are_trained_on_too(tmp_path: Path) -> None:
     assess(tmp_path, prepared, settings)
     artifacts = load_artifacts(tmp_path / "artifacts")
     assert sorted(artifacts.meta["trained_on"]) == sorted(parts)
+    assert "held out from the search." in card_of(tmp_path)[1]
     assert artifacts.item_counts.sum() == sum(map(len, parts.values()))
 
 
