@@ -7,6 +7,7 @@ from twotower.backtest.periods import (
     length_text,
     moment_text,
     period_seconds,
+    period_text,
 )
 from twotower.common.errors import ConfigError, DataError
 from twotower.common.units import DAY
@@ -33,7 +34,7 @@ def test_folds_by_hand() -> None:
 def test_the_first_fold_needs_an_event_to_train_on() -> None:
     # 8 folds and a period to validate on take 90 of 100 seconds, 9 folds all of them.
     assert folds_of(0, 99, every=10, count=8)[0].validation_start == 10
-    with pytest.raises(ConfigError, match=r"^9 folds of .* take 10 such periods.*at most 8 folds"):
+    with pytest.raises(ConfigError, match=r"^--folds 9 of .* take 10 such .*at most 8 folds"):
         folds_of(0, 99, every=10, count=9)
     # An event more, and the validation split of the first begins one second after the first event.
     assert folds_of(0, 100, every=10, count=9)[0].validation_start == 1
@@ -56,4 +57,8 @@ def test_texts() -> None:
     assert [length_text(s) for s in (3600, 43_200, DAY, 28 * DAY)] == [
         "1 hour", "12 hours", "1 day", "28 days",
     ]  # fmt: skip
+    assert length_text(12_345 * DAY + DAY // 2) == "12,345.5 days"
     assert moment_text(90_060) == "1970-01-02 01:01"
+    assert period_text("2025-01-01 22:00", "2025-01-08 22:00") == "2025-01-01 to 2025-01-08"
+    halves = "2025-01-01 10:00 to 2025-01-01 22:00"
+    assert period_text(*halves.split(" to ")) == halves

@@ -14,6 +14,7 @@ from twotower.backtest.fold_data import FoldData, fold_config
 from twotower.backtest.others import Others
 from twotower.backtest.periods import Fold
 from twotower.backtest.run import backtest
+from twotower.backtest.scores import collect_scores
 from twotower.common.errors import DataError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.units import DAY
@@ -64,6 +65,13 @@ def test_a_model_of_age_zero_has_its_own_scores(
     assert Others(run, config).of_older(run).tolist() == own.tolist()
     assert Others(run, config).with_params_of(run) is not None
     assert done[1]["objective"] == "recall_at_10"
+
+
+def test_a_fold_alone_is_compared_with_no_older_model(raw: Path, kept: Path) -> None:
+    content = json.loads((folders(kept)[0] / "fold.json").read_text(encoding="utf-8"))
+    run = fold_run.FoldRun(Fold(1, 0, 1, 2), folders(kept)[0], content)
+    (scores,) = collect_scores([run], fold_config(config_of(raw, **CLUSTERED)))
+    assert not {"never_retrained", "every_2", "age_1", "first_search"} & scores.values.keys()
 
 
 def test_the_same_hyperparameters_are_the_same_model(raw: Path, kept: Path) -> None:

@@ -62,8 +62,8 @@ def folds_of(first: int, last: int, every: int, count: int) -> list[Fold]:
         most = (last - first) // every - 1
         advice = f"at most {most:,} folds fit" if most > 0 else "choose a shorter --every"
         msg = (
-            f"{count:,} folds of {length_text(every)} take {count + 1:,} such periods, one of them "
-            f"to validate the first, and events before them to train on, but the data has "
+            f"--folds {count:,} of {length_text(every)} take {count + 1:,} such periods, one "
+            f"of them to validate the first, and events before them to train on, but the data has "
             f"{length_text(end - first)} in all; {advice}"
         )
         raise ConfigError(msg)
@@ -93,7 +93,19 @@ def length_text(seconds: int) -> str:
         count, unit = seconds / DAY, "day"
     else:
         count, unit = seconds / UNITS["h"], "hour"
-    return f"{count:.4g} {unit}{'' if count == 1 else 's'}"
+    return f"{count:,.1f}".removesuffix(".0") + f" {unit}{'' if count == 1 else 's'}"
+
+
+def period_text(start: str, end: str) -> str:
+    """Its days, and the times if it has parts of days: 2025-12-03 to 2025-12-31.
+
+    Args:
+        start: as `moment_text` has it.
+        end: likewise.
+    """
+    if start[10:] == end[10:]:
+        return f"{start[:10]} to {end[:10]}"
+    return f"{start} to {end}"
 
 
 def moment_text(seconds: int) -> str:

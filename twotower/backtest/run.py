@@ -12,7 +12,7 @@ from twotower.assessment.intervals import LEVEL
 from twotower.backtest.comparisons import fold_rows, gains
 from twotower.backtest.fold_data import fold_config, read_events
 from twotower.backtest.fold_run import FoldRun, run_fold
-from twotower.backtest.periods import Fold, moment_text
+from twotower.backtest.periods import Fold, moment_text, period_text
 from twotower.backtest.scores import FoldScores, collect_scores
 from twotower.common.errors import DataError
 from twotower.common.paths import live_folder
@@ -69,7 +69,8 @@ def _run_all(
             advance(1)
             left = (time.monotonic() - begun) / done * (len(folds) - done)
             soon = f"; {in_words(left)} left" if done < len(folds) and left > 1 else ""
-            say(f"fold {done}/{len(folds)}, {period_text(fold)}: {_said_of(run)}{soon}")
+            period = period_text(moment_text(fold.start), moment_text(fold.end))
+            say(f"fold {done}/{len(folds)}, {period}: {_said_of(run)}{soon}")
             yield run
 
 
@@ -80,11 +81,6 @@ def _said_of(run: FoldRun) -> str:
     verdict, users = run.content["verdict"], run.content["counts"]["num_users"]
     value = run.per_user.metrics[MODEL][verdict["objective"]].mean()
     return f"{verdict['objective']} {value:.4f} of {users:,} users, {verdict['verdict']}"
-
-
-def period_text(fold: Fold) -> str:
-    """The days of a test period."""
-    return f"{moment_text(fold.start)[:10]} to {moment_text(fold.end)[:10]}"
 
 
 def _cluster_names(loaded: Loaded) -> Mapping[Any, str] | None:

@@ -80,6 +80,8 @@ def collect_scores(runs: Sequence[FoldRun], config: Config) -> list[FoldScores]:
 
 def _older(run: FoldRun, ran: dict[int, FoldRun], num_folds: int) -> Iterator[tuple[str, FoldRun]]:
     """Names of the scorers that are models of earlier folds, and the fold of each."""
+    if len(ran) < 2:
+        return
     number = run.fold.number
     for age in AGES:
         if number - age in ran:

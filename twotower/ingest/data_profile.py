@@ -14,7 +14,8 @@ from pydantic import Field, TypeAdapter
 
 from twotower.common.errors import DataError
 from twotower.common.files import read_json, write_json
-from twotower.ingest.drift import Count, FeatureProfile, hex_hashes, profile_feature, sketch
+from twotower.common.hashing import id_hashes
+from twotower.ingest.drift import SKETCH, Count, FeatureProfile, hex_hashes, profile_feature
 from twotower.ingest.event_log import EventLog
 from twotower.ingest.events import SIDES, Events
 from twotower.ingest.side_tables import SideTable
@@ -103,8 +104,10 @@ def profile(events: Events, log: EventLog, tables: Mapping[str, SideTable | None
 def _rows_by_hash(events: Events, side: str) -> dict[str, int]:
     """Rows of the ids with the smallest hashes."""
     ids = events.ids[side]
-    rows = np.bincount(events.columns[side], minlength=len(ids)).tolist()
-    return sketch(dict(zip(hex_hashes(ids.to_pandas()), rows, strict=True)))
+    rows = np.bincount(events.columns[side], minlength=len(ids))
+    digests = id_hashes(ids.to_pandas())
+    least = np.argsort(digests.byteswap())[:SKETCH]  # ids are many: only these are written
+    return dict(zip(hex_hashes(digests[least]), rows[least].tolist(), strict=True))
 
 
 def write_last_run(path: Path, data: DataProfile | None) -> None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, FiniteFloat
 
-from twotower.common.arrays import Float64Array, Int64Array
+from twotower.common.arrays import Float64Array, Int64Array, UInt64Array
 from twotower.common.files import round_float
 from twotower.common.hashing import id_hashes
 from twotower.data.feature import Cells
@@ -60,9 +59,9 @@ class FeatureProfile:
             raise ValueError(msg)
 
 
-def hex_hashes(values: pd.Series) -> list[str]:
-    """The hash of each value, as profiles hold it: in hex, the bytes of the digest."""
-    return [f"{digest:016x}" for digest in id_hashes(values).byteswap().tolist()]
+def hex_hashes(digests: UInt64Array) -> list[str]:
+    """Hashes of `id_hashes` as profiles hold them: in hex, the bytes of the digest."""
+    return [f"{digest:016x}" for digest in digests.byteswap().tolist()]
 
 
 def sketch(counts: Mapping[str, int]) -> dict[str, int]:
@@ -93,7 +92,7 @@ def profile_feature(feature: RawFeature) -> FeatureProfile:
     if not len(counted):
         return FeatureProfile(missing, {})
     names, rows = (counted.field(key) for key in ("values", "counts"))
-    hashes = hex_hashes(names.cast(pa.string()).to_pandas())
+    hashes = hex_hashes(id_hashes(names.cast(pa.string()).to_pandas()))
     return FeatureProfile(missing, sketch(dict(zip(hashes, rows.to_pylist(), strict=True))))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twotower.backtest.chart import draw_backtest, lines_of
-from twotower.backtest.periods import length_text
+from twotower.backtest.periods import length_text, period_text
 from twotower.backtest.wording import label_of
 from twotower.common.scorers import MODEL
 from twotower.plots.chart import Chart
@@ -66,7 +66,7 @@ def backtest_section(content: Mapping[str, Any] | None) -> BacktestSection | Non
 
 
 def _row(fold: Mapping[str, Any], content: Mapping[str, Any], names: list[str]) -> PeriodRow:
-    period = f"{fold['from'][:10]} to {fold['to'][:10]}"
+    period = period_text(fold["from"], fold["to"])
     if fold["reason"]:
         return PeriodRow(period, "", [""] * len(names), f"left out: {fold['reason']}")
     scores = {row["scorer"]: row for row in content["scores"] if row["fold"] == fold["number"]}
