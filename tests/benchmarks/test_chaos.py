@@ -99,6 +99,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_is_killed_loses_nothing_and_ends_with_the_same_bytes(
     workshop: Workshop,
 ) -> None:

@@ -18,6 +18,7 @@ KEYS = {"hpo.n_trials": 2, "hpo.workers": 1, "refit.seeds": 1}
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_disks_and_files_cost_one_message_and_no_result(tmp_path: Path) -> None:
     shop = Workshop(tmp_path / "shop", KEYS)
     for attack in (damaged_file, full_disk, read_only):

@@ -22,6 +22,7 @@ def test_a_shop_is_as_large_as_it_says_and_the_same_each_time(shop: Shop, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_pipeline_runs_on_a_shop(tmp_path: Path) -> None:
     preset = tmp_path / "short.yaml"
     preset.write_text("hpo: {n_trials: 2}\nrefit: {seeds: 1}\n", encoding="utf-8")

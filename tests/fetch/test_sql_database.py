@@ -1,6 +1,7 @@
 """Queries on a PostgreSQL server: types, states, errors, memory."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.fetch.conftest import data_of, rows_of
 from tests.search.store import server
 from twotower.common.errors import ConfigError, DataError
@@ -85,7 +87,11 @@ def test_more_rows_need_no_more_memory(postgres: server.Server) -> None:
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         run = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         peaks[count] = int(run.stdout) * 1024 / MEBIBYTE
         (table,) = Snapshot.read(Path("raw")).tables.values()

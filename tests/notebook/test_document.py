@@ -38,6 +38,7 @@ def test_a_cell_shows_what_it_prints_and_the_value_of_its_last_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_its_outputs_are_true() -> None:
     stored = json.loads(PATH.read_text("utf-8"))
     again = json.loads(json.dumps(executed()))

@@ -22,6 +22,7 @@ def test_an_experiment_adds_trials_to_those_that_are_there(
     assert project.digests(*names) == fresh.digests(*names)
 
 
+@pytest.mark.long
 def test_queued_experiments_share_the_study(project: Project) -> None:
     for total in (5, 6):
         name, change = f"to-{total}", f"hpo.n_trials={total}"
@@ -38,6 +39,7 @@ def test_queued_experiments_share_the_study(project: Project) -> None:
     assert "all 6 trials are done" in project.stage("hpo")
 
 
+@pytest.mark.long
 def test_an_experiment_in_a_temporary_folder_can_be_seen_and_applied(project: Project) -> None:
     output = project.dvc("exp", "run", "--temp", "-n", "grown", "-S", "hpo.n_trials=12")
     assert "4 of 12 trials are done, 8 to run" in output
@@ -88,6 +90,7 @@ def _overwrite(path: Path, content: bytes) -> None:
     path.chmod(0o444)
 
 
+@pytest.mark.long
 def test_an_experiment_that_confirms_is_compared_with_one_that_does_not(project: Project) -> None:
     before = json.loads(project.read("metrics/test.json"))
     study = project.digests("hpo_study.db")

@@ -68,6 +68,7 @@ def _patient_environment() -> Iterator[None]:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.long
 def test_from_tracked_trials_to_a_served_model(tmp_path: Path) -> None:
     project, port = create(tmp_path / "shop"), free_port()
     uri = f"http://127.0.0.1:{port}"

@@ -48,6 +48,7 @@ def test_ids_come_out_as_they_went_in(finished: Project) -> None:
     assert list(catalogue.items.vocabulary.ids) == [f"{number:03d}" for number in range(33)]
 
 
+@pytest.mark.long
 def test_a_clone_on_another_cpu_ends_with_the_same_lock(
     finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +162,7 @@ def test_changed_data_is_another_study(project: Project) -> None:
 
 
 @pytest.mark.parametrize("without", ["test", "validation"])
+@pytest.mark.long
 def test_the_pipeline_ends_well_without_a_split(project: Project, without: str) -> None:
     project.set(f"split.{without}", 0)
     output = project.dvc("repro")

@@ -92,6 +92,7 @@ def _watch(process: "subprocess.Popen[str]", lines: set[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_servers_that_fail_are_named_without_their_passwords(
     unsearched: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ class Poor(Project):
         }
 
 
+@pytest.mark.long
 def test_bytes_are_the_same_in_poor_surroundings(finished: Project, tmp_path: Path) -> None:
     """Deep below a folder of an odd name, too, and with `git config core.autocrlf true`."""
     odd = re.sub(r"[{}]", "", ODD_NAME)  # DVC itself stumbles over braces

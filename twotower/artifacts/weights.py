@@ -75,7 +75,8 @@ def load_checked(
             odd = min(dict(wanted.items() ^ _forms(weights).items()))
             msg = f"{odd!r} should be {wanted.get(odd)}, is {_forms(weights).get(odd)}"
             raise KeyError(msg)
-        return load_towers(catalogue, config, weights)
+        with torch.random.fork_rng(devices=[]):  # whose numbers are the caller's
+            return load_towers(catalogue, config, weights)
     except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
         msg = f"best_model.pth does not fit model_meta.json ({error})"
         raise ValueError(msg) from None

@@ -65,6 +65,7 @@ def stored(server: Server) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("server_storage", [False, True])
+@pytest.mark.long
 def test_killed_at_any_moment_nothing_is_lost(
     tmp_path: Path, server: Server, url: str, server_storage: bool
 ) -> None:

@@ -183,6 +183,7 @@ def slow(address: str | None = None) -> Config:
 @posix_only
 @pytest.mark.pipeline
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_same_bytes_when_workers_scheduler_and_driver_are_killed(
     tmp_path: Path, prepared: Path, cluster: Cluster
 ) -> None:
