@@ -134,10 +134,12 @@ def dvc(arguments: list[str]) -> None:
     """Its own parser; stages must exist, and what -S makes of params.yaml must be valid."""
     from dvc.cli import DvcParserError, parse_args
 
+    said = StringIO()
     try:
-        options = parse_args(arguments)
-    except DvcParserError:
-        raise SystemExit(2) from None
+        with redirect_stdout(said):
+            options = parse_args(arguments)
+    except DvcParserError:  # what is wrong goes to DVC's log, wherever that leads
+        raise UsageError(said.getvalue().partition("\n")[0]) from None
     name = options.func.__name__
     unknown = set(options.targets) - set(STAGES) if name in DVC_WITH_STAGES else set()
     if unknown:
