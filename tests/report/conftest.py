@@ -15,6 +15,7 @@ from twotower.ingest import prepare
 from twotower.refit import RefitOutputs, refit
 from twotower.report.sources import Sources, read_sources
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run_search import run_search
 
@@ -85,7 +86,7 @@ def run_pipeline(root: Path, **sections: Any) -> Path:
         root / "metrics" / "hpo_trials.csv",
         root / "metrics" / "validation.json",
     )
-    console = SearchConsole(config.hpo.objective)
+    console = SearchConsole(Goals.of(config.hpo))
     results = run_search(config, root, console, prepared, outputs, warm_start=root / "none.json")
     console.close()
     refit(config, results, prepared, RefitOutputs(root / ".artifacts_best",

@@ -20,6 +20,7 @@ from twotower.config.hpo import ConfirmConfig, HpoConfig
 from twotower.search.confirmation import Confirmation
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
+from twotower.search.front import Goals
 from twotower.search.objective import Report
 from twotower.search.proposals.pruners import Pruning
 from twotower.search.run_trial import Evaluate, execute
@@ -43,7 +44,7 @@ def trial(number: int, value: float | None, state: Any = "COMPLETE", **params: A
 
 def result(*more: Trial) -> SearchResult:
     trials = [trial(number, value) for number, value in OWN.items()]
-    return SearchResult([*trials, *more], complete=True)
+    return SearchResult([*trials, *more], complete=True, goals=Goals({"mrr": "maximize"}))
 
 
 class Objective:

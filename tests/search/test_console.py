@@ -10,6 +10,7 @@ import pytest
 from twotower.common.display import Display
 from twotower.common.progress import track, watched
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.trial import Trial
 
 CONFIRM: dict[str, Any] = {
@@ -25,7 +26,7 @@ CONFIRM: dict[str, Any] = {
 
 
 def summary(capsys: pytest.CaptureFixture[str], **results: Any) -> str:
-    SearchConsole("mrr").summary({"best_trial": None, **results}, ["a.json"])
+    SearchConsole(Goals({"mrr": "maximize"})).summary({"best_trial": None, **results}, ["a.json"])
     return capsys.readouterr().out
 
 
@@ -77,7 +78,7 @@ def seen() -> Iterator[Display]:
 
 
 def begun(done: int, total: int, timeout: float | None = None) -> SearchConsole:
-    console = SearchConsole("mrr", timeout)
+    console = SearchConsole(Goals({"mrr": "maximize"}), timeout)
     location: Any = None
     console.start(location, counts(), [trial(number) for number in range(done)], total)
     return console

@@ -19,6 +19,7 @@ from twotower.common.seeds import derive_seed
 from twotower.config import Config, parse_config
 from twotower.search import objective as objective_module
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run_search import run_search
 from twotower.search.trial import Trial
@@ -48,7 +49,7 @@ class Run(SearchConsole):
     def __init__(self, root: Path, prepared: Path, settings: Config, **options: Any) -> None:
         self.said: list[str] = []
         self.new: list[int] = []
-        super().__init__(settings.hpo.objective)
+        super().__init__(Goals.of(settings.hpo))
         self.outputs = outputs(root)
         self.results = run_search(settings, root, self, prepared, self.outputs, **options)
         self.digests = digests(self.outputs)

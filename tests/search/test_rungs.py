@@ -12,6 +12,7 @@ from twotower.common.errors import TrainingError
 from twotower.config.hpo import HpoConfig
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
+from twotower.search.front import Goals
 from twotower.search.objective import Report
 from twotower.search.rungs import Rungs
 from twotower.search.shares import SAMPLE_ROWS, num_going_on, shares_of
@@ -25,7 +26,7 @@ WORTH = {0.2: {1: 0.6, 2: 0.7, 3: 0.3}, 1.0: {1: 0.55, 2: 0.5}}
 
 def found(values: list[float]) -> SearchResult:
     trials = [Trial(n, "COMPLETE", {"n": n}, "p", v) for n, v in enumerate(values)]
-    return SearchResult(trials, complete=True)
+    return SearchResult(trials, complete=True, goals=Goals({"mrr": "maximize"}))
 
 
 class Objective:
@@ -58,7 +59,7 @@ class Climbing:
     ) -> None:
         self.said: list[str] = []
         self.objective = objective or Objective()
-        rungs = Rungs("mrr", SHARES, folder, "p", self.said.append)
+        rungs = Rungs(Goals({"mrr": "maximize"}), SHARES, folder, "p", self.said.append)
         self.missing = len(rungs.state(found(values).trials)[1])
         workers = workers or SerialWorkers(self.objective)
         self.result = rungs.run(found(values), Dispatcher(HpoConfig(timeout=timeout), workers))
@@ -116,7 +117,7 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
     assert Climbing(tmp_path).result == first.result
     worse = found(ON_SAMPLE).trials
     other = [replace(trial, params={"n": 5, "dim": 8}) for trial in worse]
-    state = Rungs("mrr", SHARES, tmp_path, "p", print).state(other)
+    state = Rungs(Goals({"mrr": "maximize"}), SHARES, tmp_path, "p", print).state(other)
     assert len(state[1]) == 2, "runs of other hyperparameters do not count"
 
 

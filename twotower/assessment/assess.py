@@ -111,10 +111,11 @@ def assess(
     with part("slices"):
         sliced = slices(board, seed)
     best = sections[board.strongest()][board.objective]
+    objectives = [board.objective, *(one["metric"] for one in search.get("objectives", [])[1:])]
     further = {"best_baseline": best, "verdict": conclusion["verdict"]}
     return Assessment(
         metrics={**sections, "evaluated": {**counts, **digests}, "scored": True},
-        headline=headline("test", sections[MODEL], board.objective, **further),
+        headline=headline("test", sections[MODEL], objectives, **further),
         bars=bars(sections, certainty["intervals"], board.objective),
         intervals=certainty,
         verdict=conclusion,

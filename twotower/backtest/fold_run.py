@@ -40,6 +40,7 @@ from twotower.config import Config
 from twotower.ingest.prepare import Loaded
 from twotower.refit import RefitOutputs, num_parts, refit
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.identity import (
     OBJECTIVE_VERSION,
     SEARCH_VERSION,
@@ -186,7 +187,7 @@ def _compute(folder: Path, config: Config) -> dict[str, Any]:
         folder / "metrics" / "hpo_trials.csv",
         folder / "metrics" / "validation.json",
     )
-    console = QuietConsole(config.hpo.objective)
+    console = QuietConsole(Goals.of(config.hpo))
     nothing = folder / "warm_start.json"  # the project's knows of trials on later events
     try:
         results = run_search(config, folder, console, data.prepared, outputs, warm_start=nothing)

@@ -1,6 +1,6 @@
 """The few metrics of a split that DVC compares; all others are in files that it only keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,17 @@ def headline_file(details: Path) -> Path:
 
 
 def headline(
-    split: str, metrics: Mapping[str, Any] | None, objective: str, **further: Any
+    split: str, metrics: Mapping[str, Any] | None, objectives: Iterable[str], **further: Any
 ) -> dict[str, Any]:
     """The headline of a split, under its name, so that no column of two splits has the same.
 
     Args:
         split: validation or test.
         metrics: of the model; None: there are none.
-        objective: the metric that was searched for.
+        objectives: the metrics that were searched for; one that is not measured is left out.
         further: what else there is to say.
     """
     if metrics is None:
         return {split: {"scored": False}}
-    return {split: {name: metrics[name] for name in (objective, BESIDE)} | further}
+    shown = {name: metrics[name] for name in (*objectives, BESIDE) if name in metrics}
+    return {split: shown | further}

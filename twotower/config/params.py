@@ -26,7 +26,7 @@ from twotower.config.section import Section
 from twotower.config.splitting import GuardConfig, SplitConfig
 from twotower.config.training import ModelConfig, TrainConfig, check_start
 from twotower.evaluation.item_groups import names_group, split_key, weights_of
-from twotower.evaluation.metrics import objectives
+from twotower.evaluation.metrics import metric_keys, objectives
 
 FORMAT_VERSION = 1
 """Raise it when a key of params.yaml is renamed or changes its meaning, and convert older files."""
@@ -91,16 +91,22 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_objective(self) -> "Config":
         choices = objectives(self.evaluate.ks)
+        name = "hpo.objectives, the first" if self.hpo.objectives else "hpo.objective"
         for key in weights_of(self.hpo.objective):
             if split_key(key)[0] not in choices:
-                msg = f"hpo.objective: {choice_rule(key, choices)}"
+                msg = f"{name}: {choice_rule(key, choices)}"
+                raise ValueError(msg)
+        choices = metric_keys(self.evaluate.ks)
+        for key in self.hpo.objectives or ():
+            if split_key(key)[0] not in choices:
+                msg = f"hpo.objectives: {choice_rule(key, choices)}"
                 raise ValueError(msg)
         return self
 
     @property
     def reports_item_groups(self) -> bool:
         """Whether metrics are of warm and of cold items as well as of all."""
-        return self.split.cold_items > 0 or names_group(self.hpo.objective)
+        return self.split.cold_items > 0 or any(map(names_group, self.hpo.directions))
 
     @model_validator(mode="after")
     def _check_start(self) -> "Config":

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from twotower.evaluation.item_groups import split_key, weights_of
 
 if TYPE_CHECKING:
     from twotower.evaluation.holdout import EvaluationSet
+
+
+Direction = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Metric:
         has_cutoff: whether it is measured at each of `evaluate.ks`, or once.
         is_per_user: whether each user has a value.
         is_quality: whether more is better. Without it, or not of each user, a metric cannot be an
-            objective, and no test asks in which model it is higher.
+            objective of its own, and no test asks in which model it is higher.
+        direction: in which a search takes it that has several objectives.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Metric:
     has_cutoff: bool = True
     is_per_user: bool = True
     is_quality: bool = True
+    direction: Direction = "maximize"
 
     @property
     def can_be_objective(self) -> bool:
@@ -201,13 +206,32 @@ METRICS = Table(
     Metric("mrr", "MRR", reciprocal_rank, expected_reciprocal_rank, has_cutoff=False),
     Metric("novelty", "Novelty", novelty, expected_novelty, is_quality=False),
     Metric("coverage", "Coverage", coverage, expected_coverage, is_per_user=False),
-    Metric("gini", "Gini index", gini, expected_gini, is_per_user=False, is_quality=False),
+    Metric(
+        "gini",
+        "Gini index",
+        gini,
+        expected_gini,
+        is_per_user=False,
+        is_quality=False,
+        direction="minimize",
+    ),
 )
 
 
 def objectives(ks: tuple[int, ...]) -> list[str]:
     """Keys of the metrics that a search can maximise."""
     return [key for key, metric, _ in _keys(ks) if metric.can_be_objective]
+
+
+def metric_keys(ks: tuple[int, ...]) -> list[str]:
+    """Keys of all metrics."""
+    return [key for key, _, _ in _keys(ks)]
+
+
+def direction_of(key: str) -> Direction:
+    """In which direction a metric gets better, as most take it; of an unknown one, up."""
+    name, _, _ = split_key(key)[0].partition("_at_")
+    return METRICS[name].direction if name in METRICS else "maximize"
 
 
 def is_compared(key: str) -> bool:

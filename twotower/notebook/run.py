@@ -17,6 +17,7 @@ from twotower.ingest.summary import summary as data_summary
 from twotower.notebook.script import starts_processes
 from twotower.refit import RefitOutputs, num_parts, read_search, refit
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.outputs import SearchOutputs
 from twotower.search.run_search import run_search
 from twotower.search.warm_start import WARM_START
@@ -79,7 +80,7 @@ class _Console(SearchConsole):
     """Shows the search by the lines of another."""
 
     def __init__(self, config: Config, say: Say) -> None:
-        super().__init__(config.hpo.objective, config.hpo.timeout)
+        super().__init__(Goals.of(config.hpo), config.hpo.timeout)
         self._say = say
 
     def say(self, line: str) -> None:

@@ -17,6 +17,7 @@ from twotower.config.hpo import ConfirmConfig
 from twotower.search.confirmation_result import Confirmed
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
+from twotower.search.front import Goals
 from twotower.search.reruns import Change, Reruns, outcome
 from twotower.search.store.locks import Say
 from twotower.search.trial import Trial, complete_by_value
@@ -47,7 +48,7 @@ class Confirmation:
         """Read the runs that have finished.
 
         Args:
-            config: `hpo.objective` and the seed, which the fresh ones are derived from.
+            config: the objectives in `hpo` and the seed, which the fresh ones are derived from.
             confirm: how many trials, and how many seeds.
             folder: keeps the runs.
             provenance: digest that new runs carry.
@@ -57,7 +58,7 @@ class Confirmation:
         Raises:
             SearchError: if a file cannot be read.
         """
-        self._objective = config.hpo.objective
+        self._goals = Goals.of(config.hpo)
         self._confirm = confirm
         self._say = say
         seeds = [derive_seed(config.seed, "confirm", n) for n in range(confirm.seeds)]
@@ -97,12 +98,13 @@ class Confirmation:
             trials,
             {t.number: [self._runs.of(t, change) for change in self._changes] for t in trials},
             self._confirm.top,
+            self._goals,
             stdev(values) if len(values) > 1 else None,
         )
         return replace(result, confirmed=confirmed)
 
     def _best(self, trials: list[Trial]) -> list[Trial]:
-        return complete_by_value(trials)[: self._confirm.top]
+        return self._goals.ordered(trials)[: self._confirm.top]
 
     def _missing(self, trials: list[Trial]) -> list[Trial]:
         """Runs to do, as far as that is known yet.
@@ -125,7 +127,7 @@ class Confirmation:
     def _show(self, run: Trial) -> None:
         seed = self._changes.index(Change(run.seed, run.share)) + 1
         name = f"trial {run.number}, fresh seed {seed}"
-        self._say(outcome(name, run, self._objective))
+        self._say(outcome(name, run, self._goals))
 
     def _announce(self, num_trials: int, total: int, done: int) -> None:
         progress = f"; {done} of {total} runs are done" if done else ""

@@ -1,11 +1,12 @@
 """The results of the best few trials on fresh seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev, variance
 from typing import Any
 
 from twotower.common.files import round_float
+from twotower.search.front import Goals
 from twotower.search.trial import Trial
 
 Runs = Sequence[Trial]
@@ -20,24 +21,41 @@ class Confirmed:
         trials: at least one; those of the highest values in the search, best first.
         runs: of each trial, by its number.
         top: number of trials that `hpo.confirm` requests.
+        goals: decide which mean is the best.
         search_spread: standard deviation of the values of all complete trials; None for one.
     """
 
     trials: Sequence[Trial]
     runs: Mapping[int, Runs]
     top: int
+    goals: Goals
     search_spread: float | None
 
     @property
     def chosen(self) -> Trial:
-        """The highest mean over the fresh seeds, whatever its value in the search was.
+        """The best mean over the fresh seeds, whatever its values in the search were.
 
         Of equal means it is the trial that was better in the search. A trial that failed with a
         fresh seed is chosen only if all have.
+
+        Raises:
+            SearchError: if no mean is within the limits of `hpo.choose`.
         """
-        means = {trial.number: _mean(self.runs[trial.number]) for trial in self.trials}
-        sound = [trial for trial in self.trials if means[trial.number] is not None]
-        return max(sound, key=lambda trial: means[trial.number] or 0.0, default=self.trials[0])
+        means = {trial.number: trial for trial in self.means}
+        sound = [trial for trial in self.trials if trial.number in means]
+        if self.goals.are_several and (mean := self.goals.chosen(means.values())):
+            return next(trial for trial in sound if trial.number == mean.number)
+        return max(sound, key=lambda trial: means[trial.number].values, default=self.trials[0])
+
+    @property
+    def means(self) -> list[Trial]:
+        """The trials that no fresh seed failed, with their means over the seeds for values."""
+        return [
+            replace(trial, value=value, further=further)
+            for trial in self.trials
+            if not _failure(self.runs[trial.number])
+            for value, *further in [_means(self.runs[trial.number])]
+        ]
 
     @property
     def seed_spread(self) -> float | None:
@@ -67,7 +85,7 @@ def _to_json(trial: Trial, runs: Runs) -> dict[str, Any]:
     failure = _failure(runs)
     return {
         "failure": failure,
-        "mean": _mean(runs),
+        "mean": None if failure else _means(runs)[0],
         "number": trial.number,
         "std": None if failure else stdev(_values(runs)),
         "value": trial.value,
@@ -85,6 +103,8 @@ def _values(runs: Runs) -> list[float]:
     return [run.value for run in runs if run.value is not None]
 
 
-def _mean(runs: Runs) -> float | None:
-    """Of the objective over the fresh seeds; None if one of them failed."""
-    return None if _failure(runs) else round_float(fmean(_values(runs)))
+def _means(runs: Runs) -> list[float]:
+    """Of each objective over the fresh seeds, none of which failed."""
+    return [
+        round_float(fmean(values)) for values in zip(*(run.values for run in runs), strict=True)
+    ]

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from twotower.common.progress import say, step
+from twotower.search.front import Goals
 from twotower.search.store.location import StudyLocation
 from twotower.search.time_left import TimeLeft, in_words
-from twotower.search.trial import Key, Trial, best
+from twotower.search.trial import Key, Trial, complete_by_value
 from twotower.search.workers.epochs import WorkersEpochs
 
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
@@ -24,17 +25,17 @@ class SearchConsole:
         epochs: how far the trials of local workers have come.
     """
 
-    def __init__(self, objective: str, timeout: float | None = None) -> None:
+    def __init__(self, goals: Goals, timeout: float | None = None) -> None:
         """Prepare to show a search.
 
         Args:
-            objective: that is maximised.
+            goals: decide which trial is a new best.
             timeout: seconds after which no trial is started.
         """
         self.epochs = WorkersEpochs()
-        self._objective = objective
+        self._goals = goals
         self._timeout = timeout
-        self._best: Trial | None = None
+        self._best: list[Trial] = []
         self._states: Counter[str] = Counter()
         self._left = TimeLeft()
         self._running: dict[Key, tuple[Trial, float]] = {}
@@ -68,7 +69,8 @@ class SearchConsole:
             f"{counts['num_train_rows']:,} training rows, "
             f"{counts['num_validation_rows']:,} validation rows"
         )
-        self._best, self._total, self._started = best(finished), total, time.monotonic()
+        self._total, self._started = total, time.monotonic()
+        self._best = self._best_of(finished)
         for trial in finished:
             self._count(trial)
         if len(finished) < total:
@@ -86,10 +88,11 @@ class SearchConsole:
         self._count(trial)
         if trial.failure is not None:
             self.say(f"trial {trial.number} failed: {trial.failure}")
-        elif best([t for t in (self._best, trial) if t]) is trial:
-            self._best = trial
+        elif trial in (best := self._best_of([*self._best, trial])):
+            self._best = best
+            which = "on the front so far" if self._goals.are_several else "the best so far"
             self.say(
-                f"trial {trial.number}: {self._objective} {trial.value:.4f}, the best so far, "
+                f"trial {trial.number}: {self._goals.text(trial)}, {which}, "
                 f"with {_params(trial.params)}"
             )
         self._advance(1)
@@ -97,6 +100,12 @@ class SearchConsole:
     def close(self) -> None:
         """End the bar."""
         self._open.close()
+
+    def _best_of(self, trials: list[Trial]) -> list[Trial]:
+        """The best of them, or those on the front."""
+        if self._goals.are_several:
+            return [one.trial for one in self._goals.front(trials)]
+        return complete_by_value(trials)[:1]
 
     def _count(self, trial: Trial) -> None:
         self._states[trial.state] += 1
@@ -107,8 +116,10 @@ class SearchConsole:
         running = list(self._running.values())
         pruned, now = self._states["PRUNED"], time.monotonic()
         texts = []  # a narrow terminal shows the first of them
-        if self._best is not None:
-            texts.append(f"best {self._best.value:#.3g}")
+        if self._best:
+            one, *more = self._best  # the front begins with the best of the first objective
+            on_front = f", {len(more) + 1} on the front" if self._goals.are_several else ""
+            texts.append(f"best {one.value:#.3g}{on_front}")
         if (seconds := self._seconds_left(running, now)) is not None:
             texts.append(f"{in_words(seconds)} left")
         if running or self._states.total() < self._total:
@@ -145,7 +156,9 @@ class SearchConsole:
             pruned = f", {states['pruned']} pruned" if states["pruned"] else ""
             plural = "" if results["n_trials"] == 1 else "s"
             self.say(f"\n{results['n_trials']} trial{plural}{pruned}{failed}{cut}")
-            self.say(f"best trial: {winner['number']} ({_params(winner['params'])})")
+            chosen = "chosen of the front" if self._goals.are_several else "best trial"
+            self.say(f"{chosen}: {winner['number']} ({_params(winner['params'])})")
+            self._front(results)
             width = max(map(len, winner["metrics"]))
             users = results["num_users"]
             self.say(f"validation metrics over {users:,} users (random ranking in brackets):")
@@ -162,14 +175,23 @@ class SearchConsole:
         if files:
             self.say("files: " + ", ".join(files))
 
+    def _front(self, results: dict[str, Any]) -> None:
+        """Show the Pareto front of several objectives."""
+        front = results.get("front", [])
+        for one in front:
+            values = zip(self._goals.directions, one["values"], strict=True)
+            shown = ", ".join(f"{name} {value:.4f}" for name, value in values)
+            mark = "" if one["allowed"] else "  not allowed by hpo.choose"
+            mark = "  chosen" if one["number"] == results["best_trial"]["number"] else mark
+            self.say(f"  trial {one['number']:<4} {shown}{mark}")
+
     def _sampled(self, results: dict[str, Any]) -> None:
         """Show how the best trials did on larger shares of the users."""
         values = {trial["number"]: trial["value"] for trial in results["trials"]}
         for rung in results["sample"]["rungs"]:
             rows, users = rung["num_train_rows"], rung["num_train_users"]
-            self.say(
-                f"{self._objective} trained on {rows:,} rows of {users:,} users (on the sample):"
-            )
+            name = self._goals.objective
+            self.say(f"{name} trained on {rows:,} rows of {users:,} users (on the sample):")
             for trial in rung["trials"]:
                 fresh = (
                     f"failed: {trial['failure']}"
@@ -180,7 +202,7 @@ class SearchConsole:
 
     def _confirmed(self, confirm: dict[str, Any]) -> None:
         """Show the results on fresh seeds, and whether the search found more than a lucky seed."""
-        self.say(f"{self._objective} over {confirm['seeds']} fresh seeds (in the search):")
+        self.say(f"{self._goals.objective} over {confirm['seeds']} fresh seeds (in the search):")
         for trial in confirm["trials"]:
             mark = "  chosen" if trial["number"] == confirm["chosen"] else ""
             fresh = (

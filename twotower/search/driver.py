@@ -8,10 +8,11 @@ from twotower.config import Config
 from twotower.config.effects import ANY_DATA, DataFacts
 from twotower.search.confirmation_result import Confirmed
 from twotower.search.dispatcher import Dispatcher, Job
+from twotower.search.front import Goals
 from twotower.search.proposals.propose import Proposer
 from twotower.search.proposals.pruners import pruning_of
 from twotower.search.store.live_study import LiveStudy
-from twotower.search.trial import Params, Trial, best
+from twotower.search.trial import Params, Trial, complete_by_value
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SearchResult:
     Attributes:
         trials: 0..n-1, by number.
         complete: whether there are as many as the configuration requests, or as the space has.
+        goals: decide which trial is the winner.
         exhausted: whether every combination of the space has been tried.
         rungs: those of `hpo.sample` that have finished, the first one, `trials`, not among them.
         confirmed: the best few on fresh seeds, if `hpo.confirm` requests it and it was done.
@@ -41,6 +43,7 @@ class SearchResult:
 
     trials: list[Trial]
     complete: bool
+    goals: Goals
     exhausted: bool = False
     rungs: Sequence[Rung] = ()
     confirmed: Confirmed | None = None
@@ -48,7 +51,7 @@ class SearchResult:
     @property
     def last_rung(self) -> Rung | None:
         """The largest share of the users on which a trial completed; None: that of the search."""
-        return next((rung for rung in reversed(self.rungs) if best(rung.runs)), None)
+        return next((rung for rung in reversed(self.rungs) if complete_by_value(rung.runs)), None)
 
     @property
     def finalists(self) -> list[Trial]:
@@ -56,9 +59,20 @@ class SearchResult:
         return list(self.last_rung.runs) if self.last_rung else self.trials
 
     @property
+    def compared(self) -> list[Trial]:
+        """What the winner is chosen from: the finalists, or their means over fresh seeds."""
+        return self.confirmed.means if self.confirmed else self.finalists
+
+    @property
     def winner(self) -> Trial | None:
-        """The trial that fresh seeds choose, or else the one of the highest value."""
-        return self.confirmed.chosen if self.confirmed else best(self.finalists)
+        """The trial that fresh seeds choose, or else the best of the finalists.
+
+        Raises:
+            SearchError: if none is within the limits of `hpo.choose`.
+        """
+        if self.confirmed:
+            return self.confirmed.chosen
+        return self.goals.chosen(self.finalists)
 
 
 class SearchDriver:
@@ -139,4 +153,5 @@ class SearchDriver:
             msg = f"none of {len(trials)} trials completed; trial 0: {reason}"
             raise SearchError(msg)
         complete = len(trials) == self._end
-        return SearchResult(trials, complete, exhausted=complete and self._end < self._hpo.n_trials)
+        exhausted = complete and self._end < self._hpo.n_trials
+        return SearchResult(trials, complete, Goals.of(self._hpo), exhausted=exhausted)

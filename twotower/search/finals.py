@@ -1,12 +1,13 @@
 """What runs again once a search is complete: its best trials on more rows, and with fresh seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twotower.config import Config
 from twotower.search.confirmation import Confirmation
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchResult
+from twotower.search.front import Goals
 from twotower.search.rungs import Rungs
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import Say
@@ -18,10 +19,12 @@ class Finals:
     """The rungs of a sampled search, and the confirmation of its best on all rows.
 
     Attributes:
+        goals: decide which trials are the best.
         rungs: None: all trials were trained on all rows.
         confirmation: None: `hpo.confirm` requests none.
     """
 
+    goals: Goals
     rungs: Rungs | None
     confirmation: Confirmation | None
 
@@ -41,10 +44,10 @@ class Finals:
             SearchError: if a file cannot be read.
         """
         confirm, digest, sampled = config.hpo.confirm, location.provenance.digest, len(shares) > 1
+        goals = Goals.of(config.hpo)
         return cls(
-            Rungs(config.hpo.objective, shares, location.folder / "rungs", digest, say)
-            if sampled
-            else None,
+            goals,
+            Rungs(goals, shares, location.folder / "rungs", digest, say) if sampled else None,
             Confirmation(
                 config,
                 confirm,
@@ -59,12 +62,12 @@ class Finals:
 
     def num_missing(self, trials: list[Trial]) -> int:
         """How many runs are known to be missing, if these are the trials of the search."""
-        result = SearchResult(trials, complete=True)
+        result = SearchResult(trials, complete=True, goals=self.goals)
         if self.rungs:
             rungs, missing = self.rungs.state(trials)
             if missing:
                 return len(missing)
-            result = SearchResult(trials, complete=True, rungs=rungs)
+            result = replace(result, rungs=rungs)
         return self.confirmation.num_missing(result.finalists) if self.confirmation else 0
 
     def run(self, result: SearchResult, dispatcher: Dispatcher) -> SearchResult:

@@ -73,6 +73,7 @@ def build_identity(
         name: distribution.__class__.__name__ + json_text(distribution._asdict(), indent=None)
         for name, distribution in distributions(search_space.searched).items()
     }
+    several = config.hpo.objectives
     train = _changed(config.train) | {"device": resolve_device(config.train.device)}
     return Fingerprint(
         {
@@ -91,6 +92,7 @@ def build_identity(
             "seed": config.seed,
             "space": space,
             "train": train,
+            **({"objectives": [list(pair) for pair in several.items()]} if several else {}),
             **({"warm_start": list(warm_start)} if warm_start else {}),
             **({"settled": search_space.settled} if search_space.settled else {}),
             **({"sets": search_space.sets} if search_space.sets else {}),

@@ -67,7 +67,8 @@ class Objective:
         self.facts = facts_of(self.whole.catalogue, self.whole.interactions)
         self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
-        check_objective(config.hpo.objective, self.whole.targets)
+        for objective in config.hpo.directions:
+            check_objective(objective, self.whole.targets)
         self.counts = {
             "num_users": len(rows.catalogue.users),
             "num_items": len(rows.catalogue.items),
@@ -118,8 +119,11 @@ class Objective:
                 decompositions=self._decompositions,
             )
         except _StopTraining:
-            return watch.finished()
-        return watch.finished(model)
+            finished = watch.finished()
+        else:
+            finished = watch.finished(model)
+        _, *further = config.hpo.directions
+        return replace(finished, further=[finished.metrics[name] for name in further])
 
     def _validate(
         self, config: ModelConfig, model: TwoTower, share: float | None = None

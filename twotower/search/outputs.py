@@ -84,13 +84,14 @@ def write_outputs(
             "identity_values": location.identity.values,
             "provenance": location.provenance.values,
         },
+        directions=[*config.hpo.directions.values()],
         card=StudyCard.of_results(results),
     )
     write_trials(outputs.trials, config, result.trials)
     write_csv(outputs.curves, CURVES, _epochs(result.trials))
     metrics = validation_metrics(config, objective, result)
     write_json(outputs.validation, metrics)
-    write_json(outputs.headline, headline("validation", metrics.get(MODEL), config.hpo.objective))
+    write_json(outputs.headline, headline("validation", metrics.get(MODEL), config.hpo.directions))
     write_json(outputs.results, results)
     return results
 
@@ -127,11 +128,31 @@ def summarise(config: Config, objective: Objective, result: SearchResult) -> dic
         "study_name": config.hpo.study_name,
         "trials": [_fields(trial, *LISTED) for trial in result.trials],
     }
+    if result.goals.are_several:
+        results |= _several(result)
     if len(objective.shares) > 1 and result.trials:
         results["sample"] = _sample(objective, result)
     if config.hpo.confirm is not None:
         results["confirm"] = result.confirmed.to_json() if result.confirmed else None
     return results
+
+
+def _several(result: SearchResult) -> dict[str, Any]:
+    """The objectives, their front, and the rule by which the best trial was chosen from it."""
+    directions = result.goals.directions
+    return {
+        "choice": result.goals.choose.model_dump(mode="json"),
+        "front": [
+            {
+                "allowed": one.is_allowed,
+                "number": one.trial.number,
+                "values": one.trial.values,
+            }
+            for one in result.goals.front(result.compared)
+        ],
+        "objectives": [{"direction": way, "metric": name} for name, way in directions.items()],
+        "trials": [_fields(trial, *LISTED, "values") for trial in result.trials],
+    }
 
 
 def _sample(objective: Objective, result: SearchResult) -> dict[str, Any]:

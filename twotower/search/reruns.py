@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twotower.search.dispatcher import Dispatcher, Job
+from twotower.search.front import Goals
 from twotower.search.store.locks import Say
 from twotower.search.store.trial_files import TrialFiles
 from twotower.search.trial import Key, Trial
@@ -94,8 +95,8 @@ class Reruns:
         return run is not None and run.params == trial.params
 
 
-def outcome(name: str, run: Trial, objective: str) -> str:
+def outcome(name: str, run: Trial, goals: Goals) -> str:
     """One line of what came of a run."""
     if run.failure is not None:
         return f"{name} failed: {run.failure}"
-    return f"{name}: {objective} {run.value:.4f}"
+    return f"{name}: {goals.text(run)}"

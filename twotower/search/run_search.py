@@ -14,6 +14,7 @@ from twotower.search.data_facts import without_entries
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import SearchDriver, SearchResult
 from twotower.search.finals import Finals
+from twotower.search.front import Goals
 from twotower.search.identity import build_identity, provenance
 from twotower.search.objective import Objective
 from twotower.search.outputs import SearchOutputs, write_outputs
@@ -70,7 +71,8 @@ def run_search(
     )
     if not objective.counts["num_validation_rows"]:
         console.say("no validation split, so there is nothing to optimise: the defaults are kept")
-        return write_outputs(outputs, location, config, objective, SearchResult([], complete=True))
+        nothing = SearchResult([], complete=True, goals=Goals.of(config.hpo))
+        return write_outputs(outputs, location, config, objective, nothing)
     _note_sample(objective, console)
     if not len(objective.target):
         msg = "no user of the validation split has an item that is not in their training history"

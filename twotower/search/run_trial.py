@@ -55,11 +55,13 @@ def execute(trial: Trial, objective: Evaluate, pruning: Pruning | None = None) -
 
 
 def _with_value(trial: Trial) -> Trial:
-    """The trial with its value rounded; failed, if that is not a finite number."""
-    if trial.value is None or not math.isfinite(trial.value):
-        reason = f"the objective is {trial.value}"
-        return replace(trial.as_proposed(), state="FAIL", failure=reason)
-    return replace(trial, value=round_float(trial.value))
+    """The trial with its values rounded; failed, if one is not a finite number."""
+    for value in (trial.value, *trial.further):
+        if value is None or not math.isfinite(value):
+            reason = f"the objective is {value}"
+            return replace(trial.as_proposed(), state="FAIL", failure=reason)
+    value, *further = map(round_float, trial.values)
+    return replace(trial, value=value, further=further)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

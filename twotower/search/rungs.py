@@ -13,6 +13,7 @@ from pathlib import Path
 from twotower.common.progress import step
 from twotower.search.dispatcher import Dispatcher
 from twotower.search.driver import Rung, SearchResult
+from twotower.search.front import Goals
 from twotower.search.reruns import Change, Reruns, outcome
 from twotower.search.shares import num_going_on
 from twotower.search.store.locks import Say
@@ -24,7 +25,7 @@ class Rungs:
 
     def __init__(
         self,
-        objective: str,
+        goals: Goals,
         shares: Sequence[float],
         folder: Path,
         provenance: str,
@@ -33,7 +34,7 @@ class Rungs:
         """Read the runs that have finished.
 
         Args:
-            objective: that is maximised.
+            goals: decide which trials are the best.
             shares: of `shares_of`; the trials of the search are those of the first.
             folder: keeps the runs.
             provenance: digest that new runs carry.
@@ -42,7 +43,7 @@ class Rungs:
         Raises:
             SearchError: if a file cannot be read.
         """
-        self._objective = objective
+        self._goals = goals
         self._shares = shares
         self._say = say
         folders = {Change(share=share): folder / f"{share:g}" for share in shares[1:]}
@@ -54,7 +55,7 @@ class Rungs:
         A trial that failed on the way is not taken further.
         """
         rungs: list[Rung] = []
-        contenders = complete_by_value(trials)
+        contenders = self._goals.ordered(trials)
         for share, count in zip(
             self._shares[1:], num_going_on(len(trials), self._shares), strict=True
         ):
@@ -62,7 +63,7 @@ class Rungs:
             if missing := self._runs.missing(best, [change]):
                 return rungs, missing
             rungs.append(Rung(share, [self._runs.of(trial, change) for trial in best]))
-            contenders = complete_by_value(rungs[-1].runs)
+            contenders = self._goals.ordered(rungs[-1].runs)
         return rungs, []
 
     def run(self, result: SearchResult, dispatcher: Dispatcher) -> SearchResult:
@@ -104,7 +105,7 @@ class Rungs:
 
     def _show(self, run: Trial) -> None:
         name = f"trial {run.number} on {_users(run.share or 1.0)}"
-        self._say(outcome(name, run, self._objective))
+        self._say(outcome(name, run, self._goals))
 
 
 def _users(share: float) -> str:

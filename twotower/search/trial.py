@@ -38,7 +38,9 @@ class Trial:
         state: RUNNING from the proposal until the trial ends as COMPLETE, PRUNED or FAIL.
         params: searched hyperparameters by name; those whose condition does not hold are absent.
         provenance: digest of the code, libraries and CPU that made it.
-        value: of the objective; for a pruned trial the last one; None for a failed trial.
+        value: of the objective, or of the first of several; for a pruned trial the last one; None
+            for a failed trial.
+        further: of the other objectives; empty for a failed trial.
         metrics: of the validation split, after the last epoch that ran; empty for a failed trial.
         losses: mean training loss of each epoch.
         best_epoch: with `train.patience`, the epoch that value and metrics are of, from 1.
@@ -67,6 +69,12 @@ class Trial:
     finished: int = 0
     seed: int | None = None
     share: float | None = None
+    further: list[float] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[float]:
+        """Of all objectives; empty for a failed trial."""
+        return [] if self.value is None else [self.value, *self.further]
 
     @property
     def key(self) -> Key:
@@ -107,7 +115,8 @@ class Trial:
             number=self.number,
             trial_id=self.number,
             state=TrialState[self.state],
-            value=self.value,
+            value=None,
+            values=self.values or None,
             datetime_start=_datetime(self.started),
             datetime_complete=None if self.state == "RUNNING" else _datetime(self.finished),
             params=dict(sorted(self.params.items())),
@@ -130,7 +139,8 @@ class Trial:
             number=trial.number,
             state=cast(State, trial.state.name),
             params=trial.params,
-            value=trial.value,
+            value=trial.values[0] if trial.values else None,
+            further=trial.values[1:] if trial.values else [],
             intermediate=trial.intermediate_values,
             system_attrs=trial.system_attrs,
             started=_milliseconds(trial.datetime_start),
@@ -151,11 +161,6 @@ def complete_by_value(trials: Iterable[Trial]) -> list[Trial]:
     """Complete trials, the highest value first; of equal values the lower number."""
     complete = [trial for trial in trials if trial.state == "COMPLETE"]
     return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
-
-
-def best(trials: Iterable[Trial]) -> Trial | None:
-    """The complete trial of the highest value; of equal values the lower number."""
-    return next(iter(complete_by_value(trials)), None)
 
 
 def _datetime(milliseconds: int) -> datetime:

@@ -16,12 +16,14 @@ from twotower.common.errors import SearchError
 from twotower.common.files import canonical, read_json, write_json
 from twotower.config import Config
 from twotower.config.effects import ANY_DATA, DataFacts
+from twotower.config.hpo import ChooseConfig
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.search_space import SearchSpace
 from twotower.config.training import ModelConfig, TrainConfig
+from twotower.search.front import Goals
 from twotower.search.proposals.repeats import Repeats
 from twotower.search.store.snapshot import read_snapshot
-from twotower.search.trial import Params, complete_by_value
+from twotower.search.trial import Params
 
 WARM_START = Path("data/warm_start.json")
 EMPTY: dict[str, Any] = {"trials": []}
@@ -114,13 +116,19 @@ def write_warm_start(path: Path, snapshot: Path, top: int) -> int:
     identity = attributes["identity_values"]
     space = _space_of(identity)
     stored: list[dict[str, Any]] = []
-    for trial in complete_by_value(trials):
+    for trial in _goals_of(identity).ordered(trials):
         params = space.defaults | space.chosen(trial.params)
         if params not in [other["params"] for other in stored]:
             stored.append({"number": trial.number, "params": params, "value": trial.value})
     content = {"objective": identity["objective"], "study": attributes["identity"]}
     write_json(path, {**content, "trials": stored[:top]})
     return len(stored[:top])
+
+
+def _goals_of(identity: Mapping[str, Any]) -> Goals:
+    """What a study was after; of several objectives the ends of the front come first."""
+    several = dict(identity.get("objectives", []))
+    return Goals(several or {identity["objective"]: "maximize"}, ChooseConfig(keep=None))
 
 
 def _space_of(identity: Mapping[str, Any]) -> SearchSpace:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from twotower.common.progress import say
 from twotower.config import Config
 from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.outputs import SearchOutputs
 from twotower.search.store.location import StudyLocation
 from twotower.search.trial import Trial
@@ -19,7 +20,7 @@ class SearchReporter(SearchConsole):
     """Shows the search in the terminal and in MLflow."""
 
     def __init__(self, config: Config, root: Path) -> None:
-        super().__init__(config.hpo.objective, config.hpo.timeout)
+        super().__init__(Goals.of(config.hpo), config.hpo.timeout)
         self.publisher: BackgroundPublisher | None = None
         self._config = config
         self._root = root

@@ -191,7 +191,7 @@ def _live_trials(
     trials: dict[int, Trial] = {}
     storage = _storage(folder, config, root)
     if storage is not None:
-        with open_database(storage, live_name) as database:
+        with open_database(storage, live_name, directions=None) as database:
             trials = {trial.number: trial for trial in database.read_own().trials}
     pending = TrialFiles(folder / "trials")
     for number in pending.numbers():

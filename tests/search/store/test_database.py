@@ -14,9 +14,9 @@ from tests.search.studies import config as plain
 from twotower.common.errors import SearchError
 from twotower.config import Config
 from twotower.config.hyperparameters import hyperparameters
-from twotower.search.store.database import open_database, study_names
+from twotower.search.store.database import open_database
 from twotower.search.store.storage_url import sqlite_storage
-from twotower.search.trial import Trial, best, distributions
+from twotower.search.trial import Trial, complete_by_value, distributions
 
 SPACE = distributions(plain().hpo.search_space)
 DEFAULTS = hyperparameters(Config().model, Config().train)
@@ -170,17 +170,6 @@ def test_readers_fail_no_commit(tmp_path: Path) -> None:
     assert all(seen == sorted(seen) for seen in views)
 
 
-def test_best_is_the_first_of_the_highest() -> None:
+def test_the_first_of_the_highest_comes_first() -> None:
     trials = [finished(0, 0.2), finished(1, None), finished(2, 0.7), finished(3, 0.7)]
-    winner = best(trials)
-    assert winner is not None
-    assert winner.number == 2
-    assert best([finished(0, None)]) is None
-
-
-@pytest.mark.parametrize("name", ["x'; DROP TABLE studies;--", 'a"b', "%s %(x)s {y}", "../日本 🦙"])
-def test_a_name_is_never_sql(tmp_path: Path, name: str) -> None:
-    storage = sqlite_storage(tmp_path / "study.db")
-    with open_database(storage, name) as database:
-        database.describe({"name": name})
-    assert study_names(storage) == [name]
+    assert [trial.number for trial in complete_by_value(trials)] == [2, 3, 0]

@@ -62,7 +62,7 @@ class Proposer:
         self._warm_start = warm_start
         self._repeats = Repeats(space, data)
         self._earlier: dict[int, _Earlier] = {}
-        self._storage, self._stored = _empty_study(), list[_Earlier]()
+        self._storage, self._stored = self._empty_study(), list[_Earlier]()
 
     def propose(self, number: int, trials: Mapping[int, Trial]) -> Trial | None:
         """Trial `number`, RUNNING; None if every combination of the space has been tried.
@@ -119,16 +119,15 @@ class Proposer:
         """A study of these trials; that of the proposal before, if it had the first of them."""
         common = finished[: len(self._stored)]
         if len(common) < len(self._stored) or any(map(operator.is_not, self._stored, common)):
-            self._storage, self._stored = _empty_study(), []
+            self._storage, self._stored = self._empty_study(), []
         _fill(self._storage, finished[len(self._stored) :])
         self._stored = list(finished)
         return self._storage
 
-
-def _empty_study() -> InMemoryStorage:
-    storage = InMemoryStorage()
-    optuna.create_study(study_name=STUDY, storage=storage, direction="maximize")
-    return storage
+    def _empty_study(self) -> InMemoryStorage:
+        storage, directions = InMemoryStorage(), [*self._config.directions.values()]
+        optuna.create_study(study_name=STUDY, storage=storage, directions=directions)
+        return storage
 
 
 def _fill(storage: InMemoryStorage, trials: "Sequence[_Earlier]") -> None:

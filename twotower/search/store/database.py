@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any
 import optuna
 from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from twotower.common.errors import SearchError
+from twotower.evaluation.metrics import Direction
 from twotower.search.store.dashboard import StudyCard
 from twotower.search.store.digests import DIGEST, UNREADABLE, ChangedTrialError, sealed, unsealed
 from twotower.search.store.locks import schema_lock
@@ -34,6 +34,10 @@ TRIAL_IDS = text(
 )
 PROGRAMS = "SELECT type FROM sqlite_master WHERE type NOT IN ('table', 'index')"
 KEPT = "; finished trials are kept, and the next run resumes the search"
+
+
+Directions = Sequence[Direction]
+ONE: Directions = ("maximize",)
 
 
 class NumberTakenError(Exception):
@@ -63,7 +67,12 @@ class TrialDatabase:
     """One study in an Optuna storage, with finished trials only, in the order of their numbers."""
 
     def __init__(
-        self, storage: Storage, rdb: RDBStorage, study_name: str, guard: Callable[[], None]
+        self,
+        storage: Storage,
+        rdb: RDBStorage,
+        study_name: str,
+        guard: Callable[[], None],
+        directions: Directions | None = None,
     ) -> None:
         """Open or create the study.
 
@@ -72,16 +81,20 @@ class TrialDatabase:
             rdb: the same, opened by Optuna.
             study_name: unique in the storage.
             guard: called before a trial is stored; raises if storing is not allowed.
+            directions: of the objectives; None: those of the study, which exists.
         """
         self._storage = storage
         self._name = study_name
         self._rdb = rdb
         self._guard = guard
-        self._study = optuna.create_study(
-            storage=rdb, study_name=study_name, direction="maximize", load_if_exists=True
-        )
-        if self._study.directions != [StudyDirection.MAXIMIZE]:
-            raise SearchError(self._unusable("does not maximise a single value"))
+        if directions is None:
+            self._study = optuna.load_study(storage=rdb, study_name=study_name)
+        else:
+            self._study = optuna.create_study(
+                storage=rdb, study_name=study_name, directions=directions, load_if_exists=True
+            )
+            if [way.name.lower() for way in self._study.directions] != [*directions]:
+                raise SearchError(self._unusable("has other objectives or directions"))
         self._next: int | None = None
         event.listen(rdb.scoped_session, "before_commit", self._check_number)
 
@@ -211,6 +224,7 @@ def open_database(
     storage: Storage,
     study_name: str,
     *,
+    directions: Directions | None = ONE,
     guard: Callable[[], None] = lambda: None,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[TrialDatabase]:
@@ -219,6 +233,7 @@ def open_database(
     Args:
         storage: where it is.
         study_name: unique in the storage.
+        directions: of the objectives; None: those of the study, which exists.
         guard: called before a trial is stored; raises if storing is not allowed.
         options: of SQLAlchemy's engine, in place of the storage's.
 
@@ -227,7 +242,7 @@ def open_database(
     """
     with open_storage(storage, options) as rdb:
         with explained(storage):
-            database = TrialDatabase(storage, rdb, study_name, guard)
+            database = TrialDatabase(storage, rdb, study_name, guard, directions)
         yield database
 
 

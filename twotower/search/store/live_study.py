@@ -117,11 +117,14 @@ def _open(stack: ExitStack, location: StudyLocation, config: HpoConfig, say: Say
     location.trials.mkdir(parents=True, exist_ok=True)
     write_json(location.home / "identity.json", location.identity.values)
     write_json(location.folder / "provenance.json", location.provenance.values)
+    ways = [*config.directions.values()]
     guard = stack.enter_context(_storage_lock(storage, name, location, say))
 
     def open_live() -> LiveStudy:
         with ExitStack() as opened:
-            database = opened.enter_context(open_database(storage, name, guard=guard))
+            database = opened.enter_context(
+                open_database(storage, name, directions=ways, guard=guard)
+            )
             study = _read(database, location, config, say)
             stack.push(opened.pop_all())
         return study
@@ -160,7 +163,7 @@ def _read(
             "provenance_values": location.provenance.values,
         }
     )
-    database.show(StudyCard.live(config.objective))
+    database.show(StudyCard.live(config.directions))
     return study
 
 

@@ -116,7 +116,7 @@ def _storages(location: StudyLocation, target: Storage) -> list[Storage]:
 
 
 def _trials(storage: Storage, name: str, location: StudyLocation, say: Say) -> Trials:
-    with open_database(storage, name) as database:
+    with open_database(storage, name, directions=None) as database:
         if database.attributes.get("identity", location.identity.digest) != (
             location.identity.digest
         ):

@@ -19,7 +19,14 @@ from twotower.common.errors import NO_PLACE, SearchError
 from twotower.common.files import json_text, named, sha256_text
 from twotower.common.folders import staged
 from twotower.search.store.dashboard import StudyCard
-from twotower.search.store.database import Stored, open_database, open_only_study, open_storage
+from twotower.search.store.database import (
+    ONE,
+    Directions,
+    Stored,
+    open_database,
+    open_only_study,
+    open_storage,
+)
 from twotower.search.store.digests import sealed
 from twotower.search.store.storage_url import sqlite_storage
 from twotower.search.trial import Distributions, Trial
@@ -34,7 +41,7 @@ TRIALS = (
     "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete)"
     " VALUES (?, ?, 1, ?, ?, ?)"
 )
-VALUES = "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, ?)"
+VALUES = "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)"
 PARAMS = (
     "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)"
     " VALUES (?, ?, ?, ?)"
@@ -65,6 +72,7 @@ def write_snapshot(
     distributions: Distributions,
     attributes: Mapping[str, Any],
     *,
+    directions: Directions = ONE,
     card: StudyCard | None = None,
 ) -> None:
     """Write trials as an SQLite study whose bytes depend on nothing but the arguments.
@@ -76,7 +84,7 @@ def write_snapshot(
     try:
         with staged(path.parent, path) as folder:
             temporary = folder / "snapshot.db"
-            _write(temporary, study_name, frozen, attributes, card)
+            _write(temporary, study_name, frozen, attributes, directions=directions, card=card)
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
             temporary.replace(path)
@@ -136,10 +144,12 @@ def _write(
     study_name: str,
     trials: list[FrozenTrial],
     attributes: Mapping[str, Any],
+    *,
+    directions: Directions,
     card: StudyCard | None,
 ) -> None:
     storage, options = sqlite_storage(path), {"connect_args": {"factory": UnsyncedConnection}}
-    with open_database(storage, study_name, options=options) as database:
+    with open_database(storage, study_name, directions=directions, options=options) as database:
         database.describe(attributes)
         if card is not None:
             database.show(card)
@@ -158,8 +168,9 @@ def _insert(connection: sqlite3.Connection, trial: FrozenTrial) -> None:
     key = trial.number + 1
     times = (_time(trial.datetime_start), _time(trial.datetime_complete))
     connection.execute(TRIALS, (key, trial.number, trial.state.name, *times))
-    if trial.value is not None:
-        connection.execute(VALUES, (key, *_number(trial.value)))
+    connection.executemany(
+        VALUES, [(key, place, *_number(v)) for place, v in enumerate(trial.values or ())]
+    )
     for name, value in trial.params.items():
         distribution = trial.distributions[name]
         row = (key, name, distribution.to_internal_repr(value), distribution_to_json(distribution))
