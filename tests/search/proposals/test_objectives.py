@@ -158,6 +158,9 @@ SPACE = {
 }
 
 
+UNUSED = config("nsga2").search_space
+
+
 def told(branch: str, value: float, *values: float) -> FrozenTrial:
     return create_trial(
         values=values,
@@ -171,7 +174,7 @@ def child(seed: int, trials: list[FrozenTrial], population_size: int) -> Params:
     study = optuna.create_study(directions=["maximize", "maximize"])
     study.add_trials(trials)
     settings = Nsga2Config(population_size=population_size)
-    sampler = make_sampler(settings, seed, config("nsga2").search_space, SPACE)
+    sampler = make_sampler(settings, seed, UNUSED, SPACE)
     running = create_trial(state=optuna.trial.TrialState.RUNNING, value=None)
     return sampler.sample_relative(study, running, SPACE)
 
