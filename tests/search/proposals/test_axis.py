@@ -1,5 +1,5 @@
 import pytest
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from twotower.search.proposals.axis import Axis
 
@@ -14,7 +14,9 @@ from twotower.search.proposals.axis import Axis
         (IntDistribution(8, 64, step=8), 64, 15 / 16),
     ],
 )
-def test_values_are_coordinates(distribution: BaseDistribution, value: float, point: float) -> None:
+def test_values_are_coordinates(
+    distribution: FloatDistribution | IntDistribution, value: float, point: float
+) -> None:
     axis = Axis.of(distribution)
     assert axis.point(value) == pytest.approx(point)
     assert axis.value(point) == pytest.approx(value)
@@ -30,7 +32,7 @@ def test_values_are_coordinates(distribution: BaseDistribution, value: float, po
         IntDistribution(3, 15),
     ],
 )
-def test_both_ends_lie_inside(distribution: BaseDistribution) -> None:
+def test_both_ends_lie_inside(distribution: FloatDistribution | IntDistribution) -> None:
     axis = Axis.of(distribution)
     assert axis.value(0.0) == pytest.approx(distribution.low)
     assert axis.value(1.0) == pytest.approx(distribution.high)

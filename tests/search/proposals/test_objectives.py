@@ -21,13 +21,14 @@ from tests.search.studies import params_of, proposed
 from twotower.common.files import canonical
 from twotower.config import Config
 from twotower.config.hpo import Nsga2Config
+from twotower.evaluation.metrics import Direction
 from twotower.search.proposals.propose import Proposer
 from twotower.search.proposals.samplers import make_sampler
 from twotower.search.store.snapshot import read_stored, write_snapshot
 from twotower.search.trial import Params, Trial, distributions
 
 COUNT = 18
-OBJECTIVES = {"recall_at_10": "maximize", "gini_at_10": "minimize"}
+OBJECTIVES: dict[str, Direction] = {"recall_at_10": "maximize", "gini_at_10": "minimize"}
 MODELS: dict[str, dict[str, Any]] = {
     "tpe": {"type": "tpe", "n_startup_trials": 5},
     "gp": {"type": "gp", "n_startup_trials": 5},
@@ -45,7 +46,7 @@ def values_of(params: Params) -> list[float]:
     """A gain and a loss that cannot both be had: a larger `dim` raises both."""
     size = params["dim"] / 64
     slip = abs(np.log10(params["lr"]) + 2) / 2 + abs(params.get("temperature", 0.6) - 0.2)
-    return canonical([size - slip, size**2 + slip + 0.1 * (params.get("loss") == "mse")])
+    return list(canonical([size - slip, size**2 + slip + 0.1 * (params.get("loss") == "mse")]))
 
 
 def extend(
