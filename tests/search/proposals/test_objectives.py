@@ -68,7 +68,8 @@ def finished(trial: Trial) -> Trial:
 
 @cache
 def straight(sampler: str) -> dict[int, Trial]:
-    return extend({}, COUNT, config(MODELS[sampler]))
+    count = 13 if sampler == "gp" else COUNT  # the slow one
+    return extend({}, count, config(MODELS[sampler]))
 
 
 @pytest.mark.slow
@@ -97,7 +98,7 @@ def test_grown_and_resumed_from_a_snapshot_equals_straight(sampler: str, tmp_pat
     path, first = tmp_path / "study.db", [straight(sampler)[number] for number in range(9)]
     write_snapshot(path, "s", first, space, {}, directions=list(OBJECTIVES.values()))
     known = {trial.number: trial for trial in read_stored(path)[1].trials}
-    assert extend(known, COUNT, settings) == straight(sampler)
+    assert extend(known, len(straight(sampler)), settings) == straight(sampler)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
