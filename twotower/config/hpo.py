@@ -69,8 +69,8 @@ class Nsga2Config(Section):
 
     type: Literal["nsga2"] = "nsga2"
     """Which one this is."""
-    population_size: Annotated[int, Field(ge=2)] = 10
-    """Complete trials of a generation."""
+    population_size: Annotated[int, Field(ge=2)] = 8
+    """Parents, the best complete trials; while there are fewer, it draws at random."""
 
 
 class NoPrunerConfig(Section):

@@ -5,9 +5,7 @@ uninitialised memory, so that no two processes store the same bytes, and readers
 unpickle what others have written.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import cmaes
@@ -18,6 +16,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from twotower.common.arrays import Float64Array
+from twotower.search.proposals.axis import Axis
 
 GENERATION = "cma:generation"
 """Attribute of a trial that was drawn from the distribution of that generation, from 0."""
@@ -40,7 +39,7 @@ class CmaEsSampler(BaseSampler):
         self._seed = seed
         self._others = RandomSampler(seed=seed)
         self._axes = {
-            name: _Axis.of(distribution)
+            name: Axis.of(distribution)
             for name, distribution in sorted(distributions.items())
             if isinstance(distribution, FloatDistribution | IntDistribution)
             and not distribution.single()
@@ -108,43 +107,3 @@ class CmaEsSampler(BaseSampler):
 
     def _point(self, trial: FrozenTrial) -> Float64Array:
         return np.array([axis.point(trial.params[name]) for name, axis in self._axes.items()])
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """A numeric parameter as a coordinate from 0 to 1, of which each step has an equal part.
-
-    Attributes:
-        distribution: with at least two values.
-        low: at coordinate 0, on a log scale if the distribution is on one.
-        high: at coordinate 1.
-    """
-
-    distribution: FloatDistribution | IntDistribution
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, distribution: FloatDistribution | IntDistribution) -> "_Axis":
-        margin = (distribution.step or 0) / 2
-        low, high = distribution.low - margin, distribution.high + margin
-        return cls(distribution, _scale(distribution, low), _scale(distribution, high))
-
-    def point(self, value: float) -> float:
-        """Coordinate of a value."""
-        return (_scale(self.distribution, value) - self.low) / (self.high - self.low)
-
-    def value(self, point: float) -> float:
-        """Value at a coordinate."""
-        distribution = self.distribution
-        scaled = self.low + point * (self.high - self.low)
-        value = math.exp(scaled) if distribution.log else scaled
-        if distribution.step:
-            steps = round((value - distribution.low) / distribution.step)
-            value = distribution.low + steps * distribution.step
-        value = min(max(value, distribution.low), distribution.high)
-        return round(value) if isinstance(distribution, IntDistribution) else value
-
-
-def _scale(distribution: FloatDistribution | IntDistribution, value: float) -> float:
-    return math.log(value) if distribution.log else float(value)

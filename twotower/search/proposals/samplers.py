@@ -13,8 +13,9 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
-from twotower.config.hpo import CmaEsConfig, GpConfig, SamplerConfig, TpeConfig
+from twotower.config.hpo import CmaEsConfig, GpConfig, Nsga2Config, SamplerConfig, TpeConfig
 from twotower.config.search_space import SearchSpace
+from twotower.search.proposals.nsga2 import Nsga2Sampler
 
 
 def make_sampler(
@@ -52,6 +53,8 @@ def make_sampler(
 
             always = {k: v for k, v in distributions.items() if k not in space.conditions}
             return CmaEsSampler(seed, always)
+        if isinstance(config, Nsga2Config):
+            return Nsga2Sampler(seed, distributions, config.population_size)
         return RandomSampler(seed=seed)
 
 
