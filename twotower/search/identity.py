@@ -40,7 +40,7 @@ OBJECTIVE_CODE = (
     *("data/text.py", "data/text_encoders.py", "data/time_order.py", "data/vocabulary.py"),
     *("evaluation", "training"),
     *("search/run_trial.py", "search/objective.py", "search/proposals", "search/trial.py"),
-    *("search/data_facts.py", "search/shares.py", "search/trial_data.py"),
+    *("search/data_facts.py", "search/front.py", "search/shares.py", "search/trial_data.py"),
 )
 """The part of the package that a trial runs."""
 
