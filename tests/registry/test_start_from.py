@@ -8,17 +8,18 @@ from tests.conftest import events, split_by_time
 from tests.registry.conftest import GOOD, Shop
 from twotower.common.errors import ConfigError, RegistryError
 from twotower.registry.start_from import start_from_champion, start_from_folder
+from twotower.registry.versions import Registry
 
 
 @pytest.mark.slow
-def test_a_champion_that_cannot_be_continued_from(shop: Shop, tmp_path: Path) -> None:
+def test_a_champion_that_cannot_be_continued_from(
+    registry: Registry, promoted: Shop, tmp_path: Path
+) -> None:
     target = tmp_path / "start_model"
     with pytest.raises(RegistryError, match="shop has no champion; run twotower registry promote"):
-        start_from_champion(shop.registry, None, target)
-    shop.register(shop.workspace.model("champion", GOOD))  # its hyperparameters are not stored
-    shop.promote()
+        start_from_champion(registry, None, target)
     with pytest.raises(ConfigError, match="the model is of another version of twotower"):
-        start_from_champion(shop.registry, None, target)
+        start_from_champion(promoted.registry, None, target)  # it keeps no hyperparameters
     assert not target.exists()
 
 
