@@ -67,6 +67,13 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def _few_settings_of_ials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of eight, which take a second."""
+    row = BASELINES["ials"]
+    monkeypatch.setitem(BASELINES, row.name, replace(row, grid=row.grid[:2]))
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Path, dict[str, Any]]:
     root = tmp_path_factory.mktemp("refit")
@@ -368,6 +375,7 @@ def test_without_a_validation_split_baselines_take_the_middle_of_their_grids(
     assert found.verdict["gap"]["validation"] is None
 
 
+@pytest.mark.usefixtures("_few_settings_of_ials")
 def test_a_baseline_beyond_its_budget_is_left_out_and_one_that_is_named_is_added(
     tmp_path: Path, prepared: Path
 ) -> None:
@@ -475,6 +483,7 @@ def test_incomplete_artifacts_are_refused(tmp_path: Path) -> None:
         load_artifacts(tmp_path)
 
 
+@pytest.mark.usefixtures("_few_settings_of_ials")
 def test_new_users_are_scored_whole_and_those_of_validation_are_trained_on(tmp_path: Path) -> None:
     parts = split_by_user(events(seed=0))
     prepared = write_prepared(tmp_path / "prepared", parts)

@@ -22,52 +22,47 @@ from twotower.registry.promote import FORCED_TAG, PROMOTION_TAG
 from twotower.registry.versions import CANDIDATE, CHAMPION, Registry, data_digest
 
 
-def test_a_candidate_must_beat_the_champion(shop: Shop) -> None:
-    model = shop.workspace.model
-    assert shop.register(model("first", POOR)) == 1
-    first = shop.promote()
-    assert (first.promoted, first.comparison) == (True, None)
-    assert first.reason == "it is the first champion"
-    assert shop.promote().reason == "it is already the champion"
-
-    assert shop.register(model("better", GOOD)) == 2
-    assert (shop.number_of(CANDIDATE), shop.number_of(CHAMPION)) == (2, 1)
-    second = shop.promote()
+def test_a_candidate_must_beat_the_champion(rivals: Shop) -> None:
+    assert (rivals.number_of(CANDIDATE), rivals.number_of(CHAMPION)) == (2, 1)
+    second = rivals.promote()
     assert second.promoted
     assert second.comparison is not None
     assert second.comparison.candidate > second.comparison.champion
     assert second.comparison.p_value <= 0.05
     assert second.reason == f"it beats version 1: {second.comparison.figures}"
-    assert shop.number_of(CHAMPION) == 2
-    assert shop.promotion(2)["champion"] == 1
-    assert shop.promotion(2)["comparison"]["alpha"] == 0.05
+    assert rivals.number_of(CHAMPION) == 2
+    assert rivals.promotion(2)["champion"] == 1
+    assert rivals.promotion(2)["comparison"]["alpha"] == 0.05
     assert (second.comparison.looks, second.comparison.note) == (1, "")
 
-    assert shop.register(model("worse", POOR / 2)) == 3
-    third = shop.promote()
-    assert not third.promoted
-    assert third.reason.startswith("it does not beat version 2 at alpha 0.05: -0.")
-    assert shop.number_of(CHAMPION) == 2
-    assert shop.promotion(3)["promoted"] is False
+    worse = rivals.promote(number=1)
+    assert not worse.promoted
+    assert worse.reason.startswith("it does not beat version 2 at alpha 0.05: -0.")
+    assert rivals.number_of(CHAMPION) == 2
+    assert rivals.promotion(1)["promoted"] is False
 
-    assert not third.forced
-    assert third.comparison is not None
-    assert third.comparison.note.startswith("this test split has been looked at 2 times: ")
-    forced = shop.promote(force=True)
+    assert not worse.forced
+    assert worse.comparison is not None
+    assert worse.comparison.note.startswith("this test split has been looked at 2 times: ")
+    forced = rivals.promote(number=1, force=True)
     assert (forced.promoted, forced.forced) == (True, True)
-    assert shop.number_of(CHAMPION) == 3
-    assert shop.registry.by_number(3).tags[FORCED_TAG] == third.reason
-    assert shop.promote(number=2).promoted  # back again
-    assert shop.number_of(CHAMPION) == 2
+    assert rivals.number_of(CHAMPION) == 1
+    assert rivals.registry.by_number(1).tags[FORCED_TAG] == worse.reason
+    assert rivals.promote().promoted  # back again
+    assert rivals.number_of(CHAMPION) == 2
 
 
-def test_a_model_is_registered_once(shop: Shop) -> None:
+def test_a_model_is_registered_once_and_the_first_is_champion(shop: Shop) -> None:
     folder = shop.workspace.model("model", GOOD)
     assert [shop.register(folder), shop.register(folder)] == [1, 1]
     run = shop.registry._client.get_run(shop.registry.by_number(1).run_id)
     assert run.data.metrics == {"test/optimized/mrr": 0.5}
     assert run.data.params == {"dim": "8"}
     assert "mlflow.source.git.commit" in run.data.tags
+    first = shop.promote()
+    assert (first.promoted, first.comparison) == (True, None)
+    assert first.reason == "it is the first champion"
+    assert shop.promote().reason == "it is already the champion"
 
 
 def test_the_package(promoted: Shop, tmp_path: Path) -> None:
