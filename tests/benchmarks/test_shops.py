@@ -10,7 +10,7 @@ SHORT = """
 hpo:
   n_trials: 2
   workers: 0
-  search_space: {lr: {type: float, low: 0.01, high: 0.1}}
+  search_space: {lr: {type: float, low: 0.001, high: 0.1}}
 train: {epochs: 2}
 refit: {seeds: 1}
 """
