@@ -1,4 +1,4 @@
-"""The frame of `python -m benchmarks.chaos`, and a chain of kills as its long form has them."""
+"""The frame of `python -m benchmarks.chaos`, and a kill in a run as its long form has many."""
 
 import random
 import sys
@@ -93,17 +93,11 @@ def test_stored_trials_are_found_wherever_a_search_has_put_them(tmp_path: Path) 
     assert list(stored_trials(tmp_path)) == [0]
 
 
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return Workshop(tmp_path_factory.mktemp("chaos"), {"hpo.n_trials": 4, "refit.seeds": 1})
-
-
 @pytest.mark.slow
-@pytest.mark.long
 def test_a_run_that_is_killed_loses_nothing_and_ends_with_the_same_bytes(
     workshop: Workshop,
 ) -> None:
     start = next(start for start in STARTS if start.name == "kills-repro")
-    outcome = chain(start, workshop, random.Random(4), kills=2)  # noqa: S311 - which, and when
+    outcome = chain(start, workshop, random.Random(4), kills=1)  # noqa: S311 - which, and when
     assert outcome.broken is None
-    assert outcome.kills > 0
+    assert outcome.kills == 1

@@ -19,7 +19,7 @@ from benchmarks.promises import insist, insist_bounded
 
 SLOW = {"artifacts", "indexes", "results"}
 """Kinds whose cases take more than two seconds."""
-CASES = 100
+CASES = 50
 
 
 @pytest.fixture(autouse=True)

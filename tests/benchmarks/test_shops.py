@@ -6,6 +6,16 @@ import pytest
 from benchmarks.default_search import run_pipeline
 from benchmarks.shops import SHOPS, Shop, write_shop
 
+SHORT = """
+hpo:
+  n_trials: 2
+  workers: 0
+  search_space: {lr: {type: float, low: 0.001, high: 0.1}}
+train: {epochs: 2}
+refit: {seeds: 1}
+"""
+"""A preset that leaves little to train."""
+
 
 @pytest.mark.parametrize("shop", SHOPS.values(), ids=lambda shop: shop.name)
 def test_a_shop_is_as_large_as_it_says_and_the_same_each_time(shop: Shop, tmp_path: Path) -> None:
@@ -22,10 +32,9 @@ def test_a_shop_is_as_large_as_it_says_and_the_same_each_time(shop: Shop, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_the_pipeline_runs_on_a_shop(tmp_path: Path) -> None:
     preset = tmp_path / "short.yaml"
-    preset.write_text("hpo: {n_trials: 2}\nrefit: {seeds: 1}\n", encoding="utf-8")
+    preset.write_text(SHORT, encoding="utf-8")
     folder = tmp_path / "run"
     folder.mkdir()
     outcome = run_pipeline("sticky", folder, [preset], tmp_path)

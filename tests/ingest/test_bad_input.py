@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.ingest.conftest import INTERACTIONS
+from tests.ingest.conftest import INTERACTIONS, Shop
 from twotower.common.errors import TwoTowerError
 
 STAGE = Path(__file__).parents[2] / "stages" / "prepare.py"
@@ -432,9 +433,18 @@ WEIGHT = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_clear_error_and_changes_nothing(shop, case):
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """A folder in which the shop was prepared as it is."""
+    shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.run()
+    return shop.folder
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_error_and_changes_nothing(shop, outputs, case):
+    for name in ("data", "metrics"):
+        shutil.copytree(outputs / name, shop.folder / name)
     before = shop.files()
     change, words = BAD[case]
     change(shop)
@@ -495,11 +505,8 @@ def run_stage(shop: Any, encoding: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    "case", ["no folder", "undecodable byte", "too many fields", "bad timestamp", "damaged Parquet"]
-)
-def test_the_stage_exits_with_one_line(shop, case):
-    change, words = BAD[case]
+def test_the_stage_exits_with_one_line(shop):
+    change, words = BAD["undecodable byte"]
     change(shop)
     done = run_stage(shop, "utf-8")
     assert done.returncode == 1

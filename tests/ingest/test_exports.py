@@ -15,7 +15,7 @@ from twotower.ingest.prepare import examine
 from twotower.ingest.summary import summary
 
 CONFIG = parse_config({"split": {"validation": 0, "test": 0}})
-QUICK, ALL = 200, 2_000
+QUICK, ALL = 100, 700
 BY_ROW = ("ragged", "blank id", "time", "number", "header")
 """Damage that costs a row."""
 

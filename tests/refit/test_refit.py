@@ -39,6 +39,10 @@ def config(**sections: Any) -> Config:
     return parse_config(defaults | sections)
 
 
+ONE_SEED = config(refit={"seeds": 1})
+"""Trains a third of what the default does."""
+
+
 def outputs(root: Path) -> RefitOutputs:
     return RefitOutputs(root / "artifacts", root / "test.json")
 
@@ -61,6 +65,13 @@ def digests(root: Path) -> dict[str, str]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
+
+
+@pytest.fixture
+def _few_settings_of_ials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of eight, which take a second."""
+    row = BASELINES["ials"]
+    monkeypatch.setitem(BASELINES, row.name, replace(row, grid=row.grid[:2]))
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +228,7 @@ def test_meta_says_what_it_is(done: tuple[Path, dict[str, Any]]) -> None:
 def test_all_ships_a_model_of_all_rows_with_the_scores_of_the_other(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, prepared: Path
 ) -> None:
-    metrics = run(tmp_path, prepared, config(refit={"final": "all"}))
+    metrics = run(tmp_path, prepared, config(refit={"final": "all", "seeds": 1}))
     assert metrics == done[1]
     shipped = load_artifacts(tmp_path / "artifacts")
     assert shipped.meta["trained_on"] == ["train", "validation", "test"]
@@ -263,7 +274,7 @@ def test_a_baseline_that_is_added_to_the_table_is_in_every_file(
 ) -> None:
     row = Baseline("lowest_index", "", ({},), lambda data, _: LowestIndex(data.num_items))
     monkeypatch.setitem(BASELINES, row.name, row)
-    assessment = assess(tmp_path, prepared, config(refit={"seeds": 1}))
+    assessment = assess(tmp_path, prepared, ONE_SEED)
     value = read(tmp_path / "test.json")["lowest_index"]["recall_at_10"]
     assert 0 < value < assessment.metrics["optimized"]["recall_at_10"]
     for name, section in (("intervals", "intervals"), ("verdict", "comparisons")):
@@ -299,7 +310,7 @@ def test_a_closed_form_model_has_seeds_too(tmp_path: Path, prepared: Path) -> No
 def test_more_seeds_change_neither_the_model_nor_its_metrics(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, prepared: Path
 ) -> None:
-    assert run(tmp_path, prepared, config(refit={"seeds": 1})) == done[1]
+    assert run(tmp_path, prepared, ONE_SEED) == done[1]
     changed = {
         path for path, digest in digests(tmp_path).items() if digests(done[0])[path] != digest
     }
@@ -327,7 +338,8 @@ def test_a_further_seed_that_diverges_costs_only_itself(
 
 
 def test_the_default_model_is_no_rival_of_itself(tmp_path: Path, prepared: Path) -> None:
-    same = refit(config(), {"best_params": {"epochs": 1, "dim": 8}}, prepared, outputs(tmp_path))
+    params = {"best_params": {"epochs": 1, "dim": 8}}
+    same = refit(ONE_SEED, params, prepared, outputs(tmp_path))
     assert same.metrics["default"] == same.metrics["optimized"]
     assert "default" not in same.verdict["comparisons"]
     assert same.verdict["left_out"] == {"default": "same hyperparameters as the optimized model"}
@@ -358,11 +370,12 @@ def test_without_a_validation_split_baselines_take_the_middle_of_their_grids(
 ) -> None:
     splits = split_by_time(events(seed=0))
     splits["validation"] = splits["validation"][:0]
-    found = assess(tmp_path, write_prepared(tmp_path / "prepared", splits))
+    found = assess(tmp_path, write_prepared(tmp_path / "prepared", splits), ONE_SEED)
     assert found.metrics["ease"]["setting"] == {"l2": 300}
     assert found.verdict["gap"]["validation"] is None
 
 
+@pytest.mark.usefixtures("_few_settings_of_ials")
 def test_a_baseline_beyond_its_budget_is_left_out_and_one_that_is_named_is_added(
     tmp_path: Path, prepared: Path
 ) -> None:
@@ -382,8 +395,7 @@ def test_a_sample_of_users_is_announced_and_recorded(
     plan = Plan(sample_users=20, notice="it takes a while")
     monkeypatch.setitem(BASELINES, "ease", replace(BASELINES["ease"], plan=lambda *_: plan))
     said: list[str] = []
-    settings = config(refit={"seeds": 1})
-    found = refit(settings, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
+    found = refit(ONE_SEED, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
     assert said == ["ease: it takes a while, its setting chosen on 20 users"]
     assert read(tmp_path / "test.json")["ease"]["chosen_on_users"] == 20
     assert any(line.endswith("chosen on 20 users") for line in summary(found))
@@ -403,8 +415,7 @@ def test_many_users_choose_by_a_sample_what_is_fitted_to_all(
     monkeypatch.setattr(scoreboard, "SAMPLE_USERS", 10)
     monkeypatch.setattr(scoreboard, "LONG", 0.0)
     said: list[str] = []
-    settings = config(refit={"seeds": 1})
-    found = refit(settings, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
+    found = refit(ONE_SEED, {"best_params": BEST}, prepared, outputs(tmp_path), say=said.append)
     chosen_on = {name: found.metrics[name].get("chosen_on_users") for name in EVERY_RUN}
     several = ("recency_popularity", "item_knn", "ease")
     assert chosen_on == {"popularity": None, **dict.fromkeys(several, 10)}
@@ -424,7 +435,7 @@ def test_defaults_that_diverge_do_not_cost_the_model(
         return whole(*arguments, **options)
 
     monkeypatch.setattr(training_set, "fit", fit)
-    metrics = run(tmp_path, prepared)
+    metrics = run(tmp_path, prepared, ONE_SEED)
     assert metrics["default"] == {"failure": "the loss is not finite"}
     assert metrics["optimized"]["recall_at_10"] > 0
 
@@ -472,6 +483,7 @@ def test_incomplete_artifacts_are_refused(tmp_path: Path) -> None:
         load_artifacts(tmp_path)
 
 
+@pytest.mark.usefixtures("_few_settings_of_ials")
 def test_new_users_are_scored_whole_and_those_of_validation_are_trained_on(tmp_path: Path) -> None:
     parts = split_by_user(events(seed=0))
     prepared = write_prepared(tmp_path / "prepared", parts)

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,8 +31,8 @@ MLFLOW = MlflowConfig(experiment="tests", model="shop")
 GOOD, POOR = 0.9, 0.1
 
 
-@pytest.fixture(autouse=True)
-def _own_environment() -> Iterator[None]:
+@contextmanager
+def own_environment() -> Iterator[None]:
     """The registry sets variables and defaults for mlflow; other tests shall not see them."""
     import mlflow
 
@@ -39,6 +41,12 @@ def _own_environment() -> Iterator[None]:
         yield
         mlflow.set_tracking_uri(None)
         mlflow.set_registry_uri(None)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    with own_environment():
+        yield
 
 
 class Workspace:
@@ -145,3 +153,48 @@ class Shop:
 @pytest.fixture
 def shop(workspace: Workspace, registry: Registry) -> Shop:
     return Shop(workspace, registry)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Also over a database that is open."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+@pytest.fixture(scope="session")
+def rivals_store(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
+    """Two models of the rows of a new workspace, which take a second to register.
+
+    rivals.db: version 1 is a poor champion, version 2 a good candidate; promoted.db: version 2
+    has become champion.
+    """
+    root = tmp_path_factory.mktemp("rivals")
+    shutil.copy(empty_registry, root)
+    with own_environment():
+        shop = Shop(Workspace(root), Registry(MLFLOW, root))
+        shop.register(shop.workspace.model("poor", POOR))
+        assert shop.promote().promoted
+        shop.register(shop.workspace.model("good", GOOD))
+        copy_database(root / "mlflow.db", root / "rivals.db")
+        assert shop.promote().promoted
+        copy_database(root / "mlflow.db", root / "promoted.db")
+    return root
+
+
+def restored(root: Path, state: str, workspace: Workspace) -> Shop:
+    """A shop as it was; files of models that a test registers stay beside the others."""
+    shutil.rmtree(root / ".hpo", ignore_errors=True)  # looks at the test split
+    copy_database(root / f"{state}.db", root / "mlflow.db")
+    return Shop(workspace, Registry(MLFLOW, root))
+
+
+@pytest.fixture
+def rivals(workspace: Workspace, rivals_store: Path) -> Shop:
+    """Version 1 is a poor champion, version 2 a good candidate."""
+    return restored(rivals_store, "rivals", workspace)
+
+
+@pytest.fixture
+def promoted(workspace: Workspace, rivals_store: Path) -> Shop:
+    """Version 2, a good model, is champion and candidate."""
+    return restored(rivals_store, "promoted", workspace)

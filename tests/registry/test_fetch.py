@@ -17,27 +17,27 @@ from twotower.registry.versions import Registry
 from twotower.serving.live_model import LiveModel
 
 
-def test_what_is_fetched_is_the_champion(shop: Shop, tmp_path: Path) -> None:
-    model, out = shop.workspace.model, tmp_path / "served"
+def test_without_a_champion_there_is_nothing_to_fetch(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="shop has no champion"):
-        fetch(shop.registry, out)
-    shop.register(model("champion", GOOD))
-    shop.promote()
-    assert fetch(shop.registry, out) == (1, True)
+        fetch(registry, tmp_path / "served")
+
+
+def test_what_is_fetched_is_the_champion(promoted: Shop, tmp_path: Path) -> None:
+    out = tmp_path / "served"
+    assert fetch(promoted.registry, out) == (2, True)
     before = LiveModel(out).served.version
-    shop.register(model("worse", POOR))
-    assert not shop.promote().promoted
+    assert not promoted.promote(number=1).promoted
     stamp = (out / META).stat().st_mtime_ns
-    assert fetch(shop.registry, out) == (1, False)
+    assert fetch(promoted.registry, out) == (2, False)
     assert (out / META).stat().st_mtime_ns == stamp  # not even replaced
     live = LiveModel(out)
     assert live.served.version == before
-    assert fetch(shop.registry, tmp_path / "challenger", 2) == (2, True)
+    assert fetch(promoted.registry, tmp_path / "challenger", 1) == (1, True)
     with pytest.raises(RegistryError, match="shop has no version 3"):
-        fetch(shop.registry, out, 3)
-    shop.promote(force=True)
-    assert fetch(shop.registry, out) == (2, True)
-    assert fetch(shop.registry, tmp_path / "challenger", 2) == (2, False)
+        fetch(promoted.registry, out, 3)
+    promoted.promote(number=1, force=True)
+    assert fetch(promoted.registry, out) == (1, True)
+    assert fetch(promoted.registry, tmp_path / "challenger", 1) == (1, False)
     assert live.refresh()
 
 
@@ -54,20 +54,18 @@ def test_a_shop_in_a_folder_of_any_name(tmp_path: Path, empty_registry: Path) ->
     assert list(tmp_path.iterdir()) == [root]
 
 
-def test_fetch_replaces_nothing_but_model_folders(shop: Shop, tmp_path: Path) -> None:
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
+def test_fetch_replaces_nothing_but_model_folders(promoted: Shop, tmp_path: Path) -> None:
     precious = tmp_path / "thesis" / "chapter.txt"
     precious.parent.mkdir()
     precious.write_text("1")
     with pytest.raises(RegistryError, match="thesis is not a model folder, so it is not replaced"):
-        fetch(shop.registry, precious.parent)
+        fetch(promoted.registry, precious.parent)
     with pytest.raises(ConfigError, match=r"chapter\.txt is a file, so nothing can be put there"):
-        fetch(shop.registry, precious / "served")
+        fetch(promoted.registry, precious / "served")
     assert precious.read_text() == "1"
-    damaged = shop.workspace.model("damaged", POOR)
+    damaged = promoted.workspace.model("damaged", POOR)
     (damaged / "item_vecs.npy").write_bytes(b"")
-    fetch(shop.registry, damaged)
+    fetch(promoted.registry, damaged)
     LiveModel(damaged)
 
 
@@ -86,44 +84,36 @@ def test_files_that_were_changed_in_the_store_are_refused(shop: Shop, tmp_path: 
     assert not (tmp_path / "served").exists()
 
 
-def test_an_empty_folder_and_a_link_can_be_fetched_into(shop: Shop, tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_link_can_be_fetched_into(rivals: Shop, tmp_path: Path) -> None:
+    versions, link = tmp_path / "versions", tmp_path / "current"
+    for name in ("v1", "v2"):
+        (versions / name).mkdir(parents=True)
+    link.symlink_to("versions/v1")
     for number, quality in ((1, POOR), (2, GOOD)):
-        shop.register(shop.workspace.model(str(quality), quality))
-        shop.promote(force=True)
-        versions = tmp_path / "versions"
-        for name in ("v1", "v2"):
-            (versions / name).mkdir(parents=True, exist_ok=True)
-        link = tmp_path / "current"
-        if not link.is_symlink():
-            link.symlink_to("versions/v1")
-        assert fetch(shop.registry, link) == (number, True)
+        rivals.promote(number=number)
+        assert fetch(rivals.registry, link) == (number, True)
         assert link.readlink() == Path("versions/v1")
         assert load_artifacts(versions / "v1").meta["quality"] == quality
-        hidden = {path.name for path in tmp_path.iterdir() if path.name.startswith(".")}
-        assert hidden <= {".hpo"}  # looks of the project, not of fetch
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_volume_with_an_older_model_is_fetched_into(
-    shop: Shop, tmp_path: Path, kind: str
+    promoted: Shop, tmp_path: Path, kind: str
 ) -> None:
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
-    with mounted(kind, tmp_path / "served", shop.workspace.model("older", POOR)):
+    with mounted(kind, tmp_path / "served", promoted.workspace.model("older", POOR)):
         live = LiveModel(tmp_path / "served", mmap=True)
-        assert fetch(shop.registry, tmp_path / "served") == (1, True)
+        assert fetch(promoted.registry, tmp_path / "served") == (2, True)
         assert live.refresh()
         assert live.served.recommender.artifacts.meta["quality"] == GOOD
-        assert fetch(shop.registry, tmp_path / "served") == (1, False)
+        assert fetch(promoted.registry, tmp_path / "served") == (2, False)
 
 
 def test_nobody_reads_a_mixture_while_a_volume_changes(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    promoted: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looks into the folder before each file that is moved."""
-    out = shop.workspace.model("served", POOR)
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
+    out = promoted.workspace.model("served", POOR)
     live, readable = LiveModel(out), []
     older = live.served.version
     rename = Path.rename
@@ -141,7 +131,7 @@ def test_nobody_reads_a_mixture_while_a_volume_changes(
 
     monkeypatch.setattr(Path, "rename", looked)
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == out)
-    assert fetch(shop.registry, out) == (1, True)
+    assert fetch(promoted.registry, out) == (2, True)
     assert readable == [True] + [False] * (len(readable) - 1)
     assert live.refresh()
     assert live.served.version != older
@@ -149,20 +139,18 @@ def test_nobody_reads_a_mixture_while_a_volume_changes(
 
 
 def test_fetch_repairs_what_a_kill_has_left_in_a_volume(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    promoted: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = shop.workspace.model("served", POOR)
+    out = promoted.workspace.model("served", POOR)
     live = LiveModel(out)
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == out)
     with monkeypatch.context() as patch:
         stop_renaming(patch, 5, killed=True)
         with pytest.raises(Killed):
-            fetch(shop.registry, out)
+            fetch(promoted.registry, out)
     assert not live.refresh()
     assert live.served.recommender.artifacts.meta["quality"] == POOR
-    assert fetch(shop.registry, out) == (1, True)
+    assert fetch(promoted.registry, out) == (2, True)
     assert live.refresh()
     assert live.served.recommender.artifacts.meta["quality"] == GOOD
     assert not list(out.glob(".tmp-*"))
@@ -170,12 +158,10 @@ def test_fetch_repairs_what_a_kill_has_left_in_a_volume(
 
 @pytest.mark.parametrize("is_mount", [False, True])
 def test_two_fetches_at_a_time_leave_a_whole_model(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, is_mount: bool
+    promoted: Shop, monkeypatch: pytest.MonkeyPatch, is_mount: bool
 ) -> None:
     """The other comes when this one is about to move its first file or folder."""
-    out = shop.workspace.model("served", POOR)
-    shop.register(shop.workspace.model("champion", GOOD))
-    shop.promote()
+    out = promoted.workspace.model("served", POOR)
     monkeypatch.setattr(os.path, "ismount", lambda path: is_mount and Path(path) == out)
     name = "rename" if is_mount else "replace"
     move, others = getattr(Path, name), []
@@ -183,14 +169,14 @@ def test_two_fetches_at_a_time_leave_a_whole_model(
     def interrupted(self: Path, target: Path) -> None:
         if not others and self.is_relative_to(out):
             others.append(None)
-            fetch(shop.registry, out)
+            fetch(promoted.registry, out)
         move(self, target)
 
     monkeypatch.setattr(Path, name, interrupted)
     told = pytest.raises(RegistryError, match="served is replaced by another program at the same")
     with told if is_mount else nullcontext():
-        fetch(shop.registry, out)
-    assert fetch(shop.registry, out)[0] == 1
+        fetch(promoted.registry, out)
+    assert fetch(promoted.registry, out)[0] == 2
     verify_artifacts(out)
     assert load_artifacts(out).meta["quality"] == GOOD
     assert not list(out.parent.glob(".tmp-*")) + list(out.glob(".tmp-*"))

@@ -8,18 +8,21 @@ from tests.conftest import events, split_by_time
 from tests.registry.conftest import GOOD, Shop
 from twotower.common.errors import ConfigError, RegistryError
 from twotower.registry.start_from import start_from_champion, start_from_folder
+from twotower.registry.versions import Registry
 
 
-@pytest.mark.slow
-def test_a_champion_that_cannot_be_continued_from(shop: Shop, tmp_path: Path) -> None:
-    target = tmp_path / "start_model"
+def test_without_a_champion_there_is_nothing_to_continue_from(
+    registry: Registry, tmp_path: Path
+) -> None:
     with pytest.raises(RegistryError, match="shop has no champion; run twotower registry promote"):
-        start_from_champion(shop.registry, None, target)
-    shop.register(shop.workspace.model("champion", GOOD))  # its hyperparameters are not stored
-    shop.promote()
+        start_from_champion(registry, None, tmp_path / "start_model")
+
+
+def test_a_champion_that_cannot_be_continued_from(promoted: Shop, tmp_path: Path) -> None:
+    """Its hyperparameters are not stored."""
     with pytest.raises(ConfigError, match="the model is of another version of twotower"):
-        start_from_champion(shop.registry, None, target)
-    assert not target.exists()
+        start_from_champion(promoted.registry, None, tmp_path / "start_model")
+    assert not (tmp_path / "start_model").exists()
 
 
 def test_a_folder_whose_data_is_no_longer_prepared(shop: Shop, tmp_path: Path) -> None:

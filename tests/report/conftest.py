@@ -13,6 +13,7 @@ from tests.serving.conftest import make  # noqa: F401 - builds models of given v
 from twotower.config import load_config
 from twotower.ingest import prepare
 from twotower.refit import RefitOutputs, refit
+from twotower.report.page import render
 from twotower.report.sources import Sources, read_sources
 from twotower.search.console import SearchConsole
 from twotower.search.front import Goals
@@ -103,6 +104,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sources(finished: Path) -> Sources:
     return read_sources(finished)
+
+
+@pytest.fixture(scope="session")
+def page(sources: Sources) -> str:
+    """The whole page, which takes most of a second to draw."""
+    return render(sources)
 
 
 @pytest.fixture

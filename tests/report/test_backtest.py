@@ -24,8 +24,8 @@ def test_a_scorer_that_a_period_lacks_is_an_empty_cell() -> None:
     assert [row.values[3] for row in section.rows] == ["0.140", "", ""]
 
 
-def test_the_page_has_the_section_where_there_is_a_backtest(sources: Sources) -> None:
-    assert 'id="backtest"' not in render(sources)
+def test_the_page_has_the_section_where_there_is_a_backtest(sources: Sources, page: str) -> None:
+    assert 'id="backtest"' not in page
     page = render(replace(sources, backtest=content()))
     assert '<a href="#backtest">' in page
     assert "at 3 cut-offs in the past, 4 trials each" in page

@@ -39,12 +39,12 @@ def test_keys_are_counted(key: str) -> None:
             assert request_body.read(body)
 
 
-def test_of_a_million_mistakes_one_is_told(tmp_path: Path) -> None:
+def test_of_many_mistakes_one_is_told(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "m", [[1.0]], LINE, [])
     client = TestClient(create_app(ServeOptions(artifacts=folder, poll=0)))
     headers = {"content-type": "application/json"}
     for key, wrong in (("user_ids", "{}"), ("histories", "[{}]"), ("allowed", "null")):
-        body = f'{{"{key}":[{",".join([wrong] * 100_000)}]}}'
+        body = f'{{"{key}":[{",".join([wrong] * 10_000)}]}}'
         answer = client.post("/recommend", content=body, headers=headers)
         assert answer.status_code == 422
         assert answer.json()["detail"].startswith(f"{key}.0")
