@@ -11,6 +11,9 @@ from tests.plots.searches import of_objectives, random_trials, trial, write_sear
 from twotower.common.errors import DataError
 from twotower.plots.drawn_search import DrawnSearch, read_search
 from twotower.plots.front_chart import draw_front
+from twotower.plots.history_chart import draw_history
+from twotower.plots.importance_chart import draw_importance
+from twotower.plots.parallel_axes import all_axes
 
 TWO = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
 THREE = {"recall_at_10": "maximize", "gini_at_10": "minimize", "mrr": "maximize"}
@@ -156,11 +159,10 @@ def test_a_trial_without_all_objectives_is_named(tmp_path: Path, key: str) -> No
         read_search(path)
 
 
-def test_the_other_charts_have_every_objective(several: Callable[..., DrawnSearch]) -> None:
-    from twotower.plots.history_chart import draw_history
-    from twotower.plots.importance_chart import draw_importance
-    from twotower.plots.parallel_axes import all_axes
-
+def test_the_other_charts_have_every_objective(
+    several: Callable[..., DrawnSearch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twotower.plots.importance.TREES", 2)
     drawn = several([(0.1 * (i % 4), 0.5 + 0.01 * i) for i in range(12)],
                     {"recall_at_10": "maximize", "gini_at_10": "minimize"})  # fmt: skip
     recall, gini, *_ = all_axes(drawn)

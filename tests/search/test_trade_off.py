@@ -1,7 +1,5 @@
 """What is said of a choice from a front."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -109,14 +107,3 @@ def test_nothing_is_said_without_objectives_or_without_a_trial() -> None:
 )
 def test_the_rule_in_words(choice: dict[str, Any], text: str) -> None:
     assert str(choice_text(results(chosen=0, **THREE) | {"choice": choice})).startswith(text)
-
-
-def test_it_imports_neither_torch_nor_plotly() -> None:
-    code = (
-        "import sys, twotower.search.trade_off; "
-        "print(*({'torch', 'plotly', 'optuna'} & sys.modules.keys()))"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout == "\n"
