@@ -17,6 +17,10 @@ INT = {"type": "int", "low": 8, "high": 64, "step": 8}
 FLOAT = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
 
 
+def several(*objectives: str, **hpo: Any) -> dict[str, Any]:
+    return {"hpo": {"objectives": list(objectives), **hpo}}
+
+
 def space(**parameters: Any) -> dict[str, Any]:
     return {"hpo": {"search_space": parameters}}
 
@@ -70,6 +74,33 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"evaluate": {"ks": [True]}}, ["evaluate.ks.0: must be a number, got True"]),
         ({"evaluate": {"ks": [10, 5]}}, ["evaluate.ks", "ascending"]),
         ({"hpo": {"objective": "recall_at_11"}}, ["hpo.objective", "recall_at_10", "recall_at_11"]),
+        (
+            several("recall_at_11", "mrr"),
+            ["hpo.objectives, the first: must be one of", "recall_at"],
+        ),
+        (several("mrr", "recal_at_10"), ["hpo.objectives: must be", "did you mean recall_at_10?"]),
+        (
+            several("coverage_at_10", "mrr"),
+            ["the first: must be one of recall_at_5, "],
+        ),
+        (several("mrr"), ["hpo.objectives", "at least 2"]),
+        (several("mrr", "mrr"), ["hpo.objectives: names a metric twice: ['mrr', 'mrr']"]),
+        ({"hpo": {"objectives": [{"mrr": 1}, "map_at_5"]}}, ["hpo.objectives: must be a list of"]),
+        ({"hpo": {"objectives": {"mrr": "up", "gini_at_5": "minimize"}}}, ["objectives.mrr", "up"]),
+        (
+            {"hpo": {"objectives": {"mrr": "minimize", "gini_at_5": "minimize"}}},
+            ["hpo: objectives: the first one, mrr, must be maximised"],
+        ),
+        (several("mrr", "gini_at_5", pruner="median"), ["hpo: pruner: median judges by one"]),
+        (several("mrr", "gini_at_5", sampler="cmaes"), ["hpo: sampler: cmaes is for one"]),
+        ({"hpo": {"sampler": "nsga2"}}, ["hpo: sampler: nsga2 is for several objectives"]),
+        ({"hpo": {"choose": {"limits": {"mrr": 1}}}}, ["hpo: choose: limits and weights are of"]),
+        (
+            several("mrr", "gini_at_5", choose={"weights": {"gini_at_10": 1}}),
+            ["hpo: choose: must be one of mrr, gini_at_5, got 'gini_at_10'"],
+        ),
+        (several("mrr", "gini_at_5", choose={"weights": {"mrr": 0}}), ["hpo.choose.weights.mrr"]),
+        (several("mrr", "gini_at_5", choose={"keep": 1.5}), ["hpo.choose.keep", "1"]),
         ({"split": {"test": 1.0}}, ["split.test", "less than 1"]),
         (space(dim=INT | {"high": 60}), ["hpo.search_space.dim", "step 8 does not divide"]),
         (
@@ -191,7 +222,10 @@ def test_integral_floats_are_the_same_study() -> None:
         ({"mlflow": {"model": True}}, ["mlflow.model: must be text: write 'true', in quotes"]),
         ({"data": {"root": ["a"]}}, ["data.root: must be text, got ['a']"]),
         ({"data": {"event_weights": {1: 2}}}, ["event_weights.1: must be text: write '1', in"]),
-        ({"hpo": {"sampler": 5}}, ["hpo.sampler: must be one of tpe, random, gp, cmaes, got 5"]),
+        (
+            {"hpo": {"sampler": 5}},
+            ["hpo.sampler: must be one of tpe, random, gp, cmaes, nsga2, got 5"],
+        ),
         *(
             (space(**{name: FLOAT | {"low": "x"}}), [f"hpo.search_space.{name}.low: must be"])
             for name in ("random", "float", "int", "tpe", "categorical")

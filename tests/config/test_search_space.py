@@ -162,7 +162,7 @@ def test_a_default_counts_only_where_trial_0_has_the_parameter() -> None:
         ({"sampler": "grid"}, ["hpo.sampler", "grid keeps its place outside the trials", "tpe"]),
         ({"sampler": "qmc"}, ["outside the trials"]),
         ({"sampler": "brute_force"}, ["outside the trials"]),
-        ({"sampler": "nsgaii"}, ["several objectives"]),
+        ({"sampler": "nsgaii"}, ["is called nsga2 here"]),
         ({"sampler": "bayes"}, ["must be one of tpe, random, gp, cmaes", "'bayes'"]),
         (
             {"sampler": {"type": "tpe", "n_startup": 3}},

@@ -2,18 +2,22 @@
 
 import csv
 import json
+import operator
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import BRANCHES
 from tests.search.test_run_search import Run, digests, outputs
+from twotower.common.errors import SearchError
 from twotower.config import Config, parse_config
 from twotower.search.objective import Objective
 from twotower.search.trial import Trial
@@ -24,11 +28,16 @@ PRUNERS: dict[str, Any] = {
     "hyperband": {"type": "hyperband", "reduction_factor": 2},
     "successive_halving": {"type": "successive_halving", "reduction_factor": 2},
 }
+OBJECTIVES: dict[str, Any] = {
+    "objectives": ["recall_at_10", "coverage_at_10", "gini_at_5"],
+    "choose": {"keep": 0.5},
+}
 SAMPLERS: dict[str, Any] = {
     "tpe": {"type": "tpe", "n_startup_trials": 3},
     "random": "random",
     "gp": {"type": "gp", "n_startup_trials": 3},
     "cmaes": "cmaes",
+    "nsga2": {"type": "nsga2", "population_size": 3},
 }
 
 
@@ -118,6 +127,76 @@ def test_a_space_of_branches_that_ends_is_the_same_however_it_came_about(
         assert straight.results["best_params"]["dim"] in (8, 16, 64)
         assert straight.results["best_params"]["epochs"] == 0
     assert rows(straight)[0].keys() >= {"params_closed_form_dim", "params_dim"}
+
+
+def test_with_objectives_the_bytes_are_the_same_and_the_front_is_of_the_trials(
+    tmp_path: Path, prepared: Path
+) -> None:
+    straight = Run(tmp_path / "straight", prepared, settings("tpe", "none", **OBJECTIVES))
+    Run(tmp_path / "grown", prepared, settings("tpe", "none", 5, **OBJECTIVES))
+    grown = Run(tmp_path / "grown", prepared, settings("tpe", "none", **OBJECTIVES, workers=2))
+    assert sorted(grown.new) == [5, 6, 7]
+    assert grown.digests == straight.digests
+    table = {int(row["number"]): row for row in rows(straight) if row["state"] == "COMPLETE"}
+    signs = {"recall_at_10": 1, "coverage_at_10": 1, "gini_at_5": -1}
+
+    def gains(number: int) -> list[float]:
+        return [sign * float(table[number][f"metrics_{name}"]) for name, sign in signs.items()]
+
+    def is_dominated(number: int) -> bool:
+        return any(
+            all(map(operator.ge, gains(other), gains(number))) and gains(other) != gains(number)
+            for other in table
+        )
+
+    front = [one["number"] for one in straight.results["front"]]
+    assert sorted(front) == [number for number in table if not is_dominated(number)]
+    assert straight.results["best_trial"]["number"] in front
+    assert straight.results["objectives"][2] == {"direction": "minimize", "metric": "gini_at_5"}
+    # Another rule chooses from the same trials: none runs again.
+    highest = settings("tpe", "none", **OBJECTIVES | {"choose": {"keep": 1}})
+    chosen = Run(tmp_path / "grown", prepared, highest)
+    assert chosen.new == []
+    assert chosen.results["best_trial"]["value"] == max(gains(number)[0] for number in table)
+    # Optuna reads the snapshot as a study of three values.
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{straight.outputs.snapshot}")
+    assert {trial.number for trial in study.best_trials} == set(front)
+    assert study.metric_names == list(signs)
+
+
+def test_limits_out_of_reach_lose_no_trial(tmp_path: Path, prepared: Path) -> None:
+    hard = settings("tpe", "none", 4, **OBJECTIVES | {"choose": {"limits": {"gini_at_5": 0.001}}})
+    with pytest.raises(SearchError, match=r"hpo.choose: no trial of the front has gini_at_5 at mo"):
+        Run(tmp_path, prepared, hard)
+    assert not outputs(tmp_path).results.exists()
+    assert Run(tmp_path, prepared, settings("tpe", "none", 4, **OBJECTIVES)).new == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_killed_search_with_objectives_ends_as_one_that_was_not(
+    sampler: str, tmp_path: Path, prepared: Path
+) -> None:
+    chosen = OBJECTIVES | {"confirm": {"top": 2, "seeds": 2}}
+    straight = Run(tmp_path / "straight", prepared, settings(sampler, "none", 10, **chosen))
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from tests.search.test_contract import Run, settings
+
+class Killed(Run):
+    def trial(self, trial):
+        if trial.number == 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+Killed(Path(sys.argv[1]), Path(sys.argv[2]), settings({sampler!r}, "none", 10, **{chosen!r}))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "killed"), str(prepared)]
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(REPOSITORY)}
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    resumed = Run(tmp_path / "killed", prepared, settings(sampler, "none", 10, **chosen, workers=2))
+    assert min(resumed.new) >= 6
+    assert resumed.digests == straight.digests
 
 
 @pytest.mark.slow

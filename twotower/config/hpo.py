@@ -206,13 +206,13 @@ class ChooseConfig(Section):
 
     keep: Annotated[float, Field(gt=0, le=1)] | None = 0.95
     """Share of the highest value of the first objective on the front that it must have at least;
-    null: no such bound. Since 0.2.0."""
+    null: no such bound."""
     limits: dict[str, float] = Field(default_factory=dict)
     """Values of objectives, {coverage_at_10: 0.3}, that it must have at least, or at most of one
-    that is minimised. Since 0.2.0."""
+    that is minimised."""
     weights: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Of the objectives, each scaled from 0, its worst on the front, to 1, its best; the highest
-    sum wins. Those not named count nothing; empty: all count 1. Since 0.2.0."""
+    sum wins. Those not named count nothing; empty: all count 1."""
 
 
 class ConfirmConfig(Section):
@@ -294,10 +294,10 @@ class HpoConfig(Section):
     objectives: Objectives | None = None
     """Several metrics in place of `objective`, [recall_at_10, coverage_at_10], for their Pareto
     front: the first is one that `objective` may be, and leads. Each has its own direction, or that
-    of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md. Since 0.2.0.
+    of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
     """
     choose: ChooseConfig = ChooseConfig()
-    """Of `objectives`: the trial of the front that is refitted. Since 0.2.0."""
+    """Of `objectives`: the trial of the front that is refitted."""
     sample: Sample = "auto"
     """Share of the users whose rows trials train on; the best few go on to larger shares and at
     last to all. auto: the share that leaves about 200,000 rows; null: all. See docs/search.md."""

@@ -12,7 +12,7 @@ from twotower.search.store.database import open_database
 from twotower.search.store.snapshot import read_stored, write_snapshot
 from twotower.search.store.storage_url import sqlite_storage
 
-WINNER = {"number": 3, "value": 0.25, "params": {"dim": 8, "lr": 0.01}}
+WINNER = {"number": 3, "params": {"dim": 8, "lr": 0.01}, "metrics": {"mrr": 0.25}, "value": 0.25}
 RESULTS = {"objective": "mrr", "best_trial": WINNER}
 
 
@@ -53,8 +53,8 @@ def test_a_study_without_a_complete_trial_has_no_best() -> None:
 def test_a_note_that_somebody_has_written_stays(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with open_database(sqlite_storage(path), "s") as database:
-        database.show(StudyCard("mrr", "ours"))
-        database.show(StudyCard("mrr", "another"))
+        database.show(StudyCard(["mrr"], "ours"))
+        database.show(StudyCard(["mrr"], "another"))
     assert shown(path)[1]["dashboard:note_str:0"] == "ours"
 
 
@@ -66,7 +66,7 @@ def test_the_values_of_a_study_with_somebodys_note_get_their_name(tmp_path: Path
         for name, value in (("dashboard:note_str:0", "theirs"), (NOTE_VERSION, 7)):
             storage.set_study_system_attr(study, name, value)
         storage.engine.dispose()
-        database.show(StudyCard("mrr", "ours"))
+        database.show(StudyCard(["mrr"], "ours"))
     names, attributes = shown(path)
     assert names == ["mrr"]
     assert (attributes["dashboard:note_str:0"], attributes[NOTE_VERSION]) == ("theirs", 7)
@@ -75,7 +75,7 @@ def test_the_values_of_a_study_with_somebodys_note_get_their_name(tmp_path: Path
 @pytest.mark.parametrize("length", [0, 1, PART_LENGTH, PART_LENGTH + 1])
 def test_a_long_note_is_kept_in_parts(length: int) -> None:
     note = "x" * length
-    attributes = dict(StudyCard("mrr", note).attributes())
+    attributes = dict(StudyCard(["mrr"], note).attributes())
     parts = [text for name, text in attributes.items() if ":note_str:" in name]
     assert "".join(parts) == note
     assert all(len(text) <= PART_LENGTH for text in parts)
