@@ -296,9 +296,10 @@ def _short(pair: _Pair, place: int) -> str:
 
 def _notes(search: DrawnSearch, front: Front) -> Iterator[str]:
     """How to read the chart, and what to do next."""
+    away = "; those away from it are on the front by another metric" * (len(front.directions) > 2)
     yield (
-        "The line joins the trials of the front: each other one has less of one of the metrics "
-        "than a trial of the front that has at least as much of the rest."
+        "A trial is on the front if no other one is at least as good in every metric and better in "
+        f"one. The line is the edge of what the front beats{away}."
     )
     if front.random is not None:
         values = map(chart.value_text, front.random)

@@ -22,13 +22,11 @@ class FrontSection:
 
     Attributes:
         sentence: what the chosen trial gives up for what; empty if no trial completed.
-        rule: how it was chosen.
         labels: of the objectives.
         rows: the trials of the front, the best in the first objective first.
     """
 
     sentence: str
-    rule: str
     labels: Sequence[str]
     rows: Sequence[FrontRow]
 
@@ -40,7 +38,6 @@ def front_section(search: DrawnSearch) -> FrontSection | None:
         return None
     return FrontSection(
         sentence=front.sentence,
-        rule=front.rule,
         labels=[front.label(place) for place in range(len(front.directions))],
         rows=[
             FrontRow(
