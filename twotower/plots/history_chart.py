@@ -97,12 +97,13 @@ def _trial_range(count: int) -> list[float]:
 def _add_random(figure: Any, search: DrawnSearch) -> None:
     if search.random is None:
         return
+    of_one = "" if search.has_several else f" ({chart.value_text(search.random)})"
     figure.add_trace(
         go.Scatter(
             x=_trial_range(_num_trials(search)),
             y=[search.random, search.random],
             mode="lines",
-            name=f"Random ranking, expected ({chart.value_text(search.random)})",
+            name="Random ranking, expected" + of_one,
             line={"color": chart.MUTED, "width": 1.5, "dash": "dash"},
             hoverinfo="skip",
         )
