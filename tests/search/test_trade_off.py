@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from twotower.search.console import SearchConsole
+from twotower.search.front import Goals
 from twotower.search.trade_off import choice_text, trade_off
 
 
@@ -107,3 +109,20 @@ def test_nothing_is_said_without_objectives_or_without_a_trial() -> None:
 )
 def test_the_rule_in_words(choice: dict[str, Any], text: str) -> None:
     assert str(choice_text(results(chosen=0, **THREE) | {"choice": choice})).startswith(text)
+
+
+def test_the_summary_of_a_search_ends_its_front_with_the_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = results((9, [0.2, 0.4]), (14, [0.1, 0.6]), chosen=14, **TWO)
+    found |= {"n_trials": 15, "states": {"complete": 15, "pruned": 0, "fail": 0}, "complete": True,
+              "exhausted": False,
+              "num_users": 7, "random": {"recall_at_10": 0.01}}  # fmt: skip
+    found["best_trial"] |= {"params": {}, "metrics": {"recall_at_10": 0.1}}
+
+    SearchConsole(Goals({"recall_at_10": "maximize", "coverage_at_10": "maximize"})).summary(
+        found, []
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index(f"{trade_off(found)}") - 1].endswith("coverage_at_10 0.6000  chosen")
