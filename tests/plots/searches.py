@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twotower.common.files import write_json
+from twotower.common.files import write_csv, write_json
 from twotower.search.trial import RESULTS_VERSION
 
 SPACE: dict[str, Any] = {
@@ -60,3 +60,37 @@ def write_search(
     path = folder / "hpo_results.json"
     write_json(path, results | changes)
     return path
+
+
+def write_trials(path: Path, rows: Sequence[dict[str, Any]], cutoff: int = 10) -> Path:
+    """Write the table of the same trials; the more of the objective, the less Coverage."""
+    key = f"metrics_coverage_at_{cutoff}"
+    cells = [
+        {"number": number, key: None if row["value"] is None else 0.9 - row["value"]}
+        for number, row in enumerate(rows)
+    ]
+    write_csv(path, ["number", key], cells)
+    return path
+
+
+def of_objectives(
+    rows: Sequence[tuple[float, ...]], directions: dict[str, str], **choice: Any
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Trials of several objectives, and the keys of the results that say so; the first is chosen.
+
+    Every trial is on the front.
+    """
+    rng = random.Random(3)  # noqa: S311 - not a secret
+    trials = [
+        trial(values[0], lr=10 ** rng.uniform(-4, -1), loss="softmax") | {"values": list(values)}
+        for values in rows
+    ]
+    best_first = sorted(range(len(rows)), key=lambda number: -rows[number][0])
+    front = [{"number": n, "values": list(rows[n]), "allowed": n < 3} for n in best_first]
+    keys = {
+        "objectives": [{"metric": name, "direction": way} for name, way in directions.items()],
+        "front": front,
+        "choice": {"keep": None, "limits": {}, "weights": {}} | choice,
+        "best_trial": {"number": 0, "value": rows[0][0]},
+    }
+    return trials, keys

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.plots.searches import SPACE, random_trials, trial, write_search
+from tests.plots.searches import SPACE, random_trials, trial, write_search, write_trials
 from twotower import plots
 from twotower.plots import BrowserError, write_plots
 
 STAGE = Path(__file__).parents[2] / "stages" / "visualize.py"
-PAGES = ["hpo_history.html", "hpo_param_importance.html", "hpo_parallel_coordinate.html"]
+PAGES = [
+    "hpo_history.html",
+    "hpo_param_importance.html",
+    "hpo_parallel_coordinate.html",
+    "pareto_front.html",
+]
 FAILED = trial(None, "FAIL", lr=0.01, loss="mse")
 PRUNED = trial(None, "PRUNED", lr=0.02, dim=8)
 CONDITIONAL = [
@@ -51,15 +56,15 @@ def run_stage(folder, **environment):
         (random_trials(20), 3),
     ],
 )
-def test_every_search_gives_three_pages_with_a_chart_or_a_sentence(tmp_path, rows, figures):
+def test_every_search_gives_all_pages_with_a_chart_or_a_sentence(tmp_path, rows, figures):
     results = write_search(tmp_path, rows)
 
     written = write_plots(results, tmp_path / "plots", static="never")
 
     assert [path.name for path in written.files] == [*PAGES, "plotly.min.js"]
-    pages = [path.read_text() for path in written.files[:3]]
+    pages = [path.read_text() for path in written.files[:4]]
     assert sum("Plotly.newPlot" in page for page in pages) == figures
-    assert sum("<p>" in page for page in pages) == 3 - figures
+    assert sum("<p>" in page for page in pages) == 4 - figures
 
 
 def test_bytes_are_equal_in_processes_with_other_hash_seeds(tmp_path):
@@ -70,14 +75,19 @@ def test_bytes_are_equal_in_processes_with_other_hash_seeds(tmp_path):
     verdict = {"scored": False, "reason": "there is no test split", "verdict": None}
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "verdict.json").write_text(json.dumps(verdict))
+    write_trials(tmp_path / "metrics" / "hpo_trials.csv", rows)
     done = run_stage(tmp_path, PYTHONHASHSEED="1")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[:4] == [f"plots{os.sep}{name}" for name in [*PAGES, "plotly.min.js"]]
-    assert all(line.startswith("next: ") for line in lines[4:-1])
+    assert lines[:5] == [f"plots{os.sep}{name}" for name in [*PAGES, "plotly.min.js"]]
+    assert all(line.startswith("next: ") for line in lines[5:-1])
     assert lines[-1].startswith("note: no report.html: ")  # the folder holds a search only
     write_plots(
-        results, tmp_path / "here", static="never", verdict_file=tmp_path / "metrics/verdict.json"
+        results,
+        tmp_path / "here",
+        static="never",
+        verdict_file=tmp_path / "metrics/verdict.json",
+        trials_file=tmp_path / "metrics/hpo_trials.csv",
     )
     there, here = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
@@ -123,7 +133,7 @@ def test_auto_without_a_browser_is_a_note_and_leaves_no_old_picture(tmp_path):
 
     written = write_plots(results, tmp_path / "plots", static="auto")
 
-    assert len(written.files) == 4
+    assert len(written.files) == 5
     assert written.notes == ["no PNG files: no browser (visualize.static: never hides this line)"]
     assert not old.exists()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from twotower.plots.drawn_search import DrawnSearch, read_search
+from twotower.plots.front_chart import draw_front
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
@@ -39,6 +40,7 @@ def write_plots(
     folder: Path,
     static: Literal["auto", "always", "never"] = "auto",
     verdict_file: Path | None = None,
+    trials_file: Path | None = None,
 ) -> Written:
     """Draw a search: pages in `folder`, pictures in `folder`/static.
 
@@ -49,14 +51,21 @@ def write_plots(
         folder: created if it is missing.
         static: whether to draw PNG files; auto: where a browser is found and works.
         verdict_file: metrics/verdict.json, for the history; None: without a verdict.
+        trials_file: metrics/hpo_trials.csv, for the front of a search of one objective; None:
+            without it.
 
     Raises:
         DataError: if an input is missing or damaged.
         BrowserError: if `static` is always and no browser draws the pictures.
     """
-    search = read_search(results_file)
+    search = read_search(results_file, trials_file)
     verdict = read_verdict(verdict_file) if verdict_file else ""
-    charts = [draw_history(search, verdict), draw_importance(search), draw_parallel(search)]
+    charts = [
+        draw_history(search, verdict),
+        draw_importance(search),
+        draw_parallel(search),
+        draw_front(search),
+    ]
     files = write_pages(charts, folder)
     remove_pictures(charts, folder / "static")
     notes = []

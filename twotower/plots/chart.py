@@ -1,14 +1,15 @@
-"""What the three charts share: their type, layout and wording."""
+"""What the charts share: their type, layout and wording."""
 
 import html
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from twotower.common.bounded import shortened
 from twotower.evaluation.metrics import metric_label
 from twotower.plots.drawn_search import DrawnSearch
+from twotower.search.trade_off import listed
 
 INK = "#1f2933"
 MUTED = "#6b7785"
@@ -17,6 +18,8 @@ TRIAL = "#7aa6d6"
 LINE = "#1f4e8c"
 BEST = "#d9730d"
 PROBLEM = "#b3261e"
+FURTHER = ["#2a8c82", "#8458a8", MUTED]
+"""Of the second objective and those after it, where LINE is of the first."""
 SCALE = ["#d5dfea", "#7aa6d6", "#1f4e8c", "#0b2447"]
 """From the worst to the best value; its light end still shows on white."""
 
@@ -39,8 +42,13 @@ class Chart:
 
 
 def objective_label(search: DrawnSearch) -> str:
-    """Axis title of the objective, e.g. Validation Recall@10."""
+    """Axis title of the (first) objective, e.g. Validation Recall@10."""
     return f"{search.split.capitalize()} {metric_label(search.objective)}"
+
+
+def objectives_label(search: DrawnSearch) -> str:
+    """All objectives, e.g. Validation Recall@10 and Coverage@10."""
+    return f"{search.split.capitalize()} {listed(list(map(metric_label, search.directions)))}"
 
 
 def value_text(value: Any) -> str:
@@ -63,8 +71,16 @@ def parameter_label(search: DrawnSearch, name: str) -> str:
     return value_text(name) + (f"<br><sub>{condition}</sub>" if condition else "")
 
 
+def parameter_lines(trial: FrozenTrial) -> list[str]:
+    """A line for each hyperparameter of a trial, in alphabetical order."""
+    given = sorted(trial.params.items())
+    return [f"{html.escape(name)} = {value_text(value)}" for name, value in given]
+
+
 def best_label(search: DrawnSearch) -> str:
-    """Name of the refitted trial: fresh seeds may choose another than the highest value."""
+    """Name of the refitted trial: fresh seeds, or a rule, may choose another than the highest."""
+    if search.has_several:
+        return "Chosen"
     return "Chosen by fresh seeds" if search.confirmed else "Best"
 
 

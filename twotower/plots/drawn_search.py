@@ -1,91 +1,21 @@
 """The results of a search, read back as an in-memory Optuna study."""
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError, ValidationInfo, field_validator
 
 from twotower.common.errors import DataError
-from twotower.common.files import check_seal, parse_json
 from twotower.config.ranges import ParameterSpace
+from twotower.evaluation.metrics import Direction
+from twotower.plots.front import Front, front_beside, front_of_objectives
 from twotower.plots.importance import Importance, weigh
-from twotower.search.trial import RESULTS_VERSION, Trial, distributions
-
-RENEW = "run dvc repro -f -s hpo to write it again (finished trials are kept)"
-
-
-class _Numbered(BaseModel):
-    """A trial by its number; a confirmed one has its mean over the fresh seeds."""
-
-    number: int
-    mean: FiniteFloat | None = None
-    value: FiniteFloat | None = None
-
-
-class _Rung(BaseModel):
-    """The trials that went on to more users."""
-
-    trials: list[_Numbered]
-
-
-class _Sample(BaseModel):
-    """The keys of section `sample` of the results file that the plots read."""
-
-    share: float
-    rungs: list[_Rung]
-
-    @property
-    def has_more(self) -> bool:
-        """Whether a trial was completed on more users."""
-        return any(run.value is not None for rung in self.rungs for run in rung.trials)
-
-
-class FreshSeeds(BaseModel):
-    """The keys of section `confirm` of the results file that the plots read.
-
-    Attributes:
-        seeds: number of fresh seeds that the best few trials were trained again with.
-        trials: those trials.
-        chosen: number of the one with the highest mean, whatever its value in the search was.
-    """
-
-    seeds: int
-    trials: list[_Numbered]
-    chosen: int
-
-    @field_validator("chosen")
-    @classmethod
-    def _is_confirmed(cls, chosen: int, info: ValidationInfo) -> int:
-        if chosen not in [trial.number for trial in info.data.get("trials", [])]:
-            msg = f"trial {chosen} is not among the confirmed ones"
-            raise ValueError(msg)
-        return chosen
-
-    @property
-    def mean(self) -> float | None:
-        """Objective of the chosen trial over the fresh seeds; None if one of them failed."""
-        return next(trial.mean for trial in self.trials if trial.number == self.chosen)
-
-
-class _Results(BaseModel):
-    """The keys of the results file that the plots read."""
-
-    best_trial: _Numbered | None
-    objective: str
-    search_space: dict[str, ParameterSpace]
-    include_defaults: bool
-    trials: list[Trial]
-    complete: bool = True
-    confirm: FreshSeeds | None = None
-    sample: _Sample | None = None
-    split: str = "validation"
-    num_users: int | None = None
-    random: dict[str, FiniteFloat | None] = Field(default_factory=dict)
-    advice: list[str] = Field(default_factory=list)
+from twotower.plots.results import RENEW, WORDED, FreshSeeds, Numbered, Results, read_results
+from twotower.search.trial import distributions
 
 
 @dataclass(frozen=True)
@@ -117,11 +47,42 @@ class DrawnSearch:
     """Of the users that all trials were trained on; the best went on to more."""
     best_on_more: float | None = None
     """Objective of `best` on more users than those; None: it was not run there."""
+    front: Front | None = None
+    """The trials by several metrics; None: they have one only."""
+
+    @property
+    def has_several(self) -> bool:
+        """Whether the search had several objectives."""
+        return self.front is not None and self.front.choice is not None
+
+    @property
+    def directions(self) -> Mapping[str, Direction]:
+        """Which way each objective gets better; the first one first."""
+        if self.front is not None and self.has_several:
+            return self.front.directions
+        return {self.objective: "maximize"}
+
+    def values_of(self, trial: FrozenTrial) -> dict[str, float]:
+        """Every objective of a completed trial, as the search had it."""
+        if self.front is not None and self.has_several:
+            return dict(zip(self.front.directions, self.front.values[trial.number], strict=True))
+        return {self.objective: float(trial.value or 0.0)}
 
     @cached_property
-    def importance(self) -> Importance:
-        """How much each parameter matters."""
-        return weigh(self.completed)
+    def by_objective(self) -> dict[str, list[FrozenTrial]]:
+        """The completed trials with each objective as their value, negated if it is minimised."""
+        if not self.has_several:
+            return {self.objective: self.completed}
+        return {
+            metric: [_with_value(one, sign * self.values_of(one)[metric]) for one in self.completed]
+            for metric, direction in self.directions.items()
+            for sign in (1 if direction == "maximize" else -1,)
+        }
+
+    @cached_property
+    def importances(self) -> dict[str, Importance]:
+        """How much each parameter matters, by objective."""
+        return {metric: weigh(trials) for metric, trials in self.by_objective.items()}
 
     @property
     def completed(self) -> list[FrozenTrial]:
@@ -133,13 +94,18 @@ class DrawnSearch:
         return self.study.get_trials(deepcopy=False, states=(state,))
 
 
-def read_search(results_file: Path) -> DrawnSearch:
+def read_search(results_file: Path, trials_file: Path | None = None) -> DrawnSearch:
     """Rebuild a study from the results of a search.
+
+    Args:
+        results_file: hpo_results.json.
+        trials_file: metrics/hpo_trials.csv, for the front of a search of one objective; None:
+            without it.
 
     Raises:
         DataError: if the file is missing, damaged or of another format version.
     """
-    results = _read_results(results_file)
+    results = read_results(results_file)
     study = optuna.create_study(direction="maximize")
     space = distributions(results.search_space)
     for number, trial in enumerate(results.trials):
@@ -169,7 +135,29 @@ def read_search(results_file: Path) -> DrawnSearch:
         advice=results.advice,
         share=sample.share if sample else 1.0,
         best_on_more=winner.value if winner and sample and sample.has_more else None,
+        front=_front(results, trials_file),
     )
+
+
+def _front(results: Results, trials_file: Path | None) -> Front | None:
+    if results.objectives:
+        return front_of_objectives(
+            results.model_dump(include=WORDED), results.values, results.front, results.random
+        )
+    if trials_file is None:
+        return None
+    values = {
+        trial.number: trial.value
+        for trial in results.trials
+        if trial.state == "COMPLETE" and trial.value is not None
+    }
+    return front_beside(results.objective, values, results.random, trials_file)
+
+
+def _with_value(trial: FrozenTrial, value: float) -> FrozenTrial:
+    changed = copy.copy(trial)
+    changed.value = value
+    return changed
 
 
 def _has_value(trials: list[FrozenTrial]) -> bool:
@@ -177,7 +165,7 @@ def _has_value(trials: list[FrozenTrial]) -> bool:
 
 
 def _find_best(
-    best: _Numbered | None, trials: list[FrozenTrial], results_file: Path
+    best: Numbered | None, trials: list[FrozenTrial], results_file: Path
 ) -> FrozenTrial | None:
     if best is None and not _has_value(trials):
         return None
@@ -187,37 +175,3 @@ def _find_best(
     number = best.number if best else None
     msg = f"{results_file}: best_trial: {number} is not a complete trial; {RENEW}"
     raise DataError(msg)
-
-
-def _read_results(path: Path) -> _Results:
-    try:
-        content = parse_json(path.read_text(encoding="utf-8-sig"))
-        _check_version(path, content)
-        _check_seal(path, content)
-        return _Results.model_validate(content)
-    except FileNotFoundError:
-        msg = f"{path}: no such file; run dvc repro hpo or dvc pull first"
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-        msg = f"{path}: {where}: {problem['msg']}; {RENEW}"
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read: {error}"
-    except ValueError as error:
-        msg = f"{path}: not valid JSON: {error}"
-    raise DataError(msg)
-
-
-def _check_seal(path: Path, content: Any) -> None:
-    try:
-        check_seal(content)
-    except (TypeError, ValueError) as error:
-        msg = f"{path}: {error}; {RENEW}"
-        raise DataError(msg) from None
-
-
-def _check_version(path: Path, content: Any) -> None:
-    version = content.get("format_version", 1) if isinstance(content, dict) else RESULTS_VERSION
-    if version != RESULTS_VERSION:
-        msg = f"{path}: format version {version}, but {RESULTS_VERSION} is needed; {RENEW}"
-        raise DataError(msg)

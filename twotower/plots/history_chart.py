@@ -1,7 +1,6 @@
 """The objective from trial to trial."""
 
 import math
-from html import escape
 from itertools import accumulate
 from typing import Any
 
@@ -12,6 +11,7 @@ from twotower.evaluation.metrics import metric_label
 from twotower.plots import chart
 from twotower.plots.chart import Chart
 from twotower.plots.drawn_search import DrawnSearch
+from twotower.plots.history_panels import add_panels
 
 NAME = "hpo_history"
 TITLE = "Search history"
@@ -21,11 +21,13 @@ MAX_TICKS = 20
 def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     """Value of every trial, the best so far, the defaults, and the random baseline.
 
+    Of several objectives each has a panel of its own.
+
     Args:
         search: at least one complete trial, or the chart says why there is no figure.
         verdict: on the refitted model, from the test split; empty: none.
     """
-    title = f"{TITLE}: {chart.objective_label(search)} by trial"
+    title = f"{TITLE}: {chart.objectives_label(search)} by trial"
     if reason := chart.why_no_history(search):
         return Chart(NAME, title, None, reason)
     label = chart.objective_label(search)
@@ -40,6 +42,8 @@ def draw_history(search: DrawnSearch, verdict: str = "") -> Chart:
     _add_unfinished(figure, search)
     _add_marks(figure, search)
     _set_axes(figure, search)
+    if search.front is not None and search.has_several:
+        add_panels(figure, search, search.front)
     return Chart(NAME, title, figure)
 
 
@@ -77,13 +81,7 @@ def _describe(trial: FrozenTrial) -> str:
     lines = [f"<b>Trial {trial.number}</b>"]
     if trial.state == TrialState.COMPLETE:
         lines[0] += f": {chart.value_text(trial.value)}"
-    return "<br>".join([*lines, *_params(trial)])
-
-
-def _params(trial: FrozenTrial) -> list[str]:
-    """A line for each hyperparameter."""
-    given = sorted(trial.params.items())
-    return [f"{escape(name)} = {chart.value_text(value)}" for name, value in given]
+    return "<br>".join([*lines, *chart.parameter_lines(trial)])
 
 
 def _num_trials(search: DrawnSearch) -> int:
@@ -99,12 +97,13 @@ def _trial_range(count: int) -> list[float]:
 def _add_random(figure: Any, search: DrawnSearch) -> None:
     if search.random is None:
         return
+    of_one = "" if search.has_several else f" ({chart.value_text(search.random)})"
     figure.add_trace(
         go.Scatter(
             x=_trial_range(_num_trials(search)),
             y=[search.random, search.random],
             mode="lines",
-            name=f"Random ranking, expected ({chart.value_text(search.random)})",
+            name="Random ranking, expected" + of_one,
             line={"color": chart.MUTED, "width": 1.5, "dash": "dash"},
             hoverinfo="skip",
         )
@@ -189,15 +188,20 @@ def _mark(trial: FrozenTrial, name: str, symbol: str, color: str, size: int) -> 
 
 
 def _best_text(search: DrawnSearch, best: FrozenTrial) -> str:
-    word = "Chosen" if search.confirmed else "Best"
-    values = [f"{metric_label(search.objective)} {chart.value_text(best.value)}"]
+    word = "Chosen" if search.confirmed or search.has_several else "Best"
+    values = [
+        f"{metric_label(metric)} {chart.value_text(value)}"
+        for metric, value in search.values_of(best).items()
+    ]
     if search.best_on_more is not None:
         values.append(f"trained on more users: {chart.value_text(search.best_on_more)}")
     if search.confirmed:
         mean = search.confirmed.mean
         fresh = "failed" if mean is None else f"mean {chart.value_text(mean)}"
         values.append(f"{search.confirmed.seeds} fresh seeds: {fresh}")
-    return "<br>".join([f"<b>{word}: trial {best.number}</b>", *values, *_params(best)])
+    return "<br>".join(
+        [f"<b>{word}: trial {best.number}</b>", *values, *chart.parameter_lines(best)]
+    )
 
 
 def _set_axes(figure: Any, search: DrawnSearch) -> None:

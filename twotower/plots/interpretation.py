@@ -83,16 +83,23 @@ def negligible(search: DrawnSearch) -> list[str]:
 
 
 def _negligible(search: DrawnSearch) -> dict[str, Weight]:
-    """The parameters that made no difference, of those that were tried often enough to say so."""
-    if not search.importance.by_variance:
+    """The parameters that made no difference, of those that were tried often enough to say so.
+
+    Of several objectives to none; the weight is that to the one which they matter most to.
+    """
+    found = list(search.importances.values())
+    if not all(one.by_variance for one in found):
         return {}
     gone = {(part.name, part.where) for part in never_good(search)}
+    by_name: dict[str, Weight] = {}
+    for weight in (weight for one in found for weight in one.weights):
+        by_name[weight.name] = max(weight, by_name.get(weight.name, weight), key=lambda w: w.high)
     return {
-        weight.name: weight
-        for weight in search.importance.weights
+        name: weight
+        for name, weight in by_name.items()
         if weight.high <= NEGLIGIBLE
-        and _is_varied(search.completed, weight.name)
-        and not _is_moot(search, weight.name, gone)
+        and _is_varied(search.completed, name)
+        and not _is_moot(search, name, gone)
     }
 
 
@@ -106,15 +113,24 @@ def _is_moot(search: DrawnSearch, name: str, gone: set[tuple[str, Any]]) -> bool
 
 
 def never_good(search: DrawnSearch) -> list[_Part]:
-    """The choices and ends of ranges that are worse than the rest, and never among the best."""
-    parts = [part for name in ranges_of(search.completed) for part in _parts(search, name)]
+    """The choices and ends of ranges that are worse than the rest, and never among the best.
+
+    Of several objectives they are so in each.
+    """
+    first, *others = [_never_good(trials) for trials in search.by_objective.values()]
+    shared = [{(part.name, part.where) for part in other} for other in others]
+    return [part for part in first if all((part.name, part.where) in other for other in shared)]
+
+
+def _never_good(trials: Sequence[FrozenTrial]) -> list[_Part]:
+    parts = [part for name in ranges_of(trials) for part in _parts(trials, name)]
     tested = [part for part in parts if part.is_tested]
     return [part for part in tested if part.spared and part.chance() * len(tested) <= ALPHA]
 
 
-def _parts(search: DrawnSearch, name: str) -> Iterator[_Part]:
+def _parts(trials: Sequence[FrozenTrial], name: str) -> Iterator[_Part]:
     """Every choice of a parameter, or both ends of its range."""
-    having = [trial for trial in search.completed if name in trial.params]
+    having = [trial for trial in trials if name in trial.params]
     space = ranges_of(having)[name]
     if isinstance(space, CategoricalDistribution):
         for choice in space.choices:

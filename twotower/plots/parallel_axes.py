@@ -1,4 +1,4 @@
-"""The axes of the parallel coordinates: the objective, then the parameters of the search.
+"""The axes of the parallel coordinates: the objectives, then the parameters of the search.
 
 Optuna's axes span only the values that were tried and have ticks between integers; these span the
 search space, and have ticks at values that a parameter can take.
@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from twotower.evaluation.metrics import metric_label
+from twotower.evaluation.metrics import Direction, metric_label
 from twotower.plots import chart
 from twotower.plots.drawn_search import DrawnSearch
 from twotower.plots.importance import place, ranges_of
@@ -41,9 +41,9 @@ class Axis:
 
 
 def all_axes(search: DrawnSearch) -> list[Axis]:
-    """The objective, then every parameter, those of one condition side by side."""
+    """The objectives, then every parameter, those of one condition side by side."""
     return [
-        _objective(search),
+        *_objectives(search),
         *(_parameter(search, name) for name in _grouped(search, _names(search))),
     ]
 
@@ -51,13 +51,20 @@ def all_axes(search: DrawnSearch) -> list[Axis]:
 def first_axes(search: DrawnSearch) -> list[Axis]:
     """The same, but only with the parameters that matter most if they do not all find room."""
     names = _names(search)
-    names = names if len(names) <= MOST_AXES else names[:FIRST]
-    return [_objective(search), *(_parameter(search, name) for name in _grouped(search, names))]
+    others = len(search.directions) - 1
+    names = names if len(names) <= MOST_AXES - others else names[: FIRST - others]
+    return [*_objectives(search), *(_parameter(search, name) for name in _grouped(search, names))]
 
 
 def _names(search: DrawnSearch) -> list[str]:
-    """Parameters of completed trials, the most important first, others in alphabetical order."""
-    ranked = [weight.name for weight in search.importance.weights]
+    """Parameters of completed trials, the most important first, others in alphabetical order.
+
+    Of several objectives that counts which a parameter matters most to.
+    """
+    shares: dict[str, float] = {}
+    for weight in (weight for one in search.importances.values() for weight in one.weights):
+        shares[weight.name] = max(weight.share, shares.get(weight.name, 0.0))
+    ranked = sorted(shares, key=lambda name: -shares[name])
     return [*ranked, *(name for name in ranges_of(search.completed) if name not in ranked)]
 
 
@@ -72,12 +79,21 @@ def _grouped(search: DrawnSearch, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _objective(search: DrawnSearch) -> Axis:
-    values = [float(trial.value) for trial in search.completed if trial.value is not None]
+def _objectives(search: DrawnSearch) -> list[Axis]:
+    """One for each, with the best values at the top."""
+    return [
+        _objective(metric, direction, [search.values_of(one)[metric] for one in search.completed])
+        for metric, direction in search.directions.items()
+    ]
+
+
+def _objective(metric: str, direction: Direction, values: Sequence[float]) -> Axis:
     low, high = min(values), max(values)
+    best, worst = (high, low) if direction == "maximize" else (low, high)
+    lower = "" if direction == "maximize" else " (lower is better)"
     return _axis(
-        metric_label(search.objective), values, lambda value: _share(value, low, high),
-        _round_ticks(low, high),
+        metric_label(metric) + lower, values, lambda value: _share(value, worst, best),
+        _round_ticks(low, high) if low < high else [low],
     )  # fmt: skip
 
 

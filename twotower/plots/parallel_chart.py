@@ -5,6 +5,7 @@ A line is broken where its trial lacks a parameter, and parameters of one condit
 
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +18,8 @@ from twotower.plots.drawn_search import DrawnSearch
 from twotower.plots.interpretation import interpret
 from twotower.plots.parallel_axes import Axis, all_axes, first_axes
 
+NAME_WIDTH = 12
+"""Characters of a line of the name of an axis."""
 NAME = "hpo_parallel_coordinate"
 TITLE = "Parameters and result of every trial"
 BRACKET = 64
@@ -25,7 +28,7 @@ BRACKET = 64
 
 def draw_parallel(search: DrawnSearch) -> Chart:
     """A line for each trial, dark for good ones, the best in a different colour."""
-    title = f"{TITLE}: {chart.objective_label(search)}"
+    title = f"{TITLE}: {chart.objectives_label(search)}"
     if reason := chart.why_no_comparison(search):
         return Chart(NAME, title, None, reason)
     first, every = first_axes(search), all_axes(search)
@@ -45,7 +48,7 @@ def draw_parallel(search: DrawnSearch) -> Chart:
     figure.update_yaxes(range=[-0.03, 1.03], visible=False, fixedrange=True)
     figure.update_layout(_frame(first))
     if len(first) < len(every):
-        figure.update_layout(updatemenus=[_switch(order, first, every)])
+        figure.update_layout(updatemenus=[_switch(order, first, every, len(search.directions))])
     return Chart(NAME, title, figure, notes=tuple(interpret(search)))
 
 
@@ -138,7 +141,7 @@ def _heading_lines(axes: Sequence[Axis]) -> int:
 
 def _wrapped(label: str) -> str:
     """A name on two lines or more, so that names side by side need no room but their own."""
-    return label.replace("_", "_<br>")
+    return "<br>".join(wrap(label, NAME_WIDTH, break_long_words=False)).replace("_", "_<br>")
 
 
 def _tick_labels(axes: Sequence[Axis]) -> list[dict[str, Any]]:
@@ -186,12 +189,14 @@ def _bracket(places: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _switch(order: Sequence[int], first: Sequence[Axis], every: Sequence[Axis]) -> dict[str, Any]:
+def _switch(
+    order: Sequence[int], first: Sequence[Axis], every: Sequence[Axis], num_objectives: int
+) -> dict[str, Any]:
     """Buttons that show the parameters that matter most, or all."""
     buttons = []
     for label, axes in (
-        (f"The {len(first) - 1} that matter most", first),
-        (f"All {len(every) - 1} parameters", every),
+        (f"The {len(first) - num_objectives} that matter most", first),
+        (f"All {len(every) - num_objectives} parameters", every),
     ):
         points = _points(order, axes)
         lines = {key: [line[key] for line in points] for key in points[0]}

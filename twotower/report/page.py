@@ -24,12 +24,14 @@ from twotower.evaluation.metrics import metric_label
 from twotower.ingest.summary import not_used
 from twotower.plots.chart import Chart
 from twotower.plots.drawn_search import DrawnSearch
+from twotower.plots.front_chart import draw_front
 from twotower.plots.history_chart import draw_history
 from twotower.plots.importance_chart import draw_importance
 from twotower.plots.interpretation import interpret
 from twotower.plots.pages import with_commands
 from twotower.plots.parallel_chart import draw_parallel
 from twotower.report.data_charts import draw_activity, draw_long_tail, draw_timeline
+from twotower.report.front import front_section
 from twotower.report.item_map import draw_item_map, item_groups
 from twotower.report.people import people
 from twotower.report.score_charts import draw_gap, draw_scores, draw_slices, scorers
@@ -115,6 +117,7 @@ def render(sources: Sources, *, anonymous: bool = False) -> str:
         item_groups=list(_item_groups(sources.metrics["item_groups"])),
         charts=_charts(sources),
         slices=draw_slices(sources),
+        front=front_section(sources.search),
         backtest=_backtest_section(sources.backtest),
         parameters=draw_parameters(sources.search),
         item_map=draw_item_map(sources.model.artifacts, sources.titles, groups),
@@ -154,6 +157,8 @@ def _charts(sources: Sources) -> dict[str, Chart]:
     """By name, the charts that have a place of their own in the page."""
     search, rows = sources.search, sources.rows
     wide = [draw_history(search), draw_importance(search), draw_parallel(search)]
+    if search.has_several:
+        wide.append(draw_front(search))
     for chart in wide:
         if chart.figure is not None:
             chart.figure.update_layout(height=WIDE_HEIGHT)

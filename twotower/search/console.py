@@ -10,6 +10,7 @@ from twotower.common.progress import say, step
 from twotower.search.front import Goals
 from twotower.search.store.location import StudyLocation
 from twotower.search.time_left import TimeLeft, in_words
+from twotower.search.trade_off import trade_off
 from twotower.search.trial import Key, Trial, complete_by_value
 from twotower.search.workers.epochs import WorkersEpochs
 
@@ -176,7 +177,7 @@ class SearchConsole:
             self.say("files: " + ", ".join(files))
 
     def _front(self, results: dict[str, Any]) -> None:
-        """Show the Pareto front of several objectives."""
+        """Show the Pareto front of several objectives, and what the choice gives up for what."""
         front = results.get("front", [])
         for one in front:
             values = zip(self._goals.directions, one["values"], strict=True)
@@ -184,6 +185,8 @@ class SearchConsole:
             mark = "" if one["allowed"] else "  not allowed by hpo.choose"
             mark = "  chosen" if one["number"] == results["best_trial"]["number"] else mark
             self.say(f"  trial {one['number']:<4} {shown}{mark}")
+        if said := trade_off(results):
+            self.say(said)
 
     def _sampled(self, results: dict[str, Any]) -> None:
         """Show how the best trials did on larger shares of the users."""

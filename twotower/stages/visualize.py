@@ -36,6 +36,7 @@ def _visualize() -> None:
             folder=PLOTS,
             static=config.visualize.static,
             verdict_file=Path("metrics/verdict.json"),
+            trials_file=Path("metrics/hpo_trials.csv"),
         )
     for line in [*map(str, written.files), *written.notes]:
         say(line)
