@@ -43,7 +43,7 @@ def test_trials_in_the_window_count_as_running(sampler: str) -> None:
 
 @pytest.mark.parametrize(
     ("sampler", "count"),
-    [("tpe", 20), ({"type": "gp", "n_startup_trials": 4}, 12), ("cmaes", 20)],
+    [("tpe", 20), ({"type": "gp", "n_startup_trials": 5}, 11), ("cmaes", 20)],
     ids=["tpe", "gp", "cmaes"],
 )
 def test_what_a_proposer_remembers_changes_no_proposal(sampler: Any, count: int) -> None:
@@ -57,8 +57,10 @@ def test_what_a_proposer_remembers_changes_no_proposal(sampler: Any, count: int)
         if number >= 3:  # the three after it are running while the next is proposed
             old = trials[number - 3]
             trials[number - 3] = finished(old.number, old.params, old.system_attrs)
-    again = {number: replace(trial, value=0.1) for number, trial in trials.items() if number < 9}
-    for number, known in ((10, trials), (8, again)):
+    again = {
+        number: replace(trial, value=0.1) for number, trial in trials.items() if number < count - 1
+    }
+    for number, known in ((count - 1, trials), (count - 2, again)):
         assert proposer.propose(number, known) == proposed(number, known, settings)
 
 
