@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -183,9 +184,9 @@ def test_added_trials_are_added_to_what_is_there(
 
 @pytest.mark.skipif(os.name == "nt", reason="kills process groups")
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("workers", "delay"), [(0, 0.0), (2, 0.02)])
 def test_killed_and_resumed_equals_straight(
-    straight: Run, tmp_path: Path, prepared: Path, workers: int
+    straight: Run, tmp_path: Path, prepared: Path, workers: int, delay: float
 ) -> None:
     script = (
         "import sys; from pathlib import Path\n"
@@ -196,19 +197,12 @@ def test_killed_and_resumed_equals_straight(
     path = tmp_path / "search.py"
     path.write_text(script)
     command = [sys.executable, str(path), str(tmp_path), str(prepared)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    kills = 0
-    for delay in (0.0, 0.02):
-        before = _trials(tmp_path)
-        process = subprocess.Popen(command, env=environment)
-        while process.poll() is None and _trials(tmp_path) <= before:
-            time.sleep(0.005)
-        time.sleep(delay)
-        if process.poll() is None:
-            process.kill()
-            kills += 1
-        process.wait()
-    assert kills >= 1
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    while process.poll() is None and not _trials(tmp_path):
+        time.sleep(0.005)
+    time.sleep(delay)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
     assert Run(tmp_path, prepared, config(workers=workers)).digests == straight.digests
 
 
