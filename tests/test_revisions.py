@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.cli.command import error_of, twotower
 from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
 from twotower.common.errors import DataError
@@ -118,12 +119,13 @@ def test_another_scorer(repository: Repository) -> None:
         repository.read("weak", scorer="ease")
 
 
-def test_end_to_end(repository: Repository) -> None:
-    command = (sys.executable, "-m", "twotower", "compare", "weak", "workspace")
-    table = repository.run(*command)
+def test_end_to_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository.root)
+    command = ("compare", "weak", "workspace")
+    table = twotower(*command).stdout
     assert "A: weak, B: workspace; 300 test users" in table
     assert "workspace is better in mrr, recall_at_10" in table
-    content = json.loads(repository.run(*command, "--json"))
+    content = json.loads(twotower(*command, "--json").stdout)
     found = content["metrics"]["recall_at_10"]
     difference = scores(3, 0.8).mean() - scores(1, 0.2).mean()
     assert found["difference"] == pytest.approx(difference)
@@ -133,12 +135,13 @@ def test_end_to_end(repository: Repository) -> None:
     assert content["num_users"] == 300
 
 
-def test_other_test_rows_are_refused_in_one_line(repository: Repository) -> None:
-    command = (sys.executable, "-m", "twotower", "compare", "other-split", "workspace")
-    with pytest.raises(RuntimeError, match="their test rows differ") as failure:
-        repository.run(*command)
-    assert str(failure.value).startswith("error: other-split and workspace cannot be compared")
-    assert str(failure.value).count("\n") == 1
+def test_other_test_rows_are_refused_in_one_line(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository.root)
+    error = error_of("compare", "other-split", "workspace")
+    assert error.startswith("other-split and workspace cannot be compared")
+    assert "their test rows differ" in error
 
 
 @pytest.mark.parametrize(
@@ -164,17 +167,11 @@ def test_a_revision_without_test_scores(repository: Repository) -> None:
         repository.read("workspace", path="unscored.parquet")
 
 
-def test_a_file_that_is_in_no_cache(tmp_path: Path) -> None:
-    repository = Repository(tmp_path / "repository")
-    write(repository.file, scores(0, 0.2))
-    repository.track()
-    repository.run("git", "commit", "-qm", "One")
-    for path in (repository.root / ".dvc" / "cache" / "files").rglob("*"):
-        if path.is_file():
-            path.chmod(0o600)
-            path.unlink()
+def test_a_file_that_is_in_no_cache(repository: Repository, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    repository.run("git", "clone", "-q", ".", str(clone))
     with pytest.raises(DataError, match="neither in the cache nor in a remote"):
-        repository.read("HEAD")
+        read_user_metrics("weak", repository=str(clone))
 
 
 def measured(name: str, recall: np.ndarray, **changes: Any) -> UserMetrics:

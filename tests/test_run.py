@@ -201,7 +201,7 @@ def test_linux_users_are_told_of_cuda(checkout: Path, versions: str, told: bool)
 
 @posix
 def test_installers_wait_for_each_other(checkout: Path) -> None:
-    (checkout / "pip.sh").write_text("sleep 2\n", encoding="utf-8")
+    (checkout / "pip.sh").write_text("sleep 1\n", encoding="utf-8")
     with start(checkout, "--", "python", "-c", "") as first:
         while not (checkout / "calls.txt").exists():
             time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -96,13 +97,16 @@ def test_bytes_are_equal_in_processes_with_other_hash_seeds(tmp_path):
     assert there == here
 
 
-def test_the_stage_names_a_missing_input_in_one_line(tmp_path):
+def test_the_stage_names_a_missing_input_in_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "params.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(STAGE)])
 
-    done = run_stage(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(STAGE), run_name="__main__")
 
-    assert done.returncode == 1
-    assert done.stderr == (
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
         "error: hpo_results.json: no such file; run dvc repro hpo or dvc pull first\n"
     )
 

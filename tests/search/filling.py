@@ -1,10 +1,6 @@
-"""A search that costs nothing: python -m tests.search.filling ROOT STORAGE COUNT [PAUSE].
+"""A search that costs nothing."""
 
-It prints the number of each trial as soon as that trial is said to be kept.
-"""
-
-import sys
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,20 +17,29 @@ def made(number: int, provenance: str) -> Trial:
     return replace(made, provenance=provenance, intermediate={1: 0.5, 2: number / 10})
 
 
-def fill(root: Path, storage: str | None, count: int, pause: float = 0, *, say=print) -> None:
-    """Trials arrive as from two workers: 1, 0, 3, 2, …; then the snapshot is written."""
+def fill(
+    root: Path,
+    storage: str | None,
+    count: int,
+    *,
+    say: Callable[[str], None] = print,
+    kept: Callable[[int], None] = lambda _number: None,
+) -> None:
+    """Trials arrive as from two workers: 1, 0, 3, 2, …; then the snapshot is written.
+
+    Args:
+        root: folder of the study.
+        storage: URL of its database; None for its own.
+        count: how many trials it has in the end.
+        say: is told what a search prints.
+        kept: is told the number of each trial as soon as that trial is said to be kept.
+    """
     where = location(root)
     with open_study(where, HpoConfig(storage=storage), say) as study:
         for pair in range(0, count, 2):
             for number in (pair + 1, pair):
                 if number not in study.trials and number < count:
-                    time.sleep(pause)
                     study.add(made(number, where.provenance.digest))
-                    sys.stdout.write(f"{number}\n")
-                    sys.stdout.flush()
+                    kept(number)
         trials = [study.trials[number] for number in range(count)]
     write_snapshot(where.snapshot, "s", trials, SPACE, {"identity": where.identity.digest})
-
-
-if __name__ == "__main__":
-    fill(Path(sys.argv[1]), sys.argv[2] or None, int(sys.argv[3]), float((*sys.argv, 0)[4]))

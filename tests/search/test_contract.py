@@ -4,6 +4,7 @@ import csv
 import json
 import operator
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,17 +82,13 @@ def test_grown_and_resumed_equal_straight(
     sampler: str, pruner: str, tmp_path: Path, prepared: Path
 ) -> None:
     straight = Run(tmp_path / "straight", prepared, settings(sampler, pruner))
-    Run(tmp_path / "grown", prepared, settings(sampler, pruner, 3))
-    grown = Run(tmp_path / "grown", prepared, settings(sampler, pruner))
-    assert grown.new == [3, 4, 5, 6, 7]
-    assert grown.digests == straight.digests
-    # A clone has only the snapshot.
-    first = Run(tmp_path / "first", prepared, settings(sampler, pruner, 5))
+    first = Run(tmp_path / "grown", prepared, settings(sampler, pruner, 4))
     (tmp_path / "clone").mkdir()
-    first.outputs.snapshot.rename(tmp_path / "clone" / "study.db")
-    resumed = Run(tmp_path / "clone", prepared, settings(sampler, pruner))
-    assert resumed.new == [5, 6, 7]
-    assert resumed.digests == straight.digests
+    shutil.copy(first.outputs.snapshot, tmp_path / "clone")
+    for folder in ("grown", "clone"):  # a clone has only the snapshot
+        run = Run(tmp_path / folder, prepared, settings(sampler, pruner))
+        assert run.new == [4, 5, 6, 7]
+        assert run.digests == straight.digests
 
 
 @pytest.mark.parametrize(
@@ -199,29 +196,37 @@ Killed(Path(sys.argv[1]), Path(sys.argv[2]), settings({sampler!r}, "none", 10, *
     assert resumed.digests == straight.digests
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("sampler", "pruner"),
-    [("tpe", "median"), ("gp", "hyperband"), ("cmaes", "successive_halving")],
-)
-def test_workers_and_another_hash_seed_equal_straight(
-    sampler: str, pruner: str, tmp_path: Path, prepared: Path
-) -> None:
-    straight = Run(tmp_path / "straight", prepared, settings(sampler, pruner))
+ELSEWHERE = (("tpe", "median"), ("gp", "hyperband"), ("cmaes", "successive_halving"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
+    """Folders of searches by samplers, of a process with another hash seed and two workers."""
+    folder = tmp_path_factory.mktemp("elsewhere")
     script = (
         "import sys; from pathlib import Path; from tests.search.test_contract import *\n"
         "if __name__ == '__main__':\n"
-        f"    chosen = settings({sampler!r}, {pruner!r}, workers=2)\n"
-        "    Run(Path(sys.argv[1]), Path(sys.argv[2]), chosen)\n"
+        "    for names in ELSEWHERE:\n"
+        "        chosen = settings(*names, workers=2)\n"
+        "        Run(Path(sys.argv[1], names[0]), Path(sys.argv[2]), chosen)\n"
     )
-    path = tmp_path / "search.py"
+    path = folder / "search.py"
     path.write_text(script)
     subprocess.run(
-        [sys.executable, str(path), str(tmp_path / "workers"), str(prepared)],
+        [sys.executable, str(path), str(folder), str(prepared)],
         env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(REPOSITORY)},
         check=True,
     )
-    assert digests(outputs(tmp_path / "workers")) == straight.digests
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sampler", "pruner"), ELSEWHERE)
+def test_workers_and_another_hash_seed_equal_straight(
+    sampler: str, pruner: str, tmp_path: Path, prepared: Path, elsewhere: Path
+) -> None:
+    straight = Run(tmp_path, prepared, settings(sampler, pruner))
+    assert digests(outputs(elsewhere / sampler)) == straight.digests
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,12 @@ import csv
 import hashlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,18 @@ def straight(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
     return Run(tmp_path_factory.mktemp("straight"), prepared, config())
 
 
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Run:
+    """The first four trials of the six; its folder is to be copied."""
+    return Run(tmp_path_factory.mktemp("four"), prepared, config(n_trials=4))
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Run], Path]:
+    """The folder of a search, to go on in."""
+    return lambda run: shutil.copytree(run.outputs.snapshot.parent, tmp_path / "copy")
+
+
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_worker_processes_give_the_same_bytes(
     straight: Run, tmp_path: Path, prepared: Path, workers: int
@@ -129,48 +144,50 @@ def test_more_workers_than_the_window_holds_are_capped_with_a_message(
     )
 
 
-def test_grown_equals_straight(straight: Run, tmp_path: Path, prepared: Path) -> None:
-    assert Run(tmp_path, prepared, config(n_trials=2)).new == [0, 1]
-    grown = Run(tmp_path, prepared, config())
-    assert grown.new == [2, 3, 4, 5]
-    assert "2 of 6 trials are done, 4 to run" in grown.said
+def test_grown_equals_straight(
+    straight: Run, four: Run, copied: Callable[[Run], Path], prepared: Path
+) -> None:
+    assert four.new == [0, 1, 2, 3]
+    grown = Run(copied(four), prepared, config())
+    assert grown.new == [4, 5]
+    assert "4 of 6 trials are done, 2 to run" in grown.said
     assert grown.digests == straight.digests
 
 
-def test_shrunk_equals_fresh(straight: Run, tmp_path: Path, prepared: Path) -> None:
-    fresh = Run(tmp_path / "fresh", prepared, config(n_trials=3))
-    Run(tmp_path / "shrunk", prepared, config())
-    shrunk = Run(tmp_path / "shrunk", prepared, config(n_trials=3))
+def test_shrunk_equals_fresh(
+    straight: Run, four: Run, copied: Callable[[Run], Path], prepared: Path
+) -> None:
+    root = copied(straight)
+    shrunk = Run(root, prepared, config(n_trials=4))
     assert shrunk.new == []
-    assert shrunk.digests == fresh.digests
-    again = Run(tmp_path / "shrunk", prepared, config())
+    assert shrunk.digests == four.digests
+    again = Run(root, prepared, config())
     assert again.new == []
     assert again.digests == straight.digests
 
 
-def test_snapshot_alone_is_enough_to_go_on(straight: Run, tmp_path: Path, prepared: Path) -> None:
-    first = Run(tmp_path / "a", prepared, config(n_trials=4))
-    (tmp_path / "b").mkdir()
-    first.outputs.snapshot.rename(tmp_path / "b" / "study.db")
-    second = Run(tmp_path / "b", prepared, config())
+def test_snapshot_alone_is_enough_to_go_on(
+    straight: Run, four: Run, tmp_path: Path, prepared: Path
+) -> None:
+    shutil.copy(four.outputs.snapshot, tmp_path / "study.db")
+    second = Run(tmp_path, prepared, config())
     assert second.new == [4, 5]
     assert second.digests == straight.digests
 
 
 def test_added_trials_are_added_to_what_is_there(
-    straight: Run, tmp_path: Path, prepared: Path
+    straight: Run, four: Run, copied: Callable[[Run], Path], prepared: Path
 ) -> None:
-    Run(tmp_path, prepared, config(n_trials=4))
-    added = Run(tmp_path, prepared, config(n_trials=4), add_trials=2)
+    added = Run(copied(four), prepared, config(n_trials=4), add_trials=2)
     assert added.new == [4, 5]
     assert added.digests == straight.digests
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills process groups")
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("workers", "delay"), [(0, 0.0), (2, 0.02)])
 def test_killed_and_resumed_equals_straight(
-    straight: Run, tmp_path: Path, prepared: Path, workers: int
+    straight: Run, tmp_path: Path, prepared: Path, workers: int, delay: float
 ) -> None:
     script = (
         "import sys; from pathlib import Path\n"
@@ -181,21 +198,13 @@ def test_killed_and_resumed_equals_straight(
     path = tmp_path / "search.py"
     path.write_text(script)
     command = [sys.executable, str(path), str(tmp_path), str(prepared)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    kills = 0
-    for delay in (0.0, 0.02):
-        before = _trials(tmp_path)
-        process = subprocess.Popen(command, env=environment)
-        while process.poll() is None and _trials(tmp_path) <= before:
-            time.sleep(0.005)
-        time.sleep(delay)
-        if process.poll() is None:
-            process.kill()
-            kills += 1
-        process.wait()
-    assert kills >= 1
-    subprocess.run(command, env=environment, check=True)
-    assert digests(outputs(tmp_path)) == straight.digests
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    while process.poll() is None and not _trials(tmp_path):
+        time.sleep(0.005)
+    time.sleep(delay)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
+    assert Run(tmp_path, prepared, config(workers=workers)).digests == straight.digests
 
 
 def _trials(root: Path) -> int:

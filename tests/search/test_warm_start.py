@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.search.studies import BRANCHES, PLAIN, SAMPLERS, config, extend, finished, proposed
-from tests.search.test_run_search import Run, digests
+from tests.search.test_run_search import Run
 from tests.search.test_run_search import config as small
 from twotower.common.errors import SearchError
 from twotower.config import Config, parse_config
@@ -134,7 +134,7 @@ def test_every_sampler_continues_from_it(sampler: str, include_defaults: bool) -
 
 
 def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared: Path) -> None:
-    last, path = Run(tmp_path / "last", prepared, small()), tmp_path / "warm.json"
+    last, path = Run(tmp_path / "last", prepared, small(n_trials=3)), tmp_path / "warm.json"
     assert write_warm_start(path, last.outputs.snapshot, top=2) == 2
     first = json.loads(path.read_text(encoding="utf-8"))
     assert first["study"] == last.results["identity"]
@@ -151,8 +151,9 @@ def test_a_search_begins_with_the_best_of_the_last_one(tmp_path: Path, prepared:
         return Run(tmp_path / name, prepared, settings, warm_start=path)
 
     straight = continued("straight", 4)
-    assert [continued("grown", count).new for count in (1, 3, 4)] == [[0], [1, 2], [3]]
-    assert digests(straight.outputs) == continued("grown", 4).digests
+    grown = [continued("grown", count) for count in (1, 3, 4)]
+    assert [run.new for run in grown] == [[0], [1, 2], [3]]
+    assert grown[-1].digests == straight.digests
     assert straight.results["identity"] != last.results["identity"]
     plural = "" if len(found) == 1 else "s"
     assert f"warm start: {len(found)} trial{plural} from {path} will run first" in straight.said

@@ -126,7 +126,7 @@ def test_of_a_user_without_items_nothing_is_known() -> None:
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_it_learns_what_follows_what(similarity) -> None:
     """Item i + 1 follows item i, whatever came before: pooled histories cannot tell which."""
-    num_users, num_items, length = 80, 12, 6
+    num_users, num_items, length = 60, 10, 6
     start = np.random.default_rng(0).integers(num_items, size=num_users)
     items = (start[:, None] + np.arange(length)) % num_items
     rows = Interactions(
@@ -140,7 +140,7 @@ def test_it_learns_what_follows_what(similarity) -> None:
         Catalogue(entities(num_users), entities(num_items)),
         rows,
         ModelConfig(dim=16, user_tower="sequence", similarity=similarity, sequence_length=4),
-        TrainConfig(epochs=40, batch_size=8, lr=0.01, loss="full_softmax"),
+        TrainConfig(epochs=30, batch_size=8, lr=0.01, loss="full_softmax"),
         seed=1,
     )
     users, vectors = model.vectors()

@@ -1,13 +1,16 @@
 """The live study on a real PostgreSQL server; skipped where none is installed."""
 
+import multiprocessing
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import optuna
@@ -21,7 +24,6 @@ from tests.search.store.test_live_study import location, numbers
 from tests.search.test_run_search import Run, config
 from twotower.common.errors import SearchError
 from twotower.config.hpo import HpoConfig
-from twotower.search.store.database import study_names
 from twotower.search.store.live_study import open_study
 from twotower.search.store.location import StudyLocation
 from twotower.search.store.locks import ServerLock
@@ -63,39 +65,62 @@ def stored(server: Server) -> list[int]:
     return [number for number, _, _ in rows]
 
 
+def fill_and_tell(root: Path, storage: str | None, count: int, told: Connection) -> None:
+    fill(root, storage, count, kept=told.send)
+
+
+@contextmanager
+def filling(
+    root: Path, storage: str | None, count: int
+) -> Iterator[tuple[BaseProcess, Connection]]:
+    """A search in a process that is killed in the end, and the numbers of what it has kept.
+
+    It is forked, as it would take seconds to import everything again.
+    """
+    forks = multiprocessing.get_context("fork")
+    ours, theirs = forks.Pipe(duplex=False)
+    process = forks.Process(target=fill_and_tell, args=(root, storage, count, theirs))
+    process.start()
+    theirs.close()
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.join()
+
+
+def told(numbers: Connection, most: int) -> list[int]:
+    """What is told until the process has ended or has told so many."""
+    found: list[int] = []
+    with suppress(EOFError):
+        while len(found) < most:
+            found.append(numbers.recv())
+    return found
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
 @pytest.mark.parametrize("server_storage", [False, True])
-@pytest.mark.long
 def test_killed_at_any_moment_nothing_is_lost(
     tmp_path: Path, server: Server, url: str, server_storage: bool
 ) -> None:
-    storage, count = url if server_storage else "", int(os.environ.get("TRIALS", "16"))
+    storage, count = url if server_storage else None, int(os.environ.get("TRIALS", "16"))
     fill(tmp_path / "straight", None, count)
-    root, kept, kills = tmp_path / "killed", set(), 0
-    command = [sys.executable, "-m", "tests.search.filling", str(root), storage, str(count)]
+    root, kept, kills = tmp_path / "killed", set[int](), 0
     dice = random.Random(0)  # noqa: S311
-    while kills < int(os.environ.get("KILLS", "3")):
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if len(lines) >= dice.randint(1, 3):
-                time.sleep(dice.uniform(0, 0.06))
-                break
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        lines += process.stdout.readlines()
-        process.wait()
-        kept |= {int(line) for line in lines if line.strip().isdigit()}
+    for _ in range(int(os.environ.get("KILLS", "4"))):
+        with filling(root, storage, count) as (process, numbers_kept):
+            kept |= set(told(numbers_kept, dice.randint(1, 3)))
+            time.sleep(dice.uniform(0, 0.06))
+            kills += process.is_alive()
+            process.kill()
+            kept |= set(told(numbers_kept, count))
         if server_storage:
             assert stored(server) == list(range(len(stored(server))))
-        there = numbers(location(root), HpoConfig(storage=storage or None))
+        there = numbers(location(root), HpoConfig(storage=storage))
         assert kept <= set(there)
-        if process.returncode == 0:
-            break
-    subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    assert kills
+    fill(root, storage, count)
     straight = (tmp_path / "straight/snapshot.db").read_bytes()
     assert (root / "snapshot.db").read_bytes() == straight
     if not server_storage:
@@ -127,17 +152,15 @@ def test_grown_from_another_machine_equals_straight(tmp_path: Path, url: str) ->
     assert not said
 
 
-@pytest.mark.parametrize("on_drift", ["new", "resume", "error"])
-def test_drift_is_noticed_from_another_machine(tmp_path: Path, url: str, on_drift: str) -> None:
+def test_drift_is_noticed_from_another_machine(tmp_path: Path, url: str) -> None:
     old, new = location(tmp_path / "a", code="old"), location(tmp_path / "b", code="new")
     add(old, HpoConfig(storage=url), 3)
-    settings, said = HpoConfig(storage=url, on_drift=on_drift), []
-    if on_drift == "error":
-        with pytest.raises(SearchError, match="3 stored trials were run with other code"):
-            numbers(new, settings)
-        return
-    assert numbers(new, settings, said.append) == ([0, 1, 2] if on_drift == "resume" else [])
-    assert "3 stored trials were run with other code" in said[0]
+    with pytest.raises(SearchError, match="3 stored trials were run with other code"):
+        numbers(new, HpoConfig(storage=url, on_drift="error"))
+    for on_drift, there in (("new", []), ("resume", [0, 1, 2])):
+        said: list[str] = []
+        assert numbers(new, HpoConfig(storage=url, on_drift=on_drift), said.append) == there
+        assert "3 stored trials were run with other code" in said[0]
     assert numbers(old, HpoConfig(storage=url)) == [0, 1, 2]
 
 
@@ -169,17 +192,31 @@ def test_a_machine_that_dies_with_the_lock_is_noticed_within_a_minute(
     assert times == [30, 10, 3]
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from twotower.search.store.locks import ServerLock
+from twotower.search.store.storage_url import parse_storage
+
+ServerLock(parse_storage(sys.argv[1], Path()), sys.argv[2]).acquire(print)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
 def test_the_lock_ends_with_its_process(tmp_path: Path, url: str) -> None:
-    command = [sys.executable, "-m", "tests.search.filling", str(tmp_path / "a"), url, "9", "9"]
-    process = subprocess.Popen(command, cwd=REPOSITORY)
-    name = location(tmp_path).study_name(HpoConfig())
-    deadline = time.monotonic() + 60
-    while name not in study_names(parse_storage(url, tmp_path)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    assert numbers(location(tmp_path / "b"), HpoConfig(storage=url)) == []
+    settings, where, said = HpoConfig(storage=url), location(tmp_path), []
+    command = [sys.executable, "-c", HOLDER, url, where.study_name(settings)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+
+        def say(line: str) -> None:
+            said.append(line)
+            process.kill()
+
+        assert numbers(where, settings, say) == []
+    assert said[0].startswith(f"waiting for process {process.pid} on ")
 
 
 def test_a_changed_trial_is_not_used_and_the_others_are(
