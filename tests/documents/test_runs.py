@@ -17,7 +17,7 @@ from tests.documents.reader import Reader
 from tests.inspection.exports import spanish
 from tests.pipeline.project import Project, create_sample
 
-QUICKER = {"hpo.n_trials": 4, "refit.seeds": 2, "visualize.static": "never"}
+QUICKER = {"hpo.n_trials": 3, "refit.seeds": 1, "visualize.static": "never"}
 REPRO, BASELINE = "dvc repro", "dvc exp run --temp -S hpo.n_trials=1 -n baseline"
 """What has been typed before, because several documents build on it."""
 RUN = [
