@@ -93,6 +93,9 @@ def test_from_tracked_trials_to_a_served_model(unsearched: Project, empty_regist
 def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> None:
     with tracking_server(project, port) as server:
         pipeline = project.start("dvc", "repro")
+        while not project.live_trials():  # costs less to ask than the server
+            assert pipeline.poll() is None, pipeline.communicate()[0]
+            time.sleep(0.05)
         while len(runs(uri)[1]) < 2:  # the first is there, whole
             assert pipeline.poll() is None, pipeline.communicate()[0]
             time.sleep(0.05)
