@@ -70,3 +70,8 @@ def test_half_a_byte_order_mark_is_no_empty_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xef")
     with pytest.raises(ConfigError, match="not valid YAML: 'utf-8' codec"):
         read_yaml(path)
+
+
+def test_a_change_of_what_was_read_is_not_read_again() -> None:
+    parse_yaml("a: {b: [1]}", "x")["a"]["b"].append(2)
+    assert parse_yaml("a: {b: [1]}", "x") == {"a": {"b": [1]}}

@@ -17,7 +17,14 @@ from tests.documents.reader import Reader
 from tests.inspection.exports import spanish
 from tests.pipeline.project import Project, create_sample
 
-QUICKER = {"hpo.n_trials": 4, "refit.seeds": 2, "visualize.static": "never"}
+QUICKER = {
+    "train.epochs": 1,
+    "hpo.n_trials": 3,
+    "hpo.search_space.epochs.low": 1,
+    "hpo.search_space.epochs.high": 2,
+    "refit.seeds": 1,
+    "visualize.static": "never",
+}
 REPRO, BASELINE = "dvc repro", "dvc exp run --temp -S hpo.n_trials=1 -n baseline"
 """What has been typed before, because several documents build on it."""
 RUN = [
@@ -33,7 +40,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="session")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def before(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
     """A folder with a repository, `clone`, and what was printed there, `printed.json`.
 
     It takes a minute, so the processes of one test run share it.
@@ -47,6 +54,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
             project.git("branch", "--move", "main")
             project.path("my/exports").mkdir(parents=True)
             spanish(project.path("my/exports"))
+            shutil.copy(empty_registry, project.path("mlflow.db"))
             for key, value in QUICKER.items():
                 project.set(key, value)
             outputs = {REPRO: project.run(*REPRO.split())}

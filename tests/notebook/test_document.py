@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.notebook.document import CELLS, PATH, executed, outputs
+from twotower.search.objective import Objective, Report
+from twotower.search.trial import Trial
 
 NUMBER = re.compile(r"-?\d+\.\d+")
+TRIALS = REPOSITORY / "metrics" / "hpo_trials.csv"
 
 
 def test_its_cells_are_those_that_are_executed() -> None:
@@ -37,8 +41,32 @@ def test_a_cell_shows_what_it_prints_and_the_value_of_its_last_line() -> None:
     assert value["data"] == {"text/plain": "2"}
 
 
+@pytest.fixture
+def known_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the search, the best trial alone is trained; others are those of the pipeline."""
+    table, train = pd.read_csv(TRIALS, index_col="number"), Objective.__call__
+
+    def look_up(objective: Objective, trial: Trial, report: Report | None = None) -> Trial:
+        row = table.loc[trial.number].dropna()
+        assert trial.params == beginning(row, "params_")
+        if trial.number == table["value"].idxmax():
+            return train(objective, trial, report)
+        metrics = beginning(row, "metrics_")
+        return replace(trial, state=row["state"], value=row["value"], metrics=metrics)
+
+    monkeypatch.setattr(Objective, "__call__", look_up)
+
+
+def beginning(row: pd.Series, prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in row.items()
+        if str(name).startswith(prefix)
+    }
+
+
 @pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.usefixtures("known_trials")
 def test_its_outputs_are_true() -> None:
     stored = json.loads(PATH.read_text("utf-8"))
     again = json.loads(json.dumps(executed()))

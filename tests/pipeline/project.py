@@ -3,9 +3,11 @@
 import hashlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,12 @@ class Project:
         """What a stage prints that is run by hand."""
         return self.run("python", f"stages/{name}.py", *arguments)
 
+    def all_stages(self) -> str:
+        """What the stages print, run one after the other in one process, which loads torch once."""
+        script = "import runpy, sys\nfor path in sys.argv[1:]:\n    sys.argv = [path]\n"
+        script += "    runpy.run_path(path, run_name='__main__')\n"
+        return self.run("python", "-c", script, *(f"stages/{name}.py" for name in self.stages()))
+
     def commit(self, message: str) -> None:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
@@ -171,6 +179,17 @@ class Project:
         shutil.rmtree(self.path(".hpo"))
         for name in self.outputs("hpo"):
             self.path(name).unlink()
+
+    def live_trials(self) -> int:
+        """Trials of the first live study, counted from outside, also while a search runs."""
+        for path in sorted(self.root.glob(".hpo/*/*/study.db")):
+            try:
+                with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+                    (count,) = connection.execute("select count(*) from trials").fetchone()
+                    return int(count)
+            except sqlite3.Error:  # it is being created
+                return 0
+        return 0
 
     def copy(self, root: Path) -> "Project":
         """All of it, with cache and live studies."""

@@ -13,7 +13,7 @@ from tests.pipeline.project import Project, create
 from twotower.common.files import sha256_file
 
 COMMAND = "twotower backtest --every 4w --folds 8"
-SHORT = "python -m twotower backtest --every 48h --folds 3 --n-trials 2"
+SHORT = "python -m twotower backtest --every 48h --folds 2 --n-trials 2"
 OUTPUTS = ("backtest.json", "folds.csv", "headline.json", "backtest.html")
 
 
@@ -44,7 +44,7 @@ def written(project: Project) -> dict[str, str]:
 
 
 def test_it_is_run_by_itself_and_ends_with_the_same_bytes_after_a_kill(shop: Project) -> None:
-    assert "fold 3/3, " in shop.dvc("repro", "backtest/dvc.yaml")
+    assert "fold 2/2, " in shop.dvc("repro", "backtest/dvc.yaml")
     first = written(shop)
     shop.commit("The backtest")
     assert "Data and pipelines are up to date" in shop.dvc("repro", "backtest/dvc.yaml")

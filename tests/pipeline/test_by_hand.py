@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,13 @@ def test_data_root_is_prepared_first_and_the_snapshot_has_the_study_name(project
 
 
 def test_storage_and_mlflow_hold_the_trials_and_change_no_byte(
-    unsearched: Project, finished: Project
+    unsearched: Project, finished: Project, empty_registry: Path
 ) -> None:
+    shutil.copy(empty_registry, unsearched.path("mlflow.db"))
     url = f"sqlite:///{unsearched.path('live.db').as_posix()}"
     tracking = ["--mlflow-tracking", "--experiment-name", "shop"]
     unsearched.stage("hpo", "--storage", url, *tracking)
-    unsearched.run("twotower", "tracking", "sync")  # a new store may take a minute
+    unsearched.run("twotower", "tracking", "sync")  # should the search have left trials out
     names = finished.outputs("hpo")
     assert unsearched.digests(*names) == finished.digests(*names)
     (live,) = optuna.get_all_study_summaries(storage=url)

@@ -55,7 +55,7 @@ def failed(project: Project, *arguments: str) -> str:
     return output
 
 
-def test_it_runs_when_a_query_changes_or_when_asked(
+def test_it_runs_when_a_query_changes_or_when_asked_but_not_for_verify(
     fetching: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_DB", "shop.db")
@@ -80,14 +80,12 @@ def test_it_runs_when_a_query_changes_or_when_asked(
     fetching.set("data.users.query", "SELECT user_id, city FROM users WHERE user_id <> '000'")
     fetching.set("data.on_invalid", "drop")
     assert ran(fetching.dvc("repro", "prepare")) == ["fetch", "prepare"]
+    _verify_takes_the_snapshot(fetching, monkeypatch)
 
 
-def test_verify_takes_the_snapshot_and_does_not_ask_the_database(
-    fetching: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SHOP_DB", "shop.db")
-    fetching.dvc("repro", "prepare")
-    fetching.commit("Fetched")
+def _verify_takes_the_snapshot(fetching: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And does not ask the database."""
+    fetching.commit("Fetched again")
     monkeypatch.setenv("SHOP_DB", "absent.db")
     with scratch_clone(Checkout.at(fetching.root), fetching.path(".dvc/cache")) as scratch:
         clone = Project(scratch.folder)

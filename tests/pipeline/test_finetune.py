@@ -1,6 +1,7 @@
 """A run that continues from the champion, from the registry to a fresh clone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,10 @@ from tests.pipeline.project import Project
 
 
 @pytest.mark.timeout(1800)
-def test_a_run_continues_from_the_champion(project: Project, tmp_path: Path) -> None:
+def test_a_run_continues_from_the_champion(
+    project: Project, empty_registry: Path, tmp_path: Path
+) -> None:
+    shutil.copy(empty_registry, project.path("mlflow.db"))
     project.set("mlflow.enabled", value=True)
     project.commit("Registry")
     for command in ("register", "promote"):

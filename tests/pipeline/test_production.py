@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.pipeline.project import Project, create
+from tests.pipeline.project import Project
 from tests.pipeline.servers import Server, free_port, post, running
 from twotower.common.files import sealed
 
@@ -68,9 +69,9 @@ def _patient_environment() -> Iterator[None]:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.long
-def test_from_tracked_trials_to_a_served_model(tmp_path: Path) -> None:
-    project, port = create(tmp_path / "shop"), free_port()
+def test_from_tracked_trials_to_a_served_model(unsearched: Project, empty_registry: Path) -> None:
+    project, port = unsearched, free_port()
+    shutil.copy(empty_registry, project.path("server.db"))
     uri = f"http://127.0.0.1:{port}"
     for key, value in {
         "mlflow.enabled": True,
@@ -92,6 +93,9 @@ def test_from_tracked_trials_to_a_served_model(tmp_path: Path) -> None:
 def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> None:
     with tracking_server(project, port) as server:
         pipeline = project.start("dvc", "repro")
+        while not project.live_trials():  # costs less to ask than the server
+            assert pipeline.poll() is None, pipeline.communicate()[0]
+            time.sleep(0.05)
         while len(runs(uri)[1]) < 2:  # the first is there, whole
             assert pipeline.poll() is None, pipeline.communicate()[0]
             time.sleep(0.05)

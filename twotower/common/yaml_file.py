@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -45,11 +47,8 @@ def parse_yaml(text: str, source: str) -> Any:
     Raises:
         ConfigError: naming the place, without the line itself: it may hold a password.
     """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
     try:
-        with catch_warnings(action="ignore", category=ReusedAnchorWarning):  # which quotes the line
-            return yaml.load(text)
+        return deepcopy(_loaded(text))
     except MarkedYAMLError as error:
         problem = _problem(error)
     except RecursionError:
@@ -58,6 +57,15 @@ def parse_yaml(text: str, source: str) -> Any:
         problem = one_line(error)
     msg = f"{source}: not valid YAML: {problem}"
     raise ConfigError(msg)
+
+
+@lru_cache(maxsize=16)
+def _loaded(text: str) -> Any:
+    """The content, not to be changed. A process asks for some files again and again."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    with catch_warnings(action="ignore", category=ReusedAnchorWarning):  # which quotes the line
+        return yaml.load(text)
 
 
 class _Constructor(SafeConstructor):
