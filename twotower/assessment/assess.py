@@ -78,7 +78,7 @@ def unscored(reason: str, catalogue: Catalogue) -> Assessment:
     no_users = PerUser(pd.Series(catalogue.users.vocabulary.ids[:0]), np.empty(0, np.int64))
     empty = {"scored": False}
     no_verdict = {"format_version": VERDICT_VERSION, "reason": reason, "verdict": None}
-    no_headline = headline("test", None, "")
+    no_headline = headline("test", None, ())
     return Assessment(empty, no_headline, [], empty, empty | no_verdict, empty, no_users)
 
 
