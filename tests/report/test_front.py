@@ -48,7 +48,7 @@ def test_the_page_says_what_was_traded_for_what(sources: Sources, several: Drawn
         "(0.5 to 0.4).</p>" in text
     )
     assert "the chosen one has the highest sum of Recall@10 and Gini index@10" in text
-    assert '<tr class="model"><th scope="row">0 (chosen)</th><td>0.1</td><td>0.4</td>' in text
+    assert '<tr class="model"><th scope="row">0 (chosen)</th><td>0.1000</td><td>0.4000</td>' in text
     assert section.count('id="chart-pareto_front"') == 1
 
 

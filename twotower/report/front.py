@@ -42,7 +42,7 @@ def front_section(search: DrawnSearch) -> FrontSection | None:
         rows=[
             FrontRow(
                 one.number,
-                [f"{value:.4g}" for value in one.values],
+                [f"{value:.4f}" for value in one.values],
                 is_allowed=one.allowed,
                 is_chosen=best is not None and one.number == best.number,
             )
