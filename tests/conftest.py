@@ -22,7 +22,7 @@ from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, 
 from twotower.data.vocabulary import Vocabulary
 
 # Bytecode is written even where the environment says not to: hundreds of processes load the
-# package, and pytest would rewrite all assertions each time.
+# package or a copy of it, and pytest would rewrite all assertions each time.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
