@@ -76,7 +76,9 @@ def parse(arguments: list[str]) -> list[str]:
     if not arguments:
         return [str(PYTHON), "-m", "dvc", "repro"]
     if arguments[0] == "test":
-        return [str(PYTHON), "-m", "pytest", *(arguments[1:] or ["-n", "logical"])]
+        # Halves rather than tests in turn: most modules make their fixtures in one process only.
+        everything = ["-n", "logical", "--dist", "worksteal"]
+        return [str(PYTHON), "-m", "pytest", *(arguments[1:] or everything)]
     if arguments[0] != "--" or len(arguments) == 1:
         fail(f"unknown arguments: {' '.join(arguments)}\n\n{__doc__}", status=2)
     return arguments[1:]

@@ -2,21 +2,29 @@
 
 import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 
 from twotower.common import stage
 from twotower.common.errors import ConfigError
 from twotower.data.features import Categorical, Features, MultiValued, Numeric
 from twotower.data.prepared import PARTS, Catalogue, Entities, write_catalogue, write_row_groups
 from twotower.data.vocabulary import Vocabulary
+
+# Bytecode is written even where the environment says not to: hundreds of processes load the
+# package or a copy of it, and pytest would rewrite all assertions each time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPOSITORY = Path(__file__).parent.parent
 ODD_NAME = "a%20b #c@d{e}é" + ("?f" if os.name == "posix" else "")
@@ -29,9 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-def pytest_collection_finish() -> None:
-    """What is imported by now stays: no need to look through it for garbage again and again."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported here stays: no need to look through it for garbage again and again."""
+    gc.disable()
+    outcome = yield
     gc.freeze()
+    gc.enable()
+    return outcome
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +63,44 @@ def _migrations_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptDirectory, "from_config", from_config)
         yield
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder that takes seconds to fill, so the processes of one test run share it.
+
+    Args:
+        tmp_path_factory: of pytest.
+        name: of the folder.
+        make: fills it, in the first process that asks.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder / "done"
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow with its tables; to be copied."""
+
+    def make(folder: Path) -> None:
+        from mlflow import MlflowClient
+
+        from twotower.tracking.mlflow_store import configure_environment, store_uri
+
+        with mock.patch.dict(os.environ):
+            configure_environment()
+            uri = store_uri(None, folder)
+            MlflowClient(uri, uri).search_registered_models()
+
+    return made_once(tmp_path_factory, "empty-mlflow", make) / "mlflow.db"
 
 
 def events(seed: int, num_users: int = 30, num_items: int = 24, per_user: int = 12) -> pd.DataFrame:

@@ -3,17 +3,19 @@
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.repo import Repo
 from scipy import stats
 
 from tests.cli.command import error_of, twotower
-from tests.conftest import REPOSITORY
 from twotower.assessment.per_user import PER_USER, PerUser, write_per_user
 from twotower.common.errors import DataError
 from twotower.revisions import UserMetrics, compare, read_user_metrics, table_text
@@ -41,17 +43,17 @@ class Repository:
         self.root = root
         self.file = root / PER_USER
         root.mkdir()
-        self.run("git", "init", "-q")
-        self.run("dvc", "init", "-q")
+        self.git("init", "-q")
+        with self.settings():
+            Repo.init(str(root)).close()
 
-    def run(self, *command: str) -> str:
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """Nobody's settings, in the repository."""
         outer = {name: value for name, value in os.environ.items() if not name.startswith("DVC")}
         settings = self.root.parent / "settings"
         who = {"NAME": "A User", "EMAIL": "user@example.org"}
         environment = outer | {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
-            "PYTHONPATH": str(REPOSITORY),
-            "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(settings / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(settings / "global"),
             "DVC_SYSTEM_CONFIG_DIR": str(settings / "system"),
@@ -59,16 +61,19 @@ class Repository:
             "GIT_CONFIG_NOSYSTEM": "1",
             **{f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()},
         }
-        done = subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
-        )
+        with mock.patch.dict(os.environ, environment, clear=True), chdir(self.root):
+            yield
+
+    def git(self, *arguments: str) -> None:
+        with self.settings():
+            done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
-        return done.stdout
 
     def track(self) -> None:
-        self.run("dvc", "add", "-q", PER_USER.as_posix())
-        self.run("git", "add", "-A")
+        with self.settings(), Repo() as dvc:
+            dvc.add(PER_USER.as_posix())
+        self.git("add", "-A")
 
     def read(self, revision: str, **options: str) -> UserMetrics:
         return read_user_metrics(revision, repository=str(self.root), **options)
@@ -80,15 +85,16 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = Repository(tmp_path_factory.mktemp("compare") / "repository")
     write(repository.file, scores(0, 0.2), test_rows="another")
     repository.track()
-    repository.run("git", "commit", "-qm", "Another split")
-    repository.run("git", "tag", "other-split")
+    repository.git("commit", "-qm", "Another split")
+    repository.git("tag", "other-split")
     write(repository.file, scores(1, 0.2))
     repository.track()
-    repository.run("git", "commit", "-qm", "Weak")
-    repository.run("git", "tag", "weak")
+    repository.git("commit", "-qm", "Weak")
+    repository.git("tag", "weak")
     write(repository.file, scores(2, 0.3))
     repository.track()
-    repository.run("dvc", "exp", "save", "-n", "try-more")
+    with repository.settings(), Repo() as dvc:
+        dvc.experiments.save(name="try-more")
     write(repository.file, scores(3, 0.8))
     return repository
 
@@ -169,7 +175,7 @@ def test_a_revision_without_test_scores(repository: Repository) -> None:
 
 def test_a_file_that_is_in_no_cache(repository: Repository, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    repository.run("git", "clone", "-q", ".", str(clone))
+    repository.git("clone", "-q", ".", str(clone))
     with pytest.raises(DataError, match="neither in the cache nor in a remote"):
         read_user_metrics("weak", repository=str(clone))
 

@@ -90,7 +90,8 @@ def calls(checkout: Path) -> list[str]:
 def test_commands(run: ModuleType) -> None:
     python = str(run.PYTHON)
     assert run.parse([]) == [python, "-m", "dvc", "repro"]
-    assert run.parse(["test"]) == [python, "-m", "pytest", "-n", "logical"]
+    everything = ["-n", "logical", "--dist", "worksteal"]
+    assert run.parse(["test"]) == [python, "-m", "pytest", *everything]
     assert run.parse(["test", "-k", "split"]) == [python, "-m", "pytest", "-k", "split"]
     assert run.parse(["--", "dvc", "exp", "show"]) == ["dvc", "exp", "show"]
 

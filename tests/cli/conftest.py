@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.registry.conftest import empty_registry, registry, workspace  # noqa: F401
+from tests.registry.conftest import registry, workspace  # noqa: F401
 from twotower.common.progress import Step, Steps
 
 

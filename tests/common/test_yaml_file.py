@@ -40,8 +40,8 @@ def test_a_value_that_is_none_of_its_type_is_named_by_its_place(value: str, read
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[" * 3_000, "brackets or blocks are nested too deeply"),
-        ("{a: " * 3_000, "brackets or blocks are nested too deeply"),
+        ("[" * 1_000, "brackets or blocks are nested too deeply"),
+        ("{a: " * 1_000, "brackets or blocks are nested too deeply"),
         ('a: "\\U00110000"', "chr() arg not in range(0x110000)"),
         (LAUGHS, "aliases (*name) repeat too much, or a value within itself, line "),
         ("a: &a [*a]", "aliases (*name) repeat too much, or a value within itself, line 1"),

@@ -72,7 +72,7 @@ ANYTHING = (
 
 @pytest.mark.parametrize("key", list(places._keys(Config)))
 def test_the_schema_refuses_nothing_that_a_section_accepts(key: str) -> None:
-    refused = [value for value in ANYTHING if complaints(nested(key, value))]
+    refused = [value for value in ANYTHING if not VALIDATOR.is_valid(nested(key, value))]
     assert refused
     assert not [value for value in refused if accepted(nested(key, value))]
 

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 
 from twotower.common.errors import ConfigError
@@ -43,11 +40,6 @@ def test_starts_that_need_training_refuse_to_go_without() -> None:
         else:
             with pytest.raises(ValueError, match=f"needs model.init: .*, got {init}"):
                 check_start(ModelConfig(init=init), TrainConfig(epochs=0))
-
-
-def test_the_config_imports_no_torch() -> None:
-    code = "import sys, twotower.config; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_an_unknown_extra_baseline_is_refused_with_the_known_ones() -> None:

@@ -40,7 +40,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="session")
-def before(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
+def before(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     """A folder with a repository, `clone`, and what was printed there, `printed.json`.
 
     It takes a minute, so the processes of one test run share it.
@@ -54,7 +54,7 @@ def before(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Pa
             project.git("branch", "--move", "main")
             project.path("my/exports").mkdir(parents=True)
             spanish(project.path("my/exports"))
-            shutil.copy(empty_registry, project.path("mlflow.db"))
+            shutil.copy(empty_mlflow, project.path("mlflow.db"))
             for key, value in QUICKER.items():
                 project.set(key, value)
             outputs = {REPRO: project.run(*REPRO.split())}

@@ -150,9 +150,10 @@ def test_keys_labels_and_cutoffs_come_from_the_table() -> None:
     assert [metrics.metric_cutoff(key, ks) for key in ("ndcg_at_5", "mrr")] == [5, 20]
 
 
-def test_config_and_metrics_import_no_torch_and_metrics_no_pandas() -> None:
+def test_config_data_verdict_and_metrics_import_no_torch_and_metrics_no_pandas() -> None:
     code = (
         "import sys, twotower.evaluation.metrics; assert 'pandas' not in sys.modules\n"
-        "import twotower.config; assert 'torch' not in sys.modules"
+        "for name in 'config', 'data.prepared', 'assessment.verdict':\n"
+        "    __import__(f'twotower.{name}'); assert 'torch' not in sys.modules, name"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,13 +1,11 @@
 """A repository in which `dvc repro` has run, and copies of it for tests that change things."""
 
-import os
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from tests.conftest import made_once
 from tests.pipeline.project import Project, create
-from tests.registry.conftest import empty_registry  # noqa: F401
 
 QUICK = (
     "test_every_declared_output_is_there",
@@ -39,22 +37,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two commits: the shop, and what the stages made of it. Not to be changed.
 
-    It takes seconds, so the processes of one test run share it. The stages run by themselves;
-    test_surroundings.py has `dvc repro` end with the same lock and the same bytes.
+    The stages run by themselves; test_surroundings.py has `dvc repro` end with the same lock and
+    the same bytes.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
-    done = folder / "done"
-    with FileLock(folder.with_suffix(".lock")):
-        if done.exists():
-            return Project(folder / "shop")
+
+    def make(folder: Path) -> None:
         project = create(folder / "shop")
         log = project.all_stages()
         log += project.dvc("commit", "--force")
         (folder / "repro.log").write_text(log, encoding="utf-8")
         project.commit("Lock the pipeline")
-        done.touch()
-    return project
+
+    return Project(made_once(tmp_path_factory, "finished", make) / "shop")
 
 
 @pytest.fixture

@@ -71,7 +71,6 @@ class Project:
         outer = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         settings = self.root.parent / "dvc"
         who = {"NAME": "A User", "EMAIL": "user@example.org"}
-        outer.pop("PYTHONDONTWRITEBYTECODE", None)  # copies take the bytecode with them
         return {
             **SECRETS,
             **outer,

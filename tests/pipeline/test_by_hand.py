@@ -46,9 +46,9 @@ def test_data_root_is_prepared_first_and_the_snapshot_has_the_study_name(project
 
 
 def test_storage_and_mlflow_hold_the_trials_and_change_no_byte(
-    unsearched: Project, finished: Project, empty_registry: Path
+    unsearched: Project, finished: Project, empty_mlflow: Path
 ) -> None:
-    shutil.copy(empty_registry, unsearched.path("mlflow.db"))
+    shutil.copy(empty_mlflow, unsearched.path("mlflow.db"))
     url = f"sqlite:///{unsearched.path('live.db').as_posix()}"
     tracking = ["--mlflow-tracking", "--experiment-name", "shop"]
     unsearched.stage("hpo", "--storage", url, *tracking)

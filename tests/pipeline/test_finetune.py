@@ -12,9 +12,9 @@ from tests.pipeline.project import Project
 
 @pytest.mark.timeout(1800)
 def test_a_run_continues_from_the_champion(
-    project: Project, empty_registry: Path, tmp_path: Path
+    project: Project, empty_mlflow: Path, tmp_path: Path
 ) -> None:
-    shutil.copy(empty_registry, project.path("mlflow.db"))
+    shutil.copy(empty_mlflow, project.path("mlflow.db"))
     project.set("mlflow.enabled", value=True)
     project.commit("Registry")
     for command in ("register", "promote"):

@@ -69,9 +69,9 @@ def _patient_environment() -> Iterator[None]:
 
 
 @pytest.mark.timeout(1800)
-def test_from_tracked_trials_to_a_served_model(unsearched: Project, empty_registry: Path) -> None:
+def test_from_tracked_trials_to_a_served_model(unsearched: Project, empty_mlflow: Path) -> None:
     project, port = unsearched, free_port()
-    shutil.copy(empty_registry, project.path("server.db"))
+    shutil.copy(empty_mlflow, project.path("server.db"))
     uri = f"http://127.0.0.1:{port}"
     for key, value in {
         "mlflow.enabled": True,

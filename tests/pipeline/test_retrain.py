@@ -25,7 +25,7 @@ items.assign(note="x").to_csv("data/shop/items.csv", index=False)
 
 
 @pytest.fixture
-def author(project: Project, empty_registry: Path, tmp_path: Path) -> Project:
+def author(project: Project, empty_mlflow: Path, tmp_path: Path) -> Project:
     """A pushed run of the pipeline, its raw data kept by DVC."""
     project.set("mlflow.enabled", value=True)
     project.git("rm", "-r", "--quiet", "--cached", "data/shop")
@@ -35,7 +35,7 @@ def author(project: Project, empty_registry: Path, tmp_path: Path) -> Project:
     project.dvc("push", "--quiet")
     project.git("clone", "--quiet", "--bare", ".", str(tmp_path / "origin.git"))
     project.git("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "cron"))
-    shutil.copy(empty_registry, tmp_path / "cron" / "mlflow.db")
+    shutil.copy(empty_mlflow, tmp_path / "cron" / "mlflow.db")
     return project
 
 

@@ -95,7 +95,7 @@ def _watch(process: "subprocess.Popen[str]", lines: set[str]) -> None:
 
 def test_servers_that_fail_are_named_without_their_passwords(
     unsearched: Project,
-    empty_registry: Path,
+    empty_mlflow: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A PostgreSQL server that answers, then is gone, and an MLflow server that is not there."""
@@ -126,7 +126,7 @@ def test_servers_that_fail_are_named_without_their_passwords(
         assert server.QUOTED not in text
     unsearched.set("hpo.storage", None)
     unsearched.set("mlflow.tracking_uri", None)
-    shutil.copy(empty_registry, unsearched.path("mlflow.db"))
+    shutil.copy(empty_mlflow, unsearched.path("mlflow.db"))
     here = ("--tracking-uri", "sqlite:///mlflow.db")
     synced = unsearched.run("twotower", "tracking", "sync", *here)
     assert "trials logged" in synced

@@ -13,7 +13,6 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 
 from tests.conftest import events, split_by_time, write_prepared
 from twotower.artifacts import write_artifacts
@@ -24,7 +23,6 @@ from twotower.data.prepared import read_catalogue
 from twotower.registry.promote import PROMOTION_TAG, Decision, promote
 from twotower.registry.register import register
 from twotower.registry.versions import Registry
-from twotower.tracking.mlflow_store import configure_environment, store_uri
 from twotower.training.towers import TwoTower
 
 MLFLOW = MlflowConfig(experiment="tests", model="shop")
@@ -105,24 +103,14 @@ class Workspace:
         return self.root / name
 
 
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables, which take seconds to create."""
-    root = tmp_path_factory.mktemp("store")
-    with mock.patch.dict(os.environ):
-        configure_environment()
-        MlflowClient(store_uri(None, root), store_uri(None, root)).search_registered_models()
-    return root / "mlflow.db"
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
 @pytest.fixture
-def registry(tmp_path: Path, empty_registry: Path) -> Registry:
-    shutil.copy(empty_registry, tmp_path / "mlflow.db")
+def registry(tmp_path: Path, empty_mlflow: Path) -> Registry:
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     return Registry(MLFLOW, tmp_path)
 
 
@@ -162,14 +150,14 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def rivals_store(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
+def rivals_store(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     """Two models of the rows of a new workspace, which take a second to register.
 
     rivals.db: version 1 is a poor champion, version 2 a good candidate; promoted.db: version 2
     has become champion.
     """
     root = tmp_path_factory.mktemp("rivals")
-    shutil.copy(empty_registry, root)
+    shutil.copy(empty_mlflow, root)
     with own_environment():
         shop = Shop(Workspace(root), Registry(MLFLOW, root))
         shop.register(shop.workspace.model("poor", POOR))

@@ -41,10 +41,10 @@ def test_what_is_fetched_is_the_champion(promoted: Shop, tmp_path: Path) -> None
     assert live.refresh()
 
 
-def test_a_shop_in_a_folder_of_any_name(tmp_path: Path, empty_registry: Path) -> None:
+def test_a_shop_in_a_folder_of_any_name(tmp_path: Path, empty_mlflow: Path) -> None:
     root = tmp_path / ODD_NAME
     root.mkdir()
-    shutil.copy(empty_registry, root)
+    shutil.copy(empty_mlflow, root)
     odd = Shop(Workspace(root), Registry(MLFLOW, root))
     for number, quality in ((1, POOR), (2, GOOD)):
         odd.register(odd.workspace.model(str(quality), quality))

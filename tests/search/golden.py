@@ -44,23 +44,14 @@ TRIED: tuple[dict[str, Any], ...] = (
 )
 
 
-def proposals() -> dict[str, Any]:
-    """What each sampler proposes, without and with conditions, and to the end of a finite space."""
-    branches = {
-        f"{name}, branches": params_of(run(10, config(_early(name), search_space=BRANCHES)))
-        for name in SAMPLERS
+def proposals(name: str) -> dict[str, Any]:
+    """What a sampler proposes, without and with conditions, and to the end of a finite space."""
+    sampler = {"type": name} | ({"n_startup_trials": 5} if name in ("tpe", "gp") else {})
+    return {
+        f"{name}, branches": params_of(run(10, config(sampler, search_space=BRANCHES))),
+        name: params_of(run(14, config(sampler))),
+        f"{name}, conditional": params_of(run(14, config(sampler, conditional=True))),
     }
-    return branches | {
-        f"{name}{', conditional' if conditional else ''}": params_of(
-            run(14, config(_early(name), conditional=conditional))
-        )
-        for name in SAMPLERS
-        for conditional in (False, True)
-    }
-
-
-def _early(name: str) -> dict[str, Any]:
-    return {"type": name} | ({"n_startup_trials": 5} if name in ("tpe", "gp") else {})
 
 
 def outcomes(prepared: Path) -> list[dict[str, Any]]:
@@ -88,7 +79,9 @@ def golden(prepared: Path) -> dict[str, Any]:
             "made_with": made_with(),
             "objective_version": OBJECTIVE_VERSION,
             "outcomes": outcomes(prepared),
-            "proposals": proposals(),
+            "proposals": {
+                key: tried for name in SAMPLERS for key, tried in proposals(name).items()
+            },
             "search_version": SEARCH_VERSION,
         }
     )

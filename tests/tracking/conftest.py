@@ -36,17 +36,9 @@ def _own_environment() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables, which take seconds to create."""
-    root = tmp_path_factory.mktemp("store")
-    MlflowClient(tracking_uri=store_uri(None, root)).search_experiments()
-    return root / "mlflow.db"
-
-
 @pytest.fixture
-def root(tmp_path: Path, empty_store: Path) -> Path:
-    shutil.copy(empty_store, tmp_path)
+def root(tmp_path: Path, empty_mlflow: Path) -> Path:
+    shutil.copy(empty_mlflow, tmp_path)
     return tmp_path
 
 

@@ -122,6 +122,7 @@ def test_without_tracking_mlflow_is_not_imported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_new_store_is_made_without_a_word_but_for_one_that_cannot_be_opened(
     tmp_path: Path,
 ) -> None:

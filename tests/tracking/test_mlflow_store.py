@@ -35,10 +35,10 @@ def test_the_default_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert store_uri("http://other:5000", tmp_path) == "http://other:5000"
 
 
-def test_any_name_of_a_folder_will_do(tmp_path: Path, empty_store: Path) -> None:
+def test_any_name_of_a_folder_will_do(tmp_path: Path, empty_mlflow: Path) -> None:
     root = tmp_path / ODD_NAME
     root.mkdir()
-    shutil.copy(empty_store, root)
+    shutil.copy(empty_mlflow, root)
     client, experiment = open_experiment(MlflowConfig(), root)
     run = client.create_run(experiment).info.run_id
     client.log_text(run, "logged", "x.txt")

@@ -19,11 +19,11 @@ REPAIR = "this checkout was moved or copied; to have them here, run: twotower tr
 
 
 @pytest.fixture
-def old(tmp_path: Path, empty_store: Path) -> Path:
+def old(tmp_path: Path, empty_mlflow: Path) -> Path:
     """A checkout whose store has a run with an artifact."""
     root = tmp_path / ODD_NAME
     root.mkdir()
-    shutil.copy(empty_store, root)
+    shutil.copy(empty_mlflow, root)
     log(root, "first")
     return root
 

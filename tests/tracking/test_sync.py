@@ -170,9 +170,9 @@ def test_the_code_is_that_of_the_search_and_not_of_the_sync(
 
 
 def test_the_store_of_the_environment_is_remembered_without_credentials(
-    root: Path, empty_store: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    root: Path, empty_mlflow: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(empty_store, root / "other.db")
+    shutil.copy(empty_mlflow, root / "other.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
     repository.track(0)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

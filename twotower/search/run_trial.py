@@ -5,19 +5,21 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twotower.common.errors import TwoTowerError
 from twotower.common.files import round_float
-from twotower.search.objective import Report
 from twotower.search.proposals.pruners import EpochWatch, Pruning
 from twotower.search.trial import Trial
+
+if TYPE_CHECKING:
+    from twotower.search.objective import Report  # it imports torch
 
 
 class Evaluate(Protocol):
     """Trains and scores a trial; see `Objective`."""
 
-    def __call__(self, trial: Trial, report: Report | None = None, /) -> Trial:
+    def __call__(self, trial: Trial, report: "Report | None" = None, /) -> Trial:
         """The trial, complete or pruned, with its value; reports epochs only to a pruner."""
 
 

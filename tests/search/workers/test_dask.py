@@ -118,6 +118,7 @@ def test_the_objective_arrives_once_at_each_worker_and_trials_never_overlap(
         assert len(objective.noted("arrived")) == 4
 
 
+@pytest.mark.slow
 def test_a_worker_that_differs_is_refused_with_the_reason(tmp_path: Path, cluster: Cluster) -> None:
     cluster.scheduler()
     preload = [f"--preload=twotower.search.{name}" for name in ("identity", "run_trial")]

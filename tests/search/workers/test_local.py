@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -18,12 +19,14 @@ import pytest
 from tests.conftest import REPOSITORY
 from twotower.common.errors import SearchError
 from twotower.common.progress import step
-from twotower.search.objective import Report
 from twotower.search.run_trial import Evaluate
 from twotower.search.trial import Trial
 from twotower.search.workers.epochs import WorkersEpochs
 from twotower.search.workers.local import LocalWorkers
 from twotower.search.workers.workers import WorkerDiedError
+
+if TYPE_CHECKING:
+    from twotower.search.objective import Report  # it imports torch, which each worker would do
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -35,7 +38,7 @@ def load(folder: Path) -> Evaluate:
     return partial(act, folder)
 
 
-def act(folder: Path, trial: Trial, _report: Report | None = None) -> Trial:
+def act(folder: Path, trial: Trial, _report: "Report | None" = None) -> Trial:
     params = trial.params
     (folder / f"began-{params['number']}-{os.getpid()}").touch()
     match params["action"]:
