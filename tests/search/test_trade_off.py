@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from twotower.evaluation.metrics import Direction
 from twotower.search.console import SearchConsole
 from twotower.search.front import Goals
 from twotower.search.trade_off import choice_text, trade_off
@@ -18,7 +19,7 @@ def results(*rows: tuple[int, list[float]], chosen: int, **objectives: str) -> d
     }
 
 
-TWO = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
+TWO: dict[str, Direction] = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
 THREE = {"recall_at_10": "maximize", "coverage_at_10": "maximize", "gini_at_10": "minimize"}
 
 
@@ -126,3 +127,15 @@ def test_the_summary_of_a_search_ends_its_front_with_the_sentence(
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[lines.index(f"{trade_off(found)}") - 1].endswith("coverage_at_10 0.6000  chosen")
+
+
+def test_of_a_long_front_some_are_listed_and_the_chosen_trial(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    front = [(number, [0.9 - number / 100, number / 100]) for number in range(50)]
+    found = results(*front, chosen=14, **TWO)
+    SearchConsole(Goals(TWO))._front(found)
+    lines = capsys.readouterr().out.splitlines()
+    numbers = [int(line.split()[1]) for line in lines if line.startswith("  trial")]
+    assert numbers == sorted([*range(0, 50, 3), 14])
+    assert "  18 of the 50 trials on the front" in lines
