@@ -7,7 +7,7 @@ import pytest
 from twotower.evaluation.metrics import Direction
 from twotower.search.console import SearchConsole
 from twotower.search.front import Goals
-from twotower.search.trade_off import choice_text, trade_off
+from twotower.search.trade_off import WOULD, choice_text, exchange, trade_off
 
 
 def results(*rows: tuple[int, list[float]], chosen: int, **objectives: str) -> dict[str, Any]:
@@ -20,7 +20,11 @@ def results(*rows: tuple[int, list[float]], chosen: int, **objectives: str) -> d
 
 
 TWO: dict[str, Direction] = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
-THREE = {"recall_at_10": "maximize", "coverage_at_10": "maximize", "gini_at_10": "minimize"}
+THREE: dict[str, Direction] = {
+    "recall_at_10": "maximize",
+    "coverage_at_10": "maximize",
+    "gini_at_10": "minimize",
+}
 
 
 def test_what_is_given_up_and_for_what() -> None:
@@ -41,6 +45,14 @@ def test_of_a_minimised_objective_less_is_a_gain_and_more_is_a_loss() -> None:
     assert trade_off(found) == (
         "Trial 2 gives up 50 % of Recall@10 (0.2 to 0.1) and accepts 25 % more Gini index@10 "
         "(0.4 to 0.5) for 100 % more Coverage@10 (0.4 to 0.8)"
+    )
+
+
+def test_what_is_given_up_is_listed() -> None:
+    before, after = [0.2, 0.4, 0.4], [0.1, 0.3, 0.2]
+    assert exchange(2, THREE, before, after, WOULD) == (
+        "Trial 2 would give up 50 % of Recall@10 (0.2 to 0.1) and 25 % of Coverage@10 (0.4 to 0.3) "
+        "for 50 % less Gini index@10 (0.4 to 0.2)"
     )
 
 

@@ -73,17 +73,18 @@ def exchange(
         verbs: for what it has less of, for what it has too much of, and for what is better alone.
     """
     gives, accepts, has = verbs
-    worse, better = [], []
+    less, more, better = [], [], []
     for (metric, direction), old, new in zip(directions.items(), before, after, strict=True):
         if new == old:
             continue
         if (new > old) == (direction == "maximize"):
             better.append(_change(metric, old, new))
         elif direction == "maximize":
-            worse.append(f"{gives} {_percent(old, new)} of {metric_label(metric)}{_span(old, new)}")
+            less.append(f"{_percent(old, new)} of {metric_label(metric)}{_span(old, new)}")
         else:
-            worse.append(f"{accepts} {_change(metric, old, new)}")
+            more.append(_change(metric, old, new))
     gained = listed(better)
+    worse = [f"{verb} {listed(what)}" for verb, what in ((gives, less), (accepts, more)) if what]
     if not worse:
         return f"Trial {number} {has} {gained}"
     return f"Trial {number} {listed(worse)}" + (f" for {gained}" if gained else "")
