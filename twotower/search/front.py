@@ -21,6 +21,10 @@ from twotower.search.trial import Trial, complete_by_value
 ROUNDING = 1e-7
 """Relative difference of two values that may come from rounding alone."""
 
+OTHER_LIMITS = (
+    "the trials are kept: with other limits, or another keep, the next run chooses from them"
+)
+
 
 class LimitsError(SearchError):
     """No trial of the front is within the limits of `hpo.choose`."""
@@ -156,10 +160,7 @@ class Goals:
             without = f", {further:g} without keep" if further != best else ""
             found.append(f"{name} of at {end} {limit:g} (the best is {best:g}{without})")
         among = f" with at least {100 * keep:g} % of its best {self.objective}" if keep else ""
-        return (
-            f"hpo.choose: no trial of the front{among} has {' and '.join(found)}; the trials are "
-            "kept: with other limits, or another keep, the next run chooses from them"
-        )
+        return f"hpo.choose: no trial of the front{among} has {' and '.join(found)}; {OTHER_LIMITS}"
 
 
 def non_dominated(gains: Float64Array) -> BoolArray:
@@ -168,7 +169,7 @@ def non_dominated(gains: Float64Array) -> BoolArray:
     Args:
         gains: [num_points, num_objectives], more is better.
     """
-    is_free: BoolArray = ~_dominated(gains).any(axis=1)
+    is_free: BoolArray = _dominated(gains).sum(axis=1) == 0
     return is_free
 
 
