@@ -65,6 +65,14 @@ def test_the_best_of_the_first_objective_gives_up_nothing_and_says_what_was_on_o
     )
 
 
+def test_where_all_have_the_same_of_the_second_objective_the_third_is_on_offer() -> None:
+    found = results((1, [0.2, 0.5, 0.4]), (2, [0.1, 0.5, 0.3]), chosen=1, **THREE)
+    assert trade_off(found) == (
+        "Trial 1 has the best Recall@10; trial 2 would give up 50 % of Recall@10 (0.2 to 0.1) for "
+        "25 % less Gini index@10 (0.4 to 0.3)"
+    )
+
+
 def test_a_front_of_one_trial_trades_nothing() -> None:
     found = results((3, [0.2, 0.4]), chosen=3, **TWO)
     twice = results((3, [0.2, 0.4]), (5, [0.2, 0.4]), chosen=3, **TWO)
