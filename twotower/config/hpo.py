@@ -296,8 +296,8 @@ class HpoConfig(Section):
     """
     objectives: Objectives | None = None
     """Several metrics in place of `objective`, [recall_at_10, coverage_at_10], for their Pareto
-    front: the first is one that `objective` may be, and leads. Each has its own direction, or that
-    of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
+    front: the first is one that `objective` may be, no mix, and leads. Each has its own direction,
+    or that of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
     """
     choose: ChooseConfig = ChooseConfig()
     """Of `objectives`: the trial of the front that is refitted."""
