@@ -3,7 +3,9 @@
 import numpy as np
 
 from tests.assessment.boards import Fixed, board, interactions, lists, target
+from twotower.assessment.assess import further_objectives
 from twotower.assessment.item_groups import NO_GROUPS, item_groups, summary_of_groups
+from twotower.assessment.scoreboard import Scoreboard
 from twotower.evaluation.item_groups import by_group
 
 USERS = 40
@@ -12,7 +14,7 @@ WANTED = target(lists(*([1, 2 + user % 2] for user in range(USERS))), lists(*[[0
 ROWS = interactions([(user, user % 2) for user in range(USERS)])
 
 
-def content() -> dict:
+def grouped() -> Scoreboard:
     made = board(
         WANTED,
         ROWS,
@@ -25,7 +27,11 @@ def content() -> dict:
     for name, evaluation in (("optimized", [0, 0, 1, 0]), ("popularity", [2, 1, 0, 0])):
         made.add(name, Fixed([[float(value) for value in evaluation]] * USERS))
     made.add_seed(Fixed([[0.0, 0.0, 1.0, 0.0]] * USERS))
-    return item_groups(made, seed=1)
+    return made
+
+
+def content() -> dict:
+    return item_groups(grouped(), seed=1)
 
 
 def test_every_scorer_is_measured_on_each_group() -> None:
@@ -42,6 +48,20 @@ def test_every_scorer_is_measured_on_each_group() -> None:
     assert low < 0.5 < high
     assert groups["cold"]["comparisons"]["popularity"]["difference"] == 0.0
     assert not groups["cold"]["comparisons"]["random"]["beaten"]
+
+
+def test_further_objectives_are_measured_among_their_items() -> None:
+    def found(*keys: str) -> dict[str, float]:
+        return further_objectives(grouped(), [{"metric": key} for key in keys])
+
+    # All 40 users are shown item 2, one of 4 items, and one of the 2 cold ones.
+    assert found("recall_at_1", "coverage_at_1", "coverage_at_1_cold", "mrr_warm") == {
+        "coverage_at_1": 0.25,
+        "coverage_at_1_cold": 0.5,
+        "mrr_warm": 1.0,
+    }
+    assert found("recall_at_1_cold", "coverage_at_1") == {}, "the board would be of cold items"
+    assert further_objectives(grouped(), []) == {}
 
 
 def test_a_line_for_each_group() -> None:

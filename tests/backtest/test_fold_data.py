@@ -159,6 +159,9 @@ def test_an_objective_of_cold_items_is_refused() -> None:
     config = parse_config({"hpo": {"objective": "recall_at_10_cold"}})
     with pytest.raises(ConfigError, match="recall_at_10_cold is of warm or cold items"):
         fold_config(config)
+    several = parse_config({"hpo": {"objectives": ["mrr", "coverage_at_10_cold"]}})
+    with pytest.raises(ConfigError, match="coverage_at_10_cold is of warm or cold items"):
+        fold_config(several)
 
 
 def test_data_without_times_is_one_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from twotower.backtest.scores import collect_scores
 from twotower.common.errors import DataError, TrainingError
 from twotower.common.files import canonical
 from twotower.common.units import DAY
+from twotower.search.front import LimitsError
 
 CLUSTERED = {"evaluate": {"cluster": "home"}}
 
@@ -162,6 +163,17 @@ def test_another_parameter_is_another_key(raw: Path, kept: Path) -> None:
     assert fold_run.fold_key(prepared, elsewhere) == key
     (prepared / "test.parquet").write_bytes(b"other rows")
     assert fold_run.fold_key(prepared, config) != key
+
+
+def test_a_fold_out_of_limits_is_left_out(
+    raw: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(*_: Any, **__: Any) -> Any:
+        raise LimitsError("hpo.choose: no trial of the front has mrr of at least 1; the trials are")
+
+    monkeypatch.setattr(fold_run, "run_search", search)
+    content = fold_run._compute(folders(kept)[0], fold_config(config_of(raw, **CLUSTERED)))
+    assert content == {"reason": "hpo.choose: no trial of the front has mrr of at least 1"}
 
 
 @pytest.mark.slow

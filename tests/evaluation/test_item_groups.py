@@ -17,7 +17,7 @@ from twotower.evaluation.holdout import EvaluationSet, evaluation_set
 from twotower.evaluation.item_groups import (
     assessed_as,
     by_group,
-    check_objective,
+    check_objectives,
     mix_text,
     names_group,
     weights_of,
@@ -139,10 +139,12 @@ def test_an_objective_of_items_that_there_are_not_names_the_key_that_settles_it(
         match=r"recall_at_10_cold is of items without training rows.*"
         r"set split.cold_items, e.g. 0.1, or hpo.objective: recall_at_10",
     ):
-        check_objective(objective, groups(config, catalogue_of(TRAIN), HELD_OUT))
+        check_objectives([objective], groups(config, catalogue_of(TRAIN), HELD_OUT))
+    with pytest.raises(ConfigError, match=r"hpo.objectives: .*, e.g. 0.1, or recall_at_10 in its"):
+        check_objectives(["mrr", objective], groups(config, catalogue_of(TRAIN), HELD_OUT))
     assert groups(config, CATALOGUE, HELD_OUT).keys() == {"all", "warm", "cold"}
-    check_objective(objective, groups(config, CATALOGUE, HELD_OUT))
-    check_objective(objective, groups(config, CATALOGUE, HELD_OUT[:0]))
+    check_objectives([objective], groups(config, CATALOGUE, HELD_OUT))
+    check_objectives([objective], groups(config, CATALOGUE, HELD_OUT[:0]))
 
 
 def groups(

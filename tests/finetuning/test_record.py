@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from twotower.common.errors import ConfigError
-from twotower.config import load_config
+from twotower.config import load_config, parse_config
 from twotower.config.hyperparameters import hyperparameters
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.finetuning.record import START, StartRecord, read_record, without_search
@@ -53,3 +53,11 @@ def test_the_search_has_one_trial_of_the_hyperparameters_of_the_start_model() ->
     assert (model, train.epochs, train.last_epoch) == (MODEL, 7, 4)
     assert found.data == config.data
     assert found.evaluate == config.evaluate
+
+
+def test_limits_do_not_stop_it_where_there_is_nothing_to_choose_from() -> None:
+    chosen = {"limits": {"coverage_at_10": 0.9}, "weights": {"coverage_at_10": 2}}
+    hpo = {"objectives": ["recall_at_10", "coverage_at_10"], "choose": chosen, "sampler": "nsga2"}
+    found = without_search(parse_config({"hpo": hpo}), RECORD)
+    assert (found.hpo.choose.limits, found.hpo.choose.weights) == ({}, {})
+    assert [*found.hpo.directions] == ["recall_at_10", "coverage_at_10"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from twotower.notebook.wording import in_python
+from twotower.search.front import OTHER_LIMITS
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ from twotower.notebook.wording import in_python
         ),
         ("wider: twotower preset quality", "wider: config='quality'"),
         ("twotower preset sequence; more", "config='sequence'; more"),
+        (
+            f"no trial of the front has mrr of at least 1; {OTHER_LIMITS}",
+            "no trial of the front has mrr of at least 1; in a folder of its own, a fit with other "
+            "limits chooses from the same trials",
+        ),
         ("no such key: leave it out, or -S '~hpo.x'", "no such key: leave it out"),
         ("a list: [5,10], or -S 'evaluate.ks=[5,10]', got 5", "a list: [5,10], got 5"),
     ],

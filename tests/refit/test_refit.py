@@ -4,6 +4,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import yaml
 
 from tests.conftest import events, split_by_time, split_by_user, write_prepared
 from twotower.artifacts import FORMAT_VERSION, load_artifacts
-from twotower.assessment import scoreboard
+from twotower.assessment import model_card, scoreboard
 from twotower.assessment.assess import Assessment
 from twotower.assessment.per_user import read_per_user
 from twotower.assessment.summary import summary
@@ -129,6 +130,14 @@ def test_the_card_says_what_the_metrics_say(
     counts = len(rows), rows["user_id"].nunique(), rows["item_id"].nunique()
     assert f"| train | {' | '.join(map(str, counts))} |" in text
     assert not re.search(r"\n\n\n|\{|None|nan", text)
+
+
+def test_the_card_has_every_objective_of_its_items() -> None:
+    config = parse_config({"hpo": {"objectives": ["mrr", "gini_at_5", "coverage_at_5_cold"]}})
+    facts: Any = SimpleNamespace(
+        assessment=SimpleNamespace(verdict={"objective": "mrr"}), config=config
+    )
+    assert model_card._shown(facts) == ["mrr", "gini_at_5", "recall_at_5", "ndcg_at_5"]
 
 
 def test_a_card_of_a_model_without_scores_says_why(tmp_path: Path, prepared: Path) -> None:

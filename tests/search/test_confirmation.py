@@ -195,6 +195,7 @@ def test_dead_workers(tmp_path: Path) -> None:
     assert Confirming(tmp_path / "twice", workers=Mortal(2), top=2).json == straight
     always = Confirming(tmp_path / "always", workers=Mortal(3), top=2)
     assert always.result.winner == trial(0, 0.9)
+    assert always.result.compared == always.result.finalists
     assert always.json["trials"][0]["failure"] == "its worker died in each of 3 tries"
 
 

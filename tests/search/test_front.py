@@ -64,6 +64,12 @@ def test_the_rule_chooses(choose: dict[str, Any], number: int) -> None:
     assert goals(**choose).ordered(TRIALS)[0] == chosen
 
 
+def test_rounding_excludes_no_trial_that_keeps_just_enough() -> None:
+    assert 0.18 < 0.9 * 0.2, "in binary"
+    just = [trial(0, 0.2, 0.5), trial(1, 0.18, 0.4)]
+    assert [one.is_allowed for one in goals(keep=0.9).front(just)] == [True, True]
+
+
 def test_of_equal_sums_the_lower_number_is_chosen() -> None:
     ends = [trial(3, 0.2, 0.5), trial(1, 0.1, 0.4)]
     assert goals(keep=None).chosen(ends) == ends[1]
@@ -74,7 +80,10 @@ def test_of_equal_sums_the_lower_number_is_chosen() -> None:
 
 def test_limits_that_none_keeps_are_an_error_that_says_what_there_is() -> None:
     strict = goals(limits={"gini_at_10": 0.35})
-    rule = r"gini_at_10 at most 0.35 \(the front has 0.3000 at best\) with 95% of the best recall"
+    rule = (
+        r"no trial of the front with at least 95 % of its best recall_at_10 has gini_at_10 of at "
+        r"most 0.35 \(the best is 0.4, 0.3 without keep\); the trials are kept"
+    )
     with pytest.raises(SearchError, match=rule):
         strict.chosen(TRIALS)
     assert strict.chosen(TRIALS[5:]) is None

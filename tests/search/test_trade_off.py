@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from twotower.evaluation.metrics import Direction
 from twotower.search.console import SearchConsole
 from twotower.search.front import Goals
-from twotower.search.trade_off import choice_text, trade_off
+from twotower.search.trade_off import WOULD, choice_text, exchange, trade_off
 
 
 def results(*rows: tuple[int, list[float]], chosen: int, **objectives: str) -> dict[str, Any]:
@@ -18,8 +19,12 @@ def results(*rows: tuple[int, list[float]], chosen: int, **objectives: str) -> d
     }
 
 
-TWO = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
-THREE = {"recall_at_10": "maximize", "coverage_at_10": "maximize", "gini_at_10": "minimize"}
+TWO: dict[str, Direction] = {"recall_at_10": "maximize", "coverage_at_10": "maximize"}
+THREE: dict[str, Direction] = {
+    "recall_at_10": "maximize",
+    "coverage_at_10": "maximize",
+    "gini_at_10": "minimize",
+}
 
 
 def test_what_is_given_up_and_for_what() -> None:
@@ -43,12 +48,28 @@ def test_of_a_minimised_objective_less_is_a_gain_and_more_is_a_loss() -> None:
     )
 
 
+def test_what_is_given_up_is_listed() -> None:
+    before, after = [0.2, 0.4, 0.4], [0.1, 0.3, 0.2]
+    assert exchange(2, THREE, before, after, WOULD) == (
+        "Trial 2 would give up 50 % of Recall@10 (0.2 to 0.1) and 25 % of Coverage@10 (0.4 to 0.3) "
+        "for 50 % less Gini index@10 (0.4 to 0.2)"
+    )
+
+
 def test_the_best_of_the_first_objective_gives_up_nothing_and_says_what_was_on_offer() -> None:
     found = results((9, [0.2, 0.4]), (4, [0.199, 0.5]), (14, [0.1, 0.6]), chosen=9, **TWO)
 
     assert trade_off(found) == (
         "Trial 9 has the best Recall@10; trial 14 would give up 50 % of Recall@10 (0.2 to 0.1) for "
         "50 % more Coverage@10 (0.4 to 0.6)"
+    )
+
+
+def test_where_all_have_the_same_of_the_second_objective_the_third_is_on_offer() -> None:
+    found = results((1, [0.2, 0.5, 0.4]), (2, [0.1, 0.5, 0.3]), chosen=1, **THREE)
+    assert trade_off(found) == (
+        "Trial 1 has the best Recall@10; trial 2 would give up 50 % of Recall@10 (0.2 to 0.1) for "
+        "25 % less Gini index@10 (0.4 to 0.3)"
     )
 
 
@@ -126,3 +147,15 @@ def test_the_summary_of_a_search_ends_its_front_with_the_sentence(
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[lines.index(f"{trade_off(found)}") - 1].endswith("coverage_at_10 0.6000  chosen")
+
+
+def test_of_a_long_front_some_are_listed_and_the_chosen_trial(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    front = [(number, [0.9 - number / 100, number / 100]) for number in range(50)]
+    found = results(*front, chosen=14, **TWO)
+    SearchConsole(Goals(TWO))._front(found)
+    lines = capsys.readouterr().out.splitlines()
+    numbers = [int(line.split()[1]) for line in lines if line.startswith("  trial")]
+    assert numbers == sorted([*range(0, 50, 3), 14])
+    assert "  18 of the 50 trials on the front" in lines

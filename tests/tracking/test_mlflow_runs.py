@@ -189,6 +189,17 @@ def test_the_description_says_what_was_found_unless_somebody_wrote_it(root: Path
     assert description() == "mine"
 
 
+def test_the_description_has_every_objective(root: Path) -> None:
+    study = replace(STUDY, further_objectives=("gini_at_10", "mrr"))
+    found = {"best_trial": 1, "best_value": 0.1, "gini_at_10": 0.4, "mrr": 0.2}
+    ending = Ending("FINISHED", found, best=1, params={"lr": 0.01})
+    StudyRun(study, root).publish(TRIALS[:2], ending)
+    assert only_study(root)[0].data.tags["mlflow.note.content"] == (
+        "Chosen from the Pareto front: trial 1, recall_at_10 0.1000, gini_at_10 0.4000, "
+        "mrr 0.2000 on the validation split, with batch_size 128, dim 8, epochs 3, lr 0.01."
+    )
+
+
 def test_another_study_is_another_run(root: Path) -> None:
     StudyRun(STUDY, root)
     StudyRun(replace(STUDY, key="4567"), root)

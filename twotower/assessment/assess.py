@@ -1,6 +1,6 @@
 """From a scoreboard to the files that refit leaves in metrics/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from twotower.common.headline import headline, headline_file
 from twotower.common.progress import part
 from twotower.common.scorers import MODEL
 from twotower.data.prepared import Catalogue
+from twotower.evaluation.item_groups import split_key
 
 VERDICT_VERSION = 3
 """Format of metrics/verdict.json. Version 1 had no `format_version`, and `baseline` was
@@ -111,11 +112,11 @@ def assess(
     with part("slices"):
         sliced = slices(board, seed)
     best = sections[board.strongest()][board.objective]
-    objectives = [board.objective, *(one["metric"] for one in search.get("objectives", [])[1:])]
+    found, others = sections[MODEL], further_objectives(board, search.get("objectives", []))
     further = {"best_baseline": best, "verdict": conclusion["verdict"]}
     return Assessment(
         metrics={**sections, "evaluated": {**counts, **digests}, "scored": True},
-        headline=headline("test", sections[MODEL], objectives, **further),
+        headline=headline("test", {**found, **others}, [board.objective, *others], **further),
         bars=bars(sections, certainty["intervals"], board.objective),
         intervals=certainty,
         verdict=conclusion,
@@ -124,6 +125,27 @@ def assess(
         counts=counts,
         item_groups=item_groups(board, seed),
     )
+
+
+def further_objectives(
+    board: Scoreboard, objectives: Sequence[Mapping[str, str]]
+) -> dict[str, float]:
+    """What the model has of the objectives after the first, as far as the board measures them.
+
+    One of warm or of cold items has its value among these items; one of all items has none where
+    the board is of a group.
+
+    Args:
+        board: of the items that the first objective is of, with its groups.
+        objectives: key of hpo_results.json.
+    """
+    keys = [split_key(one["metric"]) for one in objectives]
+    parts = {keys[0][1].name: board, **board.groups} if keys else {}
+    return {
+        metric + group.suffix: parts[group.name].evaluations[MODEL].summary()[metric]
+        for metric, group in keys[1:]
+        if group.name in parts
+    }
 
 
 def _verdict(board: Scoreboard, search: Mapping[str, Any], seed: int) -> dict[str, Any]:

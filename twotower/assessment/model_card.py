@@ -21,7 +21,7 @@ from twotower.common.scorers import MODEL, RANDOM
 from twotower.config import Config
 from twotower.data.interactions import Interactions
 from twotower.data.prepared import Catalogue
-from twotower.evaluation.item_groups import ItemGroup, assessed_as
+from twotower.evaluation.item_groups import ItemGroup, assessed_as, split_key
 from twotower.evaluation.metrics import metric_label
 
 if TYPE_CHECKING:
@@ -128,10 +128,12 @@ def _among(group: ItemGroup) -> str:
 
 
 def _shown(facts: CardFacts) -> list[str]:
-    """The metrics of the card: the objective, and the usual ones at its cut-off."""
+    """The metrics of the card: the objectives of its items, and the usual ones at the cut-off."""
     objective = facts.assessment.verdict["objective"]
+    first, *others = map(split_key, facts.config.hpo.directions)
+    further = [metric for metric, group in others if group == first[1]]
     k = objective.rpartition("_at_")[2] if "_at_" in objective else facts.config.evaluate.ks[0]
-    return list(dict.fromkeys([objective, f"recall_at_{k}", f"ndcg_at_{k}", "mrr"]))
+    return list(dict.fromkeys([objective, *further, f"recall_at_{k}", f"ndcg_at_{k}", "mrr"]))
 
 
 def _summary(facts: CardFacts) -> str:

@@ -31,13 +31,14 @@ def fold_config(config: Config) -> Config:
     and none ends by the clock, which would make two backtests differ.
 
     Raises:
-        ConfigError: if the objective is of warm or cold items: a fold has no items without rows.
+        ConfigError: if an objective is of warm or cold items: a fold has no items without rows.
     """
-    if names_group(config.hpo.objective):
+    if grouped := next(filter(names_group, config.hpo.directions), None):
+        several = "s" if config.hpo.objectives else ""
         msg = (
-            f"hpo.objective: {config.hpo.objective} is of warm or cold items, which a backtest "
-            "does not tell apart: at a cut-off, only items with events are known; choose one of "
-            "all items"
+            f"hpo.objective{several}: {grouped} is of warm or cold items, which a backtest does "
+            "not tell apart: at a cut-off, only items with events are known; choose one of all "
+            "items"
         )
         raise ConfigError(msg)
     ours = {"storage": None, "study_name": "two-tower", "timeout": None, "timeout_grace": None}

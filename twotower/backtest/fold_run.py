@@ -40,7 +40,7 @@ from twotower.config import Config
 from twotower.ingest.prepare import Loaded
 from twotower.refit import RefitOutputs, num_parts, refit
 from twotower.search.console import SearchConsole
-from twotower.search.front import Goals
+from twotower.search.front import Goals, LimitsError
 from twotower.search.identity import (
     OBJECTIVE_VERSION,
     SEARCH_VERSION,
@@ -191,6 +191,8 @@ def _compute(folder: Path, config: Config) -> dict[str, Any]:
     nothing = folder / "warm_start.json"  # the project's knows of trials on later events
     try:
         results = run_search(config, folder, console, data.prepared, outputs, warm_start=nothing)
+    except LimitsError as error:
+        return {"reason": str(error).partition(";")[0]}
     finally:
         console.close()
     try:

@@ -27,7 +27,7 @@ def check(
         from twotower.config import load_config
         from twotower.config.params import stated_secrets
         from twotower.data.prepared import PREPARED
-        from twotower.evaluation.item_groups import check_objective, names_group
+        from twotower.evaluation.item_groups import check_objectives, names_group
         from twotower.ingest.data_profile import LAST_RUN
         from twotower.ingest.prepare import examine
         from twotower.ingest.summary import summary
@@ -40,7 +40,7 @@ def check(
     config = load_config(params, {} if data_root is None else {"data.root": data_root})
     with step("check"):
         prepared = examine(config, PREPARED, LAST_RUN)
-        if names_group(config.hpo.objective):
+        if any(map(names_group, config.hpo.directions)):
             from twotower.evaluation.held_out import HeldOut  # imports torch
 
             names = ("train", "validation_history", "validation")
@@ -48,7 +48,7 @@ def check(
             rows = [splits[name] for name in names]
             exclude_seen = config.evaluate.exclude_seen
             held_out = HeldOut.of(prepared.catalogue, *rows, exclude_seen=exclude_seen)
-            check_objective(config.hpo.objective, held_out.groups(config))
+            check_objectives(config.hpo.directions, held_out.groups(config))
     typer.echo(printable_lines(summary(prepared.report)))
     if note := untracked_note(Path(config.data.root), repository_root()):
         typer.echo(f"note: {note}")

@@ -173,11 +173,14 @@ def _one_key(value: Any) -> Any:
 
 def _directions(value: Any) -> Any:
     """A list of metrics as a mapping to the direction of each."""
-    if not isinstance(value, list | tuple):
-        return value
-    if not all(isinstance(key, str) for key in value):
+    if not isinstance(value, list | tuple | dict) or not all(isinstance(key, str) for key in value):
         msg = "must be a list of metrics, or a mapping of metrics to maximize or minimize"
+        raise ValueError(f"{msg}, got {shown(value)}")
+    if mix := next((key for key in value if [*weights_of(key)] != [key]), None):
+        msg = f"takes metrics one by one, and hpo.choose.weights weighs them; {mix!r} is a mix"
         raise ValueError(msg)
+    if isinstance(value, dict):
+        return value
     if len(set(value)) < len(value):
         msg = f"names a metric twice: {shown(list(value))}"
         raise ValueError(msg)
@@ -293,8 +296,8 @@ class HpoConfig(Section):
     """
     objectives: Objectives | None = None
     """Several metrics in place of `objective`, [recall_at_10, coverage_at_10], for their Pareto
-    front: the first is one that `objective` may be, and leads. Each has its own direction, or that
-    of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
+    front: the first is one that `objective` may be, no mix, and leads. Each has its own direction,
+    or that of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
     """
     choose: ChooseConfig = ChooseConfig()
     """Of `objectives`: the trial of the front that is refitted."""
@@ -338,9 +341,8 @@ class HpoConfig(Section):
     def _first_objective(cls, raw: Any) -> Any:
         """What reads `objective` alone, as tests on held-out users do, reads the first one."""
         several = raw.get("objectives") if isinstance(raw, dict) else None
-        if not isinstance(several, list | tuple | dict) or not several:
-            return raw
-        return {**raw, "objective": next(iter(several))}
+        first = next(iter(several), None) if isinstance(several, list | tuple | dict) else None
+        return {**raw, "objective": first} if isinstance(first, str) else raw
 
     @model_validator(mode="after")
     def _check_objectives(self) -> "HpoConfig":

@@ -104,7 +104,7 @@ RULES: dict[str, str | Rule] = {
     "finite_number": "must be a finite number",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} character",
-    "too_short": "must have at least {min_length} entry",
+    "too_short": "must have {min_length} or more entries",
     "string_pattern_mismatch": "may have letters, digits, dots, hyphens and underscores only",
     "invalid_key": "keys must be text, in quotes",
 }

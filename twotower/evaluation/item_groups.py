@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,18 +118,22 @@ def by_group(target: "EvaluationSet", warm: BoolArray) -> dict[str, "EvaluationS
     return {"all": target, **(found if "cold" in found else {})}
 
 
-def check_objective(objective: str, targets: Mapping[str, "EvaluationSet"]) -> None:
-    """Insist that the validation split, if there is one, has the items of the objective.
+def check_objectives(objectives: Collection[str], targets: Mapping[str, "EvaluationSet"]) -> None:
+    """Insist that the validation split, if there is one, has the items of every objective.
 
     Raises:
         ConfigError: naming the key that settles it.
     """
-    for key in weights_of(objective) if len(targets["all"]) else ():
+    are_several = len(objectives) > 1
+    keys = [key for objective in objectives for key in weights_of(objective)]
+    for key in keys if len(targets["all"]) else ():
         metric, group = split_key(key)
         if group.name not in targets:
+            instead = f"{metric} in its place" if are_several else f"hpo.objective: {metric}"
             msg = (
-                f"hpo.objective: {key} is of {group.summary}, and no such metrics can be told: the "
-                "validation split has no item to find that is in the items table and has no "
-                f"training rows; set split.cold_items, e.g. 0.1, or hpo.objective: {metric}"
+                f"hpo.objective{'s' * are_several}: {key} is of {group.summary}, and no such "
+                "metrics can be told: the validation split has no item to find that is in the "
+                "items table and has no training rows; set split.cold_items, e.g. 0.1, or "
+                f"{instead}"
             )
             raise ConfigError(msg)

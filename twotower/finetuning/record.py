@@ -87,7 +87,8 @@ def without_search(config: Config, record: StartRecord) -> Config:
     """The parameters of a search that tries the hyperparameters of the start model alone.
 
     Trained anew on the training split: the start model itself knows rows of the validation split,
-    so that no choice between models that continue from it could be trusted.
+    so that no choice between models that continue from it could be trusted. There is no choice
+    here either, so no limits of `hpo.choose` stop the run.
     """
     model, train = replace_both(config.model, config.train, record.params, RECORD)
     only = {"init": {"type": "categorical", "choices": [model.init]}}
@@ -95,6 +96,6 @@ def without_search(config: Config, record: StartRecord) -> Config:
     sections = {
         "model": model.model_dump(),
         "train": train.model_dump() | {"patience": None},
-        "hpo": config.hpo.model_dump() | hpo | {"confirm": None, "sample": None},
+        "hpo": config.hpo.model_dump() | hpo | {"choose": {}, "confirm": None, "sample": None},
     }
     return Config.model_validate(config.model_dump() | sections)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from twotower.common.yaml_file import parse_yaml
 from twotower.search.console import OUT_OF_TIME
+from twotower.search.front import OTHER_LIMITS
 
 COMMAND = re.compile(r"dvc exp run((?: -S '[^']*')+)")
 PRESET = re.compile(r"twotower preset ([\w-]+)")
@@ -12,6 +13,7 @@ SETTING = re.compile(r"-S '\+?([^=']*)=([^']*)'")
 FLAG = re.compile(r", or -S '[^']*'")
 PHRASES = {
     OUT_OF_TIME: "the time budget ran out: in a folder of its own, a second fit goes on",
+    OTHER_LIMITS: "in a folder of its own, a fit with other limits chooses from the same trials",
     "problems with the raw files": "problems with the frames",
     "the file has no data rows": "the frame has no rows",
     "fix the file or set": "correct them or set",

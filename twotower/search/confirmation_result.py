@@ -39,7 +39,7 @@ class Confirmed:
         fresh seed is chosen only if all have.
 
         Raises:
-            SearchError: if no mean is within the limits of `hpo.choose`.
+            LimitsError: if no mean is within the limits of `hpo.choose`.
         """
         means = {trial.number: trial for trial in self.means}
         sound = [trial for trial in self.trials if trial.number in means]

@@ -1,5 +1,6 @@
 """The terminal output of a search: counts, a progress bar, a summary."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from twotower.search.workers.epochs import WorkersEpochs
 OUT_OF_TIME = "the time budget ran out: dvc repro -f -s hpo resumes the study"
 
 EXHAUSTED = "every combination of the search space has been tried"
+MAX_FRONT = 20
+"""Trials of a front that are listed, about; of more, every second one, or third, and the chosen."""
 
 
 class SearchConsole:
@@ -178,13 +181,19 @@ class SearchConsole:
 
     def _front(self, results: dict[str, Any]) -> None:
         """Show the Pareto front of several objectives, and what the choice gives up for what."""
-        front = results.get("front", [])
-        for one in front:
+        front, best = results.get("front", []), results["best_trial"]["number"]
+        every = math.ceil(len(front) / MAX_FRONT)
+        listed = [
+            one for place, one in enumerate(front) if place % every == 0 or one["number"] == best
+        ]
+        for one in listed:
             values = zip(self._goals.directions, one["values"], strict=True)
             shown = ", ".join(f"{name} {value:.4f}" for name, value in values)
             mark = "" if one["allowed"] else "  not allowed by hpo.choose"
-            mark = "  chosen" if one["number"] == results["best_trial"]["number"] else mark
+            mark = "  chosen" if one["number"] == best else mark
             self.say(f"  trial {one['number']:<4} {shown}{mark}")
+        if every > 1:
+            self.say(f"  {len(listed)} of the {len(front)} trials on the front")
         if said := trade_off(results):
             self.say(said)
 

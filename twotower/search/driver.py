@@ -60,15 +60,18 @@ class SearchResult:
 
     @property
     def compared(self) -> list[Trial]:
-        """What the winner is chosen from: the finalists, or their means over fresh seeds."""
-        return self.confirmed.means if self.confirmed else self.finalists
+        """What the winner is chosen from: the finalists, or their means over fresh seeds.
+
+        If each of them failed with a fresh seed, the finalists stand.
+        """
+        return (self.confirmed and self.confirmed.means) or self.finalists
 
     @property
     def winner(self) -> Trial | None:
         """The trial that fresh seeds choose, or else the best of the finalists.
 
         Raises:
-            SearchError: if none is within the limits of `hpo.choose`.
+            LimitsError: if none is within the limits of `hpo.choose`.
         """
         if self.confirmed:
             return self.confirmed.chosen

@@ -18,6 +18,17 @@ from twotower.config.hpo import ChooseConfig, HpoConfig
 from twotower.evaluation.metrics import Direction
 from twotower.search.trial import Trial, complete_by_value
 
+ROUNDING = 1e-7
+"""Relative difference of two values that may come from rounding alone."""
+
+OTHER_LIMITS = (
+    "the trials are kept: with other limits, or another keep, the next run chooses from them"
+)
+
+
+class LimitsError(SearchError):
+    """No trial of the front is within the limits of `hpo.choose`."""
+
 
 @dataclass(frozen=True)
 class FrontTrial:
@@ -76,15 +87,10 @@ class Goals:
         complete = complete_by_value(trials)
         if not self.are_several or not complete:
             return complete
-        gains = self._gains(complete)
-        ranks = ranks_of(gains)
-        crowding = np.zeros(len(complete))
-        for rank in range(ranks.max() + 1):
-            crowding[ranks == rank] = crowding_distances(gains[ranks == rank])
+        complete.sort(key=lambda trial: trial.number)
+        ordered = [complete[place] for place in best_first(self._gains(complete))]
         first = self._choice(self.front(complete))
-        keys = zip(ranks.tolist(), (-crowding).tolist(), complete, strict=True)
-        order = sorted(keys, key=lambda key: (key[2] is not first, *key[:2], key[2].number))
-        return [trial for _, _, trial in order]
+        return sorted(ordered, key=lambda trial: trial is not first)
 
     def front(self, trials: Iterable[Trial]) -> list[FrontTrial]:
         """The trials that no other dominates, the best of the first objective first."""
@@ -107,12 +113,12 @@ class Goals:
         None if no trial is complete.
 
         Raises:
-            SearchError: if none on the front is within the limits.
+            LimitsError: if none on the front is within the limits.
         """
         front = self.front(trials)
         chosen = self._choice(front)
         if front and chosen is None:
-            raise SearchError(self._out_of_limits(front))
+            raise LimitsError(self._out_of_limits(front))
         return chosen
 
     def _choice(self, front: Sequence[FrontTrial]) -> Trial | None:
@@ -129,29 +135,32 @@ class Goals:
         return self.choose.weights.get(name, 0.0) if self.choose.weights else 1.0
 
     def _is_allowed(self, trial: Trial, best: float) -> bool:
+        """Whether it satisfies the rule, with this value of the first objective as the best."""
         if not self.are_several:
             return True
         values = dict(zip(self.directions, trial.values, strict=True))
-        keeps = self.choose.keep is None or trial.values[0] >= self.choose.keep * best
-        return keeps and all(
+        return self._is_kept(trial, best) and all(
             values[name] >= limit if self.directions[name] == "maximize" else values[name] <= limit
             for name, limit in self.choose.limits.items()
         )
 
+    def _is_kept(self, trial: Trial, best: float) -> bool:
+        keep = self.choose.keep
+        return keep is None or trial.values[0] >= keep * best * (1 - ROUNDING)
+
     def _out_of_limits(self, front: Sequence[FrontTrial]) -> str:
         """One line that says how far the limits can be kept."""
+        every, keep = [one.trial for one in front], self.choose.keep
+        kept = [trial for trial in every if self._is_kept(trial, every[0].values[0])]
         found = []
         for name, limit in self.choose.limits.items():
             place, way = list(self.directions).index(name), self.directions[name]
-            bound, best = ("at least", max) if way == "maximize" else ("at most", min)
-            value = best(one.trial.values[place] for one in front)
-            found.append(f"{name} {bound} {limit:g} (the front has {value:.4f} at best)")
-        keep = self.choose.keep
-        also = f" with {keep:.0%} of the best {self.objective}" if keep else ""
-        return (
-            f"hpo.choose: no trial of the front has {' and '.join(found)}{also}; the trials are "
-            "kept: with other limits, or another keep, the next run chooses from them"
-        )
+            end, best_of = ("least", max) if way == "maximize" else ("most", min)
+            best, further = (best_of(t.values[place] for t in trials) for trials in (kept, every))
+            without = f", {further:g} without keep" if further != best else ""
+            found.append(f"{name} of at {end} {limit:g} (the best is {best:g}{without})")
+        among = f" with at least {100 * keep:g} % of its best {self.objective}" if keep else ""
+        return f"hpo.choose: no trial of the front{among} has {' and '.join(found)}; {OTHER_LIMITS}"
 
 
 def non_dominated(gains: Float64Array) -> BoolArray:
@@ -160,19 +169,28 @@ def non_dominated(gains: Float64Array) -> BoolArray:
     Args:
         gains: [num_points, num_objectives], more is better.
     """
-    is_free: BoolArray = np.array(
-        [not ((gains >= point).all(axis=1) & (gains > point).any(axis=1)).any() for point in gains],
-        dtype=bool,
-    )
+    is_free: BoolArray = _dominated(gains).sum(axis=1) == 0
     return is_free
+
+
+def best_first(gains: Float64Array) -> list[int]:
+    """Places of the points by rank, then by crowding distance, then as they are; gains as above."""
+    ranks, crowding = ranks_of(gains), np.zeros(len(gains))
+    for rank in np.unique(ranks):
+        crowding[ranks == rank] = crowding_distances(gains[ranks == rank])
+    places: list[int] = np.lexsort((-crowding, ranks)).tolist()
+    return places
 
 
 def ranks_of(gains: Float64Array) -> Int64Array:
     """[num_points] 0 on the front, 1 on the front of all others, and so on; gains as above."""
+    dominated = _dominated(gains)
+    num_better = dominated.sum(axis=1)
     ranks = np.full(len(gains), -1, dtype=np.int64)
     rank = 0
-    while (left := np.flatnonzero(ranks < 0)).size:
-        ranks[left[non_dominated(gains[left])]] = rank
+    while (front := np.flatnonzero((ranks < 0) & (num_better == 0))).size:
+        ranks[front] = rank
+        num_better -= dominated[:, front].sum(axis=1)
         rank += 1
     return ranks
 
@@ -188,6 +206,14 @@ def crowding_distances(gains: Float64Array) -> Float64Array:
         distances[order[[0, -1]]] = np.inf
         distances[order[1:-1]] += column[order[2:]] - column[order[:-2]]
     return distances
+
+
+def _dominated(gains: Float64Array) -> BoolArray:
+    """[num_points, num_points] whether the point of the row is dominated by that of the column."""
+    is_matched = np.ones((len(gains), len(gains)), dtype=bool)
+    for column in gains.T:
+        is_matched &= column[:, np.newaxis] <= column
+    return is_matched & ~is_matched.T
 
 
 def _scaled(gains: Float64Array) -> Float64Array:

@@ -12,7 +12,7 @@ from twotower.config import Config
 from twotower.config.training import ModelConfig, TrainConfig
 from twotower.evaluation.evaluate import evaluate
 from twotower.evaluation.holdout import EvaluationSet
-from twotower.evaluation.item_groups import GROUPS, check_objective, with_mix
+from twotower.evaluation.item_groups import GROUPS, check_objectives, with_mix
 from twotower.evaluation.metrics import MetricValues, random_expectation
 from twotower.search.data_facts import facts_of, without_entries
 from twotower.search.shares import shares_of
@@ -67,8 +67,7 @@ class Objective:
         self.facts = facts_of(self.whole.catalogue, self.whole.interactions)
         self.left_out = config.search_space.without_effect(self.facts)
         self._config = without_entries(config, self.left_out)
-        for objective in config.hpo.directions:
-            check_objective(objective, self.whole.targets)
+        check_objectives(config.hpo.directions, self.whole.targets)
         self.counts = {
             "num_users": len(rows.catalogue.users),
             "num_items": len(rows.catalogue.items),

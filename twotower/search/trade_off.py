@@ -40,7 +40,7 @@ def trade_off(results: Mapping[str, Any]) -> str | None:
         return f"Trial {chosen} has the best of each: {held}"
     if values[chosen] != values[leader]:
         return exchange(chosen, directions, values[leader], values[chosen])
-    other = _far_end(directions, values)
+    other = _far_end(directions, values, leader)
     instead = exchange(other, directions, values[leader], values[other], WOULD)
     first = next(iter(directions))
     return f"Trial {chosen} has the best {metric_label(first)}; {instead[0].lower()}{instead[1:]}"
@@ -50,10 +50,17 @@ def _held(metric: str, value: float) -> str:
     return f"{metric_label(metric)} {value:.4g}"
 
 
-def _far_end(directions: Directions, values: Mapping[int, Sequence[float]]) -> int:
-    """The trial with the best second objective; of equal ones, the best in the first."""
-    sign = 1 if list(directions.values())[1] == "maximize" else -1
-    return max(values, key=lambda number: (sign * values[number][1], values[number][0]))
+def _far_end(directions: Directions, values: Mapping[int, Sequence[float]], leader: int) -> int:
+    """The trial with the best second objective; of equal ones, the best in the first.
+
+    If that is the leader, or as good, the third objective decides, and so on.
+    """
+    signs = [1 if direction == "maximize" else -1 for direction in directions.values()]
+    ends = (
+        max(values, key=lambda number: (signs[place] * values[number][place], values[number][0]))
+        for place in range(1, len(signs))
+    )
+    return next(number for number in ends if values[number] != values[leader])
 
 
 def exchange(
@@ -73,17 +80,18 @@ def exchange(
         verbs: for what it has less of, for what it has too much of, and for what is better alone.
     """
     gives, accepts, has = verbs
-    worse, better = [], []
+    less, more, better = [], [], []
     for (metric, direction), old, new in zip(directions.items(), before, after, strict=True):
         if new == old:
             continue
         if (new > old) == (direction == "maximize"):
             better.append(_change(metric, old, new))
         elif direction == "maximize":
-            worse.append(f"{gives} {_percent(old, new)} of {metric_label(metric)}{_span(old, new)}")
+            less.append(f"{_percent(old, new)} of {metric_label(metric)}{_span(old, new)}")
         else:
-            worse.append(f"{accepts} {_change(metric, old, new)}")
+            more.append(_change(metric, old, new))
     gained = listed(better)
+    worse = [f"{verb} {listed(what)}" for verb, what in ((gives, less), (accepts, more)) if what]
     if not worse:
         return f"Trial {number} {has} {gained}"
     return f"Trial {number} {listed(worse)}" + (f" for {gained}" if gained else "")

@@ -202,8 +202,11 @@ class StudyRun:
             return ""
         chosen = self._client.get_run(trial)
         found = ", ".join(f"{name} {value}" for name, value in chosen.data.params.items())
-        value = f"{self._study.objective} {logged['best_value']:.4f} on the validation split"
-        return f"Best: {chosen.info.run_name}, {value}, with {found}."
+        further = [name for name in self._study.further_objectives if name in logged]
+        pairs = [(self._study.objective, "best_value"), *((name, name) for name in further)]
+        values = ", ".join(f"{name} {logged[key]:.4f}" for name, key in pairs)
+        best = "Chosen from the Pareto front" if further else "Best"
+        return f"{best}: {chosen.info.run_name}, {values} on the validation split, with {found}."
 
     def _renew(self) -> None:
         """Make the run anew: name, tags, notes and trials stay."""

@@ -44,7 +44,7 @@ class TrackedStudy:
         key: identifies the study in MLflow; the same in any clone and on any machine, and when
             the study is resumed or grown.
         name: of its run.
-        objective: name of the metric that is optimised.
+        objective: name of the metric that is optimised, or the first one.
         store: section `mlflow`: store and experiment.
         params: the settings of the study by dotted name; they never change.
         defaults: hyperparameters that trials do not set, as far as they are known.
@@ -53,6 +53,7 @@ class TrackedStudy:
         row_counts: rows of each of these splits; empty if unknown.
         columns: Parquet's type of each column of these splits; empty if unknown.
         live_name: of the live study, unique in its database.
+        further_objectives: names of the others, if there are several.
     """
 
     key: str
@@ -66,6 +67,7 @@ class TrackedStudy:
     row_counts: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     live_name: str = ""
+    further_objectives: tuple[str, ...] = ()
 
     def store_with_credentials(self, config: MlflowConfig) -> MlflowConfig:
         """The study's store; where it is that of `config`, with its URI: notes omit credentials."""
@@ -122,6 +124,7 @@ def describe_study(
             **_version_tags(provenance.values),
         },
         digests={split: data[f"{split}.parquet"][:MAX_DIGEST] for split in DATASETS},
+        further_objectives=tuple(name for name, _ in identity.values.get("objectives", [])[1:]),
     )
 
 

@@ -19,7 +19,7 @@ from optuna.samplers.nsgaii import PolynomialMutation
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from twotower.search.front import crowding_distances, non_dominated
+from twotower.search.front import best_first
 from twotower.search.proposals.axis import Axis
 
 CROSSOVER_RATE = 0.9
@@ -122,9 +122,4 @@ def _best(
     """The best complete trials by rank, then by crowding distance, then by number."""
     signs = [1.0 if way == StudyDirection.MAXIMIZE else -1.0 for way in directions]
     gains = np.array([trial.values for trial in trials]) * signs
-    left, best = np.arange(len(trials)), list[int]()
-    while len(best) < count:
-        is_free = non_dominated(gains[left])
-        front, left = left[is_free], left[~is_free]
-        best += front[np.argsort(-crowding_distances(gains[front]), kind="stable")].tolist()
-    return [trials[place] for place in best[:count]]
+    return [trials[place] for place in best_first(gains)[:count]]
