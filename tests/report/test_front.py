@@ -29,10 +29,10 @@ def test_the_table_has_the_front_and_marks_the_chosen_trial(several: DrawnSearch
     assert section is not None
     assert section.labels == ["Recall@10", "Gini index@10 (lower is better)"]
     assert section.rows == [
-        FrontRow(1, ["0.2", "0.5"], is_allowed=True, is_chosen=False),
-        FrontRow(0, ["0.1", "0.4"], is_allowed=True, is_chosen=True),
-        FrontRow(2, ["0.05", "0.3"], is_allowed=True, is_chosen=False),
-        FrontRow(3, ["0.02", "0.2"], is_allowed=False, is_chosen=False),
+        FrontRow(1, ["0.2000", "0.5000"], is_allowed=True, is_chosen=False),
+        FrontRow(0, ["0.1000", "0.4000"], is_allowed=True, is_chosen=True),
+        FrontRow(2, ["0.0500", "0.3000"], is_allowed=True, is_chosen=False),
+        FrontRow(3, ["0.0200", "0.2000"], is_allowed=False, is_chosen=False),
     ]
 
 
