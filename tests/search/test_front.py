@@ -121,6 +121,8 @@ def test_directions_are_those_of_the_metrics_unless_they_are_named() -> None:
         "novelty_at_5": "maximize",
     }
     assert listed.objective == "mrr"
-    named = {"mrr": "maximize", "coverage_at_5": "minimize"}
-    assert parse_config({"hpo": {"objectives": named}}).hpo.directions == named
+    named = parse_config({"hpo": {"objectives": ["mrr", {"coverage_at_5": "minimize"}]}}).hpo
+    assert named.directions == {"mrr": "maximize", "coverage_at_5": "minimize"}
+    # The order is kept by files that sort the keys of mappings.
+    assert parse_config({"hpo": named.model_dump(mode="json")}).hpo == named
     assert parse_config({}).hpo.directions == {"recall_at_10": "maximize"}

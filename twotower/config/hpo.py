@@ -7,6 +7,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainSerializer,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
@@ -172,25 +173,38 @@ def _one_key(value: Any) -> Any:
 
 
 def _directions(value: Any) -> Any:
-    """A list of metrics as a mapping to the direction of each."""
-    if not isinstance(value, list | tuple | dict) or not all(isinstance(key, str) for key in value):
-        msg = "must be a list of metrics, or a mapping of metrics to maximize or minimize"
+    """The list as a mapping of each metric to its direction; DVC sees the order of lists alone."""
+    entries = [_entry(each) for each in value] if isinstance(value, list | tuple) else [None]
+    pairs = [entry for entry in entries if entry is not None]
+    if len(pairs) < len(entries):
+        msg = "must be a list of metrics, such as [recall_at_10, {gini_at_10: minimize}]"
         raise ValueError(f"{msg}, got {shown(value)}")
-    if mix := next((key for key in value if [*weights_of(key)] != [key]), None):
+    if mix := next((key for key, _ in pairs if [*weights_of(key)] != [key]), None):
         msg = f"takes metrics one by one, and hpo.choose.weights weighs them; {mix!r} is a mix"
         raise ValueError(msg)
-    if isinstance(value, dict):
-        return value
-    if len(set(value)) < len(value):
+    if len(dict(pairs)) < len(pairs):
         msg = f"names a metric twice: {shown(list(value))}"
         raise ValueError(msg)
-    return {key: direction_of(key) for key in value}
+    return dict(pairs)
+
+
+def _entry(value: Any) -> tuple[str, Any] | None:
+    """Metric and direction of recall_at_10 or {recall_at_10: maximize}; None of anything else."""
+    if isinstance(value, str):
+        return value, direction_of(value)
+    pairs = list(value.items()) if isinstance(value, dict) else []
+    return pairs[0] if len(pairs) == 1 and isinstance(pairs[0][0], str) else None
+
+
+def _as_list(directions: dict[str, Direction] | None) -> list[dict[str, Direction]] | None:
+    return None if directions is None else [{key: way} for key, way in directions.items()]
 
 
 Objectives = Annotated[
     dict[str, Direction],
     Field(min_length=2),
-    BeforeValidator(_directions, json_schema_input_type=list[str] | dict[str, Direction]),
+    BeforeValidator(_directions, json_schema_input_type=list[str | dict[str, Direction]]),
+    PlainSerializer(_as_list),
 ]
 FixedValue = Annotated[Choice | tuple[Choice, ...], BeforeValidator(_pinned)]
 
@@ -297,7 +311,7 @@ class HpoConfig(Section):
     objectives: Objectives | None = None
     """Several metrics in place of `objective`, [recall_at_10, coverage_at_10], for their Pareto
     front: the first is one that `objective` may be, no mix, and leads. Each has its own direction,
-    or that of a mapping, {recall_at_10: maximize, gini_at_10: minimize}. See docs/search.md.
+    or the one it is given, [recall_at_10, {coverage_at_10: minimize}]. See docs/search.md.
     """
     choose: ChooseConfig = ChooseConfig()
     """Of `objectives`: the trial of the front that is refitted."""
@@ -341,8 +355,8 @@ class HpoConfig(Section):
     def _first_objective(cls, raw: Any) -> Any:
         """What reads `objective` alone, as tests on held-out users do, reads the first one."""
         several = raw.get("objectives") if isinstance(raw, dict) else None
-        first = next(iter(several), None) if isinstance(several, list | tuple | dict) else None
-        return {**raw, "objective": first} if isinstance(first, str) else raw
+        first = _entry(several[0]) if isinstance(several, list | tuple) and several else None
+        return {**raw, "objective": first[0]} if first else raw
 
     @model_validator(mode="after")
     def _check_objectives(self) -> "HpoConfig":
