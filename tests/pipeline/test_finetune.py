@@ -50,5 +50,5 @@ def test_a_run_continues_from_the_champion(
     clone.dvc("pull", "--quiet")
     clone.dvc("repro", "--force", "--single-item", "refit")
     assert clone.git("status", "--porcelain", "--untracked-files=no") == ""
-    twotower(clone, "finetune", "--reset")
+    clone.run("twotower", "finetune", "--reset")
     assert list(clone.digests("data/start_model")) == ["data/start_model/start.json"]
