@@ -115,9 +115,7 @@ class Project:
 
     def all_stages(self) -> str:
         """What the stages print, run one after the other in one process, which loads torch once."""
-        script = "import runpy, sys\nfor path in sys.argv[1:]:\n    sys.argv = [path]\n"
-        script += "    runpy.run_path(path, run_name='__main__')\n"
-        return self.run("python", "-c", script, *(f"stages/{name}.py" for name in self.stages()))
+        return self.run(*in_one_process(*self.stages()))
 
     def commit(self, message: str) -> None:
         self.git("add", "--all")
@@ -201,6 +199,13 @@ class Project:
         clone = Project(root)
         clone.git("checkout", "--quiet", "--detach", self.git("rev-parse", revision).strip())
         return clone
+
+
+def in_one_process(*stages: str) -> list[str]:
+    """The command that runs stages, which must all end well, one after the other."""
+    script = "import runpy, sys\nfor path in sys.argv[1:]:\n    sys.argv = [path]\n"
+    script += "    runpy.run_path(path, run_name='__main__')\n"
+    return ["python", "-c", script, *(f"stages/{name}.py" for name in stages)]
 
 
 def create(root: Path, **shop: int) -> Project:

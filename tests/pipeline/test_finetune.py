@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.pipeline.commands import twotower
 from tests.pipeline.project import Project
 
 
@@ -15,11 +16,11 @@ def test_a_run_continues_from_the_champion(
     project: Project, empty_mlflow: Path, tmp_path: Path
 ) -> None:
     shutil.copy(empty_mlflow, project.path("mlflow.db"))
-    project.set("mlflow.enabled", value=True)
-    project.commit("Registry")
+    project.set("refit.seeds", 1)
+    project.commit("One seed")
     for command in ("register", "promote"):
-        project.run("twotower", "registry", command)
-    said = project.run("twotower", "finetune", "--from", "champion")
+        twotower(project, "registry", command)
+    said = twotower(project, "finetune", "--from", "champion")
     assert "data/start_model: version 1; without a search, the next run trains for " in said
     events = pd.read_csv(project.path("data/shop/interactions.csv"), dtype=str)
     week = events.sample(60, random_state=1)
@@ -27,7 +28,7 @@ def test_a_run_continues_from_the_champion(
     whole = pd.concat([events, week])
     whole.to_csv(project.path("data/shop/interactions.csv"), index=False)
 
-    log = project.dvc("repro")
+    log = project.dvc("repro", "refit")
     assert "no search: one trial has the hyperparameters of the start model" in log
     assert "finetuned against trained anew: recall_at_10 " in log
     assert "their ten nearest stay" in log
@@ -39,7 +40,7 @@ def test_a_run_continues_from_the_champion(
     assert project.git("ls-files", "data/start_model").split() == [
         f"data/start_model/{name}" for name in (".gitignore", "model.dvc", "start.json")
     ]
-    assert "as version 2 of two-tower" in project.run("twotower", "registry", "register")
+    assert "as version 2 of two-tower" in twotower(project, "registry", "register")
 
     project.dvc("push", "--quiet")
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))

@@ -16,7 +16,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.pipeline.project import Project
+from tests.pipeline.commands import twotower
+from tests.pipeline.project import Project, in_one_process
 from tests.pipeline.servers import Server, free_port, post, running
 from twotower.common.files import sealed
 
@@ -55,13 +56,6 @@ def runs(uri: str) -> tuple[list[Run], dict[int, Run]]:
     return parents, numbered
 
 
-def registry(project: Project, *arguments: str) -> tuple[int, str]:
-    """Exit status and output of the registry's command."""
-    process = project.start("twotower", "registry", *arguments)
-    output, _ = process.communicate()
-    return process.returncode, output
-
-
 @pytest.fixture(autouse=True)
 def _patient_environment() -> Iterator[None]:
     with mock.patch.dict(os.environ, {"MLFLOW_DISABLE_TELEMETRY": "true"}):
@@ -92,7 +86,7 @@ def test_from_tracked_trials_to_a_served_model(unsearched: Project, empty_mlflow
 
 def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> None:
     with tracking_server(project, port) as server:
-        pipeline = project.start("dvc", "repro")
+        pipeline = project.start(*in_one_process("hpo", "refit", "visualize"))
         while not project.live_trials():  # costs less to ask than the server
             assert pipeline.poll() is None, pipeline.communicate()[0]
             time.sleep(0.05)
@@ -102,6 +96,7 @@ def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> No
         server.kill()
     output, _ = pipeline.communicate()
     assert pipeline.returncode == 0, output
+    project.dvc("commit", "--force", "--quiet")  # which scores and plots are of this search
     assert "cannot log to MLflow; the search continues and keeps every trial" in output
     lacking = re.search(r"MLflow is missing (\d+) trials?; once the server is back", output)
     assert lacking is not None, output
@@ -113,7 +108,7 @@ def _searched_while_the_server_dies(project: Project, uri: str, port: int) -> No
 
 def _synced(project: Project, uri: str) -> None:
     there = {n for n, run in runs(uri)[1].items() if run.info.status == "FINISHED"}  # whole
-    output = project.run("twotower", "tracking", "sync")
+    output = twotower(project, "tracking", "sync")
     assert f"logged {TRIALS - len(there)} of {TRIALS} trials to experiment two-tower" in output
     (search,), trials = runs(uri)
     assert sorted(trials) == list(range(TRIALS))
@@ -149,13 +144,12 @@ def _synced(project: Project, uri: str) -> None:
 
 
 def _registered_and_promoted(project: Project, uri: str) -> None:
-    assert registry(project, "register")[0] == 0
+    twotower(project, "registry", "register")
     (version,) = MlflowClient(uri).search_model_versions("name = 'two-tower'")
     metrics = MlflowClient(uri).get_run(version.run_id).data.metrics
     tested = json.loads(project.read("metrics/test.json"))["optimized"]["recall_at_10"]
     assert math.isclose(metrics["test/optimized/recall_at_10"], tested)
-    status, output = registry(project, "promote")
-    assert status == 0, output
+    output = twotower(project, "registry", "promote")
     assert "version 1 of two-tower is the champion: it is the first" in output
 
 
@@ -187,9 +181,8 @@ def _worse_model_is_refused(project: Project, uri: str) -> None:
     project.path("hpo_results.json").write_text(json.dumps(sealed(results)), encoding="utf-8")
     project.set("refit.score_test", False)  # the comparison scores it anyway
     project.stage("refit")
-    assert registry(project, "register")[0] == 0
-    status, output = registry(project, "promote")
-    assert status == 3, output
+    twotower(project, "registry", "register")
+    output = twotower(project, "registry", "promote", status=3)
     assert "version 2 of two-tower stays a candidate: it does not beat version 1" in output
     client = MlflowClient(uri)
     versions = [

@@ -11,9 +11,9 @@ import requests
 
 from tests.conftest import REPOSITORY
 from tests.documents.blocks import blocks
-from tests.pipeline.project import SECRETS, Project, create_sample
+from tests.pipeline.commands import twotower
+from tests.pipeline.project import SECRETS, Project, create_sample, in_one_process
 from tests.pipeline.servers import free_port, running
-from tests.pipeline.test_fetch_stage import STAGE
 from tests.search.store import server
 from twotower.export.destination import Destination, Place
 from twotower.export.run import export_rows, make_rows, open_model
@@ -123,11 +123,10 @@ def test_from_rows_of_a_warehouse_to_recommendations_elsewhere(
         project.set(key, value)
     for table, query in QUERIES.items():
         project.set(f"data.{table}.query", query)
-    stages = project.read("dvc.yaml").replace("stages:\n", f"stages:\n{STAGE}\n", 1)
-    project.path("dvc.yaml").write_text(stages, encoding="utf-8")
     monkeypatch.setenv("PGPASSWORD", server.PASSWORD)
-    project.dvc("repro", "refit")
+    twotower(project, "fetch")
     monkeypatch.delenv("PGPASSWORD")
+    project.run(*in_one_process("prepare", "hpo", "refit"))
 
     model = Recommender.load(project.path(".artifacts_best"), mmap=False)
     expected = model.recommend(list(USERS), K).item_ids
@@ -136,7 +135,7 @@ def test_from_rows_of_a_warehouse_to_recommendations_elsewhere(
     assert [recommend(user, k=K) for user in USERS] == expected
 
     by_history = [model.recommend_from_history(items, K).item_ids[0] for items in HISTORIES]
-    project.run("twotower", "export", "--to", "onnx", "--output", "towers")
+    twotower(project, "export", "--to", "onnx", "--output", "towers")
     said = project.run("python", "-c", WITHOUT_TORCH, "towers", json.dumps(HISTORIES), str(K))
     assert [json.loads(line) for line in said.splitlines()] == by_history
 
