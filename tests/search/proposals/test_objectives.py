@@ -38,7 +38,8 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def config(sampler: Any, *, conditional: bool = True) -> Config:
-    return studies.config(sampler, conditional=conditional, objectives=OBJECTIVES)
+    listed = [{key: way} for key, way in OBJECTIVES.items()]
+    return studies.config(sampler, conditional=conditional, objectives=listed)
 
 
 def values_of(params: Params) -> list[float]:
@@ -115,9 +116,8 @@ def test_only_trials_before_the_window_count(sampler: str) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_the_second_objective_and_its_direction_count(sampler: str) -> None:
-    maximised = studies.config(
-        MODELS[sampler], conditional=True, objectives=dict.fromkeys(OBJECTIVES, "maximize")
-    )
+    both = [{key: "maximize"} for key in OBJECTIVES]
+    maximised = studies.config(MODELS[sampler], conditional=True, objectives=both)
     there = extend({}, COUNT, maximised)
     assert params_of(there) != params_of(straight(sampler))
     assert there[1].params == straight(sampler)[1].params  # drawn at random
