@@ -1,10 +1,15 @@
 """Studies without training: proposals of each sampler for values that a formula gives."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from twotower.common.files import canonical
 from twotower.config import Config, parse_config
 from twotower.search.proposals.propose import Proposer
@@ -104,3 +109,16 @@ def proposed(
 
 def params_of(trials: dict[int, Trial]) -> list[Params]:
     return [trial.params for trial in trials.values()]
+
+
+def printed_elsewhere(code: str) -> Any:
+    """The JSON that code prints in a process with another hash seed and more threads."""
+    out = subprocess.run(
+        [sys.executable, "-c", f"import json, torch; torch.set_num_threads(2)\n{code}"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(out.stdout)

@@ -1,9 +1,6 @@
 """Proposals for several objectives: functions of earlier trials, and towards their front."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,9 +12,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from tests.conftest import REPOSITORY
 from tests.search import studies
-from tests.search.studies import params_of, proposed
+from tests.search.studies import params_of, printed_elsewhere, proposed
 from twotower.common.files import canonical
 from twotower.config import Config
 from twotower.config.hpo import Nsga2Config
@@ -76,19 +72,10 @@ def straight(sampler: str) -> dict[int, Trial]:
 @pytest.mark.slow
 def test_a_fresh_process_with_another_hash_seed_and_more_threads_proposes_the_same() -> None:
     code = (
-        "import json, torch; torch.set_num_threads(2)\n"
         "from tests.search.proposals.test_objectives import MODELS, straight\n"
         "print(json.dumps([[t.to_json() for t in straight(n).values()] for n in MODELS]))"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONHASHSEED": "5"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name, there in zip(MODELS, json.loads(out.stdout), strict=True):
+    for name, there in zip(MODELS, printed_elsewhere(code), strict=True):
         assert [Trial.from_json(trial) for trial in there] == list(straight(name).values())
 
 

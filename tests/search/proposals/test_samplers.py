@@ -1,9 +1,6 @@
 """Every sampler is a function of the seed and of earlier trials."""
 
 import json
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import REPOSITORY
-from tests.search.studies import EACH_SAMPLER, config, extend, params_of, run
+from tests.search.studies import (
+    EACH_SAMPLER,
+    config,
+    extend,
+    params_of,
+    printed_elsewhere,
+    run,
+)
 from twotower.search.store.snapshot import read_stored, write_snapshot
 from twotower.search.trial import Trial, distributions
 
@@ -36,22 +39,13 @@ def elsewhere(samplers: tuple[str, ...]) -> dict[str, list[object]]:
     """What a process with another hash seed and more threads proposes, by sampler."""
     settings = [(sampler_of(name), COUNT[name]) for name in samplers]
     code = (
-        "import json, torch; torch.set_num_threads(2)\n"
         "from tests.search.studies import config, run\n"
         "def proposed(sampler, count, conditional):\n"
         "    records = run(count, config(sampler, conditional=conditional))\n"
         "    return [[r.params, r.system_attrs] for r in records.values()]\n"
         f"print(json.dumps([[proposed(*s, c) for c in (False, True)] for s in {settings!r}]))"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONHASHSEED": "5"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(samplers, json.loads(out.stdout), strict=True))
+    return dict(zip(samplers, printed_elsewhere(code), strict=True))
 
 
 @pytest.mark.parametrize("sampler", EACH_SAMPLER)
