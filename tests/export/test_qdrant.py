@@ -65,13 +65,8 @@ def led_to(client: QdrantClient, name: str = "items") -> str:
     return next(one.collection_name for one in aliases if one.alias_name == name)
 
 
-@pytest.mark.filterwarnings("ignore:Local mode performs exact")
-def test_the_documented_request_is_answered_as_by_the_recommender(
-    client: QdrantClient, row: Destination, model: Path, titles: Path, monkeypatch: Any
-) -> None:
-    export(model, row, "http://x", titles=titles)
-    export(model, row, "http://x", "users")
-    monkeypatch.setattr(qdrant_client, "QdrantClient", lambda _: client)
+def documented_recommend() -> Any:
+    """The function in docs/export.md."""
     (code,) = (
         block.text
         for block in blocks("docs/export.md")
@@ -79,10 +74,20 @@ def test_the_documented_request_is_answered_as_by_the_recommender(
     )
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - it is ours
-    recommend = names["recommend"]
+    return names["recommend"]
+
+
+@pytest.mark.filterwarnings("ignore:Local mode performs exact")
+def test_the_documented_request_is_answered_as_by_the_recommender(
+    client: QdrantClient, row: Destination, model: Path, titles: Path, monkeypatch: Any
+) -> None:
+    export(model, row, "http://x", titles=titles)
+    export(model, row, "http://x", "users")
+    monkeypatch.setattr(qdrant_client, "QdrantClient", lambda _: client)
+    recommend = documented_recommend()
     for user in (42, 103, 105):
         assert recommend(user, k=4) == expected(model, user, 4)
-    red = names["recommend"](103, k=3, colour="red")
+    red = recommend(103, k=3, colour="red")
     best = [item for item in expected(model, 103, 23) if (item - 1000) % 3 == 2]
     assert red == best[:3]
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.conftest import REPOSITORY
-from tests.documents.blocks import blocks
+from tests.export.test_qdrant import documented_recommend
 from tests.pipeline.commands import twotower
 from tests.pipeline.project import SECRETS, Project, create_sample, in_one_process
 from tests.pipeline.servers import free_port, running
@@ -102,14 +102,7 @@ def in_qdrant(project: Project, monkeypatch: pytest.MonkeyPatch) -> Any:
             rows = make_rows(*open_model(model), vectors, vectors, titles)
             export_rows(rows, row, "http://x", model, print)
         context.setattr(qdrant_client, "QdrantClient", lambda _: client)
-        (code,) = (
-            block.text
-            for block in blocks("docs/export.md")
-            if block.language == "python" and "QdrantClient" in block.text
-        )
-        names: dict[str, Any] = {}
-        exec(code, names)  # noqa: S102 - it is ours
-    return names["recommend"]
+        return documented_recommend()
 
 
 @pytest.mark.filterwarnings("ignore:Local mode performs exact")
